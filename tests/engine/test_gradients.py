@@ -1,0 +1,52 @@
+"""Every operation's gradient against central differences, without torch; dtype and shape of every gradient."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cases import CASES, Case
+from tests.numerics import as_outputs, assert_numerical_gradient
+from tinygrad_lab.ops.operation import OPERATIONS
+from tinygrad_lab.tensor import Tensor
+
+smooth = [case for case in CASES if case.smooth]
+
+
+def is_float(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+@pytest.mark.parametrize("case", smooth, ids=lambda case: case.name)
+@given(data=st.data())
+def test_gradient_equals_central_differences(case: Case, data: st.DataObject) -> None:
+    args, options = data.draw(case.arguments)
+    places = [i for i, value in enumerate(args) if is_float(value)]
+
+    def function(*tensors: Tensor) -> object:
+        filled = list(args)
+        for place, tensor in zip(places, tensors, strict=True):
+            filled[place] = tensor
+        return case.ours(*filled, **options)
+
+    assert_numerical_gradient(function, [args[place] for place in places])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@given(data=st.data())
+def test_gradient_keeps_shape_and_dtype(case: Case, data: st.DataObject) -> None:
+    args, options = data.draw(case.arguments)
+    inputs = [Tensor(a.astype(np.float32), requires_grad=True) if is_float(a) else a for a in args]
+    for out in as_outputs(case.ours(*inputs, **options)):
+        if out.requires_grad:
+            assert out.dtype == np.float32
+            out.backward(np.ones(out.shape), retain_graph=True)
+    for tensor in inputs:
+        if isinstance(tensor, Tensor) and tensor.grad is not None:
+            assert tensor.grad.shape == tensor.shape
+            assert tensor.grad.dtype == np.float32
+
+
+def test_every_operation_has_a_case() -> None:
+    covered = {case.ours.info.name for case in CASES if hasattr(case.ours, "info")} | {case.name for case in CASES}
+    assert sorted(set(OPERATIONS) - covered) == []

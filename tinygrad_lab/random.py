@@ -1,0 +1,56 @@
+"""Randomness is explicit: every random operation and layer draws from a generator that is passed in.
+
+All noise used while training goes through ``bernoulli`` and ``normal`` below, so that it can be recorded and replayed
+into another implementation, draw by draw.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from tinygrad_lab.tensor import state
+from tinygrad_lab.typing import Generator
+
+
+def generator(seed: int | None = None) -> Generator:
+    """A NumPy generator on SFC64, NumPy's fastest bit stream; ``None`` takes entropy from the system."""
+    return np.random.Generator(np.random.SFC64(seed))
+
+
+def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype: np.dtype) -> np.ndarray:
+    """An array of 0 and 1, each 1 with ``probability`` (exact to 2**-16: 16 random bits decide each element).
+
+    Raises:
+        ValueError: a probability outside [0, 1].
+    """
+    if not 0.0 <= probability <= 1.0:
+        raise ValueError(f"bernoulli: probability must be in [0, 1], got {probability}")
+    count = int(np.prod(shape))
+    words = rng.bit_generator.random_raw((count + 3) // 4)  # four decisions out of each 64-bit word
+    bits = np.asarray(words, np.uint64).view(np.uint16)[:count]
+    threshold = round(probability * 2**16)
+    kept = np.ones(count, bool) if threshold == 2**16 else bits < threshold
+    return _recorded(kept.astype(dtype).reshape(shape))
+
+
+def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Standard normal draws."""
+    draws = rng.standard_normal(shape, np.float64 if dtype == np.float64 else np.float32)
+    return _recorded(np.asarray(draws, dtype))
+
+
+@contextmanager
+def record_draws() -> Iterator[list[np.ndarray]]:
+    """Collect every draw made in this thread inside the block, in order."""
+    before, state.draws = state.draws, []
+    try:
+        yield state.draws
+    finally:
+        state.draws = before
+
+
+def _recorded(draw: np.ndarray) -> np.ndarray:
+    if state.draws is not None:
+        state.draws.append(draw)
+    return draw

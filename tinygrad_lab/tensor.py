@@ -1,0 +1,430 @@
+"""Tensor, the tape and backward(): the whole of reverse-mode differentiation, in one file.
+
+A ``Tensor`` wraps a NumPy array.  Each operation on tensors that require a gradient leaves a ``Node`` behind: its
+inputs, a closure that turns the gradient of its outputs into the gradients of its inputs, and a number that counts
+upwards.  That number *is* the tape: an operation can only use what was made before it, so visiting the nodes from the
+newest to the oldest meets every node after all of its consumers, however often a value was reused.
+
+Graphs are private to the thread that records them: grad mode, anomaly mode and the stack of running modules are
+thread-local.  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tinygrad_lab.ops.methods import TensorMethods
+    from tinygrad_lab.ops.operation import OperationInfo
+else:
+    TensorMethods = object  # tinygrad_lab.ops installs the methods when it is imported: imports run downwards only
+
+
+class _ThreadState(threading.local):
+    """What must never leak from one thread into another."""
+
+    def __init__(self) -> None:
+        self.grad_enabled = True
+        self.anomaly = False
+        self.modules: list[Any] = []  # the modules whose forward is running, outermost first
+        self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
+
+
+state = _ThreadState()
+
+
+class Tensor(TensorMethods):
+    """An n-dimensional array that remembers how it was computed.
+
+    Args:
+        data: anything ``np.asarray`` accepts; it is copied.  Python floats and lists of floats become float32, NumPy
+            arrays keep their dtype.
+        dtype: the NumPy dtype to convert to.
+        requires_grad: whether ``backward()`` should leave a gradient in ``grad``.  Floating point only.
+
+    Raises:
+        TypeError: a non-numeric ``data``, or ``requires_grad`` on an integer or boolean tensor.
+    """
+
+    __slots__ = ("_data", "requires_grad", "grad", "_node", "_index", "_version", "__weakref__")
+
+    _data: np.ndarray
+    requires_grad: bool
+    grad: Tensor | None  # same shape and dtype as the tensor; set by backward() on leaves
+    _node: Node | None  # the operation that made it; None for a leaf
+    _index: int  # which of that operation's outputs it is
+    _version: list[int]  # counts in-place changes; one counter for all views of the same memory
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            data = data._data
+        array = np.array(data, dtype=dtype)
+        if dtype is None and not isinstance(data, np.ndarray | np.generic) and array.dtype == np.float64:
+            array = array.astype(np.float32)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"Tensor: data must be numeric, got {type(data).__name__} with dtype {array.dtype}")
+        _fill(self, array, None, 0, [0])
+        if requires_grad:
+            self.requires_grad_()
+
+    # ---- what it is -------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._node is None
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self._data.size
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self._data, separator=", ", prefix="tensor(", precision=4)
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        made_by = f", made_by={self._node.operation.name}" if self._node else ""
+        leaf = ", requires_grad=True" if self.requires_grad and self._node is None else ""
+        return f"tensor({body}{dtype}{made_by}{leaf})"
+
+    def numpy(self) -> np.ndarray:
+        """A read-only view: writing through it could silently corrupt a recorded graph. Copy it to own the values."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
+
+    def item(self) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        return self._data.tolist()
+
+    # ---- its place in the graph -------------------------------------------------------------------------------------
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient on this leaf (or stop asking)."""
+        if requires_grad and self._data.dtype.kind != "f":
+            raise TypeError(f"requires_grad: only floating point tensors have gradients, this one is {self.dtype}")
+        if self._node is not None and not requires_grad:
+            raise RuntimeError("requires_grad_(False): this tensor is the result of an operation; use detach()")
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same memory, outside the graph."""
+        return wrap(self._data, version=self._version)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this interior tensor in ``grad`` too; leaves keep theirs anyway."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad(): this tensor does not require a gradient")
+        if self._node is not None:
+            self._node.retained[self._index] = weakref.ref(self)
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
+
+        Args:
+            gradient: the incoming gradient, same shape as this tensor; may be left out for a one-element tensor.
+            retain_graph: keep the graph for a second call; otherwise its memory is released on the way.
+
+        Raises:
+            RuntimeError: no graph, a released graph, a saved array that was changed in place, a missing ``gradient``.
+            ValueError: a ``gradient`` of the wrong shape.
+        """
+        for tensor, value in backpropagate(self, gradient, retain_graph):
+            if tensor.grad is None:
+                tensor.grad = wrap(value)
+            else:
+                tensor.grad._data += value
+
+    # ---- changing it ------------------------------------------------------------------------------------------------
+    def writable(self) -> np.ndarray:
+        """The array itself, for in-place work; counted, so that backward() can tell that a saved value changed.
+
+        Raises:
+            RuntimeError: the tensor takes part in a graph and gradients are on.
+        """
+        if self.requires_grad and state.grad_enabled:
+            raise RuntimeError(
+                "in-place change of a tensor that requires a gradient: wrap it in no_grad(), or write the "
+                "operation out of place (x = x + 1 instead of x.add_(1))"
+            )
+        self._version[0] += 1
+        return self._data
+
+
+def _fill(tensor: Tensor, data: np.ndarray, node: Node | None, index: int, version: list[int]) -> None:
+    tensor._data = data
+    tensor.requires_grad = node is not None
+    tensor.grad = None
+    tensor._node = node
+    tensor._index = index
+    tensor._version = version
+
+
+def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: list[int] | None = None) -> Tensor:
+    """A Tensor around ``data`` without a copy: the engine's own constructor."""
+    tensor = Tensor.__new__(Tensor)
+    _fill(tensor, data, node, index, [0] if version is None else version)
+    return tensor
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A Tensor that shares memory with ``array``. Changes of ``array`` are not seen by the version check."""
+    return wrap(np.asarray(array))
+
+
+class Node:
+    """One recorded operation: what went in, how gradients come back, what must not have changed since."""
+
+    __slots__ = ("order", "operation", "inputs", "backward", "saved", "made", "retained", "origin")
+
+    _count = itertools.count()
+
+    def __init__(self, operation: OperationInfo, inputs: tuple, backward: Callable, saved: list) -> None:
+        self.order = next(Node._count)  # creation order is a topological order
+        self.operation = operation
+        self.inputs = inputs  # the differentiable arguments; entries that are not Tensors are constants
+        self.backward: Callable | None = backward
+        self.saved: list[tuple[Tensor, int]] = saved  # every Tensor argument with its version when it was used
+        self.made: list[tuple[weakref.ref[np.ndarray], list[int], int]] = []  # outputs: array, counter, version
+        self.retained: dict[int, weakref.ref[Tensor]] = {}
+        self.origin: str | None = None  # module path and source line, recorded in anomaly mode
+
+    def output(self, data: np.ndarray, version: list[int] | None) -> Tensor:
+        """Wrap one more output of this node; ``version`` is shared when the output is a view of an input."""
+        version = [0] if version is None else version
+        tensor = wrap(data, self, len(self.made), version)
+        self.made.append((weakref.ref(data), version, version[0]))
+        return tensor
+
+    def pull_back(self, gradients: list[np.ndarray | None]) -> tuple:
+        """Gradients of the outputs -> gradients of the inputs, one each (None where none is needed)."""
+        if self.backward is None:
+            raise RuntimeError(
+                f"backward() a second time through {self.operation.name!r}: its saved values were released by the "
+                "first call; pass retain_graph=True to the first call, or run the forward pass again"
+            )
+        self._check_versions()
+        return self.backward(self.operation.needs_of(self.inputs), *gradients)
+
+    def release(self) -> None:
+        """Drop everything that was kept for the backward pass."""
+        self.backward = None
+        self.inputs = ()
+        self.saved = []
+
+    def _check_versions(self) -> None:
+        changed = [(t._data, v, t._version[0]) for t, v in self.saved if t._version[0] != v]
+        changed += [(ref(), v, counter[0]) for ref, counter, v in self.made if counter[0] != v]
+        for array, before, now in changed:  # changed in place: an error only if this backward reads that memory
+            if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(self.backward)):
+                raise RuntimeError(
+                    f"a tensor of shape {array.shape} that {self.operation.name!r} saved for its backward was changed "
+                    f"in place (version {now}, saved at {before}): call backward() first, or change a clone()"
+                )
+
+
+def _arrays_in(value: Any) -> Iterator[np.ndarray]:
+    """Every array a backward closure holds, also inside tuples, lists and nested functions."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays_in(item)
+    elif callable(value):
+        for cell in getattr(value, "__closure__", None) or ():
+            yield from _arrays_in(cell.cell_contents)
+
+
+# ---- backpropagation ------------------------------------------------------------------------------------------------
+
+
+class _Sum:
+    """A gradient being summed: the first contribution by reference, an array of our own from the second on."""
+
+    __slots__ = ("array", "owned")
+
+    def __init__(self, array: np.ndarray | None = None, owned: bool = False) -> None:
+        self.array = array
+        self.owned = owned
+
+    def add(self, contribution: np.ndarray, owned: bool = False) -> None:
+        if self.array is None:
+            self.array, self.owned = contribution, owned
+        elif self.owned:
+            self.array += contribution
+        else:
+            self.array, self.owned = np.asarray(self.array + contribution), True
+
+
+def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False) -> list[tuple[Tensor, np.ndarray]]:
+    """Walk the tape from ``root`` to the leaves; return each leaf reached (and retained tensor) with its gradient.
+
+    Nothing is written into any ``grad``: that is the caller's part, so an error on the way leaves all as it was.  The
+    arrays returned belong to the caller.  Arguments and errors as in ``Tensor.backward``.
+    """
+    seed = _seed(root, gradient)
+    if root._node is None:
+        return [(root, seed)]
+    found: dict[int, tuple[Tensor, _Sum]] = {}
+    pending = {root._node: [_Sum() for _ in root._node.made]}
+    pending[root._node][root._index].add(seed)
+    queue = [(-root._node.order, root._node)]  # newest first: every consumer of a value comes before its producer
+    while queue:
+        node = heapq.heappop(queue)[1]
+        gradients = [total.array for total in pending.pop(node)]
+        for index, reference in node.retained.items():
+            tensor, value = reference(), gradients[index]
+            if tensor is not None and value is not None:
+                found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
+        for tensor, contribution in _contributions(node, gradients):
+            source = tensor._node
+            if source is None:
+                fresh = not retain_graph and not any(
+                    np.may_share_memory(contribution, given) for given in gradients if given is not None
+                )
+                found.setdefault(id(tensor), (tensor, _Sum()))[1].add(contribution, owned=fresh)
+                continue
+            if source not in pending:
+                pending[source] = [_Sum() for _ in source.made]
+                heapq.heappush(queue, (-source.order, source))
+            pending[source][tensor._index].add(contribution)
+        if not retain_graph:
+            node.release()
+    return [(tensor, total.array if total.owned else total.array.copy()) for tensor, total in found.values()]
+
+
+def _seed(root: Tensor, gradient: Any) -> np.ndarray:
+    if not root.requires_grad:
+        raise RuntimeError("backward(): this tensor does not depend on any tensor with requires_grad=True")
+    if gradient is None:
+        if root._data.size != 1:
+            raise RuntimeError(
+                f"backward() on a tensor of shape {root.shape} needs a gradient of that shape; only a one-element "
+                "tensor has the default gradient 1"
+            )
+        return np.ones_like(root._data)
+    seed = np.array(gradient._data if isinstance(gradient, Tensor) else gradient, dtype=root.dtype)
+    if seed.shape != root.shape:
+        raise ValueError(f"backward(): gradient has shape {seed.shape}, the tensor has {root.shape}")
+    return seed
+
+
+def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """Run one node backwards; yield what each input receives, in that input's own shape and dtype."""
+    results = node.pull_back(gradients)
+    for tensor, value in zip(node.inputs, results, strict=True):
+        if value is None or not isinstance(tensor, Tensor) or not tensor.requires_grad:
+            continue
+        value = np.asarray(value)  # arithmetic on 0-dimensional arrays gives NumPy scalars
+        if value.shape != tensor.shape:
+            if not node.operation.elementwise:
+                raise AssertionError(f"{node.operation.name}: gradient {value.shape} for an input {tensor.shape}")
+            value = unbroadcast(value, tensor.shape)
+        if value.dtype != tensor.dtype:
+            value = value.astype(tensor.dtype)
+        if state.anomaly and not_finite_from([value], gradients):
+            raise FloatingPointError(
+                f"backward of {node.operation.name!r} made the first non-finite gradient{node.origin or ''}"
+            )
+        yield tensor, value
+
+
+def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum a gradient over the axes along which an operand of ``shape`` was broadcast: each copy contributed."""
+    gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
+    stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
+    return np.asarray(gradient.sum(axis=stretched, keepdims=True) if stretched else gradient)
+
+
+def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_graph: bool = False) -> list[Tensor]:
+    """Gradients of ``output`` with respect to ``inputs``, leaves or interior, without touching any ``grad``.
+
+    Raises:
+        RuntimeError: an input that ``output`` does not depend on, and whatever ``Tensor.backward`` raises.
+    """
+    interior = [tensor for tensor in inputs if tensor._node is not None]
+    for tensor in interior:
+        tensor.retain_grad()
+    found = {id(tensor): value for tensor, value in backpropagate(output, gradient, retain_graph)}
+    for tensor in interior:
+        tensor._node.retained.pop(tensor._index, None)
+    for position, tensor in enumerate(inputs):
+        if id(tensor) not in found:
+            raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")
+    return [wrap(found[id(tensor)]) for tensor in inputs]
+
+
+# ---- modes ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing on the tape inside this block (or decorated function), in this thread."""
+    before, state.grad_enabled = state.grad_enabled, False
+    try:
+        yield
+    finally:
+        state.grad_enabled = before
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Stop at the operation that makes the first NaN or infinity, forward or backward, and say where it is.
+
+    Raises:
+        FloatingPointError: names the operation, the path of the module that ran it and the source line that called it.
+    """
+    before, state.anomaly = state.anomaly, True
+    try:
+        yield
+    finally:
+        state.anomaly = before
+
+
+def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
+    """Whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the kind."""
+
+    def worst(values: Sequence[Any]) -> int:  # 0 finite, 1 infinite, 2 NaN: an infinity may turn into a NaN later
+        floats = [np.asarray(v) for v in values if isinstance(v, float | np.floating | np.ndarray)]
+        floats = [v for v in floats if v.dtype.kind == "f"]
+        return max((2 if np.isnan(v).any() else 1 if np.isinf(v).any() else 0 for v in floats), default=0)
+
+    return worst(made) > worst(given)
+
+
+def origin() -> str:
+    """Where the running operation was called: module path and first source line outside the engine."""
+    names = {id(module): name for name, module in state.modules[0].named_modules()} if state.modules else {}
+    path = names.get(id(state.modules[-1]), "") if state.modules else ""
+    module = f" in module {path or type(state.modules[-1]).__name__!r}" if state.modules else ""
+    frame = sys._getframe(1)
+    engine = __file__.removesuffix("tensor.py")
+    while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"
