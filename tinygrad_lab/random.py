@@ -4,6 +4,7 @@ All noise used while training goes through ``bernoulli`` and ``normal`` below, s
 into another implementation, draw by draw.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,12 +27,12 @@ def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype:
     """
     if not 0.0 <= probability <= 1.0:
         raise ValueError(f"bernoulli: probability must be in [0, 1], got {probability}")
-    count = int(np.prod(shape))
-    words = rng.bit_generator.random_raw((count + 3) // 4)  # four decisions out of each 64-bit word
-    bits = np.asarray(words, np.uint64).view(np.uint16)[:count]
+    count = math.prod(shape)
+    words = rng.integers(0, 2**64, (count + 3) // 4, np.uint64)  # raw words: four decisions out of each
+    bits = words.view(np.uint16)[:count]
     threshold = round(probability * 2**16)
     kept = np.ones(count, bool) if threshold == 2**16 else bits < threshold
-    return _recorded(kept.astype(dtype).reshape(shape))
+    return _recorded(kept.reshape(shape).astype(dtype, copy=False))
 
 
 def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

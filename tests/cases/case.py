@@ -75,6 +75,11 @@ def distinct(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
     return in_some_layout(draw, np.random.default_rng(draw(seeds)).permutation(values).reshape(shape))
 
 
+def with_ties(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
+    """Small whole numbers, many of them equal."""
+    return np.asarray(np.round(normal(draw, shape)))
+
+
 def positive(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
     return in_some_layout(draw, np.random.default_rng(draw(seeds)).uniform(0.5, 2.0, shape))
 
@@ -85,14 +90,14 @@ def integers(draw: Draw, shape: tuple[int, ...], low: int, high: int) -> np.ndar
 
 
 def booleans(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(draw(seeds)).random(shape) < 0.5
+    return np.asarray(np.random.default_rng(draw(seeds)).random(shape) < 0.5)
 
 
 def in_some_layout(draw: Draw, array: np.ndarray) -> np.ndarray:
     """The same values, laid out in memory as C, Fortran, every other element of a larger array, or backwards."""
     layout = draw(st.sampled_from(["C", "F", "strided", "reversed"]))
     if layout == "F":
-        return np.asfortranarray(array)
+        return np.array(array, order="F")  # asfortranarray would give a number a dimension
     if layout == "strided" and array.ndim:
         wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
         wide[..., ::2] = array

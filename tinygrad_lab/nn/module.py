@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_lab.tensor import Tensor, state
+
+Item = TypeVar("Item")
+M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
 class Parameter(Tensor):
@@ -20,10 +23,27 @@ class Parameter(Tensor):
         super().__init__(data, dtype, requires_grad)
 
 
+class RemovableHandle:
+    """What registering a hook returns."""
+
+    def __init__(self, hooks: list[Callable], hook: Callable) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Take the hook off again; a second call does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
 class Module:
     """Base class of all layers and models: assign parameters and modules as attributes, write ``forward``."""
 
     training: bool
+    _parameters: OrderedDict[str, Parameter | None]
+    _buffers: OrderedDict[str, Tensor | None]
+    _modules: OrderedDict[str, Module | None]
+    _hooks: list[Callable[[Module, tuple, Any], None]]
+    _transient: set[str]  # names of the buffers that state_dict leaves out
 
     def __init__(self) -> None:
         object.__setattr__(self, "_parameters", OrderedDict())
@@ -33,7 +53,7 @@ class Module:
         object.__setattr__(self, "_transient", set())
         object.__setattr__(self, "training", True)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -42,79 +62,98 @@ class Module:
             output = self.forward(*args, **kwargs)
         finally:
             state.modules.pop()
-        for hook in self._hooks:
+        for hook in list(self._hooks):  # a hook may remove itself
             hook(self, args, output)
         return output
 
-    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], None]) -> Callable[[], None]:
-        """Call ``hook(module, args, output)`` after every forward; returns a function that removes it."""
+    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], None]) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""
         self._hooks.append(hook)
-        return lambda: self._hooks.remove(hook)
+        return RemovableHandle(self._hooks, hook)
 
     # ---- attributes -------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name!r}")
-        for registry in (self._parameters, self._modules):
-            registry.pop(name, None)
-        if isinstance(value, Parameter):
-            self._parameters[name] = value
-        elif isinstance(value, Module):
-            self._modules[name] = value
-        elif name in self._buffers:
-            self._buffers[name] = value
+        registry = self._registry_for(name, value)
+        for other in (self._parameters, self._buffers, self._modules):
+            if other is not registry:
+                other.pop(name, None)
+        if registry is not None:
+            registry[name] = value  # an old name keeps its place in the order
         object.__setattr__(self, name, value)
 
+    def _registry_for(self, name: str, value: Any) -> OrderedDict[str, Any] | None:
+        """Where an attribute belongs; a registered name refuses what is not of its kind, which would drop it silently.
+
+        None stands for an absent one.
+        """
+        if isinstance(value, Parameter):
+            return self._parameters
+        if isinstance(value, Module):
+            return self._modules
+        for registry, kind in ((self._parameters, Parameter), (self._buffers, Tensor), (self._modules, Module)):
+            if name in registry:
+                if value is None or isinstance(value, kind):
+                    return registry
+                raise TypeError(
+                    f"{type(self).__name__}.{name} must stay a {kind.__name__}, got {type(value).__name__}; "
+                    f"to make it something else, del {name} first"
+                )
+        return None
+
+    def __delattr__(self, name: str) -> None:
+        for registry in (self._parameters, self._buffers, self._modules):
+            registry.pop(name, None)
+        object.__delattr__(self, name)
+
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """A tensor that belongs to the state but is not trained; kept out of state_dict unless ``persistent``."""
+        """A tensor that belongs to the state but is not trained; kept out of state_dict unless ``persistent``.
+
+        Raises:
+            KeyError: the name is taken by something that is not a buffer.
+        """
+        if hasattr(self, name) and name not in self._buffers:
+            raise KeyError(f"register_buffer: {type(self).__name__} already has an attribute {name!r}")
+        (self._transient.discard if persistent else self._transient.add)(name)
         self._buffers[name] = tensor
-        if not persistent:
-            self._transient.add(name)
         object.__setattr__(self, name, tensor)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Register a parameter, or record that an optional one (a bias, say) is absent."""
-        if parameter is None:
-            self._parameters[name] = None
+        self._parameters.setdefault(name, None)
         setattr(self, name, parameter)
 
     # ---- the tree ---------------------------------------------------------------------------------------------------
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        yield from self._modules.items()
+        return ((name, child) for name, child in self._modules.items() if child is not None)
 
     def children(self) -> Iterator[Module]:
-        yield from self._modules.values()
+        return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (named ``prefix``) and all below it, each once, depth first."""
-        seen: set[int] = set()
+        return _first_names(self._all_paths(prefix))
 
-        def walk(module: Module, path: str) -> Iterator[tuple[str, Module]]:
-            if id(module) in seen:
-                return
-            seen.add(id(module))
-            yield path, module
-            for name, child in module.named_children():
-                yield from walk(child, f"{path}.{name}" if path else name)
-
-        return walk(self, prefix)
+    def _all_paths(self, path: str = "") -> Iterator[tuple[str, Module]]:
+        """As ``named_modules``, but a shared module under every path that leads to it."""
+        yield path, self
+        for name, child in self.named_children():
+            yield from child._all_paths(f"{path}.{name}" if path else name)
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, under its first name (tied parameters have several)."""
-        seen: set[int] = set()
-        for name, parameter in self._named("_parameters"):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        return _first_names(self._named("_parameters"))
 
     def parameters(self) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self._named("_buffers")
+        """Every buffer once, under its first name."""
+        return _first_names(self._named("_buffers"))
 
     def _named(self, registry: str) -> Iterator[tuple[str, Any]]:
         for path, module in self.named_modules():
@@ -124,14 +163,16 @@ class Module:
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Parameters and persistent buffers by dotted name, as read-only views of the live arrays, in torch's order."""
+        """Parameters and persistent buffers by dotted name, in torch's order; what is shared, under each of its names.
+
+        The arrays are read-only views of the live ones, as torch's are references: copy what must outlast a step.
+        """
         return {name: tensor.numpy() for name, tensor in self._stateful()}
 
     def _stateful(self) -> Iterator[tuple[str, Tensor]]:
-        for path, module in self.named_modules():
-            entries = [*module._parameters.items()]
-            entries += [(k, v) for k, v in module._buffers.items() if k not in module._transient]
-            for name, tensor in entries:
+        for path, module in self._all_paths():
+            buffers = [(name, tensor) for name, tensor in module._buffers.items() if name not in module._transient]
+            for name, tensor in [*module._parameters.items(), *buffers]:
                 if tensor is not None:
                     yield (f"{path}.{name}" if path else name), tensor
 
@@ -162,17 +203,17 @@ class Module:
             own[name]._data[...] = array
 
     # ---- modes ------------------------------------------------------------------------------------------------------
-    def train(self, mode: bool = True) -> Self:
+    def train(self: M, mode: bool = True) -> M:
         """Training mode (dropout drops, batch_norm uses the batch) on this module and all below it."""
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
 
-    def eval(self) -> Self:
+    def eval(self: M) -> M:
         """Evaluation mode."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
         """Freeze (False) or unfreeze every parameter."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
@@ -183,19 +224,24 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, dtype: Any) -> Self:
-        """Convert floating point parameters and buffers to ``dtype``, in place of the old arrays."""
-        for module in self.modules():
-            for tensor in [*module._parameters.values(), *module._buffers.values()]:
-                if tensor is not None and tensor.dtype.kind == "f":
-                    tensor._data = tensor._data.astype(dtype)
-                    tensor.grad = None
+    def to(self: M, dtype: Any) -> M:
+        """Convert floating point parameters, buffers and gradients to ``dtype``, in place of the old arrays.
+
+        Raises:
+            TypeError: a ``dtype`` that is not floating point.
+        """
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"Module.to: dtype must be floating point, got {np.dtype(dtype)}")
+        for _, tensor in [*self.named_parameters(), *self.named_buffers()]:
+            for converted in (tensor, tensor.grad):
+                if converted is not None and converted.dtype.kind == "f":
+                    converted._data = converted._data.astype(dtype)
         return self
 
-    def float(self) -> Self:
+    def float(self: M) -> M:
         return self.to(np.float32)
 
-    def double(self) -> Self:
+    def double(self: M) -> M:
         return self.to(np.float64)
 
     def extra_repr(self) -> str:
@@ -203,6 +249,18 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
-        body = "\n  ".join(lines)
-        return f"{type(self).__name__}({self.extra_repr()}" + (f"\n  {body}\n)" if lines else ")")
+        extra = self.extra_repr()
+        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        if not children:
+            return f"{type(self).__name__}({extra})"
+        body = "\n  ".join([extra, *children] if extra else children)
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def _first_names(named: Iterable[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
+    """Each object once, under the first of its names."""
+    seen: set[int] = set()
+    for name, item in named:
+        if id(item) not in seen:
+            seen.add(id(item))
+            yield name, item

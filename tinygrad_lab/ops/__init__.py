@@ -1,0 +1,69 @@
+"""Every operation on Tensors, one family per file; importing this package puts the methods on Tensor."""
+
+from tinygrad_lab.ops import methods as methods
+from tinygrad_lab.ops.activation import gelu, leaky_relu, logsigmoid, relu, sigmoid, silu, softplus, tanh
+from tinygrad_lab.ops.contraction import bmm, einsum, matmul, outer
+from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
+from tinygrad_lab.ops.dropout import dropout, gaussian_dropout
+from tinygrad_lab.ops.elementwise import (
+    abs,
+    add,
+    clamp,
+    cos,
+    divide,
+    exp,
+    expm1,
+    log,
+    log1p,
+    masked_fill,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    reciprocal,
+    rsqrt,
+    sin,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
+from tinygrad_lab.ops.embedding import embedding
+from tinygrad_lab.ops.indexing import gather, index_add, index_select, scatter_add, take_along_dim
+from tinygrad_lab.ops.linear import linear
+from tinygrad_lab.ops.losses import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
+from tinygrad_lab.ops.normalization import batch_norm, layer_norm
+from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
+from tinygrad_lab.ops.reductions import amax, amin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from tinygrad_lab.ops.shapes import (
+    cat,
+    chunk,
+    expand,
+    flatten,
+    flip,
+    pad,
+    permute,
+    reshape,
+    roll,
+    split,
+    squeeze,
+    stack,
+    transpose,
+    tril,
+    triu,
+    unbind,
+    unsqueeze,
+)
+from tinygrad_lab.ops.softmax import log_softmax, softmax
+
+__all__ = [
+    "abs", "add", "amax", "amin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "cat", "chunk",
+    "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding",
+    "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add", "index_select",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "log", "log1p", "log_softmax", "logsigmoid", "logsumexp",
+    "masked_fill", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss", "multiply",
+    "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu", "reshape", "roll", "rsqrt",
+    "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where",
+]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Elementwise arithmetic and functions, with NumPy broadcasting.
+"""Elementwise arithmetic and functions, with NumPy broadcasting and torch's conventions at the edges.
 
 Each gradient is written for operands of the same shape; the engine sums it over broadcast axes
-(``tinygrad_lab.tensor.unbroadcast``).
+(``tinygrad_lab.tensor.unbroadcast``).  Integer operands of a function with real values become float32, as in torch.
 """
 
 import numpy as np
@@ -45,9 +45,245 @@ def multiply(x: Operand, y: Operand) -> Result:
 @operation(r"\bar x = \bar z / y \qquad \bar y = -\bar z \, z / y", elementwise=True)
 def divide(x: Operand, y: Operand) -> Result:
     """z = x / y"""
+    x, y = floating(x), floating(y)
     z = x / y
 
     def backward(needs, dz):
         return dz / y if needs.x else None, -dz * z / y if needs.y else None
 
     return z, backward
+
+
+@operation(r"\bar x = \bar z \, y \, x^{y-1} \qquad \bar y = \bar z \, z \ln x", elementwise=True)
+def power(x: Operand, y: Operand) -> Result:
+    """z = xʸ, with 0⁰ = 1; the gradients of x⁰ in x and of 0ʸ (y ≥ 0) in y are 0, as in torch."""
+    z = x**y
+
+    def backward(needs, dz):
+        dx = dz * (y * x ** _zero_where(y == 0, y - 1)) if needs.x else None
+        dy = dz * (z * np.log(_one_where((x == 0) & (y >= 0), x))) if needs.y else None
+        return dx, dy
+
+    return z, backward
+
+
+@operation(r"\bar x = -\bar z", elementwise=True)
+def negative(x: Operand) -> Result:
+    """z = -x"""
+
+    def backward(needs, dz):
+        return (-dz,)
+
+    return -x, backward
+
+
+@operation(r"\bar x = -\bar z \, z^2", elementwise=True)
+def reciprocal(x: Operand) -> Result:
+    """z = 1 / x"""
+    z = 1 / floating(x)
+
+    def backward(needs, dz):
+        return (-dz * z * z,)
+
+    return z, backward
+
+
+@operation(r"\bar x = 2 \, \bar z \, x", elementwise=True)
+def square(x: Operand) -> Result:
+    """z = x²"""
+
+    def backward(needs, dz):
+        return (dz * x * 2,)
+
+    return x * x, backward
+
+
+# ---- functions of one variable --------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x = \bar z \, z", elementwise=True)
+def exp(x: Operand) -> Result:
+    """z = eˣ"""
+    z = np.exp(floating(x))
+
+    def backward(needs, dz):
+        return (dz * z,)
+
+    return z, backward
+
+
+@operation(r"\bar x = \bar z \, (z + 1)", elementwise=True)
+def expm1(x: Operand) -> Result:
+    """z = eˣ - 1, exact near 0"""
+    z = np.expm1(floating(x))
+
+    def backward(needs, dz):
+        return (dz * (z + 1),)
+
+    return z, backward
+
+
+@operation(r"\bar x = \bar z / x", elementwise=True)
+def log(x: Operand) -> Result:
+    """z = ln x"""
+
+    def backward(needs, dz):
+        return (dz / x,)
+
+    return np.log(floating(x)), backward
+
+
+@operation(r"\bar x = \bar z / (1 + x)", elementwise=True)
+def log1p(x: Operand) -> Result:
+    """z = ln(1 + x), exact near 0"""
+
+    def backward(needs, dz):
+        return (dz / (1 + x),)
+
+    return np.log1p(floating(x)), backward
+
+
+@operation(r"\bar x = \bar z / 2z", elementwise=True)
+def sqrt(x: Operand) -> Result:
+    """z = √x; the gradient at 0 is infinite, as in torch (``norm`` is the one with a subgradient there)."""
+    z = np.sqrt(floating(x))
+
+    def backward(needs, dz):
+        return (dz / (2 * z),)
+
+    return z, backward
+
+
+@operation(r"\bar x = -\tfrac12 \, \bar z \, z^3", elementwise=True)
+def rsqrt(x: Operand) -> Result:
+    """z = 1 / √x"""
+    z = 1 / np.sqrt(floating(x))
+
+    def backward(needs, dz):
+        return (dz * (-0.5 * z * z * z),)
+
+    return z, backward
+
+
+@operation(r"\bar x = \bar z \cos x", elementwise=True)
+def sin(x: Operand) -> Result:
+    """z = sin x"""
+
+    def backward(needs, dz):
+        return (dz * np.cos(x),)
+
+    return np.sin(floating(x)), backward
+
+
+@operation(r"\bar x = -\bar z \sin x", elementwise=True)
+def cos(x: Operand) -> Result:
+    """z = cos x"""
+
+    def backward(needs, dz):
+        return (-dz * np.sin(x),)
+
+    return np.cos(floating(x)), backward
+
+
+@operation(r"\bar x = \bar z \operatorname{sign} x", elementwise=True)
+def abs(x: Operand) -> Result:
+    """z = |x|, with gradient 0 at 0"""
+
+    def backward(needs, dz):
+        return (dz * np.sign(x),)
+
+    return np.abs(x), backward
+
+
+# ---- choosing -------------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x = \bar z \, [x > y] \qquad \bar y = \bar z \, [y > x] \qquad \text{half each where } x = y",
+           elementwise=True)  # fmt: skip
+def maximum(x: Operand, y: Operand) -> Result:
+    """z = max(x, y); a tie shares the gradient in halves."""
+
+    def backward(needs, dz):
+        return dz * _share(x < y, x <= y, dz) if needs.x else None, dz * _share(y < x, y <= x, dz) if needs.y else None
+
+    return np.maximum(x, y), backward
+
+
+@operation(r"\bar x = \bar z \, [x < y] \qquad \bar y = \bar z \, [y < x] \qquad \text{half each where } x = y",
+           elementwise=True)  # fmt: skip
+def minimum(x: Operand, y: Operand) -> Result:
+    """z = min(x, y); a tie shares the gradient in halves."""
+
+    def backward(needs, dz):
+        return dz * _share(x > y, x >= y, dz) if needs.x else None, dz * _share(y > x, y >= x, dz) if needs.y else None
+
+    return np.minimum(x, y), backward
+
+
+@operation(r"\bar x = \bar z \, [min \le x \le max]", elementwise=True)
+def clamp(input: Operand, min: float | int | None = None, max: float | int | None = None) -> Result:
+    """min(max(input, min), max); on a bound the gradient still passes, as in torch.
+
+    Raises:
+        ValueError: neither bound is given.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: at least one of min and max must be given, both are None")
+    out = input if min is None else np.maximum(input, min)
+    out = out if max is None else np.minimum(out, max)
+
+    def backward(needs, dz):
+        inside = True if min is None else input >= min
+        inside = inside if max is None else inside & (input <= max)
+        return (dz * inside,)
+
+    return out, backward
+
+
+@operation(r"\bar x = \bar z \, [c] \qquad \bar y = \bar z \, [\neg c]", elementwise=True)
+def where(condition: Bool[Array, "..."], input: Operand, other: Operand) -> Result:
+    """input where condition holds, other elsewhere. The branch not taken gets 0 even where dz is not finite."""
+
+    def backward(needs, dz):
+        zero = dz.dtype.type(0)
+        return (
+            np.where(condition, dz, zero) if needs.input else None,
+            np.where(condition, zero, dz) if needs.other else None,
+        )
+
+    return np.where(condition, input, other), backward
+
+
+@operation(r"\bar x = \bar z \, [\neg mask]", elementwise=True)
+def masked_fill(input: Operand, mask: Bool[Array, "..."], value: float | int) -> Result:
+    """value where mask holds, input elsewhere."""
+    out = np.array(np.broadcast_to(input, np.broadcast_shapes(np.shape(input), mask.shape)))
+    np.copyto(out, value, where=mask)
+
+    def backward(needs, dz):
+        dx = dz.copy()
+        np.copyto(dx, 0, where=mask)
+        return (dx,)
+
+    return out, backward
+
+
+# ---- conventions ----------------------------------------------------------------------------------------------------
+
+
+def floating(x: Operand) -> Operand:
+    """Integers and booleans as float32, floats as they are."""
+    return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
+
+
+def _share(loses: Array, loses_or_ties: Array, like: Array) -> Array:
+    """1 for the winner of a comparison, ½ at a tie, 0 for the loser."""
+    return 1 - np.add(loses, loses_or_ties, dtype=like.dtype) / 2
+
+
+def _zero_where(condition: Bool[Array, "..."] | bool, x: Operand) -> Operand:
+    return np.where(condition, np.asarray(x).dtype.type(0), x) if np.any(condition) else x
+
+
+def _one_where(condition: Bool[Array, "..."] | bool, x: Operand) -> Operand:
+    return np.where(condition, np.asarray(x).dtype.type(1), x) if np.any(condition) else x

@@ -53,7 +53,7 @@ class OperationInfo:
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
         self.leading = self.positions == list(range(len(self.positions)))
-        self._needs: Callable = namedtuple(f"{self.name}_needs", self.differentiable)  # type: ignore[misc]  # noqa: PYI024
+        self._needs: Callable = namedtuple(f"{self.name}_needs", self.differentiable)  # type: ignore[misc]
 
     def needs_of(self, inputs: tuple) -> tuple[bool, ...]:
         """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
@@ -90,23 +90,27 @@ def operation(
 ) -> Callable[[Callable[P, Any]], Operation[P, Tensor]]: ...
 @overload
 def operation(
-    rule: str, *, elementwise: bool = False, view: bool = False, outputs: int
+    rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None
 ) -> Callable[[Callable[P, Any]], Operation[P, tuple[Tensor, ...]]]: ...
-def operation(rule: str, *, elementwise: bool = False, view: bool = False, outputs: int = 1) -> Any:
+def operation(rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None = 1) -> Any:
     """Lift a function on arrays to Tensors and register it.
 
     Args:
         rule: the backward rule in LaTeX, bars for gradients.
         elementwise: operands are broadcast together; gradients are summed back to each operand's shape.
-        view: the output may share the first argument's memory, and then shares its version counter.
-        outputs: how many outputs the body returns (as a tuple when more than one).
+        view: an output may share the first argument's memory, and then shares its version counter.
+        outputs: how many outputs the body returns, as a tuple unless one; None where the arguments decide.
     """
 
     def lift(body: Callable) -> Callable:
         info = OperationInfo(body, rule, elementwise, view)
+        signature = inspect.signature(body)
+        pair = info.positions if elementwise and len(info.positions) == 2 else None
 
         @functools.wraps(body)
         def lifted(*args: Any, **kwargs: Any) -> Any:
+            if pair and kwargs:
+                args, kwargs = signature.bind(*args, **kwargs).args, {}
             recording = False
             tensors = []
             arrays = []
@@ -116,7 +120,7 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                     recording = recording or arg.requires_grad
                     arrays.append(arg._data)
                 else:
-                    arrays.append(float(arg) if isinstance(arg, float) else arg)  # np.float64 must not promote
+                    arrays.append(arg.item() if isinstance(arg, np.generic) else arg)  # np.float64 must not promote
             if kwargs:
                 given, kwargs = kwargs, {}
                 for name, arg in given.items():
@@ -124,22 +128,27 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                         tensors.append((arg, arg._version[0]))
                         recording = recording or arg.requires_grad
                         arg = arg._data
-                    kwargs[name] = arg
+                    kwargs[name] = arg.item() if isinstance(arg, np.generic) else arg
+            if pair:
+                _promote(arrays, *pair)
             out, backward = body(*arrays, **kwargs)
             anomaly = state.anomaly
-            if anomaly and not_finite_from(out if outputs > 1 else [out], [*arrays, *kwargs.values()]):
+            if anomaly and not_finite_from([out] if outputs == 1 else out, [*arrays, *kwargs.values()]):
                 raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
-            version = args[0]._version if view and isinstance(args[0], Tensor) else None
+            if outputs == 1:
+                version = _shared_version(args[0], out) if view else None
+            else:
+                versions = [_shared_version(args[0], item) if view else None for item in out]
             if not (recording and state.grad_enabled):
                 if outputs == 1:
                     return wrap(out if type(out) is np.ndarray else np.asarray(out), version=version)
-                return tuple(wrap(np.asarray(item)) for item in out)
+                return tuple(wrap(np.asarray(item), version=v) for item, v in zip(out, versions, strict=True))
             node = Node(info, info.inputs_of(args, given if kwargs else kwargs), backward, tensors)
             if anomaly:
                 node.origin = origin()
             if outputs == 1:
                 return node.output(out if type(out) is np.ndarray else np.asarray(out), version)
-            return tuple(node.output(np.asarray(item), None) for item in out)
+            return tuple(node.output(np.asarray(item), v) for item, v in zip(out, versions, strict=True))
 
         def define(definition: Callable) -> Callable:
             info.definition = definition
@@ -151,6 +160,39 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
         return lifted
 
     return lift
+
+
+def _shared_version(source: Any, out: Any) -> list[int] | None:
+    """The version counter of ``source`` where ``out`` is a view of it, not a copy."""
+    return source._version if isinstance(source, Tensor) and np.may_share_memory(source._data, out) else None
+
+
+def _promote(arrays: list, left: int, right: int) -> None:
+    """Bring two operands of a broadcasting operation to the dtype that torch would choose.
+
+    NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.
+    """
+    x, y = arrays[left], arrays[right]
+    is_array = isinstance(x, np.ndarray), isinstance(y, np.ndarray)
+    if (is_array == (True, True) and x.dtype is y.dtype) or not any(is_array):
+        return
+    (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
+    dtype = x_dtype if x_rank > y_rank else y_dtype if y_rank > x_rank else np.promote_types(x_dtype, y_dtype)
+    for place, operand in ((left, x), (right, y)):
+        if isinstance(operand, np.ndarray) and operand.dtype != dtype:
+            arrays[place] = operand.astype(dtype)
+
+
+def _standing(operand: Any) -> tuple[tuple[int, int], np.dtype]:
+    """Who decides the dtype: floats before integers before booleans, then arrays with dimensions before those without,
+    then Python numbers."""
+    if isinstance(operand, np.ndarray):
+        return (_CATEGORY[operand.dtype.kind], 2 if operand.ndim else 1), operand.dtype
+    dtype = np.dtype({bool: np.bool_, int: np.int64, float: np.float32}[type(operand)])
+    return (_CATEGORY[dtype.kind], 0), dtype
+
+
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 __all__ = ["OPERATIONS", "Bool", "Float", "Int", "Num", "Operand", "Operation", "OperationInfo", "Result", "operation"]

@@ -1,0 +1,61 @@
+# Two commands for a start: `make parity` and `make test`. Each installs what it needs into .venv first.
+#
+#   make TORCH_INDEX=URL parity    take torch from another wheel index
+#   make PYTHON=python3.12 ...     use another interpreter
+#   make -B test                   run the tests again although nothing has changed
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests -name '*.py' -o -name '*.md' -o -name '*.json')
+ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+# One BLAS thread for each test worker: more would fight over the cores.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.DEFAULT_GOAL := parity
+.PHONY: install parity test test-engine lint format clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(VENV)/bin/pip install --quiet --index-url $(TORCH_INDEX) $(TORCH))
+	$(VENV)/bin/pip install --quiet --editable '.[lab,dev]'
+	@touch $@
+
+parity: install
+	$(VENV)/bin/tinygrad-lab parity
+
+test: $(VENV)/tested
+	@tail -n 1 $<
+
+$(VENV)/tested: $(VENV)/installed $(SOURCES)
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/pytest -n $(WORKERS) 2>&1 | tee $@.log; exit $${PIPESTATUS[0]}
+	@mv $@.log $@
+
+# The engine alone, without torch, on whichever Python $(PYTHON) is.
+test-engine: $(ENGINE_VENV)/installed
+	$(ONE_THREAD) $(ENGINE_VENV)/bin/pytest -n $(WORKERS) tests/engine
+
+$(ENGINE_VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(ENGINE_VENV)
+	$(ENGINE_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype
+	@touch $@
+
+lint: install
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: install
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+clean:
+	rm -rf .venv .venv-engine-* .hypothesis .mypy_cache .ruff_cache .pytest_cache

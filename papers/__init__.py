@@ -1,0 +1,1 @@
+"""The papers on the NumPy engine, one folder each. Never imports torch."""

@@ -1,0 +1,59 @@
+"""Configurations of the five autoencoders."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """The network and its training recipe.
+
+    Raises:
+        ValueError: a size below 1, a corruption outside [0, 1), or a convolutional image that cannot be halved twice.
+    """
+
+    variant: str = "deep"  # "deep", "linear", "convolutional", "denoising", "vae"
+    image_size: int = 28  # pixels a side
+    hidden: tuple[int, ...] = (1000, 500, 250)  # units of the encoder's hidden layers ("deep", "vae"); mirrored back
+    channels: tuple[int, int] = (16, 32)  # of the convolutional encoder's two layers
+    code_size: int = 30
+    corruption: float = 0.0  # the fraction of pixels that the denoising autoencoder loses in training
+
+    dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
+    batch_size: int = 128
+    epochs: int = 50
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in {"image_size": self.image_size, "code_size": self.code_size}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if min((*self.hidden, *self.channels)) < 1:
+            raise ValueError(f"hidden and channels must be at least 1, got {self.hidden} and {self.channels}")
+        if not 0 <= self.corruption < 1:
+            raise ValueError(f"corruption must be in [0, 1), got {self.corruption}")
+        if self.variant == "convolutional" and self.image_size % 4:
+            raise ValueError(f"image_size must be a multiple of 4 to be halved twice, got {self.image_size}")
+
+    @property
+    def pixels(self) -> int:
+        return self.image_size**2
+
+
+PAPER_SIZE = {
+    "deep": AutoencoderConfig(),
+    "linear": AutoencoderConfig(variant="linear", epochs=20),
+    "convolutional": AutoencoderConfig(variant="convolutional", epochs=20),
+    "denoising": AutoencoderConfig(variant="denoising", code_size=500, corruption=0.25, epochs=20),
+    "vae": AutoencoderConfig(variant="vae", hidden=(500,), code_size=20, batch_size=100, epochs=50),
+}
+TINY = {"image_size": 8, "hidden": (12, 6), "channels": (2, 3), "code_size": 3, "batch_size": 4, "epochs": 1}
+
+VARIANTS = {
+    variant: {
+        "tiny": replace(config, **(TINY | {"hidden": (6,)} if variant == "vae" else TINY)),
+        "small": replace(config, epochs=10),
+        "paper": config,
+    }
+    for variant, config in PAPER_SIZE.items()
+}

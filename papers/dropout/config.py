@@ -1,0 +1,53 @@
+"""Configurations of the dropout networks."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class DropoutConfig:
+    """A fully connected ReLU network and its training recipe.
+
+    ``drop_input`` and ``drop_hidden`` are probabilities of dropping a unit, as in torch. The paper's p is the
+    probability of *retaining* one: its 0.8 for inputs and 0.5 for hidden units are 0.2 and 0.5 here.
+    """
+
+    variant: str = "dropout"  # or "weight-scaling", "gaussian", "max-norm", "standard"
+    inputs: int = 784
+    hidden: tuple[int, ...] = (1024, 1024, 1024)
+    classes: int = 10
+    drop_input: float = 0.2
+    drop_hidden: float = 0.5
+    max_norm: float | None = None  # c: the longest incoming weight vector a hidden unit may have
+
+    dataset: str = "auto"  # "mnist", "fashion-mnist", "digits", "blobs"; "auto" is MNIST if it can be had, else digits
+    train_items: int | None = None  # train on so many items only, drawn with ``seed``
+    batch_size: int = 128
+    epochs: int = 100
+    optimizer: str = "sgd"  # with momentum, as in the paper; "adam" for the blobs
+    learning_rate: float = 0.05
+    final_rate: float = 0.01  # the learning rate falls exponentially to this share of itself
+    momentum: float = 0.95
+    seed: int = 0
+
+
+TINY = DropoutConfig(inputs=64, hidden=(12, 10), dataset="digits", batch_size=4)  # 8 x 8 digits
+SMALL = DropoutConfig(hidden=(1024, 1024), epochs=10)
+PAPER_SIZE = DropoutConfig(epochs=2000)  # about the paper's million updates
+
+CHANGES = {
+    "dropout": {},
+    "weight-scaling": {},
+    "gaussian": {},
+    "max-norm": {"max_norm": 2.0},  # appendix B.1
+    "standard": {"drop_input": 0.0, "drop_hidden": 0.0},
+}
+VARIANTS = {
+    variant: {
+        "tiny": replace(TINY, variant=variant, **changes),
+        "small": replace(SMALL, variant=variant, **changes),
+        "paper": replace(PAPER_SIZE, variant=variant, **changes),
+    }
+    for variant, changes in CHANGES.items()
+}
+# So narrow a network starts with rows shorter than the paper's c: a smaller one makes the projection do something.
+VARIANTS["max-norm"]["tiny"] = replace(VARIANTS["max-norm"]["tiny"], max_norm=1.2)

@@ -1,0 +1,62 @@
+"""Training dropout networks on the engine: five steps for each batch, and a projection."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from papers.dropout.config import DropoutConfig
+from papers.dropout.model import Network, loss
+from tinygrad_lab import Tensor, no_grad, optim
+
+
+def configure_optimizer(
+    model: Network, config: DropoutConfig, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """SGD with momentum 0.95 (appendix B.1); the paper does not state its learning rate, nor how it falls."""
+    if config.optimizer == "adam":
+        optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
+    else:
+        optimizer = optim.SGD(model.parameters(), lr=config.learning_rate, momentum=config.momentum)
+    return optimizer, optim.lr_scheduler.ExponentialLR(optimizer, gamma=config.final_rate ** (1 / steps))
+
+
+def max_norm_(weight: Float[Tensor, "out in"], c: float) -> None:
+    """Section 5.1: w <- w min(1, c / |w|) for the incoming weights w of each unit, a row of ``weight``."""
+    with no_grad():
+        w = weight.writable()
+        norm = np.sqrt(np.vecdot(w, w))[:, None]
+        w *= c / np.maximum(norm, c)
+
+
+def train(
+    model: Network,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        if model.max_norm is not None:
+            for layer in model.hidden:
+                max_norm_(layer.weight, model.max_norm)  # back into the ball, once the step is made
+        yield value.item()
+
+
+def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+    """Error rate in percent and mean loss, in evaluation mode."""
+    model.eval()
+    wrong = total = summed = 0.0
+    with no_grad():
+        for batch in batches:
+            output = model(batch["image"])
+            wrong += float((model.predict(output) != batch["label"]).sum().item())
+            summed += model.loss(output, batch["label"]).item()
+            total += batch["count"]
+    return {"error": 100 * wrong / total, "loss": summed / total}

@@ -1,0 +1,49 @@
+"""Configurations of LeNet-5."""
+
+from dataclasses import dataclass, replace
+
+from papers.lenet.bitmaps import BITMAPS
+
+
+@dataclass(frozen=True)
+class LeNetConfig:
+    """The network and its training recipe."""
+
+    variant: str = "1998"  # "1998", or "modern": max-pooling, ReLU, full C3, softmax
+    image_size: int = 32  # pixels a side; 28 x 28 digits are centred on background
+    c5_maps: int = 120
+    f6_units: int = 84  # a 7 x 12 bitmap in the 1998 network
+    classes: int = 10
+    rubbish: float = 1.0  # j in the loss of section III-C: how far wrong classes are pushed away
+
+    dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
+    distort: bool = False  # random planar distortions of the training images, section III-A
+    batch_size: int = 64
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    seed: int = 0
+
+    @property
+    def c5_kernel(self) -> int:
+        """C5 sees all of S4: two 5 x 5 convolutions and two halvings below the image size."""
+        return ((self.image_size - 4) // 2 - 4) // 2
+
+    @property
+    def prototypes(self) -> tuple[tuple[int, ...], ...]:
+        """The fixed weights of the RBF units, (classes, f6_units) of +-1."""
+        return BITMAPS
+
+
+TINY = LeNetConfig(image_size=16, c5_maps=12, batch_size=4)
+SMALL = LeNetConfig(epochs=4)
+PAPER_SIZE = LeNetConfig()
+
+VARIANTS = {
+    variant: {
+        "tiny": replace(TINY, variant=variant),
+        "small": replace(SMALL, variant=variant),
+        "paper": replace(PAPER_SIZE, variant=variant),
+    }
+    for variant in ("1998", "modern")
+}

@@ -1,0 +1,49 @@
+"""Batches for LeNet-5: digits centred in the input square, on the paper's grey scale."""
+
+from typing import Any
+
+import numpy as np
+
+from papers.lenet.config import LeNetConfig
+from tinygrad_lab.data import Batches, ImageData, default_images, load_images
+from tinygrad_lab.data.distort import distort
+from tinygrad_lab.data.transforms import fit, normalise_1998, pad
+from tinygrad_lab.typing import Generator
+
+
+def example_batch(config: LeNetConfig, rng: Generator) -> dict[str, Any]:
+    """One batch of random images and labels, for parity and benchmarks."""
+    size = config.image_size
+    return {
+        "image": rng.standard_normal((config.batch_size, 1, size, size)),
+        "label": rng.integers(0, config.classes, config.batch_size),
+        "count": float(config.batch_size),
+    }
+
+
+def dataset(config: LeNetConfig, split: str) -> ImageData:
+    """The images, ``config.dataset`` or the best there is; ``split`` is "train" or "test"."""
+    return default_images(split) if config.dataset == "auto" else load_images(config.dataset, split)
+
+
+def training_batches(config: LeNetConfig, generator: Generator) -> Batches:
+    """Shuffled batches, distorted afresh in every epoch where the configuration says so."""
+    data = dataset(config, "train")
+    arrays = {"image": fit(data.images, 28), "label": data.labels}
+
+    def prepare(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
+        image = distort(batch["image"], rng) if config.distort else batch["image"]
+        return batch | {"image": _as_input(image, config)}
+
+    return Batches(arrays, config.batch_size, generator, transform=prepare)
+
+
+def evaluation_batches(config: LeNetConfig, split: str) -> Batches:
+    """All images of a split in order, in large batches."""
+    data = dataset(config, split)
+    arrays = {"image": _as_input(fit(data.images, 28), config), "label": data.labels}
+    return Batches(arrays, 500, shuffle=False)
+
+
+def _as_input(images: np.ndarray, config: LeNetConfig) -> np.ndarray:
+    return normalise_1998(pad(images, config.image_size))

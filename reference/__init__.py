@@ -1,0 +1,1 @@
+"""The same papers in PyTorch, one folder each. Imports nothing of the engine: a second, independent opinion."""

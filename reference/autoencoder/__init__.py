@@ -1,0 +1,1 @@
+"""Deep autoencoders (Hinton, Salakhutdinov 2006), with the denoising and the variational one, in PyTorch."""

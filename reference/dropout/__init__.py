@@ -1,0 +1,1 @@
+"""Dropout (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014) in PyTorch."""

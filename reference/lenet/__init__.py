@@ -1,0 +1,1 @@
+"""LeNet-5 (LeCun, Bottou, Bengio, Haffner 1998) in PyTorch."""

@@ -1,0 +1,47 @@
+"""Training LeNet-5 in PyTorch: five steps for each batch."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import nn, optim
+
+from reference.lenet.model import loss
+
+
+def configure_optimizer(
+    model: nn.Module, config: Any, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Adam with a cosine schedule, in place of the paper's stochastic diagonal Levenberg-Marquardt (appendix C)."""
+    optimizer = optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+
+
+def train(
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: nn.Module, batches: Iterable[dict]) -> dict[str, float]:
+    """Error rate in percent and mean loss, in evaluation mode."""
+    model.eval()
+    wrong = total = summed = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            output = model(batch["image"])
+            wrong += float((model.predict(output) != batch["label"]).sum().item())
+            summed += model.loss(output, batch["label"]).item()
+            total += batch["count"]
+    return {"error": 100 * wrong / total, "loss": summed / total}

@@ -1,0 +1,359 @@
+"""Checkpoints: what is saved comes back, resumed runs are the same runs, and what is broken is named."""
+
+import io
+import json
+import os
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tinygrad_lab import checkpoint, optim
+from tinygrad_lab.checkpoint import CheckpointError, load, load_training, load_weights, save, save_training
+from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.optim import lr_scheduler
+from tinygrad_lab.random import generator
+from tinygrad_lab.tensor import Tensor, from_numpy
+
+# ---- arrays and JSON ------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+SQUARE = RNG.standard_normal((4, 4))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        SQUARE,
+        SQUARE.T,
+        SQUARE[::2, ::-1],
+        np.asfortranarray(RNG.standard_normal((3, 4, 5)).astype(np.float32)),
+        np.broadcast_to(np.float32(3), (2, 3)),
+        np.array(2.5),
+        np.zeros((0, 3)),
+        SQUARE.astype(">f8"),
+        np.array([True, False]),
+        np.arange(3, dtype=np.int64),
+        np.array([np.nan, -0.0, np.inf]),
+    ],
+    ids=lambda a: f"{a.dtype.str}{a.shape}{a.strides}",
+)
+def test_arrays_of_any_layout_come_back(tmp_path: Path, array: np.ndarray) -> None:
+    save(tmp_path / "file", {"a": array, "b": Tensor(np.ones(2))})
+    tensors, metadata = load(tmp_path / "file")
+    assert list(tensors) == ["a", "b"]
+    assert metadata == {}
+    assert tensors["a"].shape == array.shape
+    assert tensors["a"].dtype == array.dtype.newbyteorder("=")
+    assert tensors["a"].tobytes() == array.astype(array.dtype.newbyteorder("=")).tobytes()
+
+
+def test_safetensors_own_writer_would_scramble_a_transposed_array(tmp_path: Path) -> None:
+    save_file({"a": SQUARE.T}, tmp_path / "file")
+    assert not np.array_equal(load_file(tmp_path / "file")["a"], SQUARE.T), "no need for the copy in _stored_once"
+
+
+def test_metadata_comes_back(tmp_path: Path) -> None:
+    metadata = {"name": "tést", "lr": 0.1, "big": 2**70, "list": [1, None, {"a": True}]}
+    save(tmp_path / "file", {}, metadata)
+    assert load(tmp_path / "file") == ({}, metadata)
+    save(tmp_path / "file", {}, {"n": np.int64(3), "a": np.arange(2)})
+    assert load(tmp_path / "file")[1] == {"n": 3, "a": [0, 1]}
+
+
+def test_the_same_memory_is_stored_once_and_tied_again(tmp_path: Path) -> None:
+    shared = np.arange(6.0).reshape(2, 3)
+    given = {"first": shared, "again": shared[:], "transposed": shared.T, "equal": shared.copy()}
+    save(tmp_path / "file", given)
+    assert set(load_file(tmp_path / "file")) == {"first", "transposed", "equal"}
+    tensors, _ = load(tmp_path / "file")
+    for name, array in given.items():
+        np.testing.assert_array_equal(tensors[name], array)
+    assert tensors["again"] is tensors["first"]
+    assert not np.may_share_memory(tensors["equal"], tensors["first"])
+
+
+def test_temporary_arrays_are_not_taken_for_one(tmp_path: Path) -> None:
+    class Fresh:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            return np.full((3, 2), self.value).T
+
+    save(tmp_path / "file", {str(i): Fresh(i) for i in range(20)})
+    tensors, _ = load(tmp_path / "file")
+    assert [tensors[str(i)][0, 0] for i in range(20)] == list(range(20))
+
+
+def test_foreign_files_are_read(tmp_path: Path) -> None:
+    save_file({"a": SQUARE}, tmp_path / "file", {"made": "elsewhere"})
+    tensors, metadata = load(tmp_path / "file")
+    np.testing.assert_array_equal(tensors["a"], SQUARE)
+    assert metadata == {"made": "elsewhere"}
+
+
+def test_metadata_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="checkpoint metadata must be JSON, got set"):
+        save(tmp_path / "file", {}, {"a": {1}})
+    assert os.listdir(tmp_path) == []
+
+
+def whole_file(folder: Path) -> Path:
+    path = folder / "run.safetensors"
+    save(path, {"a": np.arange(100.0), "b": np.ones(3)}, {"version": 1})
+    return path
+
+
+@pytest.mark.parametrize("kept", [0, 1, 7, 8, 9, 100, -801, -1])
+def test_truncated_files(tmp_path: Path, kept: int) -> None:
+    path = whole_file(tmp_path)
+    content = path.read_bytes()
+    kept = kept % len(content)
+    path.write_bytes(content[:kept])
+    with pytest.raises(
+        CheckpointError, match=rf"run.safetensors .*truncated.*: {kept:,} bytes found, .*[0-9,]+ expected"
+    ):
+        load(path)
+
+
+def test_size_expected_is_named(tmp_path: Path) -> None:
+    path = whole_file(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content + b"more")
+    with pytest.raises(CheckpointError, match=f"{len(content) + 4:,} bytes found, {len(content):,} expected"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 no such thing at all, a zip perhaps",
+        b"\x80\x04\x95 a pickle",
+        struct.pack("<Q", 4) + b"[1]]",
+        struct.pack("<Q", 3) + b"[1]",
+        struct.pack("<Q", 9) + b'{"a": 12}',
+        struct.pack("<Q", 2) + b"\xff\xfe",
+        struct.pack("<Q", 37) + b'{"a": {"data_offsets": [0, 1, 2, 3]}}1',
+        struct.pack("<Q", 58) + b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}}    1234',
+    ],
+)
+def test_not_a_safetensors_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"run\.safetensors"):
+        load(path)
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere does not exist"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load(tmp_path)
+    with pytest.raises(CheckpointError, match=r"cannot save .*, which needs [0-9]+ bytes"):
+        save(tmp_path / "no" / "folder", {"a": np.ones(2)})
+
+
+def test_every_flipped_bit_of_the_data_is_noticed(tmp_path: Path) -> None:
+    path = whole_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) - 824, len(content), 103):
+        damaged = bytearray(content)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"damaged: wrong checksum of [ab]"):
+            load(path)
+
+
+def test_other_formats_and_broken_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    save_file({}, path, {"tinygrad_lab": json.dumps({"format": 99})})
+    with pytest.raises(CheckpointError, match="has format 99, this version reads format 1"):
+        load(path)
+    save_file({}, path, {"tinygrad_lab": "{"})
+    with pytest.raises(CheckpointError, match="metadata is not JSON"):
+        load(path)
+
+
+# ---- a training run -------------------------------------------------------------------------------------------------
+
+
+class Net(Module):
+    """Two tied weights, a buffer; the gradient of the loss |w x + b|² by hand."""
+
+    def __init__(self, seed: int = 0, width: int = 3) -> None:
+        super().__init__()
+        self.weight = Parameter(np.random.default_rng(seed).standard_normal((width, 2)).astype(np.float32))
+        self.bias = Parameter(np.zeros(width, np.float32))
+        self.tied = self.weight
+        self.register_buffer("steps", Tensor(np.array(0)))
+
+    def backward(self, x: np.ndarray) -> None:
+        y = self.weight.numpy() @ x + self.bias.numpy()
+        self.weight.grad = from_numpy(2 * np.outer(y, x))
+        self.bias.grad = from_numpy(2 * y)
+        self.steps.writable()[...] += 1
+
+
+class Run:
+    """All that a training run consists of."""
+
+    def __init__(
+        self, kind: str = "AdamW", width: int = 3, seed: int = 0, schedule: bool = True, **options: Any
+    ) -> None:
+        self.model = Net(seed, width)
+        groups = [{"params": [self.model.weight]}, {"params": [self.model.bias], "weight_decay": 0.0}]
+        self.optimizer = getattr(optim, kind)(groups, lr=0.05, **options)
+        self.scheduler = lr_scheduler.CosineWithWarmup(self.optimizer, 3, 40) if schedule else None
+        self.generators = {"data": generator(seed), "noise": np.random.default_rng(seed)}
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            x = self.generators["data"].standard_normal(2, np.float32)
+            x += self.generators["noise"].standard_normal(2).astype(np.float32)
+            self.model.backward(x)
+            self.optimizer.step()
+            if self.scheduler is not None:
+                self.scheduler.step()
+
+    def save(self, path: Path, **more: Any) -> None:
+        save_training(path, self.model, self.optimizer, self.scheduler, self.generators, **more)
+
+    def load(self, path: Path, **more: Any) -> Any:
+        return load_training(path, self.model, self.optimizer, self.scheduler, self.generators, **more)
+
+    def everything(self) -> tuple:
+        """All state, as something that can be compared bit for bit."""
+        slots = [
+            {name: np.asarray(value).tobytes() for name, value in entries.items()}
+            for entries in self.optimizer.state_dict()["state"].values()
+        ]
+        groups = [{k: v for k, v in g.items() if k != "params"} for g in self.optimizer.param_groups]
+        weights = {name: array.tobytes() for name, array in self.model.state_dict().items()}
+        states = [str(rng.bit_generator.state) for rng in self.generators.values()]
+        return weights, slots, groups, self.scheduler and self.scheduler.state_dict(), states
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("SGD", {}), ("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {}), ("RMSprop", {"centered": True})],
+)
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path, kind: str, options: dict) -> None:
+    straight = Run(kind, **options)
+    straight.train(20)
+    first = Run(kind, **options)
+    first.train(7)
+    first.save(tmp_path / "run", position={"epoch": 1, "batch": 7})
+    second = Run(kind, seed=99, **options)
+    assert second.load(tmp_path / "run") == {"epoch": 1, "batch": 7}
+    assert second.everything() == first.everything()
+    second.train(13)
+    assert second.everything() == straight.everything()
+    assert second.model.tied is second.model.weight
+
+
+def test_names_in_the_file(tmp_path: Path) -> None:
+    run = Run()
+    run.train(1)
+    run.save(tmp_path / "run")
+    assert set(load_file(tmp_path / "run")) == {
+        *("weight", "bias", "steps"),
+        *(f"optimizer.{name}.{slot}" for name in ("weight", "bias") for slot in ("exp_avg", "exp_avg_sq")),
+    }
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    run, model = Run(), Net(seed=5)
+    run.train(2)
+    run.save(tmp_path / "run")
+    load_weights(tmp_path / "run", model)
+    np.testing.assert_array_equal(model.weight.numpy(), run.model.weight.numpy())
+    save(tmp_path / "weights", run.model.state_dict())
+    load_weights(tmp_path / "weights", Net(seed=6))
+    with pytest.raises(CheckpointError, match=r"weights does not fit: .*weight has shape \(3, 2\)"):
+        load_weights(tmp_path / "weights", Net(width=4))
+    with pytest.raises(CheckpointError, match="holds weights, not a training run"):
+        run.load(tmp_path / "weights")
+
+
+def other_generator(run: Run) -> None:
+    run.generators["data"] = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "message"),
+    [
+        (lambda: Run("Adam"), None, "optimizer: saved 'AdamW', here 'Adam'"),
+        (lambda: Run(width=4), None, r"shape \(3, 2\)"),
+        (lambda: Run(schedule=False), None, "scheduler: saved 'CosineWithWarmup', here None"),
+        (Run, lambda run: run.model.register_buffer("more", Tensor([1.0])), r"missing \['more'\]"),
+        (Run, lambda run: run.model.to(np.float64), "dtype of weight: saved 'float32', here 'float64'"),
+        (Run, lambda run: run.generators.pop("data"), r"generators: saved \['data', 'noise'\], here \['noise'\]"),
+        (Run, other_generator, "bit generator of 'data': saved 'SFC64', here 'PCG64'"),
+        (Run, lambda run: run.optimizer.param_groups.reverse(), "parameter groups: saved"),
+    ],
+)
+def test_nothing_changes_unless_everything_fits(
+    tmp_path: Path, make: Callable[[], Run], change: Callable | None, message: str
+) -> None:
+    saved = Run()
+    saved.train(5)
+    saved.save(tmp_path / "run")
+    other = make()
+    other.train(2)
+    if change:
+        change(other)
+    before = other.everything()
+    with pytest.raises(CheckpointError, match=f"run does not fit: .*{message}"):
+        other.load(tmp_path / "run")
+    assert other.everything() == before
+
+
+def test_configurations_are_compared(tmp_path: Path) -> None:
+    run = Run()
+    run.save(tmp_path / "run", config={"layers": 2, "sizes": (3, 4)})
+    run.load(tmp_path / "run")
+    run.load(tmp_path / "run", config={"layers": 2, "sizes": (3, 4)})
+    with pytest.raises(CheckpointError, match="config field 'layers': saved 2, here 3"):
+        run.load(tmp_path / "run", config={"layers": 3, "sizes": (3, 4)})
+    with pytest.raises(CheckpointError, match="config field 'more': saved None, here 1"):
+        run.load(tmp_path / "run", config={"layers": 2, "sizes": (3, 4), "more": 1})
+
+
+def test_a_parameter_the_model_does_not_have(tmp_path: Path) -> None:
+    run = Run()
+    run.optimizer.add_param_group({"params": [Parameter(np.ones(7))]})
+    with pytest.raises(ValueError, match=r"a parameter of shape \(7,\) that the model has not"):
+        run.save(tmp_path / "run")
+
+
+# ---- what a full disk leaves ----------------------------------------------------------------------------------------
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+class FullFile(io.BytesIO):
+    write = full  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace", "write"])
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    path = whole_file(tmp_path)
+
+    if broken == "write":
+        monkeypatch.setattr(checkpoint, "open", lambda *_: FullFile(), raising=False)
+    else:
+        monkeypatch.setattr(checkpoint.os, broken, full)
+    message = rf"cannot save {re.escape(str(path))}, which needs 8,[0-9]+ bytes: .*No space left on device"
+    with pytest.raises(CheckpointError, match=message):
+        save(path, {"a": np.zeros(1000)}, {"version": 2})
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == [path.name]
+    assert load(path)[1] == {"version": 1}

@@ -1,0 +1,279 @@
+"""Trajectories of every optimiser equal torch's, and what they refuse."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.numerics import relative_error
+from tinygrad_lab import optim
+from tinygrad_lab.nn.module import Parameter
+from tinygrad_lab.optim.optimizer import BLOCK
+from tinygrad_lab.tensor import Tensor, from_numpy
+
+CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
+    *[
+        ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": d, "weight_decay": w, "nesterov": n})
+        for d, w, n in [(0, 0, False), (0.3, 0.1, False), (0, 0.1, True), (0, 0, True)]
+    ],
+    *[
+        (name, options)
+        for name in ("Adam", "AdamW")
+        for options in ({}, {"lr": 0.1, "weight_decay": 0.2, "betas": (0.8, 0.95), "eps": 1e-3}, {"betas": (0.0, 0.0)})
+    ],
+    *[
+        ("RMSprop", {"centered": c, "momentum": m, "weight_decay": w, "alpha": 0.9, "eps": 1e-4})
+        for c, m, w in product([False, True], [0, 0.8], [0, 0.1])
+    ],
+    ("RMSprop", {}),
+]
+SHAPES = [(3, 4), (5,), (), (2, 3, 2, 2)]
+DTYPES = [(np.float64, 1e-12), (np.float32, 1e-5)]
+
+
+def names(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def pair_of_parameters(rng: np.random.Generator, shapes: list, dtype: type) -> tuple[list[Parameter], list]:
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    return [Parameter(a) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+
+
+def never(step: int, number: int) -> bool:  # noqa: ARG001
+    return False
+
+
+def walk(ours: Any, theirs: Any, rng: np.random.Generator, steps: int, skip: Callable = never) -> Iterator[float]:
+    """The same random gradients to both, ``steps`` times; ``skip`` says which parameter gets none."""
+    mine = [p for group in ours.param_groups for p in group["params"]]
+    other = [p for group in theirs.param_groups for p in group["params"]]
+    for step in range(steps):
+        for number, (p, q) in enumerate(zip(mine, other, strict=True)):
+            gradient = rng.standard_normal(p.shape).astype(p.dtype)
+            p.grad = None if skip(step, number) else from_numpy(gradient)
+            q.grad = None if skip(step, number) else torch.tensor(gradient)
+        ours.step()
+        theirs.step()
+        yield max(relative_error(p.numpy(), q.detach().numpy()) for p, q in zip(mine, other, strict=True))
+
+
+@pytest.mark.parametrize(("dtype", "bound"), DTYPES, ids=["float64", "float32"])
+@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
+def test_trajectory_equals_torch(name: str, options: dict, dtype: type, bound: float) -> None:
+    rng = np.random.default_rng(0)
+    mine, other = pair_of_parameters(rng, SHAPES, dtype)
+    ours, theirs = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(other, **options)
+    assert max(walk(ours, theirs, rng, 25)) <= bound
+
+
+@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
+def test_missing_gradients_skip_a_parameter_and_its_count(name: str, options: dict) -> None:
+    rng = np.random.default_rng(1)
+    mine, other = pair_of_parameters(rng, SHAPES, np.float64)
+    ours, theirs = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(other, **options)
+    assert max(walk(ours, theirs, rng, 25, lambda step, number: (step + number) % 3 == 0)) <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_group_options_and_a_group_added_later(name: str) -> None:
+    rng = np.random.default_rng(2)
+    mine, other = pair_of_parameters(rng, SHAPES, np.float64)
+    both = []
+    for library, p in ((optim, mine), (torch.optim, other)):
+        groups = [{"params": p[:2]}, {"params": p[2:3], "lr": 0.5, "weight_decay": 0.3}]
+        both.append(getattr(library, name)(groups, lr=0.01))
+    assert max(walk(*both, rng, 10)) <= 1e-12
+    for optimizer, p in zip(both, (mine, other), strict=True):
+        optimizer.add_param_group({"params": p[3], "lr": 0.2})
+        optimizer.param_groups[0]["lr"] = 0.07
+    assert max(walk(*both, rng, 10)) <= 1e-12
+
+
+@given(
+    lr=st.floats(0, 2),
+    betas=st.tuples(st.floats(0, 0.999), st.floats(0, 0.9999)),
+    eps=st.sampled_from([1e-8, 1e-5, 0.1]),
+    weight_decay=st.floats(0, 0.5),
+)
+def test_adamw_with_drawn_options(lr: float, betas: tuple, eps: float, weight_decay: float) -> None:
+    rng = np.random.default_rng(3)
+    mine, other = pair_of_parameters(rng, [(4,)], np.float64)
+    options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+    assert max(walk(optim.AdamW(mine, **options), torch.optim.AdamW(other, **options), rng, 20)) <= 1e-9
+
+
+@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
+def test_parameters_larger_than_a_block(name: str, options: dict) -> None:
+    rng = np.random.default_rng(4)
+    mine, other = pair_of_parameters(rng, [(3, BLOCK - 7)], np.float64)
+    ours, theirs = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(other, **options)
+    assert max(walk(ours, theirs, rng, 2)) <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_any_memory_layout(name: str) -> None:
+    rng = np.random.default_rng(5)
+    start, gradient = rng.standard_normal((2, 4, 3))
+    plain, odd = Parameter(start), Parameter(start)
+    odd._data = np.asfortranarray(start)[::-1][::-1]
+    plain.grad, odd.grad = from_numpy(gradient), from_numpy(np.asfortranarray(gradient))
+    for parameter in (plain, odd):
+        optimizer = getattr(optim, name)([parameter], lr=0.1, weight_decay=0.1)
+        optimizer.step()
+        optimizer.step()
+    np.testing.assert_array_equal(odd.numpy(), plain.numpy())
+    assert not np.array_equal(plain.numpy(), start)
+
+
+def test_step_changes_the_array_in_place_and_leaves_the_gradient_alone() -> None:
+    parameter = Parameter(np.ones(3))
+    array, gradient = parameter._data, np.array([1.0, 2.0, 3.0])
+    parameter.grad = from_numpy(gradient)
+    optim.Adam([parameter], weight_decay=0.5).step()
+    assert parameter._data is array
+    np.testing.assert_array_equal(gradient, [1.0, 2.0, 3.0])
+
+
+def test_step_between_forward_and_backward_is_caught() -> None:
+    from tinygrad_lab.ops.elementwise import multiply
+
+    w, x = Parameter(np.array(2.0)), Parameter(np.array(3.0))
+    y = multiply(w, x)
+    w.grad = from_numpy(np.array(1.0))
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_zero_grad() -> None:
+    parameter = Parameter(np.ones(3))
+    parameter.grad = from_numpy(np.ones(3))
+    optim.SGD([parameter]).zero_grad()
+    assert parameter.grad is None
+
+
+@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
+def test_state_dict_resumes_bit_for_bit(name: str, options: dict) -> None:
+    rng = np.random.default_rng(6)
+    mine, other = pair_of_parameters(rng, SHAPES, np.float32)
+    first = getattr(optim, name)(mine, **options)
+    for _ in walk(first, getattr(torch.optim, name)(other, **options), rng, 3):
+        pass
+    copies = [Parameter(p.numpy()) for p in mine]
+    second = getattr(optim, name)(copies, lr=123.0)
+    second.load_state_dict(first.state_dict())
+    for _ in range(3):
+        for p, q in zip(mine, copies, strict=True):
+            p.grad = q.grad = from_numpy(rng.standard_normal(p.shape).astype(np.float32))
+        first.step()
+        second.step()
+    for p, q in zip(mine, copies, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_state_dict_has_torchs_form() -> None:
+    rng = np.random.default_rng(7)
+    for name, options in CONFIGURATIONS:
+        mine, other = pair_of_parameters(rng, SHAPES, np.float64)
+        ours, theirs = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(other, **options)
+        for _ in walk(ours, theirs, rng, 2):
+            pass
+        a, b = ours.state_dict(), theirs.state_dict()
+        assert [g["params"] for g in a["param_groups"]] == [g["params"] for g in b["param_groups"]]
+        assert set(a["param_groups"][0]) <= set(b["param_groups"][0])
+        for number in b["state"]:
+            slots = {key for key, value in b["state"][number].items() if value is not None}
+            assert set(a["state"].get(number, {})) == slots
+            for key in slots:
+                assert relative_error(np.asarray(a["state"][number][key]), b["state"][number][key].numpy()) <= 1e-12
+
+
+def state_of(**changes: Any) -> tuple[optim.Adam, dict]:
+    parameter = Parameter(np.ones(3))
+    optimizer = optim.Adam([parameter])
+    parameter.grad = from_numpy(np.ones(3))
+    optimizer.step()
+    return optimizer, {**optimizer.state_dict(), **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"param_groups": [{"params": [0, 1]}]}, r"parameters per group are \[1\], the state has \[2\]"),
+        ({"state": {1: {}}}, "state for parameter 1, there are 1"),
+        ({"state": {0: {"exp_avg": np.ones(4)}}}, r"exp_avg of parameter 0 has shape \(4,\), the parameter has \(3,\)"),
+        ({"param_groups": [{"params": [0], "lr": 1, "eps": 1, "weight_decay": 0}]}, r"lacks the options \['betas'\]"),
+    ],
+)
+def test_load_state_dict_changes_nothing_unless_all_fits(changes: dict, message: str) -> None:
+    optimizer, state = state_of(**changes)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
+
+
+def leaf() -> Parameter:
+    return Parameter(np.ones(2))
+
+
+def test_refuses_bad_parameters() -> None:
+    from tinygrad_lab.ops.elementwise import add
+
+    parameter = leaf()
+    with pytest.raises(ValueError, match="SGD: the list of parameters is empty"):
+        optim.SGD([])
+    with pytest.raises(ValueError, match=r"shape \(2,\) was given twice"):
+        optim.SGD([parameter, parameter])
+    with pytest.raises(ValueError, match="given twice"):
+        optim.SGD([{"params": [parameter]}, {"params": [parameter]}])
+    with pytest.raises(ValueError, match="cannot optimise the result of an operation"):
+        optim.SGD([add(parameter, 1.0)])
+    with pytest.raises(TypeError, match="can only optimise Tensors, got ndarray"):
+        optim.SGD([np.ones(2)])
+    with pytest.raises(TypeError, match="got one Tensor"):
+        optim.SGD(parameter)
+    with pytest.raises(TypeError, match="must be a dict with 'params'"):
+        optim.SGD([{"parameters": [parameter]}])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("SGD", {"lr": -1}, "SGD: lr must be at least 0, got -1"),
+        ("SGD", {"momentum": -0.1}, "momentum must be at least 0"),
+        ("SGD", {"weight_decay": -0.1}, "weight_decay must be at least 0"),
+        ("SGD", {"nesterov": True}, "nesterov needs a momentum above 0 and no dampening"),
+        ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "dampening=0.1"),
+        ("Adam", {"betas": (1.0, 0.9)}, r"Adam: betas must be in \[0, 1\), got \(1.0, 0.9\)"),
+        ("AdamW", {"betas": (0.9, -0.1)}, "AdamW: betas must be"),
+        ("Adam", {"eps": -1}, "eps must be at least 0"),
+        ("RMSprop", {"alpha": -1}, "RMSprop: alpha must be at least 0"),
+        ("RMSprop", {"momentum": -1}, "momentum must be"),
+        ("RMSprop", {"eps": -1}, "eps must be"),
+    ],
+)
+def test_refuses_bad_options(name: str, options: dict, message: str) -> None:
+    kind = getattr(optim, name)
+    with pytest.raises(ValueError, match=message):
+        kind([leaf()], **options)
+    with pytest.raises(ValueError, match=message):
+        kind([{"params": [leaf()]}, {"params": [leaf()], **options}])
+
+
+def test_integer_learning_rate_and_numpy_scalars_keep_float32() -> None:
+    parameter = Parameter(np.ones(2, np.float32))
+    parameter.grad = Tensor(np.ones(2, np.float32))
+    for rate in (1, np.float64(0.1)):
+        optimizer = optim.AdamW([parameter], lr=rate)
+        optimizer.step()
+    assert parameter.dtype == np.float32
+    assert optimizer.state[parameter]["exp_avg"].dtype == np.float32

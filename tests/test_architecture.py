@@ -1,0 +1,91 @@
+"""The rules that keep the house in order: who may import whom, and what importing costs."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ["typing", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "paper", "lab"]
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module imported anywhere in a file, except for type checkers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((name.name, node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+            yield from ((f"{node.module}.{name.name}", node.lineno) for name in node.names)
+
+
+def files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def offences(paths: list[Path], forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in paths
+        for module, line in imports_of(path)
+        if module.split(".")[0] in forbidden
+    ]
+
+
+def test_engine_and_papers_never_import_torch() -> None:
+    engine = [path for path in files("tinygrad_lab", "papers") if "lab" not in path.relative_to(ROOT / "").parts[1:2]]
+    assert len(engine) > 20
+    assert offences(engine, ("torch",)) == []
+
+
+def test_reference_never_imports_the_engine() -> None:
+    assert offences(files("reference"), ("tinygrad_lab", "papers")) == []
+
+
+def test_papers_never_import_the_lab() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in files("papers")
+        for module, line in imports_of(path)
+        if module.startswith("tinygrad_lab.lab")
+    ]
+    assert found == []
+
+
+def layer_of(module: str) -> int | None:
+    parts = module.split(".")
+    return LAYERS.index(parts[1]) if len(parts) > 1 and parts[0] == "tinygrad_lab" and parts[1] in LAYERS else None
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_run_downwards(layer: str) -> None:
+    base = ROOT / "tinygrad_lab"
+    paths = [base / f"{layer}.py"] if (base / f"{layer}.py").exists() else files(f"tinygrad_lab/{layer}")
+    assert paths
+    upwards = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in paths
+        for module, line in imports_of(path)
+        if (target := layer_of(module)) is not None and target > LAYERS.index(layer)
+    ]
+    assert upwards == []
+
+
+def test_import_is_light_and_does_not_need_torch() -> None:
+    heavy = "torch, click, rich, sklearn, matplotlib, pooch".split(", ")
+    code = f"import sys; import tinygrad_lab, papers.lenet.model; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout.strip() == "[]"

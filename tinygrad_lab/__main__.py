@@ -1,0 +1,5 @@
+"""python -m tinygrad_lab"""
+
+from tinygrad_lab.lab.cli import main
+
+main()

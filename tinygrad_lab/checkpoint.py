@@ -1,0 +1,331 @@
+"""Checkpoints: one safetensors file, with JSON in the metadata of its header. Nothing is ever unpickled.
+
+``save`` and ``load`` handle arrays and JSON; ``save_training`` and ``load_training`` a whole training run, so that a
+resumed run equals the uninterrupted one bit for bit.
+
+A file is written beside its final place, flushed to disk and renamed: whoever kills the process, at whatever instant,
+leaves the old file or the new one, whole.  (One writer per path: the temporary name is fixed, so that what a kill
+leaves behind is overwritten by the next save.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from tinygrad_lab.nn.module import Module
+from tinygrad_lab.optim.lr_scheduler import LRScheduler
+from tinygrad_lab.optim.optimizer import Optimizer
+from tinygrad_lab.typing import Array, Generator
+
+FORMAT = 1  # raised when the meaning of the metadata changes
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be written, cannot be read, or does not fit; the message names the path."""
+
+
+# ---- arrays and JSON ------------------------------------------------------------------------------------------------
+
+
+def save(path: str | os.PathLike, tensors: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+    """Write arrays and JSON atomically.
+
+    Args:
+        path: the file to create or replace.
+        tensors: arrays or Tensors by name; those that are the same memory are stored once, under the first name.
+        metadata: anything JSON can hold.
+
+    Raises:
+        CheckpointError: the file cannot be written (disk full, no such folder, ...); an old one is untouched.
+        TypeError: ``metadata`` that JSON cannot hold.
+    """
+    path = Path(path)
+    arrays, aliases = _stored_once(tensors)
+    about = {"format": FORMAT, "aliases": aliases, "crc32": _checksums(arrays), "metadata": dict(metadata or {})}
+    header = {"tinygrad_lab": json.dumps(about, default=_plain)}
+    content = to_bytes(arrays, header)  # its save_file would leave a file of a new random name at every kill
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise CheckpointError(f"cannot save {path}, which needs {len(content):,} bytes: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read (tensors, metadata) as they were given to ``save``; tied tensors are the same array again.
+
+    Any other safetensors file is read as well, with the metadata of its header.
+
+    Raises:
+        CheckpointError: no such file, not a safetensors file, truncated, or damaged.
+    """
+    path = Path(path)
+    _check_size(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError, TypeError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if "tinygrad_lab" not in header:
+        return tensors, header
+    try:
+        about = json.loads(header["tinygrad_lab"])
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: its metadata is not JSON ({error})") from error
+    if about.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has format {about.get('format')}, this version reads format {FORMAT}")
+    damaged = [name for name, checksum in _checksums(tensors).items() if about["crc32"].get(name) != checksum]
+    if damaged:
+        raise CheckpointError(f"{path} is damaged: wrong checksum of {', '.join(damaged)}")
+    tensors.update({alias: tensors[name] for alias, name in about["aliases"].items()})
+    return tensors, about["metadata"]
+
+
+def _stored_once(tensors: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, str]]:
+    """The arrays to store, and for names of the same memory the name it is stored under."""
+    arrays: dict[str, Array] = {}
+    aliases: dict[str, str] = {}
+    first_names: dict[tuple, str] = {}
+    alive = []  # or a temporary's address could be used again
+    for name, tensor in tensors.items():
+        array = np.asarray(tensor)
+        alive.append(array)
+        memory = (array.ctypes.data, array.shape, array.strides, array.dtype.str)
+        if array.size and memory in first_names:
+            aliases[name] = first_names[memory]
+            continue
+        first_names[memory] = name
+        # safetensors writes the memory as it lies: a transposed array would come back scrambled, without an error
+        arrays[name] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
+    return arrays, aliases
+
+
+def _checksums(arrays: Mapping[str, Array]) -> dict[str, int]:
+    return {name: zlib.crc32(array.reshape(-1).view(np.uint8)) for name, array in arrays.items()}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's arrays and scalars as lists and numbers, for JSON; integers stay exact."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"checkpoint metadata must be JSON, got {type(value).__name__}")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a renaming in ``folder`` outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_size(path: Path) -> None:
+    """Compare the file's size with what its header promises, for a better message than the reader's own."""
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno()).st_size
+            header_size = int.from_bytes(file.read(8), "little")
+            if found < 8 or 8 + header_size > found:
+                raise CheckpointError(
+                    f"{path} is not a safetensors file, or truncated: {found:,} bytes found, "
+                    f"at least {8 + header_size:,} expected"
+                )
+            header = json.loads(file.read(header_size))
+        data_size = max(
+            (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0
+        )
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise CheckpointError(f"{path} ({found:,} bytes) is not a safetensors file: no valid header") from error
+    expected = 8 + header_size + data_size
+    if found != expected:
+        raise CheckpointError(f"{path} is truncated or damaged: {found:,} bytes found, {expected:,} expected")
+
+
+# ---- a training run -------------------------------------------------------------------------------------------------
+
+
+def save_training(
+    path: str | os.PathLike,
+    model: Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None = None,
+    generators: Mapping[str, Generator] | None = None,
+    position: Any = None,
+    config: Any = None,
+) -> None:
+    """Everything a run needs to go on as if it had never stopped.
+
+    Weights are stored under their own names, the optimiser's slots as ``optimizer.<parameter>.<slot>``.
+
+    Args:
+        path: the file to create or replace.
+        model: its parameters and persistent buffers.
+        optimizer: of parameters of ``model``.
+        scheduler: the learning rate schedule.
+        generators: every random generator the run draws from, by name.
+        position: any JSON: epoch, place in the data, the best loss so far.
+        config: any JSON that describes the run; ``load_training`` compares it.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+        ValueError: the optimiser has a parameter that the model has not.
+    """
+    weights = model.state_dict()
+    slots, optimizer_state = _pack_optimizer(optimizer, _names_of_parameters(model, optimizer))
+    if clash := sorted(weights.keys() & slots.keys()):
+        raise ValueError(f"save_training: the model has weights named like optimiser state: {', '.join(clash)}")
+    training = {
+        "config": config,
+        "position": position,
+        "optimizer": optimizer_state,
+        "scheduler": scheduler and {"class": type(scheduler).__name__, "state": scheduler.state_dict()},
+        "generators": {name: rng.bit_generator.state for name, rng in (generators or {}).items()},
+        "slots": sorted(slots),
+    }
+    save(path, {**weights, **slots}, {"training": training})
+
+
+def load_training(
+    path: str | os.PathLike,
+    model: Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None = None,
+    generators: Mapping[str, Generator] | None = None,
+    config: Any = None,
+) -> Any:
+    """Put a run back where ``save_training`` left it, and return its ``position``.
+
+    The objects must be built as they were for the run that was saved.  Nothing is changed unless everything fits.
+
+    Raises:
+        CheckpointError: the file cannot be read, or something in it does not fit.
+    """
+    tensors, metadata = load(path)
+    if "training" not in metadata:
+        raise CheckpointError(f"{path} holds weights, not a training run")
+    training = metadata["training"]
+    try:
+        _check_config(training["config"], config)
+        names = _names_of_parameters(model, optimizer)
+        slots = {name: tensors.pop(name) for name in training["slots"]}
+        optimizer_state = _unpack_optimizer(optimizer, names, slots, training["optimizer"])
+        optimizer.check_state_dict(optimizer_state)
+        _check_scheduler(training["scheduler"], scheduler)
+        states = _checked_generator_states(training["generators"], generators or {})
+        for name, own in model.state_dict().items():  # load_state_dict would convert, and the run would be another
+            if name in tensors:
+                _check_same(f"dtype of {name}", str(tensors[name].dtype), str(own.dtype))
+        model.load_state_dict(tensors)  # checks before it changes anything; what follows has been checked
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+    optimizer.load_state_dict(optimizer_state)
+    if scheduler is not None:
+        scheduler.load_state_dict(training["scheduler"]["state"])
+    for name, rng in (generators or {}).items():
+        rng.bit_generator.state = states[name]
+    return training["position"]
+
+
+def load_weights(path: str | os.PathLike, model: Module) -> None:
+    """Load the weights of a training checkpoint, or of any safetensors file with the model's names.
+
+    Raises:
+        CheckpointError: the file cannot be read or does not fit; the model is unchanged.
+    """
+    tensors, metadata = load(path)
+    slots = metadata["training"]["slots"] if "training" in metadata else ()
+    try:
+        model.load_state_dict({name: array for name, array in tensors.items() if name not in slots})
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+
+
+def _names_of_parameters(model: Module, optimizer: Optimizer) -> list[str]:
+    """The model's name of each of the optimiser's parameters, in the optimiser's order."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for parameter in parameters:
+        if id(parameter) not in names:
+            raise ValueError(f"the optimizer has a parameter of shape {parameter.shape} that the model has not")
+    return [names[id(parameter)] for parameter in parameters]
+
+
+def _pack_optimizer(optimizer: Optimizer, names: list[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Slots by name, and the rest as JSON, with names for torch's parameter numbers."""
+    state = optimizer.state_dict()
+    slots: dict[str, Array] = {}
+    counters: dict[str, dict[str, Any]] = {}
+    for number, entries in state["state"].items():
+        name = names[number]
+        slots |= {f"optimizer.{name}.{slot}": v for slot, v in entries.items() if isinstance(v, np.ndarray)}
+        counters[name] = {entry: v for entry, v in entries.items() if not isinstance(v, np.ndarray)}
+    groups = [{**group, "params": [names[number] for number in group["params"]]} for group in state["param_groups"]]
+    return slots, {"class": type(optimizer).__name__, "groups": groups, "counters": counters}
+
+
+def _unpack_optimizer(
+    optimizer: Optimizer, names: list[str], slots: dict[str, Array], saved: dict[str, Any]
+) -> dict[str, Any]:
+    """The inverse of ``_pack_optimizer``."""
+    _check_same("optimizer", saved["class"], type(optimizer).__name__)
+    numbers = {name: number for number, name in enumerate(names)}
+    remaining = iter(names)
+    own_groups = [[next(remaining) for _ in group["params"]] for group in optimizer.param_groups]
+    _check_same("parameter groups", [group["params"] for group in saved["groups"]], own_groups)
+    state = {numbers[name]: dict(entries) for name, entries in saved["counters"].items()}
+    for key, array in slots.items():
+        name, slot = key.removeprefix("optimizer.").rsplit(".", 1)
+        state[numbers[name]][slot] = array
+    groups = [
+        {option: tuple(value) if isinstance(value, list) else value for option, value in group.items()}
+        | {"params": [numbers[name] for name in group["params"]]}
+        for group in saved["groups"]
+    ]
+    return {"state": state, "param_groups": groups}
+
+
+def _check_config(saved: Any, given: Any) -> None:
+    given = json.loads(json.dumps(given, default=_plain))  # tuples are lists in JSON
+    if isinstance(saved, dict) and isinstance(given, dict):
+        for key in sorted(saved.keys() | given.keys()):
+            _check_same(f"config field {key!r}", saved.get(key), given.get(key))
+    elif given is not None:
+        _check_same("config", saved, given)
+
+
+def _check_scheduler(saved: dict[str, Any] | None, scheduler: LRScheduler | None) -> None:
+    _check_same("scheduler", saved and saved["class"], scheduler and type(scheduler).__name__)
+
+
+def _checked_generator_states(saved: dict[str, Any], generators: Mapping[str, Generator]) -> dict[str, Any]:
+    _check_same("generators", sorted(saved), sorted(generators))
+    for name, rng in generators.items():
+        _check_same(f"bit generator of {name!r}", saved[name]["bit_generator"], type(rng.bit_generator).__name__)
+    return saved
+
+
+def _check_same(what: str, saved: Any, given: Any) -> None:
+    if saved != given:
+        raise ValueError(f"{what}: saved {saved!r}, here {given!r}")

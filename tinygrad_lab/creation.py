@@ -1,0 +1,70 @@
+"""New tensors, with torch's names. Floats are float32 unless told otherwise; randomness needs a generator."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab import random
+from tinygrad_lab.tensor import Tensor, wrap
+from tinygrad_lab.typing import Generator
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``."""
+    return Tensor(data, dtype, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    return wrap(np.zeros(_shape(size), dtype)).requires_grad_(requires_grad)
+
+
+def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    return wrap(np.ones(_shape(size), dtype)).requires_grad_(requires_grad)
+
+
+def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Every element ``fill_value``; without ``dtype`` its own: bool, int64 or float32."""
+    value = Tensor(fill_value, dtype)
+    return wrap(np.full(_shape(size), value.numpy())).requires_grad_(requires_grad)
+
+
+def zeros_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    return wrap(np.zeros(input.shape, dtype or input.dtype)).requires_grad_(requires_grad)
+
+
+def ones_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    return wrap(np.ones(input.shape, dtype or input.dtype)).requires_grad_(requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    return wrap(np.full(input.shape, fill_value, dtype or input.dtype)).requires_grad_(requires_grad)
+
+
+def arange(start: float, end: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
+    """start, start + step, ... below end; ``arange(end)`` starts at 0. Integers give int64, floats float32."""
+    start, end = (0, start) if end is None else (start, end)
+    if dtype is None:
+        dtype = np.float32 if any(isinstance(value, float) for value in (start, end, step)) else np.int64
+    return wrap(np.arange(start, end, step).astype(dtype))
+
+
+def eye(n: int, m: int | None = None, dtype: Any = np.float32) -> Tensor:
+    """(n, m) with ones on the diagonal, square by default"""
+    return wrap(np.eye(n, m, dtype=dtype))
+
+
+def randn(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Standard normal draws."""
+    return wrap(random.normal(generator, _shape(size), np.dtype(dtype))).requires_grad_(requires_grad)
+
+
+def rand(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Uniform draws from [0, 1)."""
+    return wrap(np.asarray(generator.random(_shape(size), dtype))).requires_grad_(requires_grad)
+
+
+def _shape(size: Any) -> tuple[int, ...]:
+    """``zeros(2, 3)`` and ``zeros((2, 3))`` mean the same."""
+    if isinstance(size, int):
+        return (size,)
+    return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int | np.integer) else tuple(size)

@@ -1,0 +1,88 @@
+"""How far two implementations agree: the measure, the tolerances and the row of a report.
+
+The error of an array is max|a - b| / max(max|b|, s), with b the PyTorch side.  The floor s keeps quantities that are
+zero in exact arithmetic (the gradient of a key's bias, say) from being judged by their rounding noise: it is the size
+of the loss for outputs, and 1e-3 of the model's largest gradient entry for gradients.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+TRAJECTORY_STEPS = 20
+EXACT_DIGITS = 17.0  # what is reported for bitwise equal: the decimals that identify any float64
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison of one named quantity."""
+
+    paper: str
+    variant: str
+    check: str  # forward | loss | gradient | trajectory | weights | generation
+    dtype: str
+    size: str
+    name: str  # the quantity: a module's output, a parameter, "loss"
+    max_abs: float
+    max_rel: float
+    digits: float
+    tolerance: float
+    passed: bool
+    seconds: float
+    worst: str = ""  # on failure: index of the worst element and both values
+
+    def as_json(self) -> dict:
+        """The public schema: without the explanation of a failure."""
+        return {key: value for key, value in asdict(self).items() if key != "worst"}
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[float, float, str]:
+    """Largest absolute error, relative error after the measure above, and where the worst element is.
+
+    A NaN, or an infinity on one side only, counts as an infinite error.
+    """
+    if ours.shape != theirs.shape:
+        return math.inf, math.inf, f"numpy has shape {ours.shape}, torch {theirs.shape}"
+    if ours.size == 0 or np.array_equal(ours, theirs):
+        return 0.0, 0.0, ""
+    with np.errstate(invalid="ignore"):
+        error = np.abs(ours.astype(np.float64) - theirs)
+    error[np.isnan(error)] = math.inf
+    index = np.unravel_index(int(error.argmax()), error.shape)
+    worst = float(error[index])
+    place = ", ".join(str(int(i)) for i in index)
+    where = f"worst element [{place}]: numpy {float(ours[index]):.9g}, torch {float(theirs[index]):.9g}"
+    size = max(float(np.abs(theirs).max()), floor)
+    return worst, worst / size if size else math.inf, where
+
+
+def digits(relative: float) -> float:
+    """Agreeing decimal digits."""
+    return EXACT_DIGITS if relative == 0 else max(0.0, min(EXACT_DIGITS, -math.log10(relative)))
+
+
+def tolerance(check: str, dtype: str, reduction: int) -> float:
+    """The largest relative error that rounding explains.
+
+    float64: 1e-10 forward, 1e-9 gradients, 1e-7 after 20 optimiser steps.  float32: a sum of n rounded terms is off by
+    about sqrt(n) eps; 50 of those for the depth of a network, and as much again for each step of a trajectory.
+    ``weights`` is a round trip through a file: bit for bit.
+    """
+    if check == "weights":
+        return 0.0
+    if dtype == "float64":
+        return {"forward": 1e-10, "loss": 1e-10, "gradient": 1e-9, "trajectory": 1e-7}[check]
+    single = 50 * float(np.finfo(np.float32).eps) * math.sqrt(reduction)
+    return single * TRAJECTORY_STEPS if check == "trajectory" else single
+
+
+def longest_reduction(outputs: dict[str, np.ndarray], parameters: dict[str, np.ndarray]) -> int:
+    """Length of the longest sum in a forward and backward pass.
+
+    A forward product sums over a unit's inputs (a parameter's size per row); a weight's gradient sums over every place
+    the weight is used (the elements of an output per channel); the loss sums the network's whole output.
+    """
+    inputs = [p.size // p.shape[0] for p in parameters.values() if p.ndim > 1]
+    places = [a.size // a.shape[1 if a.ndim == 4 else -1] for a in outputs.values() if a.ndim]
+    return max([1, *inputs, *places, *(a.size for name, a in outputs.items() if name == "output")])

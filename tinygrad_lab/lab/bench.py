@@ -1,0 +1,132 @@
+"""``tinygrad-lab bench``: the time and memory of one training step, engine against PyTorch.
+
+Both sides take turns in one process, in blocks of at least 0.3 s of which the first 50 ms are dropped: both libraries'
+thread pools go on spinning for a while after work, so call-by-call interleaving would slow both.  A side's time is the
+median of its blocks' medians.  PyTorch counts with the faster of its two forms where a paper has them: the one written
+out for reading, and the one that uses torch's own module for the paper's idea (``reference/<slug>/builtin.py``).
+"""
+
+import importlib
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.random import generator
+
+BLOCK_SECONDS = 0.3
+DROPPED_SECONDS = 0.05
+
+Step = Callable[[], None]
+
+
+def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) -> Step:
+    """One forward, backward and optimiser step on a fixed batch, through the paper's own training loop."""
+    if builtin:
+        model = importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
+    else:
+        model = side.build(config)
+    optimizer, scheduler = side.optimizer(model, config, 10**6)
+    data = importlib.import_module(f"papers.{paper.slug}.data")
+    batch = side.batch(data.example_batch(config, generator(0)))
+
+    def forever() -> Any:
+        while True:
+            yield batch
+
+    losses = side.train_module.train(model, optimizer, scheduler, forever())
+    return lambda: next(losses)
+
+
+def block(step: Step) -> float:
+    """Median seconds of a step over one block."""
+    times = []
+    start = time.perf_counter()
+    while not times or time.perf_counter() - start < BLOCK_SECONDS + DROPPED_SECONDS:
+        before = time.perf_counter()
+        step()
+        now = time.perf_counter()
+        if before - start >= DROPPED_SECONDS or now - start > BLOCK_SECONDS:
+            times.append(now - before)
+    return statistics.median(times)
+
+
+def alternate(steps: Sequence[Step], repeats: int, watch: Callable[[], None] = lambda: None) -> list[float]:
+    """Seconds of each step: median over ``repeats`` blocks, the steps taking turns."""
+    for step in steps:
+        step()  # warm-up: first-call allocations
+    medians: list[list[float]] = [[] for _ in steps]
+    for _ in range(repeats):
+        for found, step in zip(medians, steps, strict=True):
+            found.append(block(step))
+            watch()
+    return [statistics.median(found) for found in medians]
+
+
+def has_builtin(paper: Paper) -> bool:
+    """Whether PyTorch has a module of its own for what the paper contributes."""
+    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
+
+
+def measure(paper: Paper, variant: str, size: str, repeats: int, watch: Callable[[], None]) -> dict[str, Any]:
+    """The public JSON of one paper and variant."""
+    import torch
+
+    config = registry.configuration(paper, variant, size)
+    steps = [training_step(NumpySide(paper), paper, config), training_step(TorchSide(paper), paper, config)]
+    if has_builtin(paper):
+        steps.append(training_step(TorchSide(paper), paper, config, builtin=True))
+    numpy, *torches = alternate(steps, repeats, watch)
+    return {
+        "paper": paper.slug,
+        "variant": variant,
+        "size": size,
+        "numpy_ms": 1e3 * numpy,
+        "torch_ms": 1e3 * min(torches),
+        "ratio": numpy / min(torches),
+        "numpy_peak_mb": peak_memory(paper.slug, variant, size, "numpy"),
+        "torch_peak_mb": peak_memory(paper.slug, variant, size, "torch"),
+        "threads": torch.get_num_threads(),
+        "repeats": repeats,
+    }
+
+
+def peak_memory(slug: str, variant: str, size: str, side: str) -> float:
+    """Megabytes that three training steps need at most, over the footprint after import; in a process of its own."""
+    command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
+
+
+def run(slugs: Sequence[str], variant: str | None, size: str, repeats: int) -> list[dict[str, Any]]:
+    """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
+    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
+    rows = []
+    with console.progress() as bar:
+        for paper in papers:
+            name = variant or paper.default_variant
+            task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
+            rows.append(measure(paper, name, size, repeats, lambda task=task: bar.advance(task)))  # type: ignore[misc]
+    return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
+
+
+def print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """The table; a ratio below 1 means that the engine is faster."""
+    lines = [
+        (
+            *(row[key] for key in ("paper", "variant", "size")),
+            *(f"{row[key]:.2f}" for key in ("numpy_ms", "torch_ms", "ratio")),
+            *(f"{row[key]:.0f}" for key in ("numpy_peak_mb", "torch_peak_mb")),
+        )
+        for row in rows[:-1]
+    ]
+    columns = ("paper", "variant", "size", "numpy ms", "torch ms", "ratio", "numpy MB", "torch MB")
+    console.print_table(f"One training step, {rows[0]['threads']} threads", columns, lines, right=columns[3:])
+    console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

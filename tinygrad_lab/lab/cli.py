@@ -1,0 +1,187 @@
+"""The command line: ``tinygrad-lab``, also ``python -m tinygrad_lab``.
+
+Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, with one line on stderr.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.data import DataError
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.paper import SIZES
+
+json_option = click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - for stdout.")
+size_option = click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tinygrad-lab")
+def cli() -> None:
+    """Twelve machine-learning papers, each built twice, on a NumPy engine and in PyTorch, and proven to agree."""
+
+
+@cli.command()
+@json_option
+def papers(json_file: str | None) -> None:
+    """List the papers, their variants and sizes."""
+    from tinygrad_lab.lab import console, listing
+
+    entries = [listing.describe(paper) for paper in registry.discover().values()]
+    if json_file:
+        console.write_json(entries, json_file)
+    if json_file != "-":
+        listing.print_papers(entries)
+
+
+@cli.command()
+@click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+@click.option("--variant", help="Only this variant.")
+@click.option("--dtype", type=click.Choice(["float32", "float64", "both"]), default="both", show_default=True)
+@size_option
+@click.option("--steps", type=click.IntRange(1), default=20, show_default=True, help="Length of the trajectory.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@json_option
+def parity(
+    slugs: tuple[str, ...], variant: str | None, dtype: str, size: str, steps: int, seed: int, json_file: str | None
+) -> None:
+    """Compare both sides of each paper: the lab's main job. Fails if any check does."""
+    from tinygrad_lab.lab import console, parity_report
+
+    jobs = parity_report.jobs(slugs, variant, dtype, size)
+    rows = parity_report.run(jobs, size, steps, seed)
+    if json_file:
+        console.write_json([row.as_json() for row in rows], json_file)
+    if json_file != "-":
+        parity_report.print_rows(rows)
+    parity_report.print_failures(rows)
+    if not all(row.passed for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
+@click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+@click.option("--variant", help="This variant instead of each paper's first.")
+@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Blocks a side.")
+@json_option
+def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, json_file: str | None) -> None:
+    """Time one training step on both sides, in turns, and measure its peak memory."""
+    from tinygrad_lab.lab import bench as benchmark
+    from tinygrad_lab.lab import console
+
+    rows = benchmark.run(slugs, variant, size, repeats)
+    if json_file:
+        console.write_json(rows, json_file)
+    if json_file != "-":
+        benchmark.print_rows(rows)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("slug")
+@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@click.option("--variant", help="Which of the paper's models; the first one by default.")
+@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the checkpoint.")
+@json_option
+@click.pass_context
+def train(
+    ctx: click.Context,
+    slug: str,
+    side: str,
+    variant: str | None,
+    size: str,
+    resume: bool,
+    out: Path | None,
+    json_file: str | None,
+) -> None:
+    """Train a paper's model. Any field of its configuration is an option too: --epochs 3 --learning-rate 0.01."""
+    from tinygrad_lab.lab import console, overrides, training
+
+    paper = registry.find(slug)
+    config = overrides.apply(registry.configuration(paper, variant, size), ctx.args)
+    folder = out or training.run_folder(slug, config, size, side)
+    run = training.Training(paper, side, config, folder)
+    training.prepare(run, resume)
+    run.run()
+    if json_file:
+        console.write_json(training.report(run), json_file)
+    if json_file != "-":
+        training.print_report(run)
+
+
+@cli.command()
+@click.argument("slug")
+@click.option("--seeds", type=click.IntRange(1), help="Seeds for each setting, instead of the experiment's own number.")
+@click.option("--quick", is_flag=True, help="A token size, to see that it runs; the verdicts mean nothing.")
+@click.option("--redraw", is_flag=True, help="Tables and figures again from the results already measured.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results, if not the paper's.")
+@json_option
+def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | None, json_file: str | None) -> None:
+    """Run a paper's experiments: verdicts, figures, and the tables of its README."""
+    from tinygrad_lab.lab import claims as judging
+    from tinygrad_lab.lab import console
+
+    paper = registry.find(slug)
+    found = judging.run(paper, judging.workbench(paper, seeds, quick, out), redraw)
+    if json_file:
+        console.write_json(judging.as_json(found), json_file)
+    if json_file != "-":
+        judging.print_claims(paper, found)
+
+
+@cli.group()
+def data() -> None:
+    """Data sets: what there is, where it was found, whether its checksum is right."""
+
+
+@data.command("list")
+@json_option
+def data_list(json_file: str | None) -> None:
+    """List the data sets."""
+    from dataclasses import asdict
+
+    from tinygrad_lab.data import catalogue
+    from tinygrad_lab.lab import console
+
+    entries = catalogue()
+    if json_file:
+        console.write_json([asdict(entry) for entry in entries], json_file)
+    if json_file != "-":
+        rows = [(e.name, e.what, e.licence, f"{e.size:,}", e.checksum, str(e.found or "-")) for e in entries]
+        columns = ("name", "what", "licence", "bytes", "checksum", "found in")
+        console.print_table("Data sets", columns, rows, right=("bytes",))
+
+
+@data.command("fetch")
+@click.argument("name")
+def data_fetch(name: str) -> None:
+    """Find a data set, or download it into the cache; checked before use."""
+    from tinygrad_lab.data import fetch
+
+    click.echo(fetch(name))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; never returns."""
+    try:
+        cli.main(args=argv, prog_name="tinygrad-lab", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _complain(error.format_message())
+    except (UsageError, DataError, CheckpointError) as error:
+        _complain(str(error))
+    sys.exit(0)
+
+
+def _complain(message: Any) -> None:
+    click.echo(f"tinygrad-lab: {message}".replace("\n", " "), err=True)
+    sys.exit(2)

@@ -1,0 +1,57 @@
+"""What the commands print: tables and JSON on stdout, progress on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tinygrad_lab.lab.errors import UsageError
+
+PIPED_WIDTH = 160  # columns where there is no terminal to ask
+
+stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+stderr = Console(stderr=True, highlight=False)
+
+
+def progress() -> Progress:
+    """A progress bar on stderr that disappears when it is done; shows nothing where stderr is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+    )
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print a table; the columns named in ``right`` are aligned to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    stdout.print(table)
+
+
+def write_json(value: Any, target: str) -> None:
+    """Write JSON to a file, or to stdout for ``-``.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    text = json.dumps(value, indent=2)
+    if target == "-":
+        sys.stdout.write(text + "\n")
+        return
+    try:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--json: cannot write {target}: {error.strerror}") from error

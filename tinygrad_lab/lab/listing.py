@@ -1,0 +1,38 @@
+"""The registry as a table and as JSON."""
+
+from typing import Any
+
+from tinygrad_lab.lab import console
+from tinygrad_lab.lab.sides import NumpySide
+from tinygrad_lab.paper import Paper
+
+
+def describe(paper: Paper) -> dict[str, Any]:
+    """The public JSON of one paper: what it is and how many parameters each variant has at each size."""
+    side = NumpySide(paper)
+    return {
+        "slug": paper.slug,
+        "family": paper.family,
+        "title": paper.title,
+        "year": paper.year,
+        "variants": {
+            variant: {size: {"parameters": count_parameters(side.build(config))} for size, config in sizes.items()}
+            for variant, sizes in paper.variants.items()
+        },
+    }
+
+
+def count_parameters(model: Any) -> int:
+    """Trainable numbers of an engine model."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def print_papers(entries: list[dict[str, Any]]) -> None:
+    """One row a variant."""
+    rows = []
+    for entry in entries:
+        for variant, sizes in entry["variants"].items():
+            counts = [f"{sizes[size]['parameters']:,}" for size in ("tiny", "small", "paper")]
+            rows.append((entry["slug"], str(entry["year"]), entry["family"], variant, *counts))
+    columns = ("paper", "year", "family", "variant", "tiny", "small", "paper size")
+    console.print_table("Papers (parameters by size)", columns, rows, right=("tiny", "small", "paper size"))

@@ -1,0 +1,43 @@
+"""Configuration fields as command line options: ``--batch-size 32`` for the field ``batch_size``."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import click
+
+from tinygrad_lab.lab.errors import UsageError
+
+
+def apply(config: Any, arguments: Sequence[str]) -> Any:
+    """The configuration with the fields that ``arguments`` name replaced, each parsed as the field's type.
+
+    Raises:
+        UsageError: an option that is no field (``variant`` and ``size`` have options of their own), or a bad value.
+    """
+    options = [_option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"]
+    try:
+        given = click.Command("fields", params=options).make_context("fields", list(arguments)).params
+    except click.ClickException as error:
+        known = ", ".join(option.opts[0] for option in options)
+        raise UsageError(f"{error.format_message()} The fields of this configuration: {known}") from error
+    return replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
+def _option(name: str, value: Any) -> click.Option:
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, tuple):  # a list of sizes: --hidden 64,32
+        return click.Option([flag, name], type=_Numbers())
+    return click.Option([flag, name], type=type(value))
+
+
+class _Numbers(click.ParamType):
+    """Comma-separated whole numbers."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        try:
+            return tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a comma-separated list of whole numbers", param, ctx)

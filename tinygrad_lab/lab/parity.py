@@ -1,0 +1,152 @@
+"""The main job: both sides of a paper from the same weights, the same batch and the same noise must agree.
+
+Per variant and dtype: every module's output (training mode, and the whole network in evaluation mode), the loss, every
+gradient including the inputs', a training trajectory with the paper's own optimiser, and the weights' way through a
+file to the other side and back.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab import checkpoint
+from tinygrad_lab.lab import agreement
+from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.noise import ReplayDraws
+from tinygrad_lab.lab.sides import Arrays, Side, sides
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.random import generator, record_draws
+
+
+class Parity:
+    """Comparison of one variant of one paper in one dtype."""
+
+    def __init__(self, paper: Paper, variant: str, size: str, dtype: str, seed: int, steps: int) -> None:
+        self.labels = {"paper": paper.slug, "variant": variant, "dtype": dtype, "size": size}
+        self.config = paper.variants[variant][size]  # type: ignore[index]
+        self.dtype, self.seed, self.steps = dtype, seed, steps
+        self.numpy, self.torch = sides(paper)
+        data = __import__(f"papers.{paper.slug}.data", fromlist=["example_batch"])
+        self.example: Callable[[Any, Any], dict] = data.example_batch
+
+    def run(self) -> Iterator[Row]:
+        """All checks; the rows come as they are known."""
+        weights = self.numpy.state(self.numpy.build(self.config, self.seed, self.dtype))
+        yield from self.one_pass(weights)
+        yield from self.trajectory(weights)
+        yield from self.round_trip(weights)
+
+    # ---- forward, loss, gradients -----------------------------------------------------------------------------------
+    def one_pass(self, weights: Arrays) -> Iterator[Row]:
+        batch = self.example(self.config, generator(self.seed))
+        clock = Clock()
+        with record_draws() as draws:
+            ours = self._one_side(self.numpy, self._model(self.numpy, weights), batch)
+        theirs_model = self._model(self.torch, weights)  # before the replay: drawing initial weights is no noise
+        replay = ReplayDraws(draws)
+        with replay:
+            theirs = self._one_side(self.torch, theirs_model, batch)
+        replay.check_all_used()
+        seconds = clock.lap()
+
+        self.reduction = agreement.longest_reduction(theirs["forward"], weights)
+        scale = abs(float(theirs["loss"]["loss"]))
+        largest = max(float(np.abs(g).max()) for g in theirs["gradient"].values())
+        floors = {"forward": scale, "loss": scale, "gradient": 1e-3 * largest}
+        for check, floor in floors.items():
+            yield from self._rows(check, ours[check], theirs[check], floor, seconds)
+
+    def _model(self, side: Side, weights: Arrays) -> Any:
+        model = side.build(self.config, self.seed, self.dtype)
+        side.load(model, weights)
+        return model
+
+    def _one_side(self, side: Side, model: Any, batch: dict) -> dict[str, Arrays]:
+        inputs = side.batch(batch, self.dtype, requires_grad=True)
+        losses: list[Any] = []
+        model.train()
+        outputs = side.outputs(model, lambda: losses.append(side.loss(model, inputs)))
+        losses[0].backward()
+        gradients = side.gradients(model.named_parameters())
+        gradients |= {f"input {name}": g for name, g in side.gradients(inputs.items()).items()}
+        model.eval()
+        evaluated = side.outputs(model, lambda: side.loss(model, inputs))
+        outputs["output in evaluation mode"] = evaluated["output"]
+        return {"forward": outputs, "loss": {"loss": side.array(losses[0])}, "gradient": gradients}
+
+    # ---- training ---------------------------------------------------------------------------------------------------
+    def trajectory(self, weights: Arrays) -> Iterator[Row]:
+        """The paper's training loop on fresh batches; in float32 the loss curve only.
+
+        Adam divides by the root of tiny second moments, so two equally correct float32 runs differ in weights.
+        """
+        clock = Clock()
+        with record_draws() as draws:
+            ours = self._trained(self.numpy, self._model(self.numpy, weights))
+        theirs_model = self._model(self.torch, weights)
+        replay = ReplayDraws(draws)
+        with replay:
+            theirs = self._trained(self.torch, theirs_model)
+        replay.check_all_used()
+        losses, final = ours
+        their_losses, their_final = theirs
+        seconds = clock.lap()
+        yield from self._rows("trajectory", {"losses": losses}, {"losses": their_losses}, 0.0, seconds)
+        if self.dtype == "float64":
+            floor = 1e-3 * max(float(np.abs(value).max()) for value in their_final.values())
+            yield from self._rows("trajectory", final, their_final, floor, 0.0)
+
+    def _trained(self, side: Side, model: Any) -> tuple[np.ndarray, Arrays]:
+        optimizer, scheduler = side.optimizer(model, self.config, self.steps)
+        rng = generator(self.seed + 1)
+        batches = (self.example(self.config, rng) for _ in range(self.steps))
+        losses = list(side.train(model, optimizer, scheduler, batches, self.dtype))
+        return np.array(losses), side.state(model)
+
+    # ---- weights ----------------------------------------------------------------------------------------------------
+    def round_trip(self, weights: Arrays) -> Iterator[Row]:
+        """Engine -> file -> torch -> file -> engine, bit for bit."""
+        from safetensors.torch import load_file, save_file
+
+        clock = Clock()
+        with tempfile.TemporaryDirectory() as folder:
+            there, back = Path(folder) / "there.safetensors", Path(folder) / "back.safetensors"
+            checkpoint.save(there, weights, {})
+            theirs = self.torch.build(self.config, self.seed + 1, self.dtype)
+            theirs.load_state_dict(load_file(there))
+            save_file({name: value.contiguous() for name, value in theirs.state_dict().items()}, back)
+            ours = self.numpy.build(self.config, self.seed + 2, self.dtype)
+            ours.load_state_dict(checkpoint.load(back)[0])
+        yield from self._rows("weights", self.numpy.state(ours), weights, 0.0, clock.lap())
+
+    # ---- reporting --------------------------------------------------------------------------------------------------
+    def _rows(self, check: str, ours: Arrays, theirs: Arrays, floor: float, seconds: float) -> Iterator[Row]:
+        bound = agreement.tolerance(check, self.dtype, self.reduction)
+        names = [*theirs, *(name for name in ours if name not in theirs)]
+        for name in names:
+            missing = np.array(np.nan)
+            worst, relative, where = agreement.compare(ours.get(name, missing), theirs.get(name, missing), floor)
+            if name not in ours or name not in theirs:
+                where = f"only {'torch' if name in theirs else 'numpy'} has it"
+            passed = name in ours and name in theirs and relative <= bound
+            yield Row(
+                **self.labels, check=check, name=name, max_abs=worst, max_rel=relative,
+                digits=agreement.digits(relative), tolerance=bound, passed=passed, seconds=seconds / len(names),
+                worst="" if passed else where,
+            )  # fmt: skip
+
+
+class Clock:
+    """Seconds since the last lap."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        elapsed, self._start = now - self._start, now
+        return elapsed

@@ -1,0 +1,104 @@
+"""Running parity over papers, variants and dtypes, and showing what came out."""
+
+from collections.abc import Sequence
+
+from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.paper import Paper
+
+CHECKS = ("forward", "loss", "gradient", "trajectory", "weights", "generation")
+
+Job = tuple[Paper, str, str]  # paper, variant, dtype
+
+
+def jobs(slugs: Sequence[str], variant: str | None, dtype: str, size: str) -> list[Job]:
+    """What to compare; all papers and variants where none is named.
+
+    Raises:
+        UsageError: an unknown paper, variant or size.
+    """
+    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
+    dtypes = ("float32", "float64") if dtype == "both" else (dtype,)
+    chosen = []
+    for paper in papers:
+        variants = list(paper.variants) if variant is None else [variant]
+        for name in variants:
+            registry.configuration(paper, name, size)
+            chosen += [(paper, name, kind) for kind in dtypes]
+    return chosen
+
+
+def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
+    """All rows of all jobs. A job that stops with an error becomes a failed row that says so."""
+    from tinygrad_lab.lab.parity import Parity
+
+    rows: list[Row] = []
+    with console.progress() as bar:
+        task = bar.add_task("parity", total=len(chosen))
+        for paper, variant, dtype in chosen:
+            bar.update(task, description=f"{paper.slug} {variant} {dtype}")
+            try:
+                rows += Parity(paper, variant, size, dtype, seed, steps).run()
+            except Exception as error:
+                rows.append(_crashed(paper.slug, variant, dtype, size, error))
+            bar.advance(task)
+    return rows
+
+
+def _crashed(slug: str, variant: str, dtype: str, size: str, error: Exception) -> Row:
+    infinite = float("inf")
+    return Row(
+        slug,
+        variant,
+        "forward",
+        dtype,
+        size,
+        type(error).__name__,
+        infinite,
+        infinite,
+        0.0,
+        0.0,
+        False,
+        0.0,
+        str(error),
+    )
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """A line for each paper, variant and dtype: agreeing digits of the worst quantity in each check."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.paper, row.variant, row.dtype), []).append(row)
+    shown = [check for check in CHECKS if any(row.check == check for row in rows)]
+    lines = []
+    for (paper, variant, dtype), group in groups.items():
+        worst = max((row for row in group), key=lambda row: row.max_rel)
+        cells = [_digits([row for row in group if row.check == check]) for check in shown]
+        verdict = "passed" if all(row.passed for row in group) else "FAILED"
+        seconds = f"{sum(row.seconds for row in group):.1f} s"
+        lines.append((paper, variant, dtype, *cells, f"{worst.max_rel:.1e}", seconds, verdict))
+    columns = ("paper", "variant", "dtype", *shown, "worst error", "time", "result")
+    console.print_table("NumPy engine against PyTorch: agreeing digits", columns, lines, right=(*shown, "time"))
+    passed = sum(row.passed for row in rows)
+    failed = len(rows) - passed
+    console.stdout.print(f"{passed} of {len(rows)} checks passed" + (f", {failed} FAILED" if failed else ""))
+
+
+def _digits(rows: Sequence[Row]) -> str:
+    if not rows:
+        return "-"
+    if all(row.max_rel == 0 for row in rows):
+        return "exact"
+    return f"{min(row.digits for row in rows):.1f}"
+
+
+def print_failures(rows: Sequence[Row]) -> None:
+    """On stderr: where each failed quantity differs most."""
+    for row in rows:
+        if not row.passed:
+            console.stderr.print(
+                f"FAILED {row.paper} {row.variant} {row.dtype} {row.check} of {row.name}: relative error "
+                f"{row.max_rel:.3g} > {row.tolerance:.3g}; {row.worst}",
+                soft_wrap=True,
+                markup=False,
+            )

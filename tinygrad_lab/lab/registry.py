@@ -1,0 +1,41 @@
+"""Finding papers: every folder below ``papers`` that defines PAPER."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+import papers
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.paper import SIZES, Paper
+
+
+def discover() -> dict[str, Paper]:
+    """All papers by slug, oldest first."""
+    found = [importlib.import_module(f"papers.{entry.name}").PAPER for entry in pkgutil.iter_modules(papers.__path__)]
+    return {paper.slug: paper for paper in sorted(found, key=lambda paper: (paper.year, paper.slug))}
+
+
+def find(slug: str) -> Paper:
+    """The paper of that slug.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = discover()
+    if slug not in known:
+        raise UsageError(f"unknown paper {slug!r}; the papers are: {', '.join(known)}")
+    return known[slug]
+
+
+def configuration(paper: Paper, variant: str | None = None, size: str = "tiny") -> Any:
+    """The configuration of a variant (the default one when None) at a size.
+
+    Raises:
+        UsageError: no such variant or size.
+    """
+    variant = variant or paper.default_variant
+    if variant not in paper.variants:
+        raise UsageError(f"{paper.slug}: unknown variant {variant!r}; the variants are: {', '.join(paper.variants)}")
+    if size not in SIZES:
+        raise UsageError(f"unknown size {size!r}; the sizes are: {', '.join(SIZES)}")
+    return paper.variants[variant][size]

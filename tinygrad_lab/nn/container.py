@@ -1,0 +1,110 @@
+"""Modules that hold other modules, under torch's keys: positions for Sequential and ModuleList, names for ModuleDict."""
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import Any
+
+from tinygrad_lab.nn.module import Module
+
+
+class _ByPosition(Module):
+    """Children named "0", "1", ..."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """One module, or a container of the same kind with some of them."""
+        if isinstance(index, slice):
+            return self._of(dict(list(self.named_children())[index]))
+        return list(self.children())[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, str(range(len(self))[index]), module)
+
+    def append(self, module: Module) -> Any:
+        """Add one at the end; returns self."""
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        """Add several at the end; returns self."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def _of(self, modules: dict[str, Module]) -> Module:
+        raise NotImplementedError
+
+
+class Sequential(_ByPosition):
+    """Each module applied to the output of the one before.
+
+    Args:
+        modules: in order, or one mapping from names to modules.
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        for module in modules:
+            if isinstance(module, Mapping):
+                for name, child in module.items():
+                    setattr(self, name, child)
+            else:
+                self.append(module)
+
+    def forward(self, input: Any) -> Any:
+        for module in self:
+            input = module(input)
+        return input
+
+    def _of(self, modules: dict[str, Module]) -> Module:
+        return Sequential(modules)  # under their old names, as in torch
+
+
+class ModuleList(_ByPosition):
+    """A list of modules; it has no forward of its own."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def _of(self, modules: dict[str, Module]) -> Module:
+        return ModuleList(modules.values())
+
+
+class ModuleDict(Module):
+    """A dictionary of modules; it has no forward of its own."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        super().__init__()
+        for name, module in (modules or {}).items():
+            self[name] = module
+
+    def __getitem__(self, name: str) -> Module:
+        return self._modules[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        if name not in self._modules and hasattr(self, name):
+            raise KeyError(f"ModuleDict: {name!r} is an attribute of every ModuleDict, choose another name")
+        setattr(self, name, module)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._modules
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def keys(self) -> KeysView[str]:
+        return self._modules.keys()
+
+    def values(self) -> ValuesView[Any]:
+        return self._modules.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._modules.items()

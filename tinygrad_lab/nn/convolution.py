@@ -1,0 +1,145 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab import random
+from tinygrad_lab.nn import init
+from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.ops.convolution import Pair, conv2d, conv_transpose2d
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Generator
+
+
+class _Convolution(Module):
+    """What both layers share: settings, parameters and their initial values U(±1/√fan_in)."""
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        weight_channels: tuple[int, int],
+        kernel_size: Pair,
+        bias: bool,
+        groups: int,
+        generator: Generator | None,
+        dtype: Any,
+    ) -> None:
+        super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{type(self).__name__}: groups must divide in_channels and out_channels, "
+                f"got groups={groups}, in_channels={in_channels}, out_channels={out_channels}"
+            )
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+        generator = random.generator() if generator is None else generator
+        self.weight = Parameter(np.empty((*weight_channels, *self.kernel_size), dtype))
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)
+        if not bias:
+            self.register_parameter("bias", None)
+            return
+        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+        self.bias = Parameter(np.empty(out_channels, dtype))
+        init.uniform_(self.bias, -bound, bound, generator=generator)
+
+
+class Conv2d(_Convolution):
+    """y = conv2d(x) + b over images.    (N, in_channels, H, W) -> (N, out_channels, OH, OW)
+
+    Args:
+        in_channels: C of the input.
+        out_channels: number of filters.
+        kernel_size: height and width of the kernel; one number for a square.
+        stride: step of the kernel.
+        padding: zeros around the input, or "same" or "valid".
+        dilation: distance between taps of the kernel.
+        groups: number of channel blocks that do not see each other.
+        bias: whether to add a trained number to each filter's output.
+        generator: draws the initial values; a fresh one unless given.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        channels = (out_channels, in_channels // max(groups, 1))
+        super().__init__(in_channels, out_channels, channels, kernel_size, bias, groups, generator, dtype)
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+
+    def forward(self, input: Tensor) -> Tensor:
+        return conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"padding={self.padding!r}, dilation={self.dilation}, groups={self.groups}, bias={self.bias is not None}"
+        )
+
+
+class ConvTranspose2d(_Convolution):
+    """The adjoint of a Conv2d from ``out_channels`` to ``in_channels``, as a layer that enlarges images.
+
+    (N, in_channels, H, W) -> (N, out_channels, OH, OW)
+
+    Args:
+        in_channels: C of the input.
+        out_channels: number of filters.
+        kernel_size: height and width of the kernel; one number for a square.
+        stride: distance between the stamps of neighbouring input pixels.
+        padding: rows and columns cut off around the output.
+        output_padding: rows and columns put back at the bottom and right.
+        groups: number of channel blocks that do not see each other.
+        bias: whether to add a trained number to each filter's output.
+        dilation: distance between taps of the kernel.
+        generator: draws the initial values; a fresh one unless given.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Pair = 1,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        channels = (in_channels, out_channels // max(groups, 1))
+        super().__init__(in_channels, out_channels, channels, kernel_size, bias, groups, generator, dtype)
+        self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
+
+    def forward(self, input: Tensor) -> Tensor:
+        shape = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        return conv_transpose2d(input, self.weight, self.bias, *shape)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"padding={self.padding}, output_padding={self.output_padding}, dilation={self.dilation}, "
+            f"groups={self.groups}, bias={self.bias is not None}"
+        )

@@ -1,0 +1,216 @@
+"""Nonlinearities, elementwise: y = f(x), x̄ = f'(x) ȳ."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+Elementwise = tuple[Float[Array, "*shape"], Backward]
+
+# ---- piecewise linear -----------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x = [x > 0] \, \bar y")
+def relu(input: Float[Array, "*shape"]) -> Elementwise:
+    """y = max(x, 0); the derivative at 0 is 0."""
+    y = np.maximum(input, 0, out=np.empty_like(input))
+
+    def backward(needs, dy):
+        dx = (y > 0).astype(dy.dtype)  # a product of floats is faster than one of a float and a boolean
+        dx *= dy
+        return (dx,)
+
+    return y, backward
+
+
+@operation(r"\bar x = (x > 0 \;?\; 1 : a) \, \bar y")
+def leaky_relu(input: Float[Array, "*shape"], negative_slope: float = 0.01) -> Elementwise:
+    """y = x where x > 0, else negative_slope x; the derivative at 0 is negative_slope."""
+    one, slope = input.dtype.type(1), input.dtype.type(negative_slope)
+    slopes = np.where(input > 0, one, slope)
+
+    def backward(needs, dy):
+        return (slopes * dy,)
+
+    return np.asarray(slopes * input), backward
+
+
+# ---- sigmoid and tanh -----------------------------------------------------------------------------------------------
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)): where the exponential overflows, the quotient is the right 0."""
+    y = np.negative(x, out=np.empty_like(x))
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
+    y += 1
+    return np.divide(1, y, out=y)
+
+
+@operation(r"\bar x = y \, (1 - y) \, \bar y")
+def sigmoid(input: Float[Array, "*shape"]) -> Elementwise:
+    """y = 1 / (1 + exp(-x))"""
+    y = logistic(input)
+
+    def backward(needs, dy):
+        dx = np.subtract(1, y, out=np.empty_like(y))
+        dx *= y
+        dx *= dy
+        return (dx,)
+
+    return y, backward
+
+
+@operation(r"\bar x = (1 - y^2) \, \bar y")
+def tanh(input: Float[Array, "*shape"]) -> Elementwise:
+    """y = tanh(x)"""
+    y = np.tanh(input, out=np.empty_like(input))
+
+    def backward(needs, dy):
+        dx = np.multiply(y, y, out=np.empty_like(y))
+        np.subtract(1, dx, out=dx)
+        dx *= dy
+        return (dx,)
+
+    return y, backward
+
+
+# ---- x times a gate -------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x = \big(\sigma + x \, \sigma (1 - \sigma)\big) \, \bar y, \quad \sigma = \sigma(x)")
+def silu(input: Float[Array, "*shape"]) -> Elementwise:
+    """y = x σ(x)"""
+    gate = logistic(input)
+
+    def backward(needs, dy):
+        dx = np.subtract(1, gate, out=np.empty_like(gate))
+        dx *= input
+        dx += 1
+        dx *= gate
+        dx *= dy
+        return (dx,)
+
+    return np.multiply(input, gate, out=np.empty_like(gate)), backward
+
+
+@silu.define
+def silu_definition(input: Tensor) -> Tensor:
+    return input * sigmoid(input)
+
+
+@operation(r"\bar x = \big(\Phi(x) + x \, \phi(x)\big) \, \bar y")
+def gelu(input: Float[Array, "*shape"], approximate: str = "none") -> Elementwise:
+    """y = x Φ(x), Φ the normal distribution's CDF.
+
+    Args:
+        input: any shape.
+        approximate: "none" for Φ itself, "tanh" for ½ (1 + tanh(√(2/π) (x + 0.044715 x³))) in its place.
+
+    Raises:
+        ValueError: any other ``approximate``.
+    """
+    forms = {"none": _gelu_exact, "tanh": _gelu_tanh}
+    if approximate not in forms:
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    y, slope = in_chunks(forms[approximate], input, 2)
+
+    def backward(needs, dy):
+        return (slope * dy,)
+
+    return y, backward
+
+
+@gelu.define
+def gelu_definition(input: Tensor, approximate: str = "none") -> Tensor:
+    if approximate == "tanh":
+        return 0.5 * input * (1 + tanh(math.sqrt(2 / math.pi) * (input + 0.044715 * input**3)))
+    return 0.5 * input * (1 + erf(input / math.sqrt(2)))
+
+
+def _gelu_exact(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value x Φ(x) and slope Φ(x) + x φ(x)."""
+    cdf, slope = normal_cdf(x)
+    slope *= 1 / math.sqrt(2 * math.pi)
+    slope *= x
+    slope += cdf
+    cdf *= x
+    return cdf, slope
+
+
+def _gelu_tanh(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value x g and slope g + x g', with g = ½ (1 + t), t = tanh(c (x + a x³)), g' = ½ (1 - t²) c (1 + 3 a x²)."""
+    a, c = 0.044715, math.sqrt(2 / math.pi)
+    square = np.square(x)
+    t = square * (a * c)
+    t += c
+    t *= x
+    np.tanh(t, out=t)
+    slope = square  # its memory: x² is needed once more, as the last factor of g'
+    slope *= 1.5 * a * c
+    slope += 0.5 * c
+    slope *= x
+    slope *= 1 - np.square(t)
+    t += 1
+    t *= 0.5
+    slope += t
+    t *= x
+    return t, slope
+
+
+# ---- smooth versions of max(x, 0) and min(x, 0) ---------------------------------------------------------------------
+
+
+def log1p_exp_minus(size: np.ndarray) -> np.ndarray:
+    """log(1 + exp(-size)) for size >= 0, in place."""
+    np.negative(size, out=size)
+    np.exp(size, out=size)
+    return np.log1p(size, out=size)
+
+
+@operation(r"\bar x = \sigma(\beta x) \, \bar y")
+def softplus(input: Float[Array, "*shape"], beta: float = 1.0, threshold: float = 20.0) -> Elementwise:
+    """y = log(1 + exp(beta x)) / beta; where beta x > threshold, y = x."""
+    x = np.multiply(input, beta, out=np.empty_like(input))
+    linear = x > threshold
+    y = log1p_exp_minus(np.abs(x, out=np.empty_like(x)))
+    y += np.maximum(x, 0)
+    y /= beta
+    np.copyto(y, input, where=linear)
+
+    def backward(needs, dy):
+        dx = logistic(x)
+        np.copyto(dx, 1, where=linear)
+        dx *= dy
+        return (dx,)
+
+    return y, backward
+
+
+@softplus.define
+def softplus_definition(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    x = input * beta
+    return input.where(x > threshold, (1 + x.clamp(max=threshold).exp()).log() / beta)
+
+
+@operation(r"\bar x = \sigma(-x) \, \bar y")
+def logsigmoid(input: Float[Array, "*shape"]) -> Elementwise:
+    """y = log σ(x) = min(x, 0) - log(1 + exp(-|x|))"""
+    y = log1p_exp_minus(np.abs(input, out=np.empty_like(input)))
+    np.subtract(np.minimum(input, 0), y, out=y)
+
+    def backward(needs, dy):
+        dx = logistic(-input)
+        dx *= dy
+        return (dx,)
+
+    return y, backward
+
+
+@logsigmoid.define
+def logsigmoid_definition(input: Tensor) -> Tensor:
+    return sigmoid(input).log()

@@ -1,0 +1,136 @@
+"""Sums of products: matmul and einsum."""
+
+from collections import Counter
+from string import ascii_letters
+
+import numpy as np
+
+from tinygrad_lab.ops.elementwise import multiply
+from tinygrad_lab.ops.operation import Num, Result, operation
+from tinygrad_lab.ops.shapes import unsqueeze
+from tinygrad_lab.tensor import Tensor, unbroadcast
+from tinygrad_lab.typing import Array
+
+# ---- matmul ---------------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar a = \bar c \, b^\top \qquad \bar b = a^\top \bar c")
+def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
+    """(*n, i, j), (*n, j, k) -> (*n, i, k), batches broadcast; a vector is a row on the left, a column on the right."""
+
+    def backward(needs, dc):
+        a = input if input.ndim > 1 else input[None, :]
+        b = other if other.ndim > 1 else other[:, None]
+        dc = dc if input.ndim > 1 else np.expand_dims(dc, -1 if other.ndim == 1 else -2)
+        dc = dc if other.ndim > 1 else np.expand_dims(dc, -1)
+        da = unbroadcast(dc @ b.swapaxes(-1, -2), a.shape).reshape(input.shape) if needs.input else None
+        db = unbroadcast(a.swapaxes(-1, -2) @ dc, b.shape).reshape(other.shape) if needs.other else None
+        return da, db
+
+    return np.matmul(input, other), backward
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """(n, i, j), (n, j, k) -> (n, i, k)
+
+    Raises:
+        ValueError: an operand that does not have three dimensions, or batches that differ.
+    """
+    if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
+        raise ValueError(f"bmm: input and mat2 must be (n, i, j) and (n, j, k), got {input.shape} and {mat2.shape}")
+    return matmul(input, mat2)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """(n,), (m,) -> (n, m)
+
+    Raises:
+        ValueError: an operand that is not a vector.
+    """
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise ValueError(f"outer: input and vec2 must be vectors, got shapes {input.shape} and {vec2.shape}")
+    return multiply(unsqueeze(input, 1), vec2)
+
+
+# ---- einsum ---------------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x_k = \operatorname{einsum}(\bar y, x_{j \ne k})")
+def contract(equation: str, *operands: Num[Array, "..."]) -> Result:
+    """``einsum`` with an explicit output and without an ellipsis."""
+    left, output = equation.split("->")
+    labels = left.split(",")
+
+    def gradient(k: int, dy: Array) -> Array:
+        """The gradient of operand k: the same contraction with dy in its place, and dy's labels for its own."""
+        x, own = operands[k], "".join(dict.fromkeys(labels[k]))  # a repeated label, as in "ii", once
+        others = [j for j in range(len(operands)) if j != k]
+        terms = [output, *(labels[j] for j in others)]
+        known = "".join(label for label in own if label in "".join(terms))
+        g = _einsum(",".join(terms) + "->" + known, dy, *(operands[j] for j in others))
+        # A label that stands nowhere else was summed alone: its gradient is the same all along it.
+        g = g.reshape([g.shape[known.index(label)] if label in known else 1 for label in own])
+        full = [x.shape[labels[k].index(label)] for label in own]
+        stretched = tuple(axis for axis, size in enumerate(full) if size == 1 and g.shape[axis] != 1)
+        g = np.broadcast_to(g.sum(axis=stretched, keepdims=True), full)
+        if len(own) == len(labels[k]):
+            return g
+        dx = np.zeros(x.shape, g.dtype)
+        np.einsum(f"{labels[k]}->{own}", dx)[...] = g  # einsum without a sum is a view: of the diagonal
+        return dx
+
+    def backward(needs, dy):
+        return tuple(gradient(k, dy) if wanted else None for k, wanted in enumerate(needs))
+
+    return _einsum(equation, *operands), backward
+
+
+def einsum(equation: str, *operands: Tensor) -> Tensor:
+    """Sum of products in Einstein's notation: "ij,jk->ik"; "..." stands for broadcast dimensions.
+
+    Raises:
+        ValueError: an equation that is malformed, or does not fit the operands.
+    """
+    return contract(explicit(equation, [np.shape(operand) for operand in operands]), *operands)
+
+
+def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
+    """The equation with its output written out and letters of its own for the dimensions behind each ellipsis.
+
+    Raises:
+        ValueError: what is wrong with the equation, or where it does not fit the shapes.
+    """
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if set(left.replace("...", "") + output.replace("...", "")) - set(ascii_letters + ","):
+        raise ValueError(f"einsum: equation must be made of letters, ',', '...' and one '->', got {equation!r}")
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: equation {equation!r} names {len(terms)} operands, {len(shapes)} were given")
+    hidden = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
+    for term, shape, count in zip(terms, shapes, hidden, strict=True):
+        if count < 0 or (count > 0 and "..." not in term) or term.count("...") > 1:
+            raise ValueError(f"einsum: {term!r} in {equation!r} does not fit an operand of shape {shape}")
+    spare = "".join(letter for letter in ascii_letters if letter not in equation)[: max(hidden)]
+    terms = [t.replace("...", spare[len(spare) - n :]) for t, n in zip(terms, hidden, strict=True)]
+    named = Counter(letter for term in terms for letter in term if letter not in spare)
+    if not arrow:
+        output = "..." + "".join(sorted(letter for letter, times in named.items() if times == 1))
+    output = output.replace("...", spare)
+    if len(set(output)) != len(output) or set(output) - {*named, *spare}:
+        raise ValueError(f"einsum: output {output!r} of {equation!r} must name labels of the operands, each once")
+    _check_sizes(equation, terms, shapes)
+    return ",".join(terms) + "->" + output
+
+
+def _check_sizes(equation: str, terms: list[str], shapes: list[tuple[int, ...]]) -> None:
+    found: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        for label, size in zip(term, shape, strict=True):
+            if found.setdefault(label, size) != size and 1 not in (size, found[label]):
+                raise ValueError(f"einsum: label {label!r} in {equation!r} has the sizes {found[label]} and {size}")
+            found[label] = size if found[label] == 1 else found[label]
+
+
+def _einsum(equation: str, *operands: Array) -> Array:
+    out = np.asarray(np.einsum(equation, *operands, optimize=len(operands) > 1))
+    return out.copy() if len(operands) == 1 and np.may_share_memory(out, operands[0]) else out

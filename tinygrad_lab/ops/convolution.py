@@ -1,0 +1,278 @@
+"""Two-dimensional convolution and its transpose (in truth correlation: the kernel is not flipped).
+
+Shapes are torch's, (N, C, H, W); memory is (C, H, W, N) inside and an output is a transposed view of it, so a chain of
+convolutions, activations and pools never moves data from one layout to the other.  The three products that all four
+passes are made of live in ``tinygrad_lab.ops.kernels.sliding``.
+"""
+
+import numpy as np
+
+from tinygrad_lab.ops.contraction import einsum
+from tinygrad_lab.ops.kernels.sliding import (
+    Window,
+    batch_first,
+    batch_innermost,
+    correlate,
+    scatter,
+    weight_gradient,
+)
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.shapes import pad, reshape, stack
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+Pair = int | tuple[int, int]
+Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+
+
+@operation(
+    r"\bar x_{c,\,sh+di,\,sw+dj} \mathrel{+}= \sum_f w_{f,c,i,j}\, \bar y_{f,h,w} \qquad"
+    r"\bar w_{f,c,i,j} = \sum_{h,w} \bar y_{f,h,w}\, x_{c,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
+)
+def conv2d(
+    input: Float[Array, "n c h w"],
+    weight: Float[Array, "f cg kh kw"],
+    bias: Float[Array, "f"] | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Float[Array, "n f oh ow"], Backward]:
+    """y[n, f, h, w] = b[f] + Σ_{c,i,j} weight[f, c, i, j] x[n, c, s h + d i - p, s w + d j - p]
+
+    (N, C, H, W), (F, C / groups, KH, KW), (F,) -> (N, F, OH, OW) with OH = (H + 2 p - d (KH - 1) - 1) // s + 1
+
+    Args:
+        input: images; zero outside.
+        weight: one kernel per filter; with groups, filter block g sees channel block g only.
+        bias: added to every output of its filter.
+        stride: s, the step of the kernel; one number, or one along H and one along W.
+        padding: p, zeros around the image; "valid" for none, "same" for an output as large as the input (stride 1 only,
+            the odd row or column goes to the bottom or right).
+        dilation: d, the distance between taps of the kernel.
+        groups: number of channel blocks; divides C and F.
+
+    Raises:
+        ValueError: arguments that do not fit together; the message has every dimension.
+    """
+    window = _window("conv2d", input, weight, stride, dilation, groups)
+    sides = _sides(padding, window)
+    _check_conv2d(input, weight, bias, window, sides)
+    (top, _), (left, _) = sides
+    height, width = input.shape[2:]
+    x = _padded(batch_innermost(input), sides)
+    y = correlate(x, weight, bias, window)
+
+    def backward(needs, dy):
+        dx = dweight = dbias = None
+        dy = batch_innermost(dy)
+        if needs.input:
+            dx = scatter(dy, weight, x.shape[1:3], window)
+            dx = batch_first(dx[:, top : top + height, left : left + width])
+        if needs.weight:
+            dweight = weight_gradient(x, dy, window)
+        if needs.bias:
+            dbias = _sum_per_filter(dy)
+        return dx, dweight, dbias
+
+    return batch_first(y), backward
+
+
+@conv2d.define
+def _(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """One strided slice of the padded image per tap of the kernel, then one contraction."""
+    window = _window("conv2d", input, weight, stride, dilation, groups)
+    (top, bottom), (left, right) = _sides(padding, window)
+    x = pad(input, (left, right, top, bottom))
+    filters, channels, kernel_height, kernel_width = weight.shape
+    height, width = window.outputs(x.shape[2:])
+    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
+    rows = [slice(i * dilation_h, i * dilation_h + (height - 1) * stride_h + 1, stride_h) for i in range(kernel_height)]
+    columns = [slice(j * dilation_w, j * dilation_w + (width - 1) * stride_w + 1, stride_w) for j in range(kernel_width)]
+    taps = stack([x[:, :, row, column] for row in rows for column in columns], 0)
+    taps = reshape(taps, (len(rows) * len(columns), len(input), groups, channels, height, width))
+    kernels = reshape(weight, (groups, filters // groups, channels, len(rows) * len(columns)))
+    y = reshape(einsum("tngchw,gfct->ngfhw", taps, kernels), (len(input), filters, height, width))
+    return y if bias is None else y + reshape(bias, (filters, 1, 1))
+
+
+@operation(
+    r"\bar x_{c,h,w} = \sum_{f,i,j} w_{c,f,i,j}\, \bar y_{f,\,sh+di,\,sw+dj} \qquad"
+    r"\bar w_{c,f,i,j} = \sum_{h,w} x_{c,h,w}\, \bar y_{f,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
+)
+def conv_transpose2d(
+    input: Float[Array, "n c h w"],
+    weight: Float[Array, "c fg kh kw"],
+    bias: Float[Array, "f"] | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> tuple[Float[Array, "n fo oh ow"], Backward]:
+    """y[n, f, s h + d i - p, s w + d j - p] += weight[c, f, i, j] x[n, c, h, w]: conv2d's gradient as a layer of its own
+
+    (N, C, H, W), (C, F / groups, KH, KW), (F,) -> (N, F, OH, OW) with OH = (H - 1) s - 2 p + d (KH - 1) + output_padding + 1
+
+    Args:
+        input: each pixel stamps its multiple of the kernel onto the output.
+        weight: the weight of the conv2d from F to C channels whose adjoint this is.
+        bias: added to every output of its filter.
+        stride: s, the distance between stamps.
+        padding: p, rows and columns cut off around the output.
+        output_padding: rows and columns of it put back at the bottom and right; smaller than stride or dilation.
+        groups: number of channel blocks; divides C.
+        dilation: d, the distance between taps of the kernel.
+
+    Raises:
+        ValueError: arguments that do not fit together; the message has every dimension.
+    """
+    window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
+    cut, extra = _pair("padding", padding), _pair("output_padding", output_padding)
+    _check_conv_transpose2d(input, weight, bias, window, cut, extra)
+    reach = _stamped_size(input.shape[2:], window)
+    size = reach[0] + extra[0], reach[1] + extra[1]
+    inner = (slice(None), slice(cut[0], size[0] - cut[0]), slice(cut[1], size[1] - cut[1]))
+    x = batch_innermost(input)
+    y = scatter(x, weight, size, window)[inner]
+    if bias is not None:
+        y += bias[:, None, None, None]
+
+    def backward(needs, dy):
+        dx = dweight = dbias = None
+        dy = batch_innermost(dy)
+        stamped = _padded(dy, ((cut[0], cut[0]), (cut[1], cut[1])))[:, : reach[0], : reach[1]]
+        if needs.input:
+            dx = batch_first(correlate(stamped, weight, None, window))
+        if needs.weight:
+            dweight = weight_gradient(stamped, x, window)
+        if needs.bias:
+            dbias = _sum_per_filter(dy)
+        return dx, dweight, dbias
+
+    return batch_first(y), backward
+
+
+@conv_transpose2d.define
+def _(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """One multiple of the whole image per tap of the kernel, spaced out by the stride, shifted and summed."""
+    window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
+    cut, extra = _pair("padding", padding), _pair("output_padding", output_padding)
+    size = [reach + more for reach, more in zip(_stamped_size(input.shape[2:], window), extra, strict=True)]
+    batch, channels, height, width = input.shape
+    filters, kernel_height, kernel_width = weight.shape[1:]
+    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
+    x = reshape(input, (batch, groups, channels // groups, height, 1, width, 1))
+    x = pad(x, (0, stride_w - 1, 0, 0, 0, stride_h - 1))  # zeros between the pixels
+    x = reshape(x, (batch, groups, channels // groups, height * stride_h, width * stride_w))
+    x = x[..., : (height - 1) * stride_h + 1, : (width - 1) * stride_w + 1]
+    kernels = reshape(weight, (groups, channels // groups, filters, kernel_height, kernel_width))
+    y = 0.0
+    for i in range(kernel_height):
+        for j in range(kernel_width):
+            stamp = einsum("ngchw,gcf->ngfhw", x, kernels[..., i, j])
+            top, left = i * dilation_h, j * dilation_w
+            y = y + pad(stamp, (left, size[1] - left - x.shape[-1], top, size[0] - top - x.shape[-2]))
+    y = reshape(y, (batch, groups * filters, *size))[..., cut[0] : size[0] - cut[0], cut[1] : size[1] - cut[1]]
+    return y if bias is None else y + reshape(bias, (groups * filters, 1, 1))
+
+
+# ---- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def _pair(name: str, value: Pair, least: int = 0) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
+        raise ValueError(f"{name} must be an integer >= {least} or a pair of them, got {value!r}")
+    return pair
+
+
+def _window(caller: str, input: Array | Tensor, weight: Array | Tensor, stride: Pair, dilation: Pair, groups: int) -> Window:
+    if input.ndim != 4 or weight.ndim != 4:
+        raise ValueError(
+            f"{caller}: input must be (N, C, H, W) and weight must have 4 dimensions too, "
+            f"got input {input.shape} and weight {weight.shape}"
+        )
+    if groups < 1:
+        raise ValueError(f"{caller}: groups must be >= 1, got {groups}")
+    return Window(weight.shape[2:], _pair("stride", stride, 1), _pair("dilation", dilation, 1), groups)
+
+
+def _sides(padding: Pair | str, window: Window) -> Sides:
+    """Rows and columns of zeros to add at (top, bottom), (left, right)."""
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "same":
+        if window.stride != (1, 1):
+            raise ValueError(f"padding='same' needs stride 1, got {window.stride}")
+        down, across = (d * (k - 1) for d, k in zip(window.dilation, window.kernel, strict=True))
+        return (down // 2, down - down // 2), (across // 2, across - across // 2)
+    if isinstance(padding, str):
+        raise ValueError(f"padding must be 'same', 'valid', an integer or a pair of them, got {padding!r}")
+    height, width = _pair("padding", padding)
+    return (height, height), (width, width)
+
+
+def _padded(x: Array, sides: Sides) -> Array:
+    """(C, H, W, N) with zeros around it; x itself where there is nothing to add."""
+    (top, bottom), (left, right) = sides
+    if not (top or bottom or left or right):
+        return x
+    channels, height, width, batch = x.shape
+    padded = np.zeros((channels, top + height + bottom, left + width + right, batch), x.dtype)
+    padded[:, top : top + height, left : left + width] = x
+    return padded
+
+
+def _stamped_size(size: tuple[int, int], window: Window) -> tuple[int, int]:
+    """Rows and columns that the stamps of an image of ``size`` cover."""
+    parts = zip(size, window.kernel, window.stride, window.dilation, strict=True)
+    height, width = ((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in parts)
+    return height, width
+
+
+def _sum_per_filter(dy: Array) -> Array:
+    """(F, OH, OW, N) -> (F,), as a product with ones: faster than sum() and as accurate in float32."""
+    flat = dy.reshape(len(dy), -1)
+    return flat @ np.ones(flat.shape[1], dy.dtype)
+
+
+def _check_conv2d(input: Array, weight: Array, bias: Array | None, window: Window, sides: Sides) -> None:
+    channels, (filters, per_group), groups = input.shape[1], weight.shape[:2], window.groups
+    what = f"input (N, C, H, W) = {input.shape}, weight (F, C / groups, KH, KW) = {weight.shape}, groups = {groups}"
+    if channels % groups or filters % groups:
+        raise ValueError(f"conv2d: groups must divide C = {channels} and F = {filters}; {what}")
+    if channels != per_group * groups:
+        raise ValueError(f"conv2d: weight expects {per_group * groups} channels, input has {channels}; {what}")
+    _check_bias("conv2d", bias, filters)
+    size = tuple(n + before + after for n, (before, after) in zip(input.shape[2:], sides, strict=True))
+    if min(window.outputs(size)) < 1:
+        reach = tuple(d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
+        raise ValueError(
+            f"conv2d: the kernel covers {reach} with dilation {window.dilation}, the padded input has only {size}; {what}"
+        )
+
+
+def _check_conv_transpose2d(
+    input: Array, weight: Array, bias: Array | None, window: Window, cut: tuple[int, int], extra: tuple[int, int]
+) -> None:
+    channels, groups = input.shape[1], window.groups
+    what = f"input (N, C, H, W) = {input.shape}, weight (C, F / groups, KH, KW) = {weight.shape}, groups = {groups}"
+    if channels % groups:
+        raise ValueError(f"conv_transpose2d: groups must divide C = {channels}; {what}")
+    if channels != len(weight):
+        raise ValueError(f"conv_transpose2d: weight expects {len(weight)} channels, input has {channels}; {what}")
+    _check_bias("conv_transpose2d", bias, weight.shape[1] * groups)
+    if any(e >= max(s, d) for e, s, d in zip(extra, window.stride, window.dilation, strict=True)):
+        raise ValueError(
+            f"conv_transpose2d: output_padding {extra} must be smaller than stride {window.stride} or "
+            f"dilation {window.dilation}"
+        )
+    size = _stamped_size(input.shape[2:], window)
+    if any(n + e - 2 * c < 1 for n, e, c in zip(size, extra, cut, strict=True)):
+        raise ValueError(f"conv_transpose2d: padding {cut} leaves nothing of {size} plus output_padding {extra}; {what}")
+
+
+def _check_bias(caller: str, bias: Array | None, filters: int) -> None:
+    if bias is not None and bias.shape != (filters,):
+        raise ValueError(f"{caller}: bias must have shape ({filters},), got {bias.shape}")

@@ -1,0 +1,70 @@
+"""Rows of a table, looked up by index; backward adds each gradient row to the table row it came from."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.ops.operation import Float, Int, operation
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+ONE_HOT_ROWS = 1000  # up to this many table rows a product with one-hot rows beats sorting the indices
+
+
+@operation(r"\bar W_v = \textstyle\sum_{n : i_n = v} \bar y_n")
+def embedding(
+    input: Int[Array, "*n"], weight: Float[Array, "v d"], padding_idx: int | None = None
+) -> tuple[Float[Array, "*n d"], Backward]:
+    """y_n = W[i_n].    (*), (V, D) -> (*, D)
+
+    Args:
+        input: indices in [0, V).
+        weight: the table.
+        padding_idx: a row whose gradient is zero; negative counts from the end.
+
+    Raises:
+        IndexError: an index outside the table.
+    """
+    size, width = weight.shape
+    if padding_idx is not None and not -size <= padding_idx < size:
+        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for a table of {size} rows")
+    if input.size and not 0 <= (smallest := input.min()) <= (largest := input.max()) < size:
+        wrong = smallest if smallest < 0 else largest
+        raise IndexError(f"embedding: index {wrong} is out of range for a table of {size} rows")
+
+    def backward(needs, dy):
+        scatter = one_hot_sum if size <= ONE_HOT_ROWS else sorted_sum
+        dweight = scatter(input.reshape(-1), dy.reshape(-1, width), size)
+        if padding_idx is not None:
+            dweight[padding_idx] = 0
+        return (dweight,)
+
+    return np.take(weight, input, axis=0), backward
+
+
+@embedding.define
+def embedding_definition(input: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Every index as a one-hot row, times the table; the padding row takes part as a constant."""
+    one_hot = np.eye(len(weight), dtype=weight.dtype)[np.asarray(input)]
+    if padding_idx is None:
+        return Tensor(one_hot) @ weight
+    constant = np.zeros_like(one_hot)
+    constant[..., padding_idx] = one_hot[..., padding_idx]
+    return Tensor(one_hot - constant) @ weight + Tensor(constant) @ weight.detach()
+
+
+def one_hot_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
+    """total[v] = Σ of the rows n with index[n] = v, as a product.    (N,), (N, D) -> (size, D)"""
+    chosen = np.zeros((len(index), size), rows.dtype)
+    chosen[np.arange(len(index)), index] = 1
+    return chosen.T @ rows
+
+
+def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
+    """The same by sorting: equal indices become neighbours, and each run of them is one segment to add up."""
+    total = np.zeros((size, rows.shape[1]), rows.dtype)
+    if len(index):
+        order = np.argsort(index, kind="stable")
+        found, starts = np.unique(index[order], return_index=True)
+        total[found] = np.add.reduceat(rows[order], starts, axis=0)
+    return total

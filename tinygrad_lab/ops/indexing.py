@@ -1,0 +1,144 @@
+"""Picking elements by index, and adding into chosen places. An element picked k times receives k gradients."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from tinygrad_lab.ops.operation import Bool, Int, Num, Result, operation
+from tinygrad_lab.ops.shapes import expand, flatten
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array
+
+AnyArray = Num[Array, "..."] | Bool[Array, "..."]
+Indices = Int[Array, "..."]
+
+
+@operation(r"\bar x = \textstyle\sum_{\text{picks}} \bar y", view=True)
+def getitem(input: AnyArray, key: Any) -> Result:
+    """``input[key]`` by NumPy's rules: slices (also backwards), None, ``...``, integer arrays, masks, any mixture."""
+    keys = key if isinstance(key, tuple) else (key,)
+    basic = not any(isinstance(part, np.ndarray | list | bool) for part in keys)
+
+    def backward(needs, dy):
+        dx = np.zeros(input.shape, dy.dtype)
+        if basic:
+            dx[key] = dy
+        else:
+            np.add.at(dx, key, dy)
+        return (dx,)
+
+    if basic and not any(part is Ellipsis for part in keys):
+        key = (*keys, ...)  # then even a single element comes as a view of the input, not as a copied number
+    return input[key], backward
+
+
+def index(input: Tensor, key: Any) -> Tensor:
+    """``input[key]``, where parts of the key may be integer or boolean Tensors."""
+    return getitem(input, plain_key(key))
+
+
+def plain_key(key: Any) -> Any:
+    """A key with Tensors replaced by copies of their arrays: the backward pass must see the indices of today.
+
+    Raises:
+        IndexError: a floating point index.
+    """
+    if isinstance(key, tuple):
+        return tuple(plain_key(part) for part in key)
+    if isinstance(key, Tensor | np.ndarray | list):
+        key = np.array(key)
+        if key.dtype.kind == "f" and key.size:
+            raise IndexError(f"index: tensors used as indices must be integer or boolean, got {key.dtype}")
+        return key.astype(np.int64) if key.dtype.kind == "f" else key
+    return key
+
+
+@operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
+def gather(input: AnyArray, dim: int, index: Indices) -> Result:
+    """out[i, j, k] = input[i, index[i, j, k], k] for dim 1: one index per output element; no broadcasting.
+
+    Raises:
+        ValueError: an index with another number of dimensions, or longer than the input in another one than ``dim``.
+    """
+    places = _places("gather", input, dim, index)
+
+    def backward(needs, dy):
+        dx = np.zeros(input.shape, dy.dtype)
+        np.add.at(dx, places, dy)
+        return (dx,)
+
+    return input[places], backward
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """``gather`` with input and indices broadcast together outside ``dim``; None works on the flattened tensor."""
+    if dim is None:
+        return gather(flatten(input), 0, flatten(indices))
+    dim = normalize_axis_index(dim, input.ndim)
+
+    def beside(shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:dim], 1, *shape[dim + 1 :])
+
+    around = np.broadcast_shapes(beside(input.shape), beside(indices.shape))
+    ours, theirs = list(around), list(around)
+    ours[dim], theirs[dim] = input.shape[dim], indices.shape[dim]
+    return gather(expand(input, ours), dim, expand(indices, theirs))
+
+
+@operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
+def index_select(input: AnyArray, dim: int, index: Int[Array, "n"]) -> Result:
+    """The slices of ``input`` named by ``index``, along ``dim``."""
+
+    def backward(needs, dy):
+        dx = np.zeros(input.shape, dy.dtype)
+        np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy, dim, 0))
+        return (dx,)
+
+    return np.take(input, index, axis=dim), backward
+
+
+@operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
+def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Result:
+    """out = input, and for dim 1 out[i, index[i, j, k], k] += src[i, j, k]; the opposite of ``gather``.
+
+    Raises:
+        ValueError: an index that does not fit ``input`` or ``src``.
+    """
+    places = _places("scatter_add", input, dim, index)
+    if index.ndim != src.ndim or any(i > s for i, s in zip(index.shape, src.shape, strict=True)):
+        raise ValueError(f"scatter_add: index of shape {index.shape} does not fit src of shape {src.shape}")
+    used = tuple(slice(size) for size in index.shape)
+    out = input.copy()
+    np.add.at(out, places, src[used])
+
+    def backward(needs, dy):
+        dsrc = None
+        if needs.src:
+            dsrc = np.zeros(src.shape, dy.dtype)
+            dsrc[used] = dy[places]
+        return dy if needs.input else None, dsrc
+
+    return out, backward
+
+
+@operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
+def index_add(input: AnyArray, dim: int, index: Int[Array, "n"], source: AnyArray) -> Result:
+    """out = input, and slice j of ``source`` added to slice index[j] of out, along ``dim``."""
+    out = input.copy()
+    np.add.at(np.moveaxis(out, dim, 0), index, np.moveaxis(source, dim, 0))
+
+    def backward(needs, dy):
+        return dy if needs.input else None, np.take(dy, index, axis=dim) if needs.source else None
+
+    return out, backward
+
+
+def _places(name: str, input: Array, dim: int, index: Array) -> tuple[Array, ...]:
+    """One index array per dimension of ``input``: the given one along ``dim``, running numbers elsewhere."""
+    dim = normalize_axis_index(dim, input.ndim or 1)
+    others = [axis for axis in range(input.ndim) if axis != dim]
+    if index.ndim != input.ndim or any(index.shape[axis] > input.shape[axis] for axis in others):
+        raise ValueError(f"{name}: index of shape {index.shape} does not fit input of shape {input.shape} at dim {dim}")
+    running = np.ogrid[tuple(slice(size) for size in index.shape)]
+    return tuple(index if axis == dim else running[axis] for axis in range(input.ndim))

@@ -1,0 +1,38 @@
+"""The affine map y = x Wᵀ + b: one matrix product forward, two backward."""
+
+import numpy as np
+
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+
+@operation(r"\bar x = \bar y\,W \qquad \bar W = \bar y^\top x \qquad \bar b = \textstyle\sum_n \bar y_n")
+def linear(
+    input: Float[Array, "*n i"], weight: Float[Array, "o i"], bias: Float[Array, " o"] | None = None
+) -> tuple[Float[Array, "*n o"], Backward]:
+    """y = x Wᵀ + b.    (*, in), (out, in), (out,) -> (*, out)"""
+    features_out, features_in = weight.shape
+    if input.shape[-1:] != (features_in,):
+        raise ValueError(f"linear: input has shape {input.shape}, weight {weight.shape} needs a last axis {features_in}")
+    if bias is not None and bias.shape != (features_out,):
+        raise ValueError(f"linear: bias has shape {bias.shape}, weight {weight.shape} needs ({features_out},)")
+    x = input.reshape(-1, features_in)  # (N, in): all leading axes are rows of one product
+    y = x @ weight.T
+    if bias is not None:
+        y += bias
+
+    def backward(needs, dy):
+        dy = dy.reshape(-1, features_out)
+        dx = (dy @ weight).reshape(input.shape) if needs.input else None
+        dweight = dy.T @ x if needs.weight else None
+        dbias = np.ones(len(dy), dy.dtype) @ dy if needs.bias else None
+        return dx, dweight, dbias
+
+    return y.reshape(*input.shape[:-1], features_out), backward
+
+
+@linear.define
+def linear_definition(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    product = input @ weight.T
+    return product if bias is None else product + bias

@@ -1,0 +1,291 @@
+"""Tensor's methods and operators, with torch's names: thin names for the functions of the other files.
+
+``tensor.py`` stands below the operations and cannot import them, so they are put on ``Tensor`` from here.  A static
+type checker sees ``TensorMethods`` as a base class of ``Tensor``.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes, softmax
+from tinygrad_lab.ops.operation import Num, Result, operation
+from tinygrad_lab.tensor import Tensor, wrap
+from tinygrad_lab.typing import Array
+
+
+@operation(r"\bar x = \bar y")
+def cast(input: Num[Array, "..."], dtype: Any) -> Result:
+    """The same values in another floating point dtype; the gradient goes back in the old one."""
+
+    def backward(needs, dy):
+        return (dy.astype(input.dtype),)
+
+    return input.astype(dtype, order="C"), backward
+
+
+def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    return lambda self, other: function(other, self)
+
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Tensor]:
+    """An operator that gives booleans, and no gradient."""
+
+    def compared(self: Tensor, other: Any) -> Tensor:
+        return wrap(np.asarray(compare(self._data, other._data if isinstance(other, Tensor) else other)))
+
+    return compared
+
+
+def _in_place(change: Callable[..., Any]) -> Callable[..., Tensor]:
+    """A method that changes its tensor by ``change(array, *arguments)`` and returns it."""
+
+    def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        plain = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
+        change(self.writable(), *plain, **kwargs)
+        return self
+
+    return changed
+
+
+def _sizes(given: tuple) -> tuple[int, ...]:
+    """``x.reshape(2, 3)`` and ``x.reshape((2, 3))`` mean the same."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], tuple | list) else given
+
+
+class TensorMethods:
+    """What every Tensor can do."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that array * tensor reaches __rmul__ below
+    __hash__ = object.__hash__  # by identity, although == compares elements
+
+    # ---- operators --------------------------------------------------------------------------------------------------
+    __add__ = elementwise.add
+    __sub__ = elementwise.subtract
+    __mul__ = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __pow__ = elementwise.power
+    __matmul__ = contraction.matmul
+    __radd__ = _reflected(elementwise.add)
+    __rsub__ = _reflected(elementwise.subtract)
+    __rmul__ = _reflected(elementwise.multiply)
+    __rtruediv__ = _reflected(elementwise.divide)
+    __rpow__ = _reflected(elementwise.power)
+    __rmatmul__ = _reflected(contraction.matmul)
+    __neg__ = elementwise.negative
+    __abs__ = elementwise.abs
+    __getitem__ = indexing.index
+    __eq__ = eq = _comparison(operator.eq)  # type: ignore[assignment]
+    __ne__ = ne = _comparison(operator.ne)  # type: ignore[assignment]
+    __lt__ = lt = _comparison(operator.lt)
+    __le__ = le = _comparison(operator.le)
+    __gt__ = gt = _comparison(operator.gt)
+    __ge__ = ge = _comparison(operator.ge)
+    __and__ = logical_and = _comparison(operator.and_)
+    __or__ = logical_or = _comparison(operator.or_)
+    __xor__ = logical_xor = _comparison(operator.xor)
+
+    def __invert__(self: Any) -> Tensor:
+        return wrap(np.asarray(~self._data))
+
+    def __iter__(self: Any) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iteration over a tensor without dimensions")
+        return iter(shapes.unbind(self))
+
+    def __bool__(self: Any) -> Any:
+        if self.numel() != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous: use any() or all()")
+        return self._data.item() != 0
+
+    def __float__(self: Any) -> Any:
+        return self._data.item() + 0.0
+
+    # ---- elementwise ------------------------------------------------------------------------------------------------
+    add = elementwise.add
+    sub = subtract = elementwise.subtract
+    mul = multiply = elementwise.multiply
+    div = divide = elementwise.divide
+    pow = elementwise.power
+    neg = negative = elementwise.negative
+    exp = elementwise.exp
+    expm1 = elementwise.expm1
+    log = elementwise.log
+    log1p = elementwise.log1p
+    sqrt = elementwise.sqrt
+    rsqrt = elementwise.rsqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    abs = elementwise.abs
+    square = elementwise.square
+    reciprocal = elementwise.reciprocal
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    clamp = elementwise.clamp
+    masked_fill = elementwise.masked_fill
+    relu = activation.relu
+    sigmoid = activation.sigmoid
+    tanh = activation.tanh
+    log_softmax = softmax.log_softmax
+    softmax = softmax.softmax
+
+    def where(self: Any, condition: Any, other: Any) -> Tensor:
+        """self where condition holds, other elsewhere."""
+        return elementwise.where(condition, self, other)
+
+    # ---- reductions -------------------------------------------------------------------------------------------------
+    sum = reductions.sum
+    mean = reductions.mean
+    var = reductions.var
+    std = reductions.std
+    prod = reductions.prod
+    norm = reductions.norm
+    max = reductions.max
+    min = reductions.min
+    amax = reductions.amax
+    amin = reductions.amin
+    argmax = reductions.argmax
+    argmin = reductions.argmin
+    logsumexp = reductions.logsumexp
+    cumsum = reductions.cumsum
+
+    def any(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor:
+        """Whether some element is not zero."""
+        return wrap(np.asarray(np.any(self._data, axis=dim, keepdims=keepdim)))
+
+    def all(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor:
+        """Whether no element is zero."""
+        return wrap(np.asarray(np.all(self._data, axis=dim, keepdims=keepdim)))
+
+    # ---- shapes and indexing ----------------------------------------------------------------------------------------
+    transpose = shapes.transpose
+    flatten = shapes.flatten
+    squeeze = shapes.squeeze
+    unsqueeze = shapes.unsqueeze
+    split = shapes.split
+    chunk = shapes.chunk
+    unbind = shapes.unbind
+    roll = shapes.roll
+    tril = shapes.tril
+    triu = shapes.triu
+    gather = indexing.gather
+    index_select = indexing.index_select
+    index_add = indexing.index_add
+    scatter_add = indexing.scatter_add
+    take_along_dim = indexing.take_along_dim
+    matmul = contraction.matmul
+    bmm = contraction.bmm
+    outer = contraction.outer
+
+    def reshape(self: Any, *shape: Any) -> Tensor:
+        """The same elements in row-major order; a view where the memory layout allows one."""
+        return shapes.reshape(self, _sizes(shape))
+
+    view = reshape  # any strides are accepted: the layout never shows in shapes
+
+    def permute(self: Any, *dims: Any) -> Tensor:
+        """Dimension ``dims[i]`` becomes dimension i."""
+        return shapes.permute(self, _sizes(dims))
+
+    def expand(self: Any, *sizes: Any) -> Tensor:
+        """Broadcast without a copy; -1 keeps a dimension."""
+        return shapes.expand(self, _sizes(sizes))
+
+    def flip(self: Any, *dims: Any) -> Tensor:
+        """The order of elements reversed along ``dims``."""
+        return shapes.flip(self, _sizes(dims))
+
+    @property
+    def T(self: Any) -> Tensor:  # noqa: N802
+        """All dimensions in reverse order."""
+        return shapes.permute(self, tuple(reversed(range(self.ndim))))
+
+    @property
+    def mT(self: Any) -> Tensor:  # noqa: N802
+        """The last two dimensions swapped."""
+        return shapes.transpose(self, -2, -1)
+
+    def dim(self: Any) -> Any:
+        """The number of dimensions."""
+        return self.ndim
+
+    def size(self: Any, dim: Any = None) -> Any:
+        """The shape, or the length of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    # ---- dtype and copies -------------------------------------------------------------------------------------------
+    def to(self: Any, dtype: Any) -> Tensor:
+        """The same values as ``dtype``: this very tensor if it is so already, otherwise a copy."""
+        if self.dtype == dtype:
+            return self
+        return cast(self if np.dtype(dtype).kind == "f" else self.detach(), dtype)
+
+    def clone(self: Any) -> Tensor:
+        """A copy of the values that passes gradients on."""
+        return cast(self, self.dtype)
+
+    def contiguous(self: Any) -> Tensor:
+        """This tensor if its memory is in row-major order, otherwise a copy that is."""
+        return self if self._data.flags.c_contiguous else self.clone()
+
+    def float(self: Any) -> Tensor:
+        return self.to(np.float32)
+
+    def double(self: Any) -> Tensor:
+        return self.to(np.float64)
+
+    def long(self: Any) -> Tensor:
+        return self.to(np.int64)
+
+    def bool(self: Any) -> Tensor:
+        return self.to(np.bool_)
+
+    # ---- in place: only outside the graph, see Tensor.writable ------------------------------------------------------
+    @_in_place
+    def add_(array, other, alpha=1):
+        array += other if alpha == 1 else alpha * other
+
+    @_in_place
+    def sub_(array, other, alpha=1):
+        array -= other if alpha == 1 else alpha * other
+
+    @_in_place
+    def mul_(array, other):
+        array *= other
+
+    @_in_place
+    def div_(array, other):
+        array /= other
+
+    @_in_place
+    def zero_(array):
+        array[...] = 0
+
+    @_in_place
+    def fill_(array, value):
+        array[...] = value
+
+    @_in_place
+    def copy_(array, source):
+        array[...] = source
+
+    @_in_place
+    def clamp_(array, min=None, max=None):
+        np.clip(array, min, max, out=array)
+
+    def __setitem__(self: Any, key: Any, value: Any) -> None:
+        self.writable()[indexing.plain_key(key)] = value._data if isinstance(value, Tensor) else value
+
+
+def install(tensor_class: type) -> None:
+    """Put the methods of ``TensorMethods`` on ``tensor_class``."""
+    kept = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+    for name, value in vars(TensorMethods).items():
+        if name not in kept:
+            setattr(tensor_class, name, value)
+
+
+install(Tensor)

@@ -1,0 +1,232 @@
+"""Max and average pooling over two-dimensional windows.
+
+A window of KH × KW is KH KW *taps*; tap (i, j) takes one pixel from every window at once, a strided slice of the image.
+Pixels outside the image take part in no tap, so nothing is padded: a tap has a slice of the image and the slice of the
+output whose windows it falls into.  Memory is (C, H, W, N), as in ``tinygrad_lab.ops.convolution``.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tinygrad_lab.ops.contraction import einsum
+from tinygrad_lab.ops.kernels.sliding import batch_first, batch_innermost
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.reductions import max as max_over
+from tinygrad_lab.ops.shapes import pad, stack
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+Pair = int | tuple[int, int]
+Slices = tuple[slice, slice, slice]  # of channels, rows, columns
+
+
+class Axis(NamedTuple):
+    """The windows along H or along W: ``outputs`` of them over ``size`` pixels."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    outputs: int
+
+    def taps(self) -> Iterator[tuple[slice, slice]]:
+        """For each tap, first to last: which windows have it inside the image, and where it is in those."""
+        for offset in range(-self.padding, self.reach - self.padding, self.dilation):
+            first = max(0, -(offset // self.stride))
+            last = min(self.outputs - 1, (self.size - 1 - offset) // self.stride)
+            if first <= last:
+                start, stop = first * self.stride + offset, last * self.stride + offset + 1
+                yield slice(first, last + 1), slice(start, stop, self.stride)
+
+    @property
+    def reach(self) -> int:
+        """Pixels from the first tap of a window to its last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def counts(self, include_pad: bool) -> Array:
+        """Pixels in each window, with those of the padding (which ends ``padding`` after the image) or without."""
+        first = np.arange(self.outputs) * self.stride - self.padding
+        last = np.minimum(first + self.kernel, self.size + self.padding)
+        return last - first if include_pad else np.minimum(last, self.size) - np.maximum(first, 0)
+
+
+@operation(r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}")
+def max_pool2d(
+    input: Float[Array, "n c h w"],
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[Float[Array, "n c oh ow"], Backward]:
+    """y = the largest pixel of each window.    (N, C, H, W) -> (N, C, OH, OW)
+
+    Of several equal maxima the first in row-major order gets the gradient.  A NaN in a window is its maximum; the last
+    one gets the gradient.  (Both as in torch.)
+
+    Args:
+        input: images; pixels outside never win.
+        kernel_size: size of the window.
+        stride: step of the window; ``kernel_size`` unless given.
+        padding: how far windows reach over the edge, at most half of ``kernel_size``.
+        dilation: distance between the taps of a window.
+        ceil_mode: whether a last window may reach over the lower or right edge.
+
+    Raises:
+        ValueError: arguments that do not fit together; the message has every dimension.
+    """
+    axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    x = batch_innermost(input)
+    y = np.full(_output_shape(x, axes), -np.inf, x.dtype)
+    for windows, pixels in _taps(axes):
+        np.maximum(y[windows], x[pixels], out=y[windows])
+
+    def backward(needs, dy):
+        dx = np.zeros(x.shape, dy.dtype)
+        dy = batch_innermost(dy)
+        unclaimed = np.ones(y.shape, bool)
+        for windows, pixels in _taps(axes):
+            wins = x[pixels] == y[windows]
+            _claim(dx[pixels], dy[windows], wins, unclaimed[windows])
+        if unclaimed.any():  # NaN equals nothing
+            for windows, pixels in reversed(list(_taps(axes))):
+                _claim(dx[pixels], dy[windows], np.isnan(x[pixels]), unclaimed[windows])
+        return (batch_first(dx),)
+
+    return batch_first(y), backward
+
+
+def _claim(dx: Array, dy: Array, wins: Array, unclaimed: Array) -> None:
+    """Pass the gradient of windows that nobody has claimed yet to the pixels that win them; dx, unclaimed in place."""
+    wins &= unclaimed
+    unclaimed ^= wins
+    dx += dy * wins
+
+
+@max_pool2d.define
+def _(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """The maximum over a stack of the window's taps."""
+    axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    return max_over(_stacked_taps(input, axes, outside=-np.inf), dim=0)[0]
+
+
+@operation(r"\bar x_{p} = \sum_{\text{windows } o \ni p} \bar y_{o} / n_{o}")
+def avg_pool2d(
+    input: Float[Array, "n c h w"],
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> tuple[Float[Array, "n c oh ow"], Backward]:
+    """y = the mean pixel of each window.    (N, C, H, W) -> (N, C, OH, OW)
+
+    Args:
+        input: images; zero outside.
+        kernel_size: size of the window.
+        stride: step of the window; ``kernel_size`` unless given.
+        padding: how far windows reach over the edge, at most half of ``kernel_size``.
+        ceil_mode: whether a last window may reach over the lower or right edge.
+        count_include_pad: whether zeros of the padding count as pixels in the mean.
+
+    Raises:
+        ValueError: arguments that do not fit together; the message has every dimension.
+    """
+    axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
+    x = batch_innermost(input)
+    share = _share(axes, count_include_pad, x.dtype)
+    y = np.zeros(_output_shape(x, axes), x.dtype)
+    for windows, pixels in _taps(axes):
+        y[windows] += x[pixels]
+    y *= share
+
+    def backward(needs, dy):
+        dx = np.zeros(x.shape, dy.dtype)
+        dy = batch_innermost(dy) * share
+        for windows, pixels in _taps(axes):
+            dx[pixels] += dy[windows]
+        return (batch_first(dx),)
+
+    return batch_first(y), backward
+
+
+@avg_pool2d.define
+def _(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The sum over a stack of the window's taps, times one over their number."""
+    axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
+    share = Tensor(_share(axes, count_include_pad, input.dtype)[..., 0])
+    return einsum("tnchw,hw->nchw", _stacked_taps(input, axes, outside=0.0), share)
+
+
+# ---- windows --------------------------------------------------------------------------------------------------------
+
+
+def _taps(axes: tuple[Axis, Axis]) -> Iterator[tuple[Slices, Slices]]:
+    """Each tap of the window in row-major order: its windows, and its pixels, both as slices of (C, H, W, N)."""
+    for rows_out, rows in axes[0].taps():
+        for columns_out, columns in axes[1].taps():
+            yield (slice(None), rows_out, columns_out), (slice(None), rows, columns)
+
+
+def _stacked_taps(input: Tensor, axes: tuple[Axis, Axis], outside: float) -> Tensor:
+    """(N, C, H, W) -> (KH KW, N, C, OH, OW)"""
+    widths, slices = [], []
+    for axis in axes:
+        after = (axis.outputs - 1) * axis.stride + axis.reach - axis.size - axis.padding
+        widths.append((axis.padding, max(after, 0)))
+        ends = (axis.outputs - 1) * axis.stride + 1
+        starts = range(0, axis.reach, axis.dilation)
+        slices.append([slice(start, start + ends, axis.stride) for start in starts])
+    padded = pad(input, (*widths[1], *widths[0]), value=outside)
+    return stack([padded[:, :, rows, columns] for rows in slices[0] for columns in slices[1]], 0)
+
+
+def _output_shape(x: Array, axes: tuple[Axis, Axis]) -> tuple[int, ...]:
+    return len(x), axes[0].outputs, axes[1].outputs, x.shape[-1]
+
+
+def _share(axes: tuple[Axis, Axis], include_pad: bool, dtype: np.dtype) -> Array:
+    """(OH, OW, 1): one over the number of pixels in each window."""
+    return (1.0 / np.outer(axes[0].counts(include_pad), axes[1].counts(include_pad))).astype(dtype)[..., None]
+
+
+def _axes(
+    caller: str,
+    input: Array | Tensor,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Axis, Axis]:
+    if input.ndim != 4:
+        raise ValueError(f"{caller}: input must be (N, C, H, W), got {input.shape}")
+    kernels = _pair(caller, "kernel_size", kernel_size, 1)
+    strides = kernels if stride is None else _pair(caller, "stride", stride, 1)
+    paddings, dilations = _pair(caller, "padding", padding, 0), _pair(caller, "dilation", dilation, 1)
+    settings = zip(input.shape[2:], kernels, strides, paddings, dilations, strict=True)
+    height, width = (_axis(caller, ceil_mode, *setting) for setting in settings)
+    return height, width
+
+
+def _axis(caller: str, ceil_mode: bool, size: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
+    what = f"size {size}, kernel_size {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+    if padding > kernel // 2:
+        raise ValueError(f"{caller}: padding must be at most half of kernel_size, got {what}")
+    steps = size + 2 * padding - dilation * (kernel - 1) - 1
+    outputs = (steps + stride - 1 if ceil_mode else steps) // stride + 1
+    if ceil_mode and (outputs - 1) * stride >= size + padding:
+        outputs -= 1  # no window starts beyond the image
+    if outputs < 1:
+        raise ValueError(f"{caller}: the window is larger than the padded input: {what}")
+    return Axis(size, kernel, stride, padding, dilation, outputs)
+
+
+def _pair(caller: str, name: str, value: Pair, least: int) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
+        raise ValueError(f"{caller}: {name} must be an integer >= {least} or a pair of them, got {value!r}")
+    return pair

@@ -1,0 +1,220 @@
+"""Reductions over one, several or all dimensions: sums, moments, extremes and norms; and the running sum.
+
+``dim`` is an integer, a tuple of integers, or None for all dimensions; negative ones count from the end.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from tinygrad_lab.ops.indexing import gather
+from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
+from tinygrad_lab.ops.shapes import squeeze
+from tinygrad_lab.tensor import Tensor, wrap
+from tinygrad_lab.typing import Array, Backward
+
+Dims = int | tuple[int, ...] | list[int] | None
+Floats = Float[Array, "..."]
+
+# ---- sums and moments -----------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x_i = \bar y")
+def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
+    """y = Σᵢ xᵢ. Integers and booleans give int64."""
+    axes = reduced(input, dim)
+
+    def backward(needs, dy):
+        return (np.broadcast_to(_kept(dy, input.ndim, axes, keepdim), input.shape),)
+
+    return input.sum(axis=axes, keepdims=keepdim), backward
+
+
+@operation(r"\bar x_i = \bar y / n")
+def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
+    """y = Σᵢ xᵢ / n"""
+    axes = reduced(input, dim)
+    count = _count(input, axes)
+
+    def backward(needs, dy):
+        return (np.broadcast_to(_kept(dy, input.ndim, axes, keepdim) / dy.dtype.type(count), input.shape),)
+
+    total = input.sum(axis=axes, keepdims=keepdim)
+    return total / input.dtype.type(count), backward
+
+
+@operation(r"\bar x_i = \frac{2\,(x_i - \mu)}{n - c} \bar y")
+def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: bool = False) -> Result:
+    """y = Σᵢ (xᵢ - μ)² / (n - correction); correction 1 is Bessel's."""
+    axes = reduced(input, dim)
+    centred, freedom = _centred(input, axes, correction)
+
+    def backward(needs, dy):
+        return (_kept(dy, input.ndim, axes, keepdim) * (2 / freedom) * centred,)
+
+    return np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom, backward
+
+
+@operation(r"\bar x_i = \frac{x_i - \mu}{(n - c)\, y} \bar y")
+def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: bool = False) -> Result:
+    """y = √var; the gradient is 0 where y is 0, as in torch."""
+    axes = reduced(input, dim)
+    centred, freedom = _centred(input, axes, correction)
+    y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
+
+    def backward(needs, dy):
+        return (_kept(_over(dy, y), input.ndim, axes, keepdim) / freedom * centred,)
+
+    return y, backward
+
+
+@operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
+def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False) -> Result:
+    """y = Πᵢ xᵢ"""
+    axes = reduced(input, dim)
+
+    def backward(needs, dy):
+        # The product of all others is (product before) · (product after): no division, so zeros are no exception.
+        lines = input.reshape(1, -1) if dim is None else np.moveaxis(input, dim, -1)
+        before, after = np.ones_like(lines), np.ones_like(lines)
+        np.cumprod(lines[..., :-1], axis=-1, out=before[..., 1:])
+        np.cumprod(lines[..., :0:-1], axis=-1, out=after[..., -2::-1])
+        others = before * after
+        others = others.reshape(input.shape) if dim is None else np.moveaxis(others, -1, dim)
+        return (_kept(dy, input.ndim, axes, keepdim) * others,)
+
+    return np.prod(input, axis=axes, keepdims=keepdim), backward
+
+
+@operation(r"\bar x_i = \bar y \, x_i / y")
+def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = False) -> Result:
+    """y = √Σᵢ xᵢ², the Euclidean norm; where it is 0 the subgradient 0 is taken.
+
+    Raises:
+        ValueError: another ``p`` than 2.
+    """
+    if p != 2:
+        raise ValueError(f"norm: p must be 2 (the Euclidean norm is the only one here), got {p!r}")
+    axes = reduced(input, dim)
+    y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
+
+    def backward(needs, dy):
+        return (_kept(_over(dy, y), input.ndim, axes, keepdim) * input,)
+
+    return y, backward
+
+
+@operation(r"\bar x_i = \bar y \, e^{x_i - y}")
+def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
+    """y = ln Σᵢ exp xᵢ, with the largest xᵢ taken out so that nothing overflows."""
+    axes = reduced(input, dim)
+    largest = input.max(axis=axes, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, input.dtype.type(0))
+    y = np.log(np.exp(input - largest).sum(axis=axes, keepdims=True)) + largest
+
+    def backward(needs, dy):
+        return (_kept(dy, input.ndim, axes, keepdim) * np.exp(input - y),)
+
+    return y if keepdim else y.squeeze(axes), backward
+
+
+@operation(r"\bar x_i = \sum_{j \ge i} \bar y_j")
+def cumsum(input: Num[Array, "..."] | Bool[Array, "..."], dim: int) -> Result:
+    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension"""
+
+    def backward(needs, dy):
+        return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim) if dy.ndim else dy,)
+
+    return np.cumsum(input, axis=dim).reshape(input.shape), backward
+
+
+# ---- extremes -------------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
+def amax(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
+    """y = maxᵢ xᵢ; equal maxima share the gradient evenly."""
+    axes = reduced(input, dim)
+    y = np.asarray(input.max(axis=axes, keepdims=True))
+    return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
+
+
+@operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
+def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
+    """y = minᵢ xᵢ; equal minima share the gradient evenly."""
+    axes = reduced(input, dim)
+    y = np.asarray(input.min(axis=axes, keepdims=True))
+    return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
+
+
+def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of all; with ``dim``, (values, indices) along it, the first index among equals.
+
+    With ``dim`` the whole gradient goes to the element at the index, without it equal maxima share it, as in torch.
+    """
+    return amax(input) if dim is None else _at(input, argmax(input, dim, keepdim=True), dim, keepdim)
+
+
+def min(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The smallest element of all; with ``dim``, (values, indices) along it, the first index among equals."""
+    return amin(input) if dim is None else _at(input, argmin(input, dim, keepdim=True), dim, keepdim)
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the largest element (the first of equals), into the flattened tensor where ``dim`` is None."""
+    return wrap(np.asarray(np.argmax(input._data, axis=dim, keepdims=keepdim)))
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the smallest element (the first of equals), into the flattened tensor where ``dim`` is None."""
+    return wrap(np.asarray(np.argmin(input._data, axis=dim, keepdims=keepdim)))
+
+
+def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
+    values = gather(input, dim, indices)
+    return (values, indices) if keepdim else (squeeze(values, dim), squeeze(indices, dim))
+
+
+def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:
+    def backward(needs, dy):
+        equal = input == extreme
+        return (_kept(dy, input.ndim, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
+
+    return backward
+
+
+# ---- dimensions -----------------------------------------------------------------------------------------------------
+
+
+def reduced(input: Array, dim: Dims) -> tuple[int, ...]:
+    """``dim`` as a tuple of non-negative axes; None and the empty tuple mean all of them."""
+    if dim is None or dim == () or dim == []:
+        return tuple(range(input.ndim))
+    if input.ndim == 0:  # torch lets a number be reduced over dimension 0 or -1
+        normalize_axis_index(dim if isinstance(dim, int) else dim[0], 1)
+        return ()
+    return normalize_axis_tuple(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
+
+
+def _kept(reduced: Array | np.floating, ndim: int, axes: tuple[int, ...], keepdim: bool) -> Array | np.floating:
+    """A reduced array with the reduced axes back in place, of length one."""
+    return reduced if keepdim or not ndim else np.expand_dims(reduced, axes)
+
+
+def _count(input: Array, axes: tuple[int, ...]) -> int:
+    return math.prod(input.shape[axis] for axis in axes)
+
+
+def _centred(input: Array, axes: tuple[int, ...], correction: float | int) -> tuple[Any, np.floating]:
+    """Distances from the mean, and the degrees of freedom (never below 0: then the result is NaN, as in torch)."""
+    count = _count(input, axes)
+    mean = input.sum(axis=axes, keepdims=True) / input.dtype.type(count)
+    freedom = count - correction
+    return input - mean, input.dtype.type(freedom if freedom > 0 else 0)
+
+
+def _over(dy: Array, y: Array | np.floating) -> Array:
+    """dy / y, and 0 where y is 0."""
+    return np.divide(dy, y, out=np.zeros_like(dy), where=y != 0)

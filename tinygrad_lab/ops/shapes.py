@@ -1,0 +1,246 @@
+"""Operations that only move elements: reshape, permute, join, split, pad. Views wherever NumPy can make one."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from tinygrad_lab.ops.operation import Bool, Num, Result, operation
+from tinygrad_lab.tensor import Tensor, unbroadcast
+from tinygrad_lab.typing import Array, Backward
+
+AnyArray = Num[Array, "..."] | Bool[Array, "..."]
+
+# ---- the same elements in another shape -----------------------------------------------------------------------------
+
+
+@operation(r"\bar x = \operatorname{reshape}(\bar y)", view=True)
+def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
+    """The same elements in row-major order; one size may be -1."""
+
+    def backward(needs, dy):
+        return (dy.reshape(input.shape),)
+
+    return input.reshape(shape), backward
+
+
+@operation(r"\bar x = \operatorname{permute}^{-1}(\bar y)", view=True)
+def permute(input: AnyArray, dims: Sequence[int]) -> Result:
+    """Dimension ``dims[i]`` becomes dimension i."""
+    dims = normalize_axis_tuple(dims, input.ndim)
+
+    def backward(needs, dy):
+        return (dy.transpose(np.argsort(dims)),)
+
+    return input.transpose(dims), backward
+
+
+@operation(r"\bar x = \bar y^\top", view=True)
+def transpose(input: AnyArray, dim0: int, dim1: int) -> Result:
+    """Two dimensions swapped."""
+    if input.ndim == 0:  # torch allows dimensions 0 and -1 of a number
+        return input.view(), lambda _needs, dy: (dy,)
+
+    def backward(needs, dy):
+        return (dy.swapaxes(dim0, dim1),)
+
+    return input.swapaxes(dim0, dim1), backward
+
+
+@operation(r"\bar x = \textstyle\sum_{\text{copies}} \bar y", view=True)
+def expand(input: AnyArray, size: Sequence[int]) -> Result:
+    """Broadcast to ``size`` without a copy; -1 keeps a dimension as it is.
+
+    Raises:
+        ValueError: a size that the input cannot be broadcast to.
+    """
+    new = len(size) - input.ndim
+    if new < 0 or any(given == -1 for given in size[:new]):
+        raise ValueError(f"expand: size {tuple(size)} does not fit an input of shape {input.shape}")
+    shape = (*size[:new], *(have if want == -1 else want for want, have in zip(size[new:], input.shape, strict=True)))
+
+    def backward(needs, dy):
+        return (unbroadcast(dy, input.shape),)
+
+    return np.broadcast_to(input, shape), backward
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions ``start_dim`` to ``end_dim``, both included, as one."""
+    if input.ndim == 0:
+        return reshape(input, (1,))
+    start, end = normalize_axis_index(start_dim, input.ndim), normalize_axis_index(end_dim, input.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    shape = input.shape
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Without the dimensions of length one: all of them, or those named; a longer one stays."""
+    chosen = range(input.ndim) if dim is None else normalize_axis_tuple(dim, input.ndim or 1)
+    return reshape(input, [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen])
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a new dimension of length one at position ``dim``."""
+    dim = normalize_axis_index(dim, input.ndim + 1)
+    return reshape(input, (*input.shape[:dim], 1, *input.shape[dim:]))
+
+
+# ---- joining and splitting ------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x_k = \bar y_{[k]}")
+def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
+    """Tensors joined along an existing dimension."""
+    ends = np.cumsum([array.shape[dim] for array in tensors])
+
+    def backward(needs, dy):
+        return tuple(np.split(dy, ends[:-1], axis=dim))
+
+    return np.concatenate(tensors, axis=dim), backward
+
+
+@operation(r"\bar x_k = \bar y_k", view=True, outputs=None)
+def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[AnyArray, ...], Backward]:
+    """Consecutive pieces of the given sizes along ``dim``."""
+    pieces = tuple(np.split(input, np.cumsum(sizes)[:-1], axis=dim))
+
+    def backward(needs, *dys):
+        filled = [np.zeros(y.shape, y.dtype) if dy is None else dy for dy, y in zip(dys, pieces, strict=True)]
+        return (np.concatenate(filled, axis=dim),)
+
+    return pieces, backward
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors joined along an existing dimension.
+
+    Raises:
+        ValueError: nothing to join, or shapes that differ in another dimension.
+    """
+    if not tensors:
+        raise ValueError("cat: tensors must not be empty")
+    return concatenate(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new dimension.
+
+    Raises:
+        ValueError: nothing to join, or shapes that differ.
+    """
+    shapes = {tensor.shape for tensor in tensors}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: tensors must be at least one, all of one shape, got shapes {sorted(shapes)}")
+    return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
+
+
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed.
+
+    Raises:
+        ValueError: sizes that do not add up to the dimension, or a size that is not positive.
+    """
+    length, sizes = tensor.shape[dim], split_size_or_sections
+    if isinstance(sizes, int):
+        if sizes < 1:
+            raise ValueError(f"split: split_size_or_sections must be positive, got {sizes}")
+        sizes = [min(sizes, length - start) for start in range(0, length, sizes)] or [0]
+    if sum(sizes) != length or min(sizes) < 0:
+        raise ValueError(f"split: split_size_or_sections {list(sizes)} must add up to {length}, the size of dim {dim}")
+    return split_at(tensor, sizes, dim)
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` pieces along ``dim``, all of one size except perhaps a smaller last.
+
+    Raises:
+        ValueError: ``chunks`` is not positive.
+    """
+    if chunks < 1:
+        raise ValueError(f"chunk: chunks must be positive, got {chunks}")
+    length = input.shape[dim]
+    return split(input, -(-length // chunks), dim) if length else split_at(input, [0] * chunks, dim)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along ``dim``, without that dimension."""
+    if input.shape[dim] == 0:
+        return ()
+    return tuple(squeeze(piece, dim) for piece in split_at(input, [1] * input.shape[dim], dim))
+
+
+# ---- moving elements ------------------------------------------------------------------------------------------------
+
+
+@operation(r"\bar x = \bar y_{[\text{inside}]}")
+def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: float | int = 0) -> Result:
+    """Constant padding, (before, after) for the last dimension first, as ``torch.nn.functional.pad``; negative crops.
+
+    Raises:
+        ValueError: another mode, or a ``pad`` that is not made of pairs for at most all dimensions.
+    """
+    if mode != "constant":
+        raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(f"pad: pad must have one pair for each of at most {input.ndim} dimensions, got {tuple(pad)}")
+    pairs = [(0, 0)] * (input.ndim - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
+    widths = [(max(before, 0), max(after, 0)) for before, after in pairs]
+    kept = _inner([(max(-before, 0), max(-after, 0)) for before, after in pairs], input.shape)
+    out = np.pad(input[kept], widths, constant_values=value)
+
+    def backward(needs, dy):
+        dx = np.zeros(input.shape, dy.dtype)
+        dx[kept] = dy[_inner(widths, dy.shape)]
+        return (dx,)
+
+    return out, backward
+
+
+@operation(r"\bar x = \operatorname{flip}(\bar y)", view=True)
+def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
+    """The order of elements reversed along ``dims``; a view, where torch copies."""
+    dims = normalize_axis_tuple(dims, input.ndim)
+
+    def backward(needs, dy):
+        return (np.flip(dy, dims),)
+
+    return np.flip(input, dims), backward
+
+
+@operation(r"\bar x = \operatorname{roll}^{-1}(\bar y)")
+def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Result:
+    """Elements moved by ``shifts`` along ``dims``, those that fall off come back at the front."""
+
+    def backward(needs, dy):
+        return (np.roll(dy, np.negative(shifts), axis=dims),)
+
+    return np.roll(input, shifts, axis=dims), backward
+
+
+@operation(r"\bar x = \operatorname{tril}(\bar y)")
+def tril(input: AnyArray, diagonal: int = 0) -> Result:
+    """The lower triangle of the last two dimensions, 0 above ``diagonal``."""
+
+    def backward(needs, dy):
+        return (np.tril(dy, diagonal),)
+
+    return np.tril(input, diagonal), backward
+
+
+@operation(r"\bar x = \operatorname{triu}(\bar y)")
+def triu(input: AnyArray, diagonal: int = 0) -> Result:
+    """The upper triangle of the last two dimensions, 0 below ``diagonal``."""
+
+    def backward(needs, dy):
+        return (np.triu(dy, diagonal),)
+
+    return np.triu(input, diagonal), backward
+
+
+def _inner(widths: list[tuple[int, int]], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """What is left of an array of ``shape`` when ``widths`` are cut off at both ends."""
+    return tuple(slice(before, size - after) for (before, after), size in zip(widths, shape, strict=True))

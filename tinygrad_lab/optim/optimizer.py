@@ -1,0 +1,193 @@
+"""What all optimisers share: groups of parameters with their options, state per parameter, blockwise updates.
+
+An update touches four or five arrays as large as the model.  Written over whole arrays, each of its dozen elementary
+operations would stream them through main memory; written over blocks that stay in the cache, memory is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.typing import Array
+
+BLOCK = 1 << 15  # elements: parameter, gradient, two slots and two scratch arrays of float32 fit into a 1 MB cache
+
+Group = dict[str, Any]
+Params = Any  # an iterable of Tensors or of groups; checked by hand, for clear messages
+
+
+class Optimizer:
+    """Base class: ``_update(parameter, group)`` is what a subclass writes.
+
+    Args:
+        params: parameters, or groups ``{"params": [...], "lr": ..., ...}`` whose options override the defaults.
+        defaults: the options of every group that does not set them.
+
+    Raises:
+        ValueError: no parameters, one given twice, one that is the result of an operation, an option out of range.
+        TypeError: something that is not a Tensor.
+    """
+
+    param_groups: list[Group]
+    state: dict[Tensor, dict[str, Any]]  # per parameter: arrays of its shape ("slots"), and counters
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("params must be an iterable of Tensors or of groups, got one Tensor: write [tensor]")
+        self.defaults = dict(defaults)
+        self.param_groups = []
+        self.state = {}
+        self._scratch: dict[np.dtype, tuple[Array, Array]] = {}
+        given = list(params)
+        if not given:
+            raise ValueError(f"{type(self).__name__}: the list of parameters is empty")
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Any) -> None:
+        """Optimise more parameters, with the options of ``group`` or the defaults."""
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(f"a parameter group must be a dict with 'params', got {type(group).__name__}")
+        params = group["params"]
+        complete = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
+        known = {id(parameter) for other in self.param_groups for parameter in other["params"]}
+        for parameter in complete["params"]:
+            self._check_parameter(parameter, known)
+            known.add(id(parameter))
+        self._check_options(complete)
+        self.param_groups.append(complete)
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient; those without are left alone."""
+        with no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._update(parameter, group)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    # ---- for subclasses ---------------------------------------------------------------------------------------------
+    def _update(self, parameter: Tensor, group: Group) -> None:
+        """Change one parameter in place, given its gradient."""
+        raise NotImplementedError
+
+    def _check_options(self, group: Group) -> None:
+        """Raise ValueError on an option out of range."""
+        if group["lr"] < 0:
+            raise ValueError(f"{type(self).__name__}: lr must be at least 0, got {group['lr']}")
+        if group["weight_decay"] < 0:
+            raise ValueError(f"{type(self).__name__}: weight_decay must be at least 0, got {group['weight_decay']}")
+
+    def _slots(self, parameter: Tensor, *names: str) -> list[Array]:
+        """Arrays of the parameter's shape that persist from step to step, zero at first."""
+        state = self.state.setdefault(parameter, {})
+        for name in names:
+            if name not in state:
+                state[name] = np.zeros(parameter.shape, parameter.dtype)
+        return [state[name] for name in names]
+
+    def _count(self, parameter: Tensor) -> int:
+        """The number of this step of this parameter, from 1."""
+        state = self.state.setdefault(parameter, {})
+        state["step"] = state.get("step", 0) + 1
+        return state["step"]
+
+    def _blocks(self, parameter: Tensor, *slots: Array, decay: float = 0.0) -> Iterator[tuple[Array, ...]]:
+        """Flat pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.
+
+        With ``decay`` the gradient is that of the loss plus decay/2 |weight|².
+        """
+        data = parameter.writable()
+        weight = data.reshape(-1)  # a view, or a copy where the layout is unusual
+        assert parameter.grad is not None
+        arrays = [weight, parameter.grad._data.reshape(-1), *(slot.reshape(-1) for slot in slots)]
+        work, decayed = self._scratch_for(data.dtype)
+        for start in range(0, weight.size, BLOCK):
+            w, g, *rest = [array[start : start + BLOCK] for array in arrays]
+            if decay:
+                g = np.add(np.multiply(w, decay, out=decayed[: w.size]), g, out=decayed[: w.size])
+            yield w, g, *rest, work[: w.size]
+        if not np.may_share_memory(weight, data):
+            data[...] = weight.reshape(data.shape)
+
+    def _scratch_for(self, dtype: np.dtype) -> tuple[Array, Array]:
+        if dtype not in self._scratch:
+            self._scratch[dtype] = np.empty(BLOCK, dtype), np.empty(BLOCK, dtype)
+        return self._scratch[dtype]
+
+    def _check_parameter(self, parameter: Any, known: set[int]) -> None:
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"{type(self).__name__}: can only optimise Tensors, got {type(parameter).__name__}")
+        if not parameter.is_leaf:
+            raise ValueError(
+                f"{type(self).__name__}: cannot optimise the result of an operation (shape {parameter.shape}): "
+                "only leaves receive a gradient"
+            )
+        if id(parameter) in known:
+            raise ValueError(f"{type(self).__name__}: a parameter of shape {parameter.shape} was given twice")
+
+    # ---- state ------------------------------------------------------------------------------------------------------
+    def state_dict(self) -> dict[str, Any]:
+        """Torch's form: ``state`` by running number of the parameter, ``param_groups`` with numbers for parameters.
+
+        Slots are the live arrays, not copies: copy the dictionary deeply to keep it over a step.
+        """
+        numbers = {id(parameter): number for number, parameter in enumerate(self._parameters())}
+        groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
+        state = {numbers[id(parameter)]: dict(entries) for parameter, entries in self.state.items()}
+        return {"state": state, "param_groups": groups}
+
+    def check_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Raise ValueError unless ``load_state_dict`` would succeed."""
+        sizes = [len(group["params"]) for group in self.param_groups]
+        found = [len(group["params"]) for group in state_dict["param_groups"]]
+        if sizes != found:
+            raise ValueError(f"load_state_dict: parameters per group are {sizes}, the state has {found}")
+        parameters = list(self._parameters())
+        for number, entries in state_dict["state"].items():
+            if not 0 <= number < len(parameters):
+                raise ValueError(f"load_state_dict: state for parameter {number}, there are {len(parameters)}")
+            for name, value in entries.items():
+                if isinstance(value, np.ndarray) and value.shape != parameters[number].shape:
+                    raise ValueError(
+                        f"load_state_dict: {name} of parameter {number} has shape {value.shape}, "
+                        f"the parameter has {parameters[number].shape}"
+                    )
+        for group in state_dict["param_groups"]:
+            if missing := sorted(set(self.defaults) - set(group)):
+                raise ValueError(f"load_state_dict: a group lacks the options {missing} of {type(self).__name__}")
+            self._check_options(group)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over options and (copies of the) state; nothing is changed unless everything fits.
+
+        Raises:
+            ValueError: other groups, a slot of another shape, a missing option.
+        """
+        self.check_state_dict(state_dict)
+        parameters = list(self._parameters())
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            group.update({name: value for name, value in saved.items() if name != "params"})
+        self.state.clear()
+        for number, entries in state_dict["state"].items():
+            parameter = parameters[number]
+            self.state[parameter] = {
+                name: np.array(value, parameter.dtype, order="C") if isinstance(value, np.ndarray) else value
+                for name, value in entries.items()
+            }
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (parameter for group in self.param_groups for parameter in group["params"])
+
+    def __repr__(self) -> str:
+        groups = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
+        return f"{type(self).__name__}({', '.join(map(str, groups))})"

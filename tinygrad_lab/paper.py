@@ -1,0 +1,90 @@
+"""What a paper tells the lab about itself.
+
+A paper is a folder below ``papers/`` with its twin below ``reference/``; nothing else has to be registered:
+
+    papers/<slug>/__init__.py   PAPER, a ``Paper``
+    papers/<slug>/config.py     the frozen dataclass of its configuration, and VARIANTS
+    papers/<slug>/data.py       example_batch(config, rng), load(config, split): batches of plain arrays for both sides
+    papers/<slug>/model.py      the model classes; build(config, generator), loss(model, batch)
+    papers/<slug>/train.py      configure_optimizer(model, config, steps), train(...), evaluate(model, batches)
+    papers/<slug>/experiment.py experiments(lab): the paper's claims
+    reference/<slug>/           model.py and train.py with the same names; build(config)
+
+A batch is a dict of arrays plus ``"count"``, the denominator of its loss: losses are sums divided by it, so two halves
+of a batch that carry the whole's count add up exactly to the whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Size = Literal["tiny", "small", "paper"]
+SIZES: tuple[Size, ...] = ("tiny", "small", "paper")
+
+FAMILIES = (
+    "representation learning",
+    "convolutional networks",
+    "recurrent networks",
+    "attention and language models",
+    "regularisation and adaptation",
+    "state-space models",
+)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's bibliographic data and its models.
+
+    Attributes:
+        variants: variant name -> size -> configuration; the first variant is the default.  ``tiny`` is for parity and
+            the stepper, ``small`` trains on two cores in minutes, ``paper`` has the paper's own sizes.
+    """
+
+    slug: str
+    title: str
+    authors: str
+    year: int
+    venue: str
+    family: str
+    summary: str  # one line
+    variants: Mapping[str, Mapping[Size, Any]]
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(f"{self.slug}: family must be one of {FAMILIES}, got {self.family!r}")
+
+    @property
+    def default_variant(self) -> str:
+        return next(iter(self.variants))
+
+Verdict = Literal["reproduced", "not reproduced", "out of reach here"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper, and what became of it here."""
+
+    statement: str
+    source: str  # table, figure or section of the paper
+    ran: str  # what we ran, with every reduction named
+    numpy: str  # the numbers, with 95 % intervals over seeds
+    torch: str  # the witness's numbers; "-" where there is none
+    verdict: Verdict
+    why: str = ""  # what the verdict rests on
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A training run in the form in which every paper's README states it."""
+
+    data: str
+    model: str
+    loss: str
+    optimiser: str
+    schedule: str
+    metric: str
+    expected: str
+    numpy: str
+    torch: str
+    command: str
+    time: str
