@@ -40,7 +40,7 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: 
     return wrap(np.full(input.shape, fill_value, dtype or input.dtype)).requires_grad_(requires_grad)
 
 
-def arange(start: float, end: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
+def arange(start: float | int, end: float | int | None = None, step: float | int = 1, dtype: Any = None) -> Tensor:
     """start, start + step, ... below end; ``arange(end)`` starts at 0. Integers give int64, floats float32."""
     start, end = (0, start) if end is None else (start, end)
     if dtype is None:

@@ -302,12 +302,13 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
                 found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
+        others = [given for given in gradients if given is not None]  # whose memory a leaf's gradient must not share
         for tensor, contribution in _contributions(node, gradients):
             source = tensor._node
+            shared = any(np.may_share_memory(contribution, other) for other in others)
+            others.append(contribution)
             if source is None:
-                fresh = not retain_graph and not any(
-                    np.may_share_memory(contribution, given) for given in gradients if given is not None
-                )
+                fresh = not retain_graph and not shared
                 found.setdefault(id(tensor), (tensor, _Sum()))[1].add(contribution, owned=fresh)
                 continue
             if source not in pending:
@@ -368,12 +369,14 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_
     Raises:
         RuntimeError: an input that ``output`` does not depend on, and whatever ``Tensor.backward`` raises.
     """
-    interior = [tensor for tensor in inputs if tensor._node is not None]
-    for tensor in interior:
+    watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
+    for tensor, _ in watched:
         tensor.retain_grad()
-    found = {id(tensor): value for tensor, value in backpropagate(output, gradient, retain_graph)}
-    for tensor in interior:
-        tensor._node.retained.pop(tensor._index, None)
+    try:
+        found = {id(tensor): value for tensor, value in backpropagate(output, gradient, retain_graph)}
+    finally:
+        for tensor, node in watched:
+            node.retained.pop(tensor._index, None)
     for position, tensor in enumerate(inputs):
         if id(tensor) not in found:
             raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from tinygrad_lab.paper import Size
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
@@ -16,6 +18,10 @@ class AutoencoderConfig:
     hidden: tuple[int, ...] = (1000, 500, 250)  # units of the encoder's hidden layers ("deep", "vae"); mirrored back
     channels: tuple[int, int] = (16, 32)  # of the convolutional encoder's two layers
     code_size: int = 30
+    # Initial weights in units of Xavier's ("deep", "vae"). The logistic function's slope at 0 is 1/4, so 4 keeps the
+    # signal's size from layer to layer. With small weights a deep network stays at the mean image: in 2006 pretraining
+    # had to prevent that.
+    gain: float = 4.0
     corruption: float = 0.0  # the fraction of pixels that the denoising autoencoder loses in training
 
     dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
@@ -45,15 +51,17 @@ PAPER_SIZE = {
     "linear": AutoencoderConfig(variant="linear", epochs=20),
     "convolutional": AutoencoderConfig(variant="convolutional", epochs=20),
     "denoising": AutoencoderConfig(variant="denoising", code_size=500, corruption=0.25, epochs=20),
-    "vae": AutoencoderConfig(variant="vae", hidden=(500,), code_size=20, batch_size=100, epochs=50),
+    "vae": AutoencoderConfig(variant="vae", hidden=(500,), code_size=20, gain=1.0, batch_size=100),
 }
-TINY = {"image_size": 8, "hidden": (12, 6), "channels": (2, 3), "code_size": 3, "batch_size": 4, "epochs": 1}
 
-VARIANTS = {
-    variant: {
-        "tiny": replace(config, **(TINY | {"hidden": (6,)} if variant == "vae" else TINY)),
-        "small": replace(config, epochs=10),
-        "paper": config,
-    }
+
+def tiny(config: AutoencoderConfig) -> AutoencoderConfig:
+    """The same network with next to no units."""
+    hidden = (12, 6)[: len(config.hidden)]
+    return replace(config, image_size=8, hidden=hidden, channels=(2, 3), code_size=3, batch_size=4, epochs=1)
+
+
+VARIANTS: dict[str, dict[Size, AutoencoderConfig]] = {
+    variant: {"tiny": tiny(config), "small": replace(config, epochs=10), "paper": config}
     for variant, config in PAPER_SIZE.items()
 }

@@ -17,15 +17,15 @@ class DropoutConfig:
     classes: int = 10
     drop_input: float = 0.2
     drop_hidden: float = 0.5
-    max_norm: float | None = None  # c: the longest incoming weight vector a hidden unit may have
+    max_norm: float = 0.0  # c, the longest incoming weight vector a hidden unit may have; 0 for no bound
 
     dataset: str = "auto"  # "mnist", "fashion-mnist", "digits", "blobs"; "auto" is MNIST if it can be had, else digits
-    train_items: int | None = None  # train on so many items only, drawn with ``seed``
+    train_items: int = 0  # train on so many items only, drawn with ``seed``; 0 for all
     batch_size: int = 128
     epochs: int = 100
     optimizer: str = "sgd"  # with momentum, as in the paper; "adam" for the blobs
     learning_rate: float = 0.05
-    final_rate: float = 0.01  # the learning rate falls exponentially to this share of itself
+    final_rate: float = 0.0  # the learning rate falls along half a cosine to this share of itself
     momentum: float = 0.95
     seed: int = 0
 

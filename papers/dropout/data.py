@@ -15,6 +15,7 @@ from tinygrad_lab.typing import Generator
 
 BLOB_DISTANCE = 2.7  # between the centres, in standard deviations
 BLOB_TEST_POINTS = 10_000
+BLOB_SEEDS = 10**6  # the points must not come from the stream that the weights of the same seed come from
 
 
 def example_batch(config: DropoutConfig, rng: Generator) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def dataset(config: DropoutConfig, split: str) -> ImageData:
 
 def blobs(config: DropoutConfig, split: str) -> ImageData:
     """Two round Gaussian blobs of unit variance that overlap, as "images" of 1 x 2 pixels; drawn with ``seed``."""
-    rng = generator(2 * config.seed + (split == "test"))
+    rng = generator(BLOB_SEEDS + 2 * config.seed + (split == "test"))
     items = BLOB_TEST_POINTS if split == "test" else config.train_items or 100
     labels = np.arange(items) % 2
     points = rng.standard_normal((items, 2), np.float32)
@@ -80,7 +81,7 @@ def _arrays(config: DropoutConfig, split: str) -> dict[str, np.ndarray]:
 
 def _rows(config: DropoutConfig, split: str, total: int) -> slice | np.ndarray:
     """Which of the training items a split has."""
-    chosen = total if config.train_items is None else config.train_items
+    chosen = config.train_items or total
     if chosen > total or (split == "validation" and chosen == total):
         raise ValueError(f"train_items must be below the {total} items there are for a {split} split, got {chosen}")
     if chosen == total:

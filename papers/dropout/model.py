@@ -14,10 +14,9 @@ import math
 from jaxtyping import Float, Int
 
 from papers.dropout.config import DropoutConfig
-from tinygrad_lab import Tensor, nn, no_grad
+from tinygrad_lab import Tensor, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.nn import init
-from tinygrad_lab.random import bernoulli, normal
 from tinygrad_lab.typing import Generator
 
 
@@ -26,7 +25,7 @@ class Dropout(nn.Module):
 
     Args:
         drop: the probability of dropping a unit, 1 - p; nothing is drawn for 0.
-        generator: where the masks come from.
+        generator: where the masks come from; by default a fresh one seeded by the system.
     """
 
     def __init__(self, drop: float, generator: Generator | None = None) -> None:
@@ -34,12 +33,12 @@ class Dropout(nn.Module):
         if not 0 <= drop < 1:
             raise ValueError(f"{type(self).__name__}: drop must be in [0, 1), got {drop}")
         self.drop, self.retain = drop, 1 - drop
-        self.generator = generator
+        self.generator = random.generator() if generator is None else generator
 
     def forward(self, y: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not self.training or self.drop == 0:
             return y
-        r = bernoulli(self.generator, y.shape, self.retain, y.dtype)
+        r = random.bernoulli(self.generator, y.shape, self.retain, y.dtype)
         return y * (r / self.retain)
 
 
@@ -52,7 +51,7 @@ class PaperDropout(Dropout):
     def forward(self, y: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not self.training or self.drop == 0:
             return y * self.retain
-        r = bernoulli(self.generator, y.shape, self.retain, y.dtype)
+        r = random.bernoulli(self.generator, y.shape, self.retain, y.dtype)
         return y * r
 
 
@@ -63,7 +62,7 @@ class GaussianDropout(Dropout):
         if not self.training or self.drop == 0:
             return y
         sigma = math.sqrt(self.drop / self.retain)
-        return y * (1 + sigma * normal(self.generator, y.shape, y.dtype))
+        return y * (1 + sigma * random.normal(self.generator, y.shape, y.dtype))
 
 
 class Network(nn.Module):

@@ -18,7 +18,8 @@ def configure_optimizer(
         optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
     else:
         optimizer = optim.SGD(model.parameters(), lr=config.learning_rate, momentum=config.momentum)
-    return optimizer, optim.lr_scheduler.ExponentialLR(optimizer, gamma=config.final_rate ** (1 / steps))
+    final = config.final_rate * config.learning_rate
+    return optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps, eta_min=final)
 
 
 def max_norm_(weight: Float[Tensor, "out in"], c: float) -> None:
@@ -43,7 +44,7 @@ def train(
         value.backward()  # 3. backward
         optimizer.step()  # 4. move the weights
         scheduler.step()  # 5. and the learning rate
-        if model.max_norm is not None:
+        if model.max_norm:
             for layer in model.hidden:
                 max_norm_(layer.weight, model.max_norm)  # back into the ball, once the step is made
         yield value.item()

@@ -67,7 +67,7 @@ class PartialConvolution(nn.Module):
             uniform_by_fan_in(self.bias.detach()[o : o + 1], 25 * len(inputs), generator)
 
     def forward(self, input: Float[Tensor, "b 6 h w"]) -> Float[Tensor, "b 16 h-4 w-4"]:
-        kernels = cat([self.weight, np.zeros((1, 5, 5), self.weight.dtype)])
+        kernels = cat([self.weight, self.weight.new_zeros(1, 5, 5)])
         return F.conv2d(input, kernels[self.kernel_of], self.bias)
 
 
@@ -125,7 +125,7 @@ class LeNet5(nn.Module):
     def loss(self, output: Float[Tensor, "b classes"], label: Int[Tensor, " b"]) -> Float[Tensor, ""]:
         """Eq. 9, summed over the batch: y_c + log(exp(-j) + sum_i exp(-y_i)), c the right class."""
         right = output.gather(1, label[:, None]).sum()
-        rubbish = np.full((len(output), 1), -self.rubbish, output.dtype)
+        rubbish = output.new_full((len(output), 1), -self.rubbish)
         return right + cat([-output, rubbish], dim=1).logsumexp(dim=1).sum()
 
     def predict(self, output: Float[Tensor, "b classes"]) -> Int[Tensor, " b"]:

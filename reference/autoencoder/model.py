@@ -2,17 +2,19 @@
 
     symbol    meaning
     B         images in the batch
-    s         pixels a side of an image, its pixels in [0, 1]; "1 s s" in shapes
+    s         pixels a side of an image; "1 s s" in shapes
     k         units of the code
-    x, x~     an image; the same after corruption (Vincent 2008, section 2.3)
+    x, x~     an image with pixels in [0, 1]; the same after corruption (Vincent 2008, section 2.3)
     y         the reconstruction; the networks give its logits, y = sigmoid(logits)
     mu, sigma mean and standard deviation of the posterior q(z|x); logvar = log sigma^2 (Kingma & Welling 2013)
-    z         the code; for the variational autoencoder a draw from q(z|x)
+    z         the code; of the variational autoencoder a draw from q(z|x)
 
-Every loss is summed over pixels and images, and divided by the batch's count at the end: the two terms of the
-variational bound only balance when both are sums over their dimensions.
+Every loss is summed over pixels and images and divided by the batch's count at the end: the two terms of the
+variational bound balance only when both are sums over their dimensions.
 """
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,35 +24,38 @@ from torch.nn import functional as F
 from torch.nn import init
 
 
-def dense(sizes: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:
     """Linear layers of these sizes with an activation between them, none after the last.    (B, first) -> (B, last)
 
-    Xavier's initial weights stand in for the paper's pretraining: they keep the signal's size through the layers.
+    The initial weights are ``gain`` times Xavier's.
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(inputs, outputs), activation()]
-        init.xavier_uniform_(layers[-2].weight)
-        init.zeros_(layers[-2].bias)
+    for inputs, outputs in pairwise(sizes):
+        linear = nn.Linear(inputs, outputs)
+        init.xavier_uniform_(linear.weight, gain)
+        layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 
 
 def cross_entropy(logits: Float[Tensor, "b 1 s s"], image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, ""]:
-    """-sum x log y + (1 - x) log(1 - y) over pixels and images, from the logits of y (Hinton 2006, note 13)."""
+    """-sum x log y + (1 - x) log(1 - y) over pixels and images, straight from the logits of y."""
     return F.binary_cross_entropy_with_logits(logits, image, reduction="sum")
 
 
 def kl_divergence(mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
-    """KL(N(mu, sigma^2) || N(0, 1)) summed over code and images (Kingma & Welling, appendix B)."""
+    """KL(N(mu, sigma^2) || N(0, 1)), summed over code and images (Kingma & Welling, appendix B)."""
     return -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum()
 
 
 class Autoencoder(nn.Module):
-    """What four of the five share; a subclass makes the encoder and the decoder."""
+    """What all but the variational one share; each of them makes its encoder and decoder."""
 
-    def __init__(self, config: Any) -> None:
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, image_size: int) -> None:
         super().__init__()
-        self.image_shape = (1, config.image_size, config.image_size)
+        self.image_shape = (1, image_size, image_size)
 
     def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
         return self.encoder(image.flatten(1))
@@ -62,37 +67,169 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(image))
 
     def reconstruct(self, output: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
-        """Pixels, from what forward gives."""
+        """The pixels y, from what forward gives."""
         return output.sigmoid()
 
     def losses(self, output: Float[Tensor, "b 1 s s"], image: Float[Tensor, "b 1 s s"]) -> dict[str, Tensor]:
-        """The loss and the terms it is made of, summed over the batch."""
+        """The loss, and the terms it is made of where there are several, summed over the batch."""
         return {"loss": cross_entropy(output, image)}
 
 
 class DeepAutoencoder(Autoencoder):
-    """The network of 2006, figure 1: logistic units around a linear code.
-
-    784-1000-500-250-30-250-500-1000-784
-    """
+    """The network of 2006, figure 1: logistic units, a linear code.    784-1000-500-250-30-250-500-1000-784"""
 
     def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        sizes = (config.image_size**2, *config.hidden, config.code_size)
-        self.encoder = dense(sizes, nn.Sigmoid)
-        self.decoder = dense(sizes[::-1], nn.Sigmoid)
+        super().__init__(config.image_size)
+        sizes = (config.pixels, *config.hidden, config.code_size)
+        self.encoder = dense(sizes, nn.Sigmoid, config.gain)
+        self.decoder = dense(sizes[::-1], nn.Sigmoid, config.gain)
 
 
 class LinearAutoencoder(Autoencoder):
-    """One linear layer each way and the squared error: at the optimum the code spans PCA's subspace."""
+    """One linear layer each way and the squared error: at its minimum the decoder spans PCA's subspace."""
 
     def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.encoder = dense((config.image_size**2, config.code_size), nn.Identity)
-        self.decoder = dense((config.code_size, config.image_size**2), nn.Identity)
+        super().__init__(config.image_size)
+        self.encoder = nn.Linear(config.pixels, config.code_size)
+        self.decoder = nn.Linear(config.code_size, config.pixels)
 
     def reconstruct(self, output: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
         return output
 
     def losses(self, output: Float[Tensor, "b 1 s s"], image: Float[Tensor, "b 1 s s"]) -> dict[str, Tensor]:
         return {"loss": F.mse_loss(output, image, reduction="sum")}
+
+
+class ConvolutionalAutoencoder(Autoencoder):
+    """Strided convolutions halve the image twice; transposed convolutions, their adjoints, double it back.
+
+    (B, 1, s, s) -> (B, c1, s/2, s/2) -> (B, c2, s/4, s/4) -> (B, k), and the same way back
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config.image_size)
+        first, second = config.channels
+        self.map_shape = (second, config.image_size // 4, config.image_size // 4)
+        units = second * (config.image_size // 4) ** 2
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, first, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 4, stride=2, padding=1),
+            nn.ReLU(),
+        )
+        self.to_code = nn.Linear(units, config.code_size)
+        self.from_code = nn.Linear(config.code_size, units)
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(first, 1, 4, stride=2, padding=1),
+        )
+
+    def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
+        return self.to_code(self.encoder(image).flatten(1))
+
+    def decode(self, code: Float[Tensor, "b k"]) -> Float[Tensor, "b 1 s s"]:
+        return self.decoder(F.relu(self.from_code(code)).reshape(-1, *self.map_shape))
+
+
+class MaskingNoise(nn.Module):
+    """Sets each pixel to 0 with probability nu in training (Vincent 2008, section 2.3).
+
+    Unlike dropout it does not scale up what is left: the network is to see a damaged image, not a noisy mean of one.
+    """
+
+    def __init__(self, fraction: float) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def forward(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
+        if not self.training:
+            return image
+        kept = torch.empty_like(image).bernoulli_(1 - self.fraction)
+        return image * kept
+
+
+class DenoisingAutoencoder(Autoencoder):
+    """One layer of logistic units sees the corrupted image, the loss the clean one.    784-500-784"""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config.image_size)
+        self.corrupt = MaskingNoise(config.corruption)
+        self.encoder = nn.Linear(config.pixels, config.code_size)
+        self.decoder = nn.Linear(config.code_size, config.pixels)
+
+    def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
+        return self.encoder(image.flatten(1)).sigmoid()
+
+    def forward(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
+        return self.decode(self.encode(self.corrupt(image)))
+
+
+class VariationalAutoencoder(nn.Module):
+    """The encoder gives a distribution of codes, and codes are pulled towards N(0, 1): the decoder can be sampled.
+
+    784-500-(20, 20)-500-784 with tanh, Kingma & Welling, section 3 and appendix C
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.image_shape = (1, config.image_size, config.image_size)
+        sizes = (config.pixels, *config.hidden)
+        self.encoder = dense(sizes, nn.Tanh, config.gain)
+        self.mu = nn.Linear(sizes[-1], config.code_size)
+        self.logvar = nn.Linear(sizes[-1], config.code_size)
+        self.decoder = dense((config.code_size, *sizes[::-1]), nn.Tanh, config.gain)
+
+    def posterior(self, image: Float[Tensor, "b 1 s s"]) -> tuple[Float[Tensor, "b k"], Float[Tensor, "b k"]]:
+        """mu and logvar of q(z|x) = N(mu, sigma^2)."""
+        hidden = self.encoder(image.flatten(1)).tanh()
+        return self.mu(hidden), self.logvar(hidden)
+
+    def sample(self, mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
+        """z = mu + sigma eps, eps ~ N(0, 1): the gradient reaches mu and sigma (section 2.4). In evaluation, mu."""
+        if not self.training:
+            return mu
+        eps = torch.randn_like(mu)
+        return mu + (0.5 * logvar).exp() * eps
+
+    def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
+        return self.posterior(image)[0]
+
+    def decode(self, code: Float[Tensor, "b k"]) -> Float[Tensor, "b 1 s s"]:
+        return self.decoder(code).reshape(-1, *self.image_shape)
+
+    def forward(
+        self, image: Float[Tensor, "b 1 s s"]
+    ) -> tuple[Float[Tensor, "b 1 s s"], Float[Tensor, "b k"], Float[Tensor, "b k"]]:
+        mu, logvar = self.posterior(image)
+        return self.decode(self.sample(mu, logvar)), mu, logvar
+
+    def reconstruct(self, output: tuple[Tensor, Tensor, Tensor]) -> Float[Tensor, "b 1 s s"]:
+        return output[0].sigmoid()
+
+    def losses(self, output: tuple[Tensor, Tensor, Tensor], image: Float[Tensor, "b 1 s s"]) -> dict[str, Tensor]:
+        """Minus the variational bound with one draw of z, eq. 10, and its two terms."""
+        logits, mu, logvar = output
+        reconstruction, kl = cross_entropy(logits, image), kl_divergence(mu, logvar)
+        return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+
+AnyAutoencoder = Autoencoder | VariationalAutoencoder
+
+MODELS: dict[str, Callable[..., AnyAutoencoder]] = {
+    "deep": DeepAutoencoder,
+    "linear": LinearAutoencoder,
+    "convolutional": ConvolutionalAutoencoder,
+    "denoising": DenoisingAutoencoder,
+    "vae": VariationalAutoencoder,
+}
+
+
+def build(config: Any) -> AnyAutoencoder:
+    """The autoencoder of ``config.variant``."""
+    return MODELS[config.variant](config)
+
+
+def loss(model: AnyAutoencoder, batch: dict) -> Float[Tensor, ""]:
+    """The model's loss on {"image": (B, 1, s, s), "count"}, divided by the count."""
+    return model.losses(model(batch["image"]), batch["image"])["loss"] / batch["count"]

@@ -18,15 +18,15 @@ def configure_optimizer(
         optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
     else:
         optimizer = optim.SGD(model.parameters(), lr=config.learning_rate, momentum=config.momentum)
-    return optimizer, optim.lr_scheduler.ExponentialLR(optimizer, gamma=config.final_rate ** (1 / steps))
+    final = config.final_rate * config.learning_rate
+    return optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps, eta_min=final)
 
 
 def max_norm_(weight: Float[Tensor, "out in"], c: float) -> None:
     """Section 5.1: w <- w min(1, c / |w|) for the incoming weights w of each unit, a row of ``weight``."""
     with torch.no_grad():
-        w = weight
-        norm = torch.linalg.vector_norm(w, dim=1, keepdim=True)
-        w *= c / norm.clamp(min=c)
+        norm = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+        weight.mul_(c / norm.clamp(min=c))
 
 
 def train(
@@ -43,7 +43,7 @@ def train(
         value.backward()  # 3. backward
         optimizer.step()  # 4. move the weights
         scheduler.step()  # 5. and the learning rate
-        if model.max_norm is not None:
+        if model.max_norm:
             for layer in model.hidden:
                 max_norm_(layer.weight, model.max_norm)  # back into the ball, once the step is made
         yield value.item()

@@ -16,8 +16,9 @@ def matrices(draw):
 @case(ops.matmul, "matmul", name="matmul with vectors")
 def vectors(draw):
     i, j, n = draw(sizes), draw(sizes), draw(sizes)
-    left, right = draw(st.sampled_from([((j,), (j,)), ((i, j), (j,)), ((j,), (j, i)), ((n, i, j), (j,)), ((j,), (n, j, i)),
-                                        ((n, 1, i, j), (j,)), ((0, j), (j,)), ((i, 0), (0, n))]))  # fmt: skip
+    inner = [((j,), (j,)), ((i, j), (j,)), ((j,), (j, i)), ((n, i, j), (j,)), ((j,), (n, j, i)), ((n, 1, i, j), (j,))]
+    empty = [((0, j), (j,)), ((i, 0), (0, n))]
+    left, right = draw(st.sampled_from(inner + empty))
     return (normal(draw, left), normal(draw, right)), {}
 
 

@@ -1,13 +1,23 @@
 """Cases of tinygrad_lab.ops.embedding."""
 
+import numpy as np
 from hypothesis import strategies as st
 
 from tests.cases.case import case, integers, normal, shapes, sizes
 from tinygrad_lab.ops.embedding import embedding
 
 
+def indices_and_table(draw):
+    rows = draw(st.sampled_from([3, 5, 1001]))  # both forms of the gradient
+    index = np.asarray(integers(draw, draw(shapes(0, 3)), 0, min(rows, 5)))
+    return index, normal(draw, (rows, draw(sizes)))
+
+
 @case(embedding, "nn.functional.embedding")
 def lookups(draw):
-    rows = draw(st.sampled_from([3, 5, 1001]))  # both forms of the gradient
-    index = integers(draw, draw(shapes(0, 3)), 0, min(rows, 5))
-    return (index, normal(draw, (rows, draw(sizes))), draw(st.sampled_from([None, 0, 2, -1]))), {}
+    return indices_and_table(draw), {}
+
+
+@case(embedding, "nn.functional.embedding", name="embedding, padded", smooth=False)  # the padding row is held still
+def padded_lookups(draw):
+    return (*indices_and_table(draw), draw(st.sampled_from([0, 2, -1]))), {}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.numerics import relative_error
 from tinygrad_lab import optim
 from tinygrad_lab.nn.module import Parameter
+from tinygrad_lab.optim import optimizer as optimizer_module
 from tinygrad_lab.optim.optimizer import BLOCK
 from tinygrad_lab.tensor import Tensor, from_numpy
 
@@ -118,17 +119,21 @@ def test_parameters_larger_than_a_block(name: str, options: dict) -> None:
     assert max(walk(ours, theirs, rng, 2)) <= 1e-12
 
 
+@pytest.mark.parametrize("block", [5, BLOCK])
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
-def test_any_memory_layout(name: str) -> None:
+def test_any_memory_layout(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizer_module, "BLOCK", block)
     rng = np.random.default_rng(5)
     start, gradient = rng.standard_normal((2, 4, 3))
     plain, odd = Parameter(start), Parameter(start)
-    odd._data = np.asfortranarray(start)[::-1][::-1]
+    odd._data = np.asfortranarray(start)
     plain.grad, odd.grad = from_numpy(gradient), from_numpy(np.asfortranarray(gradient))
     for parameter in (plain, odd):
+        array = parameter._data
         optimizer = getattr(optim, name)([parameter], lr=0.1, weight_decay=0.1)
         optimizer.step()
         optimizer.step()
+        assert parameter._data is array
     np.testing.assert_array_equal(odd.numpy(), plain.numpy())
     assert not np.array_equal(plain.numpy(), start)
 

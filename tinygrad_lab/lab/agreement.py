@@ -6,6 +6,7 @@ of the loss for outputs, and 1e-3 of the model's largest gradient entry for grad
 """
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -33,8 +34,9 @@ class Row:
     worst: str = ""  # on failure: index of the worst element and both values
 
     def as_json(self) -> dict:
-        """The public schema: without the explanation of a failure."""
-        return {key: value for key, value in asdict(self).items() if key != "worst"}
+        """The public schema: without the explanation of a failure; JSON has no infinity, so the largest float."""
+        row = {key: value for key, value in asdict(self).items() if key != "worst"}
+        return {k: min(v, sys.float_info.max) if isinstance(v, float) else v for k, v in row.items()}
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[float, float, str]:
@@ -47,7 +49,7 @@ def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[f
     if ours.size == 0 or np.array_equal(ours, theirs):
         return 0.0, 0.0, ""
     with np.errstate(invalid="ignore"):
-        error = np.abs(ours.astype(np.float64) - theirs)
+        error = np.asarray(np.abs(ours.astype(np.float64) - theirs))  # of a 0-d array too, a scalar cannot be set
     error[np.isnan(error)] = math.inf
     index = np.unravel_index(int(error.argmax()), error.shape)
     worst = float(error[index])

@@ -5,7 +5,7 @@ Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, with one line on s
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -170,18 +170,16 @@ def data_fetch(name: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; never returns."""
     try:
-        cli.main(args=argv, prog_name="tinygrad-lab", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli.main(args=argv, prog_name="tinygrad-lab", standalone_mode=False)  # what ctx.exit() was given
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
         _complain(error.format_message())
     except (UsageError, DataError, CheckpointError) as error:
         _complain(str(error))
-    sys.exit(0)
+    sys.exit(code or 0)
 
 
-def _complain(message: Any) -> None:
+def _complain(message: Any) -> NoReturn:
     click.echo(f"tinygrad-lab: {message}".replace("\n", " "), err=True)
     sys.exit(2)

@@ -16,6 +16,7 @@ _IN_PLACE = {torch.ops.aten.bernoulli_.float, torch.ops.aten.bernoulli_.Tensor, 
 _OUT_OF_PLACE = {
     torch.ops.aten.bernoulli.default,
     torch.ops.aten.bernoulli.p,
+    torch.ops.aten.randn.default,
     torch.ops.aten.randn_like.default,
     torch.ops.aten.normal.Tensor_Tensor,
     torch.ops.aten.normal.float_float,

@@ -75,7 +75,7 @@ class Parity:
         gradients |= {f"input {name}": g for name, g in side.gradients(inputs.items()).items()}
         model.eval()
         evaluated = side.outputs(model, lambda: side.loss(model, inputs))
-        outputs["output in evaluation mode"] = evaluated["output"]
+        outputs |= {f"{n} in evaluation mode": out for n, out in evaluated.items() if n.partition("[")[0] == "output"}
         return {"forward": outputs, "loss": {"loss": side.array(losses[0])}, "gradient": gradients}
 
     # ---- training ---------------------------------------------------------------------------------------------------

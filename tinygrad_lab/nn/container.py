@@ -1,4 +1,4 @@
-"""Modules that hold other modules, under torch's keys: positions for Sequential and ModuleList, names for ModuleDict."""
+"""Modules that hold other modules, under torch's keys: positions in Sequential and ModuleList, names in ModuleDict."""
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any

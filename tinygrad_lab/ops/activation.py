@@ -204,7 +204,7 @@ def logsigmoid(input: Float[Array, "*shape"]) -> Elementwise:
     np.subtract(np.minimum(input, 0), y, out=y)
 
     def backward(needs, dy):
-        dx = logistic(-input)
+        dx = logistic(np.asarray(-input))
         dx *= dy
         return (dx,)
 

@@ -5,6 +5,8 @@ convolutions, activations and pools never moves data from one layout to the othe
 passes are made of live in ``tinygrad_lab.ops.kernels.sliding``.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinygrad_lab.ops.contraction import einsum
@@ -32,7 +34,7 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 def conv2d(
     input: Float[Array, "n c h w"],
     weight: Float[Array, "f cg kh kw"],
-    bias: Float[Array, "f"] | None = None,
+    bias: Float[Array, " f"] | None = None,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
@@ -88,7 +90,9 @@ def _(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     height, width = window.outputs(x.shape[2:])
     (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
     rows = [slice(i * dilation_h, i * dilation_h + (height - 1) * stride_h + 1, stride_h) for i in range(kernel_height)]
-    columns = [slice(j * dilation_w, j * dilation_w + (width - 1) * stride_w + 1, stride_w) for j in range(kernel_width)]
+    columns = [
+        slice(j * dilation_w, j * dilation_w + (width - 1) * stride_w + 1, stride_w) for j in range(kernel_width)
+    ]
     taps = stack([x[:, :, row, column] for row in rows for column in columns], 0)
     taps = reshape(taps, (len(rows) * len(columns), len(input), groups, channels, height, width))
     kernels = reshape(weight, (groups, filters // groups, channels, len(rows) * len(columns)))
@@ -103,16 +107,17 @@ def _(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose2d(
     input: Float[Array, "n c h w"],
     weight: Float[Array, "c fg kh kw"],
-    bias: Float[Array, "f"] | None = None,
+    bias: Float[Array, " f"] | None = None,
     stride: Pair = 1,
     padding: Pair = 0,
     output_padding: Pair = 0,
     groups: int = 1,
     dilation: Pair = 1,
 ) -> tuple[Float[Array, "n fo oh ow"], Backward]:
-    """y[n, f, s h + d i - p, s w + d j - p] += weight[c, f, i, j] x[n, c, h, w]: conv2d's gradient as a layer of its own
+    """y[n, f, s h + d i - p, s w + d j - p] += weight[c, f, i, j] x[n, c, h, w]: conv2d's gradient as an operation
 
-    (N, C, H, W), (C, F / groups, KH, KW), (F,) -> (N, F, OH, OW) with OH = (H - 1) s - 2 p + d (KH - 1) + output_padding + 1
+    (N, C, H, W), (C, F / groups, KH, KW), (F,) -> (N, F, OH, OW)
+    with OH = (H - 1) s - 2 p + d (KH - 1) + output_padding + 1
 
     Args:
         input: each pixel stamps its multiple of the kernel onto the output.
@@ -167,7 +172,7 @@ def _(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
     x = reshape(x, (batch, groups, channels // groups, height * stride_h, width * stride_w))
     x = x[..., : (height - 1) * stride_h + 1, : (width - 1) * stride_w + 1]
     kernels = reshape(weight, (groups, channels // groups, filters, kernel_height, kernel_width))
-    y = 0.0
+    y = Tensor(0.0, dtype=input.dtype)
     for i in range(kernel_height):
         for j in range(kernel_width):
             stamp = einsum("ngchw,gcf->ngfhw", x, kernels[..., i, j])
@@ -187,7 +192,9 @@ def _pair(name: str, value: Pair, least: int = 0) -> tuple[int, int]:
     return pair
 
 
-def _window(caller: str, input: Array | Tensor, weight: Array | Tensor, stride: Pair, dilation: Pair, groups: int) -> Window:
+def _window(
+    caller: str, input: Array | Tensor, weight: Array | Tensor, stride: Pair, dilation: Pair, groups: int
+) -> Window:
     if input.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"{caller}: input must be (N, C, H, W) and weight must have 4 dimensions too, "
@@ -195,7 +202,9 @@ def _window(caller: str, input: Array | Tensor, weight: Array | Tensor, stride: 
         )
     if groups < 1:
         raise ValueError(f"{caller}: groups must be >= 1, got {groups}")
-    return Window(weight.shape[2:], _pair("stride", stride, 1), _pair("dilation", dilation, 1), groups)
+    return Window(
+        (weight.shape[2], weight.shape[3]), _pair("stride", stride, 1), _pair("dilation", dilation, 1), groups
+    )
 
 
 def _sides(padding: Pair | str, window: Window) -> Sides:
@@ -224,7 +233,7 @@ def _padded(x: Array, sides: Sides) -> Array:
     return padded
 
 
-def _stamped_size(size: tuple[int, int], window: Window) -> tuple[int, int]:
+def _stamped_size(size: Sequence[int], window: Window) -> tuple[int, int]:
     """Rows and columns that the stamps of an image of ``size`` cover."""
     parts = zip(size, window.kernel, window.stride, window.dilation, strict=True)
     height, width = ((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in parts)
@@ -248,9 +257,8 @@ def _check_conv2d(input: Array, weight: Array, bias: Array | None, window: Windo
     size = tuple(n + before + after for n, (before, after) in zip(input.shape[2:], sides, strict=True))
     if min(window.outputs(size)) < 1:
         reach = tuple(d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
-        raise ValueError(
-            f"conv2d: the kernel covers {reach} with dilation {window.dilation}, the padded input has only {size}; {what}"
-        )
+        covers = f"the kernel covers {reach} with dilation {window.dilation}"
+        raise ValueError(f"conv2d: {covers}, the padded input has only {size}; {what}")
 
 
 def _check_conv_transpose2d(
@@ -270,7 +278,9 @@ def _check_conv_transpose2d(
         )
     size = _stamped_size(input.shape[2:], window)
     if any(n + e - 2 * c < 1 for n, e, c in zip(size, extra, cut, strict=True)):
-        raise ValueError(f"conv_transpose2d: padding {cut} leaves nothing of {size} plus output_padding {extra}; {what}")
+        raise ValueError(
+            f"conv_transpose2d: padding {cut} leaves nothing of {size} plus output_padding {extra}; {what}"
+        )
 
 
 def _check_bias(caller: str, bias: Array | None, filters: int) -> None:

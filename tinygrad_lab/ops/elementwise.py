@@ -4,6 +4,8 @@ Each gradient is written for operands of the same shape; the engine sums it over
 (``tinygrad_lab.tensor.unbroadcast``).  Integer operands of a function with real values become float32, as in torch.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tinygrad_lab.ops.operation import Bool, Operand, Result, operation
@@ -60,8 +62,8 @@ def power(x: Operand, y: Operand) -> Result:
     z = x**y
 
     def backward(needs, dz):
-        dx = dz * (y * x ** _zero_where(y == 0, y - 1)) if needs.x else None
-        dy = dz * (z * np.log(_one_where((x == 0) & (y >= 0), x))) if needs.y else None
+        dx = dz * (y * x ** _replaced(y == 0, y - 1, 0)) if needs.x else None
+        dy = dz * (z * np.log(_replaced((x == 0) & (y >= 0), x, 1))) if needs.y else None
         return dx, dy
 
     return z, backward
@@ -276,14 +278,13 @@ def floating(x: Operand) -> Operand:
     return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
 
 
-def _share(loses: Array, loses_or_ties: Array, like: Array) -> Array:
+def _share(loses: Any, loses_or_ties: Any, like: Array) -> Any:
     """1 for the winner of a comparison, ½ at a tie, 0 for the loser."""
     return 1 - np.add(loses, loses_or_ties, dtype=like.dtype) / 2
 
 
-def _zero_where(condition: Bool[Array, "..."] | bool, x: Operand) -> Operand:
-    return np.where(condition, np.asarray(x).dtype.type(0), x) if np.any(condition) else x
-
-
-def _one_where(condition: Bool[Array, "..."] | bool, x: Operand) -> Operand:
-    return np.where(condition, np.asarray(x).dtype.type(1), x) if np.any(condition) else x
+def _replaced(condition: Any, x: Any, value: int) -> Any:
+    """x with ``value`` where the condition holds, in the dtype of x."""
+    if not np.any(condition):
+        return x
+    return np.where(condition, x.dtype.type(value), x) if isinstance(x, np.ndarray) else value

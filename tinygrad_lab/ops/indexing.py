@@ -19,9 +19,10 @@ def getitem(input: AnyArray, key: Any) -> Result:
     """``input[key]`` by NumPy's rules: slices (also backwards), None, ``...``, integer arrays, masks, any mixture."""
     keys = key if isinstance(key, tuple) else (key,)
     basic = not any(isinstance(part, np.ndarray | list | bool) for part in keys)
+    shape = input.shape  # backward needs no more: holding the array would forbid changing it
 
     def backward(needs, dy):
-        dx = np.zeros(input.shape, dy.dtype)
+        dx = np.zeros(shape, dy.dtype)
         if basic:
             dx[key] = dy
         else:
@@ -61,10 +62,10 @@ def gather(input: AnyArray, dim: int, index: Indices) -> Result:
     Raises:
         ValueError: an index with another number of dimensions, or longer than the input in another one than ``dim``.
     """
-    places = _places("gather", input, dim, index)
+    places, shape = _places("gather", input, dim, index), input.shape
 
     def backward(needs, dy):
-        dx = np.zeros(input.shape, dy.dtype)
+        dx = np.zeros(shape, dy.dtype)
         np.add.at(dx, places, dy)
         return (dx,)
 
@@ -89,9 +90,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 @operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
 def index_select(input: AnyArray, dim: int, index: Int[Array, "n"]) -> Result:
     """The slices of ``input`` named by ``index``, along ``dim``."""
+    shape = input.shape
 
     def backward(needs, dy):
-        dx = np.zeros(input.shape, dy.dtype)
+        dx = np.zeros(shape, dy.dtype)
         np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy, dim, 0))
         return (dx,)
 
@@ -108,14 +110,14 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
     places = _places("scatter_add", input, dim, index)
     if index.ndim != src.ndim or any(i > s for i, s in zip(index.shape, src.shape, strict=True)):
         raise ValueError(f"scatter_add: index of shape {index.shape} does not fit src of shape {src.shape}")
-    used = tuple(slice(size) for size in index.shape)
+    used, shape = tuple(slice(size) for size in index.shape), src.shape
     out = input.copy()
     np.add.at(out, places, src[used])
 
     def backward(needs, dy):
         dsrc = None
         if needs.src:
-            dsrc = np.zeros(src.shape, dy.dtype)
+            dsrc = np.zeros(shape, dy.dtype)
             dsrc[used] = dy[places]
         return dy if needs.input else None, dsrc
 

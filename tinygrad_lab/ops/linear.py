@@ -14,7 +14,9 @@ def linear(
     """y = x Wᵀ + b.    (*, in), (out, in), (out,) -> (*, out)"""
     features_out, features_in = weight.shape
     if input.shape[-1:] != (features_in,):
-        raise ValueError(f"linear: input has shape {input.shape}, weight {weight.shape} needs a last axis {features_in}")
+        raise ValueError(
+            f"linear: input has shape {input.shape}, weight {weight.shape} needs a last axis {features_in}"
+        )
     if bias is not None and bias.shape != (features_out,):
         raise ValueError(f"linear: bias has shape {bias.shape}, weight {weight.shape} needs ({features_out},)")
     x = input.reshape(-1, features_in)  # (N, in): all leading axes are rows of one product

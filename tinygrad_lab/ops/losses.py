@@ -4,6 +4,7 @@ torch's legacy arguments size_average and reduce do not exist here; what follows
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def _check_reduction(name: str, reduction: str) -> None:
         raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _scale(reduction: str, count: int) -> float:
+def _scale(reduction: str, count: Any) -> Any:
     """What each item's loss is multiplied by before they are added up; the mean of nothing is NaN, as in torch."""
     if reduction != "mean":
         return 1.0
@@ -163,8 +164,8 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 
 @operation(
-    r"\bar x_{nc} = s\,\big(p_{nc} \textstyle\sum_k q_{nk} - q_{nc}\big)\,\bar\ell, \quad p = \operatorname{softmax}(x),"
-    r"\; q = \text{the weighted target distribution}"
+    r"\bar x_{nc} = s\,\big(p_{nc} \textstyle\sum_k q_{nk} - q_{nc}\big)\,\bar\ell, \quad "
+    r"p = \operatorname{softmax}(x), \; q = \text{the weighted target distribution}"
 )
 def cross_entropy(
     input: Float[Array, "..."],
@@ -274,8 +275,7 @@ def _from_indices(
         wrong = smallest if smallest < 0 else largest
         raise IndexError(f"cross_entropy: target {wrong} is out of range for {classes} classes")
     counted = weight[label] * kept  # (N,)
-    with np.errstate(divide="ignore", invalid="ignore"):  # nothing counted: NaN
-        scale = 1 / counted.sum() if reduction == "mean" else 1.0
+    scale = _scale(reduction, counted.sum())
     here = np.arange(n), label
     spread = weight * (smoothing / classes)  # the evenly spread part of q, before scaling
 

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes, softmax
-from tinygrad_lab.ops.operation import Num, Result, operation
+from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array
 
 
 @operation(r"\bar x = \bar y")
-def cast(input: Num[Array, "..."], dtype: Any) -> Result:
+def cast(input: Num[Array, "..."] | Bool[Array, "..."], dtype: Any) -> Result:
     """The same values in another floating point dtype; the gradient goes back in the old one."""
+    before = input.dtype
 
     def backward(needs, dy):
-        return (dy.astype(input.dtype),)
+        return (dy.astype(before),)
 
     return input.astype(dtype, order="C"), backward
 
@@ -222,6 +223,14 @@ class TensorMethods:
         if self.dtype == dtype:
             return self
         return cast(self if np.dtype(dtype).kind == "f" else self.detach(), dtype)
+
+    def new_zeros(self: Any, *size: Any) -> Tensor:
+        """Zeros of another shape in this tensor's dtype."""
+        return wrap(np.zeros(_sizes(size), self.dtype))
+
+    def new_full(self: Any, size: Any, fill_value: Any) -> Tensor:
+        """One value, in another shape and this tensor's dtype."""
+        return wrap(np.full(size, fill_value, self.dtype))
 
     def clone(self: Any) -> Tensor:
         """A copy of the values that passes gradients on."""

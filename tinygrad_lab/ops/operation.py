@@ -32,7 +32,9 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 Operand = Num[Array, "..."] | Bool[Array, "..."] | float | int  # of an elementwise operation
-Result = tuple[Num[Array, "..."] | np.number, Backward]  # what an elementwise operation's body returns
+Result = tuple[
+    Num[Array, "..."] | Bool[Array, "..."] | np.generic, Backward
+]  # what an elementwise operation's body returns
 
 OPERATIONS: dict[str, "OperationInfo"] = {}
 
@@ -131,7 +133,7 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                     kwargs[name] = arg.item() if isinstance(arg, np.generic) else arg
             if pair:
                 _promote(arrays, *pair)
-            out, backward = body(*arrays, **kwargs)
+            out, backward = info.body(*arrays, **kwargs)
             anomaly = state.anomaly
             if anomaly and not_finite_from([out] if outputs == 1 else out, [*arrays, *kwargs.values()]):
                 raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
@@ -173,8 +175,8 @@ def _promote(arrays: list, left: int, right: int) -> None:
     NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.
     """
     x, y = arrays[left], arrays[right]
-    is_array = isinstance(x, np.ndarray), isinstance(y, np.ndarray)
-    if (is_array == (True, True) and x.dtype is y.dtype) or not any(is_array):
+    given = getattr(x, "dtype", None), getattr(y, "dtype", None)
+    if given[0] is given[1] or (given[1] is None and given[0].kind == "f"):  # by far the most calls
         return
     (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
     dtype = x_dtype if x_rank > y_rank else y_dtype if y_rank > x_rank else np.promote_types(x_dtype, y_dtype)

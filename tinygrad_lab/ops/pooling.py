@@ -53,7 +53,9 @@ class Axis(NamedTuple):
         return last - first if include_pad else np.minimum(last, self.size) - np.maximum(first, 0)
 
 
-@operation(r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}")
+@operation(
+    r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}"
+)
 def max_pool2d(
     input: Float[Array, "n c h w"],
     kernel_size: Pair,

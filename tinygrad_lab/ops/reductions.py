@@ -24,10 +24,10 @@ Floats = Float[Array, "..."]
 @operation(r"\bar x_i = \bar y")
 def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
     """y = Σᵢ xᵢ. Integers and booleans give int64."""
-    axes = reduced(input, dim)
+    axes, shape = reduced(input, dim), input.shape
 
     def backward(needs, dy):
-        return (np.broadcast_to(_kept(dy, input.ndim, axes, keepdim), input.shape),)
+        return (np.broadcast_to(_kept(dy, axes, keepdim), shape),)
 
     return input.sum(axis=axes, keepdims=keepdim), backward
 
@@ -35,11 +35,11 @@ def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim
 @operation(r"\bar x_i = \bar y / n")
 def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = Σᵢ xᵢ / n"""
-    axes = reduced(input, dim)
+    axes, shape = reduced(input, dim), input.shape
     count = _count(input, axes)
 
     def backward(needs, dy):
-        return (np.broadcast_to(_kept(dy, input.ndim, axes, keepdim) / dy.dtype.type(count), input.shape),)
+        return (np.broadcast_to(_kept(dy, axes, keepdim) / dy.dtype.type(count), shape),)
 
     total = input.sum(axis=axes, keepdims=keepdim)
     return total / input.dtype.type(count), backward
@@ -52,7 +52,7 @@ def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     centred, freedom = _centred(input, axes, correction)
 
     def backward(needs, dy):
-        return (_kept(dy, input.ndim, axes, keepdim) * (2 / freedom) * centred,)
+        return (_kept(dy, axes, keepdim) * (2 / freedom) * centred,)
 
     return np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom, backward
 
@@ -65,7 +65,7 @@ def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
 
     def backward(needs, dy):
-        return (_kept(_over(dy, y), input.ndim, axes, keepdim) / freedom * centred,)
+        return (_kept(_over(dy, y), axes, keepdim) / freedom * centred,)
 
     return y, backward
 
@@ -83,7 +83,7 @@ def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False
         np.cumprod(lines[..., :0:-1], axis=-1, out=after[..., -2::-1])
         others = before * after
         others = others.reshape(input.shape) if dim is None else np.moveaxis(others, -1, dim)
-        return (_kept(dy, input.ndim, axes, keepdim) * others,)
+        return (_kept(dy, axes, keepdim) * others,)
 
     return np.prod(input, axis=axes, keepdims=keepdim), backward
 
@@ -101,7 +101,7 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
     y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
 
     def backward(needs, dy):
-        return (_kept(_over(dy, y), input.ndim, axes, keepdim) * input,)
+        return (_kept(_over(dy, y), axes, keepdim) * input,)
 
     return y, backward
 
@@ -115,7 +115,7 @@ def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
     y = np.log(np.exp(input - largest).sum(axis=axes, keepdims=True)) + largest
 
     def backward(needs, dy):
-        return (_kept(dy, input.ndim, axes, keepdim) * np.exp(input - y),)
+        return (_kept(dy, axes, keepdim) * np.exp(input - y),)
 
     return y if keepdim else y.squeeze(axes), backward
 
@@ -180,7 +180,7 @@ def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor
 def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:
     def backward(needs, dy):
         equal = input == extreme
-        return (_kept(dy, input.ndim, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
+        return (_kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
 
     return backward
 
@@ -198,9 +198,9 @@ def reduced(input: Array, dim: Dims) -> tuple[int, ...]:
     return normalize_axis_tuple(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
 
 
-def _kept(reduced: Array | np.floating, ndim: int, axes: tuple[int, ...], keepdim: bool) -> Array | np.floating:
+def _kept(reduced: Array | np.floating, axes: tuple[int, ...], keepdim: bool) -> Array | np.floating:
     """A reduced array with the reduced axes back in place, of length one."""
-    return reduced if keepdim or not ndim else np.expand_dims(reduced, axes)
+    return reduced if keepdim or not axes else np.expand_dims(reduced, axes)
 
 
 def _count(input: Array, axes: tuple[int, ...]) -> int:

@@ -18,9 +18,10 @@ AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 @operation(r"\bar x = \operatorname{reshape}(\bar y)", view=True)
 def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
     """The same elements in row-major order; one size may be -1."""
+    before = input.shape  # backward needs no more: holding the array would forbid changing it
 
     def backward(needs, dy):
-        return (dy.reshape(input.shape),)
+        return (dy.reshape(before),)
 
     return input.reshape(shape), backward
 
@@ -58,10 +59,11 @@ def expand(input: AnyArray, size: Sequence[int]) -> Result:
     new = len(size) - input.ndim
     if new < 0 or any(given == -1 for given in size[:new]):
         raise ValueError(f"expand: size {tuple(size)} does not fit an input of shape {input.shape}")
+    before = input.shape
     shape = (*size[:new], *(have if want == -1 else want for want, have in zip(size[new:], input.shape, strict=True)))
 
     def backward(needs, dy):
-        return (unbroadcast(dy, input.shape),)
+        return (unbroadcast(dy, before),)
 
     return np.broadcast_to(input, shape), backward
 
@@ -107,9 +109,10 @@ def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
 def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[AnyArray, ...], Backward]:
     """Consecutive pieces of the given sizes along ``dim``."""
     pieces = tuple(np.split(input, np.cumsum(sizes)[:-1], axis=dim))
+    shapes, dtype = [piece.shape for piece in pieces], input.dtype
 
     def backward(needs, *dys):
-        filled = [np.zeros(y.shape, y.dtype) if dy is None else dy for dy, y in zip(dys, pieces, strict=True)]
+        filled = [np.zeros(shape, dtype) if dy is None else dy for dy, shape in zip(dys, shapes, strict=True)]
         return (np.concatenate(filled, axis=dim),)
 
     return pieces, backward
@@ -190,10 +193,10 @@ def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: floa
     pairs = [(0, 0)] * (input.ndim - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
     widths = [(max(before, 0), max(after, 0)) for before, after in pairs]
     kept = _inner([(max(-before, 0), max(-after, 0)) for before, after in pairs], input.shape)
-    out = np.pad(input[kept], widths, constant_values=value)
+    out, before = np.pad(input[kept], widths, constant_values=value), input.shape
 
     def backward(needs, dy):
-        dx = np.zeros(input.shape, dy.dtype)
+        dx = np.zeros(before, dy.dtype)
         dx[kept] = dy[_inner(widths, dy.shape)]
         return (dx,)
 

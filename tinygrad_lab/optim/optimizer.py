@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_lab.tensor import Tensor, no_grad
 from tinygrad_lab.typing import Array
 
-BLOCK = 1 << 15  # elements: parameter, gradient, two slots and two scratch arrays of float32 fit into a 1 MB cache
+BLOCK = 1 << 16  # elements: as float32, a parameter's piece, its gradient, two slots and a scratch array take 1.3 MB
 
 Group = dict[str, Any]
 Params = Any  # an iterable of Tensors or of groups; checked by hand, for clear messages
@@ -102,22 +102,18 @@ class Optimizer:
         return state["step"]
 
     def _blocks(self, parameter: Tensor, *slots: Array, decay: float = 0.0) -> Iterator[tuple[Array, ...]]:
-        """Flat pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.
+        """Pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.
 
         With ``decay`` the gradient is that of the loss plus decay/2 |weight|².
         """
-        data = parameter.writable()
-        weight = data.reshape(-1)  # a view, or a copy where the layout is unusual
         assert parameter.grad is not None
-        arrays = [weight, parameter.grad._data.reshape(-1), *(slot.reshape(-1) for slot in slots)]
-        work, decayed = self._scratch_for(data.dtype)
-        for start in range(0, weight.size, BLOCK):
-            w, g, *rest = [array[start : start + BLOCK] for array in arrays]
+        arrays = (parameter.writable(), parameter.grad._data, *slots)
+        work, decayed = self._scratch_for(parameter.dtype)
+        for w, g, *rest in _pieces(arrays):
             if decay:
-                g = np.add(np.multiply(w, decay, out=decayed[: w.size]), g, out=decayed[: w.size])
-            yield w, g, *rest, work[: w.size]
-        if not np.may_share_memory(weight, data):
-            data[...] = weight.reshape(data.shape)
+                total = np.multiply(w, decay, out=decayed[: w.size].reshape(w.shape))
+                g = np.add(total, g, out=total)
+            yield w, g, *rest, work[: w.size].reshape(w.shape)
 
     def _scratch_for(self, dtype: np.dtype) -> tuple[Array, Array]:
         if dtype not in self._scratch:
@@ -191,3 +187,16 @@ class Optimizer:
     def __repr__(self) -> str:
         groups = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
         return f"{type(self).__name__}({', '.join(map(str, groups))})"
+
+
+def _pieces(arrays: tuple[Array, ...]) -> Iterator[tuple[Array, ...]]:
+    """Arrays of one shape, the first of which may be changed: whole if small, else in flat blocks."""
+    first = arrays[0]
+    if first.size <= BLOCK:
+        yield arrays
+        return
+    flat = [array.reshape(-1) for array in arrays]  # views, or copies where the layout is unusual
+    for start in range(0, first.size, BLOCK):
+        yield tuple([array[start : start + BLOCK] for array in flat])
+    if not np.may_share_memory(flat[0], first):
+        first[...] = flat[0].reshape(first.shape)

@@ -6,17 +6,18 @@ A convolution is linear in the image x and in the weight w.  With <·, ·> the s
 
 so these three functions are the forward and the backward of both ``conv2d`` and ``conv_transpose2d``.
 
-Memory is laid out as (C, H, W, N), the batch innermost, so every copy below moves runs of at least N numbers.  Work goes
-in *bands* of b output rows.  The input rows under a band are copied out once per horizontal tap (im2col along W only) and
-multiplied by the weight written b times into a matrix, one row lower each time:
+Memory is laid out as (C, H, W, N), the batch innermost, so every copy below moves runs of at least N numbers.  Work
+goes in *bands* of b output rows.  The input rows under a band are copied out once per horizontal tap (im2col along W
+only) and multiplied by the weight written b times into a matrix, one stride lower each time:
 
     band (F b, OW N)  =  spread weight (F b, C S KW)  @  columns (C S KW, OW N)        S = (b - 1) stride + KH rows
 
-With b = 1 this is plain im2col.  A larger b multiplies by some zeros, but gives the matrix product more rows (BLAS is slow
-on the 6 or 16 rows of a first layer) and copies each input row b times less often; ``band_rows`` holds the rule.
+With b = 1 this is plain im2col.  A larger b multiplies by some zeros, but gives the matrix product more rows (BLAS is
+slow on the 6 or 16 of a first layer) and copies each input row less often; ``band_rows`` holds the rule.  In no case is
+there more than one band of columns in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_lab.typing import Array
 
-GEMM_ROWS = 80  # where OpenBLAS comes close to its full speed, measured on Zen 4
+GEMM_ROWS = 64  # more rows than this no longer make a small product faster (OpenBLAS on Zen 4)
 
 
 class Window(NamedTuple):
@@ -35,18 +36,17 @@ class Window(NamedTuple):
     dilation: tuple[int, int]
     groups: int
 
-    def outputs(self, size: tuple[int, int]) -> tuple[int, int]:
+    def outputs(self, size: Sequence[int]) -> tuple[int, int]:
         """Number of positions along H and W in a padded image of ``size``."""
-        return tuple(
-            (n - d * (k - 1) - 1) // s + 1
-            for n, k, s, d in zip(size, self.kernel, self.stride, self.dilation, strict=True)
-        )
+        parts = zip(size, self.kernel, self.stride, self.dilation, strict=True)
+        height, width = ((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in parts)
+        return height, width
 
     def band_rows(self, filters: int) -> int:
-        """Output rows per product: enough to fill ``GEMM_ROWS``, while the zeros cost less than the weight itself."""
+        """Output rows per product: enough to fill ``GEMM_ROWS``, with fewer zeros than weights in the factor."""
         if self.dilation[0] > 1:
             return 1
-        return max(1, min(GEMM_ROWS * self.groups // filters, (self.kernel[0] - 1) // self.stride[0] + 1))
+        return max(1, min(GEMM_ROWS * self.groups // filters, (self.kernel[0] - 1) // self.stride[0]))
 
     def bands(self, filters: int, rows: int) -> Iterator[tuple[int, int]]:
         """(first output row, number of output rows) of each band."""

@@ -1,0 +1,49 @@
+"""Training the autoencoders in PyTorch: five steps for each batch."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import optim
+
+from reference.autoencoder.model import AnyAutoencoder, loss
+
+
+def configure_optimizer(
+    model: AnyAutoencoder, config: Any, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Adam with a cosine schedule, in place of RBM pretraining and conjugate gradients."""
+    optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
+    return optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+
+
+def train(
+    model: AnyAutoencoder,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: AnyAutoencoder, batches: Iterable[dict]) -> dict[str, float]:
+    """Means per image in evaluation mode: squared error summed over pixels (the paper's), the loss and its terms."""
+    model.eval()
+    totals: dict[str, float] = {}
+    count = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            output = model(batch["image"])
+            error = ((model.reconstruct(output) - batch["image"]) ** 2).sum()
+            for name, value in {"squared_error": error, **model.losses(output, batch["image"])}.items():
+                totals[name] = totals.get(name, 0.0) + value.item()
+            count += batch["count"]
+    return {name: total / count for name, total in totals.items()}

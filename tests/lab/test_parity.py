@@ -1,0 +1,100 @@
+"""The main job: it passes on every paper, has the public schema, and fails loudly when something is wrong."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.lab.command import run
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.parity import Parity
+from tinygrad_lab.ops.operation import OPERATIONS
+
+SCHEMA = {
+    "paper": str, "variant": str, "check": str, "dtype": str, "size": str, "name": str, "max_abs": float,
+    "max_rel": float, "digits": float, "tolerance": float, "passed": bool, "seconds": float,
+}  # fmt: skip
+VARIANTS = [(slug, variant) for slug, paper in registry.discover().items() for variant in paper.variants]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("slug", "variant"), VARIANTS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_sides_agree(slug: str, variant: str, dtype: str, seed: int) -> None:
+    rows = list(Parity(registry.find(slug), variant, "tiny", dtype, seed, 20).run())
+    assert [(row.check, row.name, row.max_rel, row.worst) for row in rows if not row.passed] == []
+    checks = {row.check for row in rows}
+    assert {"forward", "loss", "gradient", "trajectory", "weights"} <= checks
+    assert any(row.name.startswith("input ") for row in rows if row.check == "gradient")
+
+
+def test_every_parameter_is_checked() -> None:
+    paper = registry.find("lenet")
+    rows = list(Parity(paper, "1998", "tiny", "float64", 0, 2).run())
+    gradients = {row.name for row in rows if row.check == "gradient"}
+    assert {"c1.weight", "s2.bias", "c3.weight", "f6.bias", "input image"} <= gradients
+
+
+def test_json_has_the_public_schema() -> None:
+    result = run("parity", "lenet", "--variant", "modern", "--dtype", "float64", "--steps", "2", "--json", "-")
+    assert result.code == 0
+    rows = json.loads(result.out)
+    assert rows
+    for row in rows:
+        assert {key: type(value) for key, value in row.items()} == SCHEMA
+        assert row["passed"] is True
+
+
+def test_a_planted_bug_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a bias's gradient: exit code 1; the message names paper, parameter, index and both values."""
+    linear = OPERATIONS["linear"]
+    body = linear.body
+
+    def wrong(*arguments: Any) -> tuple:
+        output, backward = body(*arguments)
+        return output, lambda needs, dy: tuple(g / 2 if g.ndim == 1 else g for g in backward(needs, dy))
+
+    monkeypatch.setattr(linear, "body", wrong)
+    result = run("parity", "lenet", "--variant", "modern", "--dtype", "float64", "--steps", "2")
+    assert result.code == 1
+    assert "FAILED" in result.out
+    line = next(line for line in result.err.splitlines() if "gradient of linear1.bias" in line)
+    assert "FAILED lenet modern float64" in line
+    assert re.search(r"worst element \[\d+\]: numpy -?[\d.e-]+, torch -?[\d.e-]+", line)
+
+
+def test_a_crash_is_a_failed_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any) -> tuple:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(OPERATIONS["linear"], "body", broken)
+    result = run("parity", "lenet", "--variant", "modern", "--dtype", "float32")
+    assert result.code == 1
+    assert "ZeroDivisionError" in result.err
+    assert "planted" in result.err
+
+
+def test_numbers_in_json_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OPERATIONS["linear"], "body", lambda *arguments: 1 / 0)
+    result = run("parity", "lenet", "--variant", "modern", "--dtype", "float32", "--json", "-")
+    assert result.code == 1
+    json.loads(result.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("parity", "lenett"), "unknown paper 'lenett'; the papers are: "),
+        (("parity", "lenet", "--variant", "1999"), "lenet: unknown variant '1999'; the variants are: 1998, modern"),
+        (("parity", "--dtype", "float16"), "'float16' is not one of"),
+        (("parity", "--steps", "0"), "0 is not in the range"),
+        (("parity", "lenet", "--json", "/no/such/folder/x.json"), "cannot write /no/such/folder/x.json"),
+        (("nonsense",), "No such command 'nonsense'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert len(result.err.strip().splitlines()) == 1

@@ -1,0 +1,62 @@
+"""Containers: order, torch's keys, list and dictionary behaviour."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.nn.twins import assert_twins
+from tinygrad_lab.nn.activation import ReLU, Tanh
+from tinygrad_lab.nn.container import ModuleDict, ModuleList, Sequential
+from tinygrad_lab.nn.linear import Linear
+from tinygrad_lab.nn.module import Module
+from tinygrad_lab.tensor import Tensor
+
+
+def keys(module: Module) -> list[str]:
+    return list(module.state_dict())
+
+
+def test_sequential_equals_torch() -> None:
+    nn = torch.nn
+    assert_twins(
+        Sequential(Linear(4, 3), ReLU(), Sequential(Linear(3, 2), Tanh())),
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 2), nn.Tanh())),
+        (5, 4),
+    )
+
+
+def test_sequential_by_name_and_by_position() -> None:
+    named = Sequential({"first": Linear(4, 3), "second": Linear(3, 2)})
+    assert keys(named) == ["first.weight", "first.bias", "second.weight", "second.bias"]
+    plain = Sequential(Linear(4, 3), ReLU(), Linear(3, 2))
+    assert keys(plain[1:]) == ["2.weight", "2.bias"]
+    assert plain[-1].out_features == 2
+    assert [type(child).__name__ for child in plain] == ["Linear", "ReLU", "Linear"]
+    assert len(plain.append(Tanh())) == 4
+    plain[-1] = ReLU()
+    assert len(plain) == 4
+    assert isinstance(plain[3], ReLU)
+    with pytest.raises(IndexError):
+        plain[4]
+
+
+def test_module_list() -> None:
+    layers = ModuleList(Linear(2, 2) for _ in range(3))
+    assert keys(layers) == [f"{i}.{name}" for i in range(3) for name in ("weight", "bias")]
+    assert keys(layers[1:]) == keys(layers)[:4]
+    assert layers[1:][0] is layers[1]
+    assert len(layers.extend([ReLU(), ReLU()])) == 5
+    with pytest.raises(TypeError, match="ModuleList defines no forward"):
+        layers(Tensor(np.ones(2)))
+
+
+def test_module_dict() -> None:
+    layers = ModuleDict({"a": Linear(2, 3), "b": ReLU()})
+    layers["c"] = Linear(3, 1)
+    assert list(layers) == list(layers.keys()) == ["a", "b", "c"]
+    assert keys(layers) == ["a.weight", "a.bias", "c.weight", "c.bias"]
+    assert "b" in layers
+    assert len(layers) == 3
+    assert dict(layers.items())["c"] is layers["c"] is list(layers.values())[2]
+    with pytest.raises(KeyError, match="'keys' is an attribute of every ModuleDict"):
+        layers["keys"] = ReLU()

@@ -1,0 +1,45 @@
+"""Embedding: torch's values and gradients, both forms of the gradient, bad input."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.nn.twins import assert_twins
+from tinygrad_lab import random
+from tinygrad_lab.nn.sparse import Embedding
+from tinygrad_lab.ops.embedding import one_hot_sum, sorted_sum
+from tinygrad_lab.tensor import Tensor
+
+
+@pytest.mark.parametrize("padding_idx", [None, 0, 2, -1])
+@pytest.mark.parametrize("rows", [5, 1200])
+def test_embedding_equals_torch(padding_idx: int | None, rows: int) -> None:
+    twins = Embedding(rows, 4, padding_idx), torch.nn.Embedding(rows, 4, padding_idx)
+    assert_twins(*twins, (7, 3), index_below=5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_both_gradients_are_the_same_sum(count: int) -> None:
+    rng = np.random.default_rng(0)
+    index, rows = rng.integers(0, 6, count), rng.standard_normal((count, 3))
+    expected = np.zeros((9, 3))
+    np.add.at(expected, index, rows)
+    for form in (one_hot_sum, sorted_sum):
+        np.testing.assert_allclose(form(index, rows, 9), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_start_is_standard_normal_with_a_zero_padding_row() -> None:
+    weight = Embedding(200, 100, padding_idx=-1, generator=random.generator(0)).weight.numpy()
+    assert not weight[-1].any()
+    assert abs(weight[:-1].mean()) < 0.05
+    assert abs(weight[:-1].std() - 1) < 0.02
+
+
+def test_bad_input_is_named() -> None:
+    layer = Embedding(5, 2)
+    with pytest.raises(IndexError, match="index 5 is out of range for a table of 5 rows"):
+        layer(np.array([0, 5]))
+    with pytest.raises(IndexError, match="index -1 is out of range"):
+        layer(Tensor(np.array([-1, 2])))
+    with pytest.raises(ValueError, match="padding_idx 5 is out of range for 5 rows"):
+        Embedding(5, 2, padding_idx=5)
