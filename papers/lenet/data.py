@@ -29,7 +29,7 @@ def dataset(config: LeNetConfig, split: str) -> ImageData:
 def training_batches(config: LeNetConfig, generator: Generator) -> Batches:
     """Shuffled batches, distorted afresh in every epoch where the configuration says so."""
     data = dataset(config, "train")
-    arrays = {"image": fit(data.images, 28), "label": data.labels}
+    arrays = {"image": _centred(data, config), "label": data.labels}
 
     def prepare(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
         image = distort(batch["image"], rng) if config.distort else batch["image"]
@@ -41,8 +41,13 @@ def training_batches(config: LeNetConfig, generator: Generator) -> Batches:
 def evaluation_batches(config: LeNetConfig, split: str) -> Batches:
     """All images of a split in order, in large batches."""
     data = dataset(config, split)
-    arrays = {"image": _as_input(fit(data.images, 28), config), "label": data.labels}
+    arrays = {"image": _as_input(_centred(data, config), config), "label": data.labels}
     return Batches(arrays, 500, shuffle=False)
+
+
+def _centred(data: ImageData, config: LeNetConfig) -> np.ndarray:
+    """Images at the size of MNIST's, 28 x 28, where the network's input has room for a border."""
+    return fit(data.images, min(28, config.image_size))
 
 
 def _as_input(images: np.ndarray, config: LeNetConfig) -> np.ndarray:

@@ -140,6 +140,12 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
 
 
+def test_orthogonal_matrices_point_everywhere() -> None:
+    rng = generator(5)
+    corners = [init.orthogonal_(empty((3, 3)), generator=rng).numpy()[0, 0] for _ in range(300)]
+    assert abs(np.mean(corners)) < 5 * math.sqrt(1 / 3 / 300)
+
+
 def test_refuses_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="a must be at most b, got a=1, b=0"):
         init.uniform_(empty((2,)), 1, 0)

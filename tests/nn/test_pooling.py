@@ -55,6 +55,17 @@ def test_mean_with_and_without_the_padding():
     assert avg_pool2d(x, 2, padding=1, count_include_pad=False).tolist() == [[[[8.0]]]]
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(5, 2, 3, 1), (4, 3, 2, 0), (4, 3, 2, 1)],  # a third window would start beyond; the last one is cut off; it is not
+)
+def test_ceil_mode_counts_as_torch_does(size, kernel, stride, padding):
+    image = np.random.default_rng(0).standard_normal((1, 1, size, size))
+    y = avg_pool2d(Tensor(image), kernel, stride, padding, ceil_mode=True)
+    expected = torch.nn.functional.avg_pool2d(torch.from_numpy(image), kernel, stride, padding, ceil_mode=True)
+    assert relative_error(y.numpy(), expected.numpy()) < 1e-14
+
+
 @pytest.mark.parametrize("pool", [max_pool2d, avg_pool2d])
 def test_output_is_laid_out_with_the_batch_innermost(pool):
     y = pool(Tensor(np.ones((3, 2, 4, 4))), 2).numpy()

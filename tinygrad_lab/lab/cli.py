@@ -106,8 +106,7 @@ def train(
     paper = registry.find(slug)
     config = overrides.apply(registry.configuration(paper, variant, size), ctx.args)
     folder = out or training.run_folder(slug, config, size, side)
-    run = training.Training(paper, side, config, folder)
-    training.prepare(run, resume)
+    run = training.start(paper, side, config, folder, resume)
     run.run()
     if json_file:
         console.write_json(training.report(run), json_file)
@@ -164,7 +163,10 @@ def data_fetch(name: str) -> None:
     """Find a data set, or download it into the cache; checked before use."""
     from tinygrad_lab.data import fetch
 
-    click.echo(fetch(name))
+    try:
+        click.echo(fetch(name))
+    except ValueError as error:  # no such data set
+        raise UsageError(str(error)) from error
 
 
 def main(argv: list[str] | None = None) -> None:

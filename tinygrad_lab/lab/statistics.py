@@ -47,4 +47,4 @@ def interval(values: Sequence[float]) -> Interval:
 
 def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
     """Interval of first - second, run by run: both must come from the same seeds in the same order."""
-    return interval(np.asarray(first, np.float64) - np.asarray(second, np.float64))
+    return interval([a - b for a, b in zip(first, second, strict=True)])

@@ -92,16 +92,21 @@ def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
     return Path("runs") / f"{slug}-{config.variant}-{size}-{side}"
 
 
-def prepare(training: Training, resume: bool) -> None:
-    """Resume, or make sure that nothing saved would be overwritten.
+def start(paper: Paper, side: str, config: Any, folder: Path, resume: bool) -> Training:
+    """A new run, or the one in ``folder`` taken up again; nothing saved is overwritten unasked.
 
     Raises:
-        UsageError: the folder already has a checkpoint and ``resume`` is false; or nothing to resume from.
+        UsageError: an impossible configuration; a checkpoint in ``folder`` without ``resume``, or none with it.
     """
+    try:
+        training = Training(paper, side, config, folder)
+    except ValueError as error:
+        raise UsageError(f"{paper.slug}: {error}") from error
     if resume:
         training.resume()
     elif training.path.exists():
         raise UsageError(f"{training.path} exists: pass --resume to go on, or --out for another folder")
+    return training
 
 
 def report(training: Training) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes, softmax
+from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes
+from tinygrad_lab.ops import softmax as softmaxes
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array
@@ -130,8 +131,8 @@ class TensorMethods:
     relu = activation.relu
     sigmoid = activation.sigmoid
     tanh = activation.tanh
-    log_softmax = softmax.log_softmax
-    softmax = softmax.softmax
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
 
     def where(self: Any, condition: Any, other: Any) -> Tensor:
         """self where condition holds, other elsewhere."""
@@ -254,35 +255,35 @@ class TensorMethods:
 
     # ---- in place: only outside the graph, see Tensor.writable ------------------------------------------------------
     @_in_place
-    def add_(array, other, alpha=1):
+    def add_(array: Any, other, alpha=1):
         array += other if alpha == 1 else alpha * other
 
     @_in_place
-    def sub_(array, other, alpha=1):
+    def sub_(array: Any, other, alpha=1):
         array -= other if alpha == 1 else alpha * other
 
     @_in_place
-    def mul_(array, other):
+    def mul_(array: Any, other):
         array *= other
 
     @_in_place
-    def div_(array, other):
+    def div_(array: Any, other):
         array /= other
 
     @_in_place
-    def zero_(array):
+    def zero_(array: Any):
         array[...] = 0
 
     @_in_place
-    def fill_(array, value):
+    def fill_(array: Any, value):
         array[...] = value
 
     @_in_place
-    def copy_(array, source):
+    def copy_(array: Any, source):
         array[...] = source
 
     @_in_place
-    def clamp_(array, min=None, max=None):
+    def clamp_(array: Any, min=None, max=None):
         np.clip(array, min, max, out=array)
 
     def __setitem__(self: Any, key: Any, value: Any) -> None:

@@ -1,0 +1,130 @@
+"""papers, bench, data and claims on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.lab.command import run
+from tinygrad_lab.lab import bench, claims, registry
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.statistics import interval, paired_difference
+from tinygrad_lab.paper import FAMILIES, SIZES, Claim, Summary
+
+
+def test_papers_json_has_the_public_schema() -> None:
+    result = run("papers", "--json", "-")
+    assert result.code == 0
+    entries = {entry["slug"]: entry for entry in json.loads(result.out)}
+    assert {"autoencoder", "lenet", "dropout"} <= set(entries)
+    lenet = entries["lenet"]
+    assert set(lenet) == {"slug", "family", "title", "year", "variants"}
+    assert lenet["family"] in FAMILIES
+    assert lenet["variants"]["1998"]["paper"] == {"parameters": 60_000}
+    assert all(set(sizes) == set(SIZES) for entry in entries.values() for sizes in entry["variants"].values())
+
+
+def test_papers_table_names_every_variant() -> None:
+    out = run("papers").out
+    for slug, paper in registry.discover().items():
+        assert slug in out
+        assert all(variant in out for variant in paper.variants)
+
+
+def test_bench_json_has_the_public_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "BLOCK_SECONDS", 0.01)
+    result = run("bench", "lenet", "--size", "tiny", "--repeats", "2", "--json", "-")
+    assert result.code == 0
+    row, mean = json.loads(result.out)
+    assert set(row) == {
+        "paper", "variant", "size", "numpy_ms", "torch_ms", "ratio", "numpy_peak_mb", "torch_peak_mb", "threads", "repeats",
+    }  # fmt: skip
+    assert row["ratio"] == pytest.approx(row["numpy_ms"] / row["torch_ms"])
+    assert mean == {"geomean_ratio": pytest.approx(row["ratio"])}
+    assert row["numpy_peak_mb"] >= 0
+
+
+def test_blocks_alternate_and_report_medians(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "block", lambda step: step())
+    calls: list[str] = []
+    times = iter([0.0, 0.0, 1.0, 10.0, 2.0, 30.0, 9.0, 20.0])
+
+    def step(name: str) -> float:
+        calls.append(name)
+        return next(times)
+
+    found = bench.alternate([lambda: step("a"), lambda: step("b")], repeats=3)
+    assert "".join(calls) == "abababab"  # one warm-up each, then three blocks each, taking turns
+    assert found == [2.0, 20.0]
+
+
+def test_data_list_shows_state_and_licence() -> None:
+    entries = json.loads(run("data", "list", "--json", "-").out)
+    digits = next(entry for entry in entries if entry["name"] == "digits")
+    assert digits["checksum"] == "embedded"
+    assert digits["licence"]
+    assert run("data", "list").code == 0
+
+
+def test_data_fetch_of_an_unknown_name() -> None:
+    result = run("data", "fetch", "emnist")
+    assert result.code == 2
+    assert "emnist" in result.err
+
+
+# ---- claims ---------------------------------------------------------------------------------------------------------
+
+
+def test_blocks_are_put_between_their_markers() -> None:
+    text = "a\n<!-- claims -->\nold\n<!-- /claims -->\nb\n"
+    filled = claims.fill(text, {"claims": "new"})
+    assert filled == "a\n<!-- claims -->\nnew\n<!-- /claims -->\nb\n"
+    assert claims.fill(filled, {"claims": "new"}) == filled
+    with pytest.raises(UsageError, match="no markers <!-- summary -->"):
+        claims.fill(text, {"summary": "new"})
+
+
+def test_claims_table_escapes_nothing_and_shows_the_verdict() -> None:
+    claim = Claim("said", "table 1", "ran", "1.0 ± 0.1 %", "1.1 %", "not reproduced", "1.0 against 0.5")
+    row = claims.claims_table([claim]).splitlines()[-1]
+    assert row == "| said | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **not reproduced**: 1.0 against 0.5 |"
+
+
+def test_summary_table_has_one_row_a_field() -> None:
+    summary = Summary(*[f"v{i}" for i in range(11)])
+    assert len(claims.summary_table(summary).splitlines()) == 2 + 11
+
+
+@pytest.mark.parametrize("slug", list(registry.discover()))
+def test_readme_tables_are_what_the_results_say(slug: str) -> None:
+    """The committed README is what the command writes from the committed results: no number was typed in."""
+    paper = registry.find(slug)
+    readme = (claims.paper_folder(paper) / "README.md").read_text(encoding="utf-8")
+    lab = claims.workbench(paper, None, False, None)
+    assert claims.fill(readme, claims.blocks(paper, lab)) == readme
+
+
+@pytest.mark.parametrize("slug", list(registry.discover()))
+def test_pictures_in_the_readme_exist(slug: str) -> None:
+    folder = claims.paper_folder(registry.find(slug))
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    pictures = [part.split(")")[0] for part in text.split("](")[1:] if part.split(")")[0].endswith(".png")]
+    assert pictures
+    assert [name for name in pictures if not (folder / name).exists()] == []
+
+
+def test_interval_is_students_t() -> None:
+    found = interval([1.0, 2.0, 3.0])
+    assert found.mean == 2.0
+    assert found.half_width == pytest.approx(4.302652729911275 / 3**0.5)
+    assert f"{found:.1f}" == "2.0 ± 2.5"
+    assert f"{interval([1.5]):.1f}" == "1.5 (one run)"
+    assert paired_difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]).half_width == 0.0
+    with pytest.raises(ValueError, match="at least one value"):
+        interval([])
+
+
+def test_claims_of_an_unknown_paper(tmp_path: Path) -> None:
+    result = run("claims", "resnet", "--out", str(tmp_path))
+    assert result.code == 2
+    assert "unknown paper 'resnet'" in result.err
