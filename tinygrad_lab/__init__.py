@@ -1,9 +1,9 @@
 """A small reverse-mode automatic differentiation engine in NumPy, with torch's names.
 
-    from tinygrad_lab import tensor
-    x = tensor([1.0, 2.0], requires_grad=True)
-    (x * x).sum().backward()
-    x.grad  # tensor([2., 4.])
+from tinygrad_lab import tensor
+x = tensor([1.0, 2.0], requires_grad=True)
+(x * x).sum().backward()
+x.grad  # tensor([2., 4.])
 """
 
 from tinygrad_lab import nn, optim
@@ -63,10 +63,10 @@ from tinygrad_lab.tensor import Tensor, detect_anomaly, from_numpy, grad, no_gra
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "abs", "arange", "bmm", "cat", "chunk", "clamp", "cos", "cumsum", "detect_anomaly", "einsum", "exp", "eye",
-    "flatten", "flip", "from_numpy", "full", "full_like", "gather", "generator", "grad", "index_select", "log", "log1p",
-    "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "no_grad", "ones", "ones_like", "optim",
-    "outer", "permute", "prod", "rand", "randn", "relu", "reshape", "roll", "rsqrt", "sigmoid", "sin", "softmax", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "sum", "tanh", "tensor", "transpose", "tril", "triu", "unbind",
-    "unsqueeze", "var", "where", "zeros", "zeros_like",
+    "Tensor", "abs", "arange", "bmm", "cat", "chunk", "clamp", "cos", "cumsum", "detect_anomaly", "einsum", "exp",
+    "eye", "flatten", "flip", "from_numpy", "full", "full_like", "gather", "generator", "grad", "index_select",
+    "log", "log1p", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "no_grad", "ones",
+    "ones_like", "optim", "outer", "permute", "prod", "rand", "randn", "relu", "reshape", "roll", "rsqrt",
+    "sigmoid", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "tanh", "tensor",
+    "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]  # fmt: skip

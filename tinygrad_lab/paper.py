@@ -47,7 +47,7 @@ class Paper:
     venue: str
     family: str
     summary: str  # one line
-    variants: Mapping[str, Mapping[Size, Any]]
+    variants: Mapping[str, Mapping[Any, Any]]  # by name, then by size
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -56,6 +56,7 @@ class Paper:
     @property
     def default_variant(self) -> str:
         return next(iter(self.variants))
+
 
 Verdict = Literal["reproduced", "not reproduced", "out of reach here"]
 

@@ -239,7 +239,9 @@ class Node:
         self.saved = []
 
     def _check_versions(self) -> None:
-        changed = [(t._data, v, t._version[0]) for t, v in self.saved if t._version[0] != v]
+        changed: list[tuple[np.ndarray | None, int, int]] = [
+            (t._data, v, t._version[0]) for t, v in self.saved if t._version[0] != v
+        ]
         changed += [(ref(), v, counter[0]) for ref, counter, v in self.made if counter[0] != v]
         for array, before, now in changed:  # changed in place: an error only if this backward reads that memory
             if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(self.backward)):
@@ -270,7 +272,7 @@ class _Sum:
     __slots__ = ("array", "owned")
 
     def __init__(self, array: np.ndarray | None = None, owned: bool = False) -> None:
-        self.array = array
+        self.array: Any = array  # None until the first contribution
         self.owned = owned
 
     def add(self, contribution: np.ndarray, owned: bool = False) -> None:

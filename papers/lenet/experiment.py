@@ -71,7 +71,7 @@ def summary(lab: Any) -> Summary:
     config, data = results["runs"][0]["config"], results["environment"]["data"]
     seconds = {side: [r["seconds"] for r in results["runs"] if r["side"] == side] for side in ("numpy", "torch")}
     return Summary(
-        data=f"{data['name']}, {data['items']:,} training images, 28 x 28 centred in 32 x 32, background -0.1, ink 1.175",
+        data=f"{data['name']}, {data['items']:,} training images, centred in 32 x 32, background -0.1, ink 1.175",
         model=f"LeNet-5 of 1998, {results['runs'][0]['parameters']:,} trainable parameters",
         loss=f"eq. 9 with j = {config['rubbish']:g}, mean over the batch",
         optimiser=f"Adam, learning rate {config['learning_rate']:g}, batch {config['batch_size']}",

@@ -9,6 +9,8 @@
 C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, F fully connected.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -32,9 +34,10 @@ def squash(a: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     return 1.7159 * (2 / 3 * a).tanh()
 
 
-def uniform_by_fan_in(parameter: Tensor, fan_in: int, generator: Generator | None) -> None:
+def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int, generator: Generator | None) -> None:
     """Uniform in +-2.4 / F, F the number of inputs of the unit (appendix A)."""
-    init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in, generator=generator)
+    for parameter in parameters:
+        init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in, generator=generator)
 
 
 class Convolution(nn.Conv2d):
@@ -42,8 +45,7 @@ class Convolution(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, generator: Generator | None = None) -> None:
         super().__init__(inputs, outputs, kernel, generator=generator)
-        uniform_by_fan_in(self.weight, inputs * kernel**2, generator)
-        uniform_by_fan_in(self.bias, inputs * kernel**2, generator)
+        uniform_by_fan_in(self.parameters(), inputs * kernel**2, generator)
 
 
 class PartialConvolution(nn.Module):
@@ -51,6 +53,8 @@ class PartialConvolution(nn.Module):
 
     (B, 6, H, W) -> (B, 16, H-4, W-4)
     """
+
+    kernel_of: Tensor  # (16, 6): which kernel connects an output map to an input map
 
     def __init__(self, generator: Generator | None = None) -> None:
         super().__init__()
@@ -62,9 +66,9 @@ class PartialConvolution(nn.Module):
         self.weight = nn.Parameter(np.empty((len(connections), 5, 5), np.float32))
         self.bias = nn.Parameter(np.empty(16, np.float32))
         for kernel, (o, _) in enumerate(connections):
-            uniform_by_fan_in(self.weight.detach()[kernel], 25 * len(C3_INPUTS[o]), generator)
+            uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]), generator)
         for o, inputs in enumerate(C3_INPUTS):
-            uniform_by_fan_in(self.bias.detach()[o : o + 1], 25 * len(inputs), generator)
+            uniform_by_fan_in([self.bias.detach()[o : o + 1]], 25 * len(inputs), generator)
 
     def forward(self, input: Float[Tensor, "b 6 h w"]) -> Float[Tensor, "b 16 h-4 w-4"]:
         kernels = cat([self.weight, self.weight.new_zeros(1, 5, 5)])
@@ -78,8 +82,7 @@ class Subsampling(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(np.empty(maps, np.float32))
         self.bias = nn.Parameter(np.empty(maps, np.float32))
-        uniform_by_fan_in(self.weight, 4, generator)
-        uniform_by_fan_in(self.bias, 4, generator)
+        uniform_by_fan_in(self.parameters(), 4, generator)
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
         total = 4 * F.avg_pool2d(input, 2)
@@ -88,6 +91,8 @@ class Subsampling(nn.Module):
 
 class RBF(nn.Module):
     """The output layer, eq. 7: y_i = sum_j (x_j - w_ij)^2, the w_i fixed bitmaps.    (B, 84) -> (B, 10)"""
+
+    prototypes: Tensor
 
     def __init__(self, prototypes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
@@ -110,8 +115,7 @@ class LeNet5(nn.Module):
         self.c5 = Convolution(16, config.c5_maps, config.c5_kernel, generator=generator)
         self.f6 = nn.Linear(config.c5_maps, config.f6_units, generator=generator)
         self.rbf = RBF(config.prototypes)
-        uniform_by_fan_in(self.f6.weight, config.c5_maps, generator)
-        uniform_by_fan_in(self.f6.bias, config.c5_maps, generator)
+        uniform_by_fan_in(self.f6.parameters(), config.c5_maps, generator)
 
     def forward(self, image: Float[Tensor, "b 1 size size"]) -> Float[Tensor, "b classes"]:
         c1 = squash(self.c1(image))
@@ -161,7 +165,8 @@ class LeNet5Modern(nn.Module):
 
 def build(config: LeNetConfig, generator: Generator | None = None) -> LeNet5 | LeNet5Modern:
     """The network of ``config.variant``."""
-    return {"1998": LeNet5, "modern": LeNet5Modern}[config.variant](config, generator=generator)
+    networks: dict[str, type[LeNet5] | type[LeNet5Modern]] = {"1998": LeNet5, "modern": LeNet5Modern}
+    return networks[config.variant](config, generator=generator)
 
 
 def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from papers.lenet.config import LeNetConfig
-from papers.lenet.model import loss
+from papers.lenet.model import LeNet5, LeNet5Modern, loss
 from tinygrad_lab import nn, no_grad, optim
 
 
@@ -16,7 +16,7 @@ def configure_optimizer(
 
 
 def train(
-    model: nn.Module,
+    model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
     batches: Iterable[dict],
@@ -32,7 +32,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: nn.Module, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0

@@ -9,6 +9,7 @@
 C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, F fully connected.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -31,9 +32,10 @@ def squash(a: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     return 1.7159 * (2 / 3 * a).tanh()
 
 
-def uniform_by_fan_in(parameter: Tensor, fan_in: int) -> None:
+def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int) -> None:
     """Uniform in +-2.4 / F, F the number of inputs of the unit (appendix A)."""
-    init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
+    for parameter in parameters:
+        init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
 class Convolution(nn.Conv2d):
@@ -41,8 +43,7 @@ class Convolution(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__(inputs, outputs, kernel)
-        uniform_by_fan_in(self.weight, inputs * kernel**2)
-        uniform_by_fan_in(self.bias, inputs * kernel**2)
+        uniform_by_fan_in(self.parameters(), inputs * kernel**2)
 
 
 class PartialConvolution(nn.Module):
@@ -50,6 +51,8 @@ class PartialConvolution(nn.Module):
 
     (B, 6, H, W) -> (B, 16, H-4, W-4)
     """
+
+    kernel_of: Tensor  # (16, 6): which kernel connects an output map to an input map
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,9 +64,9 @@ class PartialConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(len(connections), 5, 5))
         self.bias = nn.Parameter(torch.empty(16))
         for kernel, (o, _) in enumerate(connections):
-            uniform_by_fan_in(self.weight.detach()[kernel], 25 * len(C3_INPUTS[o]))
+            uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]))
         for o, inputs in enumerate(C3_INPUTS):
-            uniform_by_fan_in(self.bias.detach()[o : o + 1], 25 * len(inputs))
+            uniform_by_fan_in([self.bias.detach()[o : o + 1]], 25 * len(inputs))
 
     def forward(self, input: Float[Tensor, "b 6 h w"]) -> Float[Tensor, "b 16 h-4 w-4"]:
         kernels = torch.cat([self.weight, self.weight.new_zeros(1, 5, 5)])
@@ -77,8 +80,7 @@ class Subsampling(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(maps))
         self.bias = nn.Parameter(torch.empty(maps))
-        uniform_by_fan_in(self.weight, 4)
-        uniform_by_fan_in(self.bias, 4)
+        uniform_by_fan_in(self.parameters(), 4)
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
         total = 4 * F.avg_pool2d(input, 2)
@@ -87,6 +89,8 @@ class Subsampling(nn.Module):
 
 class RBF(nn.Module):
     """The output layer, eq. 7: y_i = sum_j (x_j - w_ij)^2, the w_i fixed bitmaps.    (B, 84) -> (B, 10)"""
+
+    prototypes: Tensor
 
     def __init__(self, prototypes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
@@ -109,8 +113,7 @@ class LeNet5(nn.Module):
         self.c5 = Convolution(16, config.c5_maps, config.c5_kernel)
         self.f6 = nn.Linear(config.c5_maps, config.f6_units)
         self.rbf = RBF(config.prototypes)
-        uniform_by_fan_in(self.f6.weight, config.c5_maps)
-        uniform_by_fan_in(self.f6.bias, config.c5_maps)
+        uniform_by_fan_in(self.f6.parameters(), config.c5_maps)
 
     def forward(self, image: Float[Tensor, "b 1 size size"]) -> Float[Tensor, "b classes"]:
         c1 = squash(self.c1(image))
@@ -160,7 +163,8 @@ class LeNet5Modern(nn.Module):
 
 def build(config: Any) -> LeNet5 | LeNet5Modern:
     """The network of ``config.variant``."""
-    return {"1998": LeNet5, "modern": LeNet5Modern}[config.variant](config)
+    networks: dict[str, type[LeNet5] | type[LeNet5Modern]] = {"1998": LeNet5, "modern": LeNet5Modern}
+    return networks[config.variant](config)
 
 
 def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from reference.lenet.model import loss
+from reference.lenet.model import LeNet5, LeNet5Modern, loss
 
 
 def configure_optimizer(
@@ -18,7 +18,7 @@ def configure_optimizer(
 
 
 def train(
-    model: nn.Module,
+    model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
     batches: Iterable[dict],
@@ -34,7 +34,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: nn.Module, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0

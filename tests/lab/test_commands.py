@@ -37,7 +37,8 @@ def test_bench_json_has_the_public_schema(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.code == 0
     row, mean = json.loads(result.out)
     assert set(row) == {
-        "paper", "variant", "size", "numpy_ms", "torch_ms", "ratio", "numpy_peak_mb", "torch_peak_mb", "threads", "repeats",
+        "paper", "variant", "size", "numpy_ms", "torch_ms", "ratio", "numpy_peak_mb", "torch_peak_mb", "threads",
+        "repeats",
     }  # fmt: skip
     assert row["ratio"] == pytest.approx(row["numpy_ms"] / row["torch_ms"])
     assert mean == {"geomean_ratio": pytest.approx(row["ratio"])}

@@ -69,7 +69,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     run_.side.train = interrupted  # type: ignore[method-assign, assignment]
-    with pytest.raises(UsageError, match="stopped at step 1 of .*--resume goes on"):
+    with pytest.raises(UsageError, match=r"stopped at step 1 of .*--resume goes on"):
         run_.run()
     again = training("numpy", tmp_path)
     again.resume()

@@ -156,14 +156,14 @@ def test_pca_in_any_basis_is_a_stationary_point_of_the_linear_autoencoder(k: int
 def test_training_the_linear_autoencoder_finds_the_subspace_of_pca() -> None:
     config = replace(TINY["linear"], image_size=4, code_size=2, learning_rate=0.05)
     rng = np.random.default_rng(0)
-    spread = np.linspace(3.0, 0.1, 16) * (np.arange(16) < 2) + 0.1
+    spread = np.array([3.0, 2.0] + [0.1] * 14)
     x = (rng.standard_normal((64, 16)) * spread) @ np.linalg.qr(rng.standard_normal((16, 16)))[0] + 0.5
     mean, directions = principal_components(x, 2)
     best = float(((x - mean - (x - mean) @ directions.T @ directions) ** 2).sum()) / 64
 
     model, batch = built(config), {"image": Tensor(x.reshape(64, 1, 4, 4)), "count": 64.0}
-    losses = list(train(model, *configure_optimizer(model, config, 200), [batch] * 200))
-    assert best * (1 - 1e-9) <= losses[-1] < best * 1.001  # from above
+    losses = list(train(model, *configure_optimizer(model, config, 400), [batch] * 400))
+    assert best * (1 - 1e-9) <= losses[-1] < best * 1.01  # from above
     assert losses[0] > 2 * best
     spanned = np.linalg.qr(model.decoder.weight.numpy())[0]  # (16, 2)
     assert np.linalg.norm(directions @ spanned) ** 2 / 2 == pytest.approx(1.0, abs=1e-3)

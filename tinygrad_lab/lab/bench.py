@@ -47,7 +47,7 @@ def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) 
 
 def block(step: Step) -> float:
     """Median seconds of a step over one block."""
-    times = []
+    times: list[float] = []
     start = time.perf_counter()
     while not times or time.perf_counter() - start < BLOCK_SECONDS + DROPPED_SECONDS:
         before = time.perf_counter()

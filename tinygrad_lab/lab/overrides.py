@@ -15,7 +15,9 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
     Raises:
         UsageError: an option that is no field (``variant`` and ``size`` have options of their own), or a bad value.
     """
-    options = [_option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"]
+    options: list[click.Parameter] = [
+        _option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"
+    ]
     try:
         given = click.Command("fields", params=options).make_context("fields", list(arguments)).params
     except click.ClickException as error:

@@ -5,6 +5,7 @@ gradient including the inputs', a training trajectory with the paper's own optim
 file to the other side and back.
 """
 
+import importlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +28,10 @@ class Parity:
 
     def __init__(self, paper: Paper, variant: str, size: str, dtype: str, seed: int, steps: int) -> None:
         self.labels = {"paper": paper.slug, "variant": variant, "dtype": dtype, "size": size}
-        self.config = paper.variants[variant][size]  # type: ignore[index]
+        self.config = paper.variants[variant][size]
         self.dtype, self.seed, self.steps = dtype, seed, steps
         self.numpy, self.torch = sides(paper)
-        data = __import__(f"papers.{paper.slug}.data", fromlist=["example_batch"])
+        data = importlib.import_module(f"papers.{paper.slug}.data")
         self.example: Callable[[Any, Any], dict] = data.example_batch
 
     def run(self) -> Iterator[Row]:

@@ -83,7 +83,7 @@ class ModuleDict(Module):
         for name, module in (modules or {}).items():
             self[name] = module
 
-    def __getitem__(self, name: str) -> Module:
+    def __getitem__(self, name: str) -> Any:
         return self._modules[name]
 
     def __setitem__(self, name: str, module: Module) -> None:

@@ -88,7 +88,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 
 @operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
-def index_select(input: AnyArray, dim: int, index: Int[Array, "n"]) -> Result:
+def index_select(input: AnyArray, dim: int, index: Int[Array, " n"]) -> Result:
     """The slices of ``input`` named by ``index``, along ``dim``."""
     shape = input.shape
 
@@ -125,7 +125,7 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
 
 
 @operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
-def index_add(input: AnyArray, dim: int, index: Int[Array, "n"], source: AnyArray) -> Result:
+def index_add(input: AnyArray, dim: int, index: Int[Array, " n"], source: AnyArray) -> Result:
     """out = input, and slice j of ``source`` added to slice index[j] of out, along ``dim``."""
     out = input.copy()
     np.add.at(np.moveaxis(out, dim, 0), index, np.moveaxis(source, dim, 0))

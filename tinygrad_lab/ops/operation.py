@@ -85,9 +85,12 @@ class Operation(Protocol, Generic[P, R_co]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
+    def __get__(self, instance: Any, owner: Any = None) -> Callable[..., R_co]:
+        """It is a function, so as a class attribute it is a method."""
+
 
 @overload
-def operation(
+def operation(  # type: ignore[overload-overlap]
     rule: str, *, elementwise: bool = False, view: bool = False, outputs: Literal[1] = 1
 ) -> Callable[[Callable[P, Any]], Operation[P, Tensor]]: ...
 @overload
@@ -175,7 +178,7 @@ def _promote(arrays: list, left: int, right: int) -> None:
     NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.
     """
     x, y = arrays[left], arrays[right]
-    given = getattr(x, "dtype", None), getattr(y, "dtype", None)
+    given: Any = getattr(x, "dtype", None), getattr(y, "dtype", None)
     if given[0] is given[1] or (given[1] is None and given[0].kind == "f"):  # by far the most calls
         return
     (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
