@@ -18,7 +18,7 @@ ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sy
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install parity test test-engine lint format clean
+.PHONY: install parity test test-engine lint format readme clean
 
 install: $(VENV)/installed
 
@@ -52,6 +52,10 @@ lint: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+# The generated blocks of README.md: what parity printed, and how far each paper agrees.
+readme: install
+	$(VENV)/bin/python -m tinygrad_lab.lab.front_page
 
 format: install
 	$(VENV)/bin/ruff format .

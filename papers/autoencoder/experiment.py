@@ -24,11 +24,11 @@ def _setting(variant: str, epochs: int, seeds: int, **changes: Any) -> tuple[Aut
 
 
 SETTINGS: dict[str, tuple[AutoencoderConfig, int]] = {  # name -> configuration, seeds on the engine; one on torch
-    "deep-30": _setting("deep", 15, 2),
+    "deep-30": _setting("deep", 25, 2),
     "deep-2": _setting("deep", 10, 1, code_size=2),
     "small-weights": _setting("deep", 2, 1, gain=0.3),  # near the N(0, 0.01^2) of 2006
-    "linear-30": _setting("linear", 10, 3),
-    "linear-2": _setting("linear", 5, 3, code_size=2),
+    "linear-30": _setting("linear", 20, 3),
+    "linear-2": _setting("linear", 20, 3, code_size=2),
     "convolutional-30": _setting("convolutional", 5, 1),
     "denoising": _setting("denoising", 5, 3),
     "plain": _setting("denoising", 5, 3, corruption=0.0),

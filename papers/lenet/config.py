@@ -14,13 +14,13 @@ class LeNetConfig:
     c5_maps: int = 120
     f6_units: int = 84  # a 7 x 12 bitmap in the 1998 network
     classes: int = 10
-    rubbish: float = 1.0  # j in the loss of section III-C: how far wrong classes are pushed away
+    rubbish: float = 10.0  # j in the loss of section III-C: how far wrong classes are pushed away
 
     dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
     distort: bool = False  # random planar distortions of the training images, section III-A
     batch_size: int = 64
     epochs: int = 20
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.0
     seed: int = 0
 

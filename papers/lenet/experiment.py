@@ -14,8 +14,8 @@ from tinygrad_lab.paper import Claim, Summary, Verdict
 SETTINGS: dict[str, tuple[str, str, bool, int, int]] = {
     "plain": ("1998", "mnist", False, 20, 3),
     "distorted": ("1998", "mnist", True, 20, 1),
-    "modern": ("modern", "mnist", False, 20, 1),
-    "fashion": ("1998", "fashion-mnist", False, 20, 1),
+    "modern": ("modern", "mnist", False, 8, 1),
+    "fashion": ("1998", "fashion-mnist", False, 8, 1),
     "digits": ("1998", "digits", False, 60, 3),
 }
 

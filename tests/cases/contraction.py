@@ -10,7 +10,7 @@ from tinygrad_lab.ops import contraction as ops
 def matrices(draw):
     left, right = broadcastable(draw)
     i, j, k = draw(sizes), draw(sizes), draw(sizes)
-    return (normal(draw, (*left[:2], i, j)), normal(draw, (*right[:2][: len(left)], j, k))), {}
+    return (normal(draw, (*left[-2:], i, j)), normal(draw, (*right[-2:], j, k))), {}
 
 
 @case(ops.matmul, "matmul", name="matmul with vectors")

@@ -92,4 +92,10 @@ def choice(draw):
 @case(ops.masked_fill, "masked_fill")
 def masked(draw):
     left, right = broadcastable(draw)
-    return (normal(draw, left), booleans(draw, right), draw(st.sampled_from([0, -1e9, -float("inf"), 3]))), {}
+    return (normal(draw, left), booleans(draw, right), draw(st.sampled_from([0, -1e3, 3]))), {}
+
+
+@case(ops.masked_fill, "masked_fill", smooth=False, name="masked_fill with infinity")
+def masked_out(draw):
+    left, right = broadcastable(draw)
+    return (normal(draw, left), booleans(draw, right), -float("inf")), {}

@@ -106,7 +106,7 @@ def padding(draw):
     pairs = draw(st.integers(1, values.ndim))
     width = [draw(st.integers(-1, 3)) if size > 2 else draw(st.integers(0, 3))
              for size in values.shape[: -pairs - 1 : -1] for _ in range(2)]  # fmt: skip
-    return (values, width), {"value": draw(st.sampled_from([0.0, -1.5, float("inf")]))}
+    return (values, width), {"value": draw(st.sampled_from([0.0, -1.5, 2]))}
 
 
 @case(ops.flip, "flip")

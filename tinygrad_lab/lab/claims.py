@@ -75,6 +75,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own."""
     module = experiment(paper)
     if not redraw:
+        (lab.folder / "log.txt").unlink(missing_ok=True)
         module.measure(lab)
     module.figures(lab)
     readme = paper_folder(paper) / "README.md"

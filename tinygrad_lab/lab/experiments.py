@@ -7,6 +7,7 @@ running anything.
 
 import importlib
 import json
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from tinygrad_lab.lab import console
 from tinygrad_lab.lab.errors import UsageError
@@ -106,10 +108,17 @@ class Lab:
         parameters = sum(parameter.numel() for parameter in model.parameters())
         metrics = history[-1] if each_epoch else bench.evaluate(model, self.data.evaluation_batches(config, "test"))
         train_metrics = bench.evaluate(model, self.data.evaluation_batches(config, "train"))
-        console.stderr.print(f"{label or self.paper.slug} seed {seed} ({side}): {metrics}, {seconds:.0f} s")
+        self.log(f"{label or self.paper.slug} seed {seed} ({side}): {_shown(metrics)}, {seconds:.0f} s")
         return Run(side, seed, config, losses, metrics, train_metrics, history, seconds, parameters, model)
 
     # ---- results ----------------------------------------------------------------------------------------------------
+    def log(self, line: str) -> None:
+        """Say a line on stderr and keep it in ``results/log.txt``."""
+        console.stderr.print(line, soft_wrap=True, markup=False)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+
     def save(self, name: str, results: dict[str, Any], config: Any) -> None:
         """Write ``results/<name>.json`` with what is needed to run it again: data, versions, machine, command."""
         data = self.data.dataset(config, "train")
@@ -117,7 +126,8 @@ class Lab:
             "command": f"tinygrad-lab claims {self.paper.slug}" + (" --quick" if self.quick else ""),
             "data": {"name": data.name, "items": len(data.labels), "checksum": data.checksum},
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": version("torch")},
-            "machine": f"{platform.machine()}, {platform.system()}",
+            "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
+            "blas_threads": max((pool["num_threads"] for pool in threadpool_info()), default=1),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"environment": environment, **results}, indent=1, allow_nan=False)
@@ -158,3 +168,7 @@ class Lab:
     def paired_difference(self, first: Sequence[float], second: Sequence[float]) -> Interval:
         """Mean and 95 % interval of the difference, run by run."""
         return paired_difference(first, second)
+
+
+def _shown(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

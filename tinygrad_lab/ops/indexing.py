@@ -72,8 +72,9 @@ def gather(input: AnyArray, dim: int, index: Indices) -> Result:
     return input[places], backward
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     """``gather`` with input and indices broadcast together outside ``dim``; None works on the flattened tensor."""
+    indices = indices if isinstance(indices, Tensor) else Tensor(indices)
     if dim is None:
         return gather(flatten(input), 0, flatten(indices))
     dim = normalize_axis_index(dim, input.ndim)

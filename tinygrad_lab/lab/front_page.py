@@ -1,0 +1,63 @@
+"""The numbers on the project's front page: what parity prints and how far each paper agrees, written into README.md.
+
+    python -m tinygrad_lab.lab.front_page        (make readme)
+"""
+
+import sys
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from tinygrad_lab.lab import claims, console, parity_report, registry
+from tinygrad_lab.lab.agreement import Row
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def paper_table(rows: Sequence[Row]) -> str:
+    """A line for each paper: agreement of the worst gradient in both dtypes, and where to read it."""
+    lines = [
+        "| paper | year | built here | float64 | float32 | read |",
+        "|---|---|---|---:|---:|---|",
+    ]
+    for slug, paper in registry.discover().items():
+        worst = {
+            dtype: min(row.digits for row in rows if (row.paper, row.dtype, row.check) == (slug, dtype, "gradient"))
+            for dtype in ("float64", "float32")
+        }
+        links = f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), [PyTorch](reference/{slug}/model.py)"
+        cells = (paper.title, str(paper.year), ", ".join(paper.variants), *(f"{d:.1f}" for d in worst.values()), links)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def parity_output(rows: Sequence[Row]) -> str:
+    """What ``make parity`` prints for the default variants, as it looks on a terminal."""
+    paper_variants = {(slug, paper.default_variant) for slug, paper in registry.discover().items()}
+    shown = [row for row in rows if (row.paper, row.variant) in paper_variants]
+    page = StringIO()
+    before, console.stdout = console.stdout, Console(file=page, width=132, highlight=False)
+    try:
+        parity_report.print_rows(shown)
+    finally:
+        console.stdout = before
+    text = "\n".join(line.rstrip() for line in page.getvalue().rstrip().splitlines()[:-1])
+    passed = sum(row.passed for row in rows)
+    return f"```\n{text}\n... and the other variants: {passed} of {len(rows)} checks passed\n```"
+
+
+def main() -> None:
+    """Run parity and rewrite the generated blocks of README.md."""
+    rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", 20, 0)
+    if not all(row.passed for row in rows):
+        parity_report.print_failures(rows)
+        sys.exit(1)
+    readme = ROOT / "README.md"
+    blocks = {"parity": parity_output(rows), "papers": paper_table(rows)}
+    readme.write_text(claims.fill(readme.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
