@@ -64,6 +64,23 @@ def _claim(lab: Any, name: str, statement: str, source: str, target: float) -> C
     return Claim(statement, source, ran, f"{numpy:.2f} %", f"{torch:.2f} %", verdict, why)
 
 
+def tables(lab: Any) -> dict[str, str]:
+    """The block "settings": every run that was made, also on data the paper did not have."""
+    lines = [
+        "| network | data | passes | NumPy error | PyTorch error | NumPy time a run |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for name, (variant, dataset, distort, _, _) in SETTINGS.items():
+        if lab.has(name):
+            runs = lab.results(name)["runs"]
+            numpy, torch = (lab.interval(errors(lab, name, side)) for side in ("numpy", "torch"))
+            seconds = lab.interval([run["seconds"] for run in runs if run["side"] == "numpy"])
+            data = dataset + (", distorted" if distort else "")
+            passes = runs[0]["config"]["epochs"]
+            lines.append(f"| {variant} | {data} | {passes} | {numpy:.2f} % | {torch:.2f} % | {seconds.mean:.0f} s |")
+    return {"settings": "\n".join(lines)}
+
+
 def summary(lab: Any) -> Summary:
     """The standard training run: the 1998 network on MNIST, or on the embedded digits where MNIST is missing."""
     name = "plain" if lab.has("plain") else "digits"

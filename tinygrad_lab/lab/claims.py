@@ -38,7 +38,8 @@ def experiment(paper: Paper) -> Any:
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
     """The README's generated blocks by marker name, from results already measured."""
     module = experiment(paper)
-    return {"summary": summary_table(module.summary(lab)), "claims": claims_table(module.claims(lab))}
+    more = module.tables(lab) if hasattr(module, "tables") else {}
+    return {"summary": summary_table(module.summary(lab)), "claims": claims_table(module.claims(lab)), **more}
 
 
 def summary_table(summary: Summary) -> str:

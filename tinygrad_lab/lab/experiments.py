@@ -1,8 +1,8 @@
 """What a paper's experiment.py is given: both sides, data, progress, files for results, figures and statistics.
 
 An experiment has three parts.  ``measure(lab)`` runs and saves raw results; ``claims(lab)`` and ``summary(lab)`` read
-those files and judge; ``figures(lab)`` draws from them.  So tables and pictures can be made again, and checked, without
-running anything.
+those files and judge; ``figures(lab)`` draws from them; ``tables(lab)``, where there is one, returns further blocks for
+the README by marker name.  So tables and pictures can be made again, and checked, without running anything.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """The numbers on the project's front page: what parity prints and how far each paper agrees, written into README.md.
 
-    python -m tinygrad_lab.lab.front_page        (make readme)
+python -m tinygrad_lab.lab.front_page        (make readme)
 """
 
 import sys
@@ -27,7 +27,9 @@ def paper_table(rows: Sequence[Row]) -> str:
             dtype: min(row.digits for row in rows if (row.paper, row.dtype, row.check) == (slug, dtype, "gradient"))
             for dtype in ("float64", "float32")
         }
-        links = f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), [PyTorch](reference/{slug}/model.py)"
+        links = (
+            f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), [PyTorch](reference/{slug}/model.py)"
+        )
         cells = (paper.title, str(paper.year), ", ".join(paper.variants), *(f"{d:.1f}" for d in worst.values()), links)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes
-from tinygrad_lab.ops import softmax as softmaxes
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
+from tinygrad_lab.ops.softmax import log_softmax, softmax
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array
 
@@ -131,8 +131,8 @@ class TensorMethods:
     relu = activation.relu
     sigmoid = activation.sigmoid
     tanh = activation.tanh
-    softmax = softmaxes.softmax
-    log_softmax = softmaxes.log_softmax
+    softmax = softmax
+    log_softmax = log_softmax
 
     def where(self: Any, condition: Any, other: Any) -> Tensor:
         """self where condition holds, other elsewhere."""
