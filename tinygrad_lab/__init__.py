@@ -8,6 +8,7 @@ x.grad  # tensor([2., 4.])
 
 from tinygrad_lab import nn, optim
 from tinygrad_lab.creation import arange, eye, full, full_like, ones, ones_like, rand, randn, tensor, zeros, zeros_like
+from tinygrad_lab.modes import detect_anomaly, no_grad
 from tinygrad_lab.ops import (
     abs,
     bmm,
@@ -58,7 +59,7 @@ from tinygrad_lab.ops import (
     where,
 )
 from tinygrad_lab.random import generator
-from tinygrad_lab.tensor import Tensor, detect_anomaly, from_numpy, grad, no_grad
+from tinygrad_lab.tensor import Tensor, from_numpy, grad
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tinygrad_lab.tensor import state
+from tinygrad_lab.modes import state
 from tinygrad_lab.typing import Generator
 
 

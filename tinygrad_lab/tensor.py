@@ -5,41 +5,26 @@ inputs, a closure that turns the gradient of its outputs into the gradients of i
 upwards.  That number *is* the tape: an operation can only use what was made before it, so visiting the nodes from the
 newest to the oldest meets every node after all of its consumers, however often a value was reused.
 
-Graphs are private to the thread that records them: grad mode, anomaly mode and the stack of running modules are
-thread-local.  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
+Graphs are private to the thread that records them (``modes.py`` holds what is thread-local).  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tinygrad_lab.modes import not_finite_from, state
 
 if TYPE_CHECKING:
     from tinygrad_lab.ops.methods import TensorMethods
     from tinygrad_lab.ops.operation import OperationInfo
 else:
     TensorMethods = object  # tinygrad_lab.ops installs the methods when it is imported: imports run downwards only
-
-
-class _ThreadState(threading.local):
-    """What must never leak from one thread into another."""
-
-    def __init__(self) -> None:
-        self.grad_enabled = True
-        self.anomaly = False
-        self.modules: list[Any] = []  # the modules whose forward is running, outermost first
-        self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
-
-
-state = _ThreadState()
 
 
 class Tensor(TensorMethods):
@@ -383,53 +368,3 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_
         if id(tensor) not in found:
             raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")
     return [wrap(found[id(tensor)]) for tensor in inputs]
-
-
-# ---- modes ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing on the tape inside this block (or decorated function), in this thread."""
-    before, state.grad_enabled = state.grad_enabled, False
-    try:
-        yield
-    finally:
-        state.grad_enabled = before
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Stop at the operation that makes the first NaN or infinity, forward or backward, and say where it is.
-
-    Raises:
-        FloatingPointError: names the operation, the path of the module that ran it and the source line that called it.
-    """
-    before, state.anomaly = state.anomaly, True
-    try:
-        yield
-    finally:
-        state.anomaly = before
-
-
-def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
-    """Whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the kind."""
-
-    def worst(values: Sequence[Any]) -> int:  # 0 finite, 1 infinite, 2 NaN: an infinity may turn into a NaN later
-        floats = [np.asarray(v) for v in values if isinstance(v, float | np.floating | np.ndarray)]
-        floats = [v for v in floats if v.dtype.kind == "f"]
-        return max((2 if np.isnan(v).any() else 1 if np.isinf(v).any() else 0 for v in floats), default=0)
-
-    return worst(made) > worst(given)
-
-
-def origin() -> str:
-    """Where the running operation was called: module path and first source line outside the engine."""
-    names = {id(module): name for name, module in state.modules[0].named_modules()} if state.modules else {}
-    path = names.get(id(state.modules[-1]), "") if state.modules else ""
-    module = f" in module {path or type(state.modules[-1]).__name__!r}" if state.modules else ""
-    frame = sys._getframe(1)
-    engine = __file__.removesuffix("tensor.py")
-    while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
-        frame = frame.f_back
-    return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"

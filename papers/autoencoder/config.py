@@ -48,7 +48,7 @@ class AutoencoderConfig:
 
 PAPER_SIZE = {
     "deep": AutoencoderConfig(),
-    "linear": AutoencoderConfig(variant="linear", epochs=20),
+    "linear": AutoencoderConfig(variant="linear", epochs=20, learning_rate=1e-2),  # 1e-3 stops near a saddle point
     "convolutional": AutoencoderConfig(variant="convolutional", epochs=20),
     "denoising": AutoencoderConfig(variant="denoising", code_size=500, corruption=0.25, epochs=20),
     "vae": AutoencoderConfig(variant="vae", hidden=(500,), code_size=20, gain=1.0, batch_size=100),

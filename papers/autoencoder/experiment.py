@@ -9,7 +9,7 @@ from typing import Any
 from papers.autoencoder import probes
 from papers.autoencoder.config import VARIANTS, AutoencoderConfig
 from papers.autoencoder.data import dataset
-from papers.autoencoder.drawing import figures
+from papers.autoencoder.figures import figures
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.paper import Claim, Summary, Verdict
 

@@ -49,4 +49,6 @@ def test_gradient_keeps_shape_and_dtype(case: Case, data: st.DataObject) -> None
 
 def test_every_operation_has_a_case() -> None:
     covered = {case.ours.info.name for case in CASES if hasattr(case.ours, "info")} | {case.name for case in CASES}
-    assert sorted(set(OPERATIONS) - covered) == []
+    engine = {name for name, info in OPERATIONS.items() if info.body.__module__.startswith("tinygrad_lab.")}
+    assert len(engine) > 50
+    assert sorted(engine - covered) == []

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tinygrad_lab import nn, ops
+from tinygrad_lab.modes import detect_anomaly, no_grad
 from tinygrad_lab.ops.operation import Num, operation
-from tinygrad_lab.tensor import Tensor, detect_anomaly, grad, no_grad
+from tinygrad_lab.tensor import Tensor, grad
 from tinygrad_lab.typing import Array
 
 

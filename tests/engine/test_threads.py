@@ -6,7 +6,8 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from tinygrad_lab.tensor import Tensor, detect_anomaly, no_grad
+from tinygrad_lab.modes import detect_anomaly, no_grad
+from tinygrad_lab.tensor import Tensor
 
 THREADS = 4
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from tests.numerics import relative_error
 from tinygrad_lab import random
+from tinygrad_lab.modes import no_grad
 from tinygrad_lab.nn.convolution import Conv2d, ConvTranspose2d
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
 from tinygrad_lab.ops.kernels.sliding import Window
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.tensor import Tensor
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from tests.numerics import relative_error
+from tinygrad_lab.modes import no_grad
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.tensor import Tensor
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from tests.numerics import relative_error
+from tinygrad_lab.modes import no_grad
 from tinygrad_lab.ops import methods
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.tensor import Tensor
 
 VALUES = np.random.default_rng(0).uniform(0.5, 2.0, (2, 3, 4)).astype(np.float32)
 

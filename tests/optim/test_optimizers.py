@@ -48,7 +48,7 @@ def pair_of_parameters(rng: np.random.Generator, shapes: list, dtype: type) -> t
     return [Parameter(a) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
 
 
-def never(step: int, number: int) -> bool:  # noqa: ARG001
+def never(step: int, number: int) -> bool:
     return False
 
 

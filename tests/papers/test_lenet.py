@@ -122,7 +122,7 @@ def test_loss_is_equation_9() -> None:
 def test_rubbish_constant_stops_pushing_wrong_classes_that_are_far_away() -> None:
     """dE/dy_i = -exp(-y_i) / (exp(-j) + sum exp(-y)): next to nothing once y_i is well beyond j."""
     distances = Tensor(np.array([[1.0, 50.0] + [60.0] * 8]), requires_grad=True)
-    engine.LeNet5(PAPER, generator(0)).loss(distances, Tensor(np.array([0]))).backward()
+    engine.LeNet5(replace(PAPER, rubbish=1.0), generator(0)).loss(distances, Tensor(np.array([0]))).backward()
     gradient = distances.grad.numpy()[0]
     assert gradient[0] > 0.1
     assert np.abs(gradient[1:]).max() < 1e-15

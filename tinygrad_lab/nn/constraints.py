@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.modes import no_grad
+from tinygrad_lab.tensor import Tensor
 
 
 def max_norm_(weight: Tensor, max_norm: float | int) -> Tensor:

@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from tinygrad_lab import random
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.modes import no_grad
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Generator
 
 Number = float | int

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_lab.tensor import Tensor, state
+from tinygrad_lab.modes import state
+from tinygrad_lab.tensor import Tensor
 
 Item = TypeVar("Item")
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here

@@ -9,6 +9,7 @@ The variance is the biased one, divided by n.  Sums are products with ones: NumP
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -174,7 +175,8 @@ def batch_norm_definition(
     eps: float = 1e-5,
 ) -> Tensor:
     wide = (input.shape[1], *[1] * (input.ndim - 2))
-    mean, var = running_mean, running_var
+    mean: Any = running_mean
+    var: Any = running_var
     if training:
         axes = (0, *range(2, input.ndim))
         mean, var = input.mean(axes), input.var(axes, correction=0)

@@ -25,7 +25,8 @@ from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int, Num
 
-from tinygrad_lab.tensor import Node, Tensor, not_finite_from, origin, state, wrap
+from tinygrad_lab.modes import not_finite_from, origin, state
+from tinygrad_lab.tensor import Node, Tensor, wrap
 from tinygrad_lab.typing import Array, Backward
 
 P = ParamSpec("P")

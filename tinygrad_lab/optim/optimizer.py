@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.tensor import Tensor, no_grad
+from tinygrad_lab.modes import no_grad
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 BLOCK = 1 << 16  # elements: as float32, a parameter's piece, its gradient, two slots and a scratch array take 1.3 MB

@@ -42,7 +42,7 @@ def _strips(lab: Any, name: str, rows: dict[str, dict[str, Any]]) -> None:
     with lab.figure(name, 8.0, 0.75 * len(rows) + 0.1) as figure:
         grid = np.atleast_1d(figure.subplots(len(rows), 1))
         for axes, (label, packed) in zip(grid, rows.items(), strict=True):
-            axes.imshow(np.hstack(probes.unpack(packed)), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(np.hstack(list(probes.unpack(packed))), cmap="gray", vmin=0, vmax=255)
             axes.set(xticks=[], yticks=[])
             axes.set_ylabel(label.strip(), rotation=0, ha="right", va="center")
 

@@ -1,0 +1,69 @@
+"""The modes of the engine, all of them private to a thread: recording, anomaly detection, the modules now running."""
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+class _ThreadState(threading.local):
+    """What must never leak from one thread into another."""
+
+    def __init__(self) -> None:
+        self.grad_enabled = True
+        self.anomaly = False
+        self.modules: list[Any] = []  # the modules whose forward is running, outermost first
+        self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
+
+
+state = _ThreadState()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing on the tape inside this block (or decorated function), in this thread."""
+    before, state.grad_enabled = state.grad_enabled, False
+    try:
+        yield
+    finally:
+        state.grad_enabled = before
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Stop at the operation that makes the first NaN or infinity, forward or backward, and say where it is.
+
+    Raises:
+        FloatingPointError: names the operation, the path of the module that ran it and the source line that called it.
+    """
+    before, state.anomaly = state.anomaly, True
+    try:
+        yield
+    finally:
+        state.anomaly = before
+
+
+def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
+    """Whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the kind."""
+
+    def worst(values: Sequence[Any]) -> int:  # 0 finite, 1 infinite, 2 NaN: an infinity may turn into a NaN later
+        floats = [np.asarray(v) for v in values if isinstance(v, float | np.floating | np.ndarray)]
+        floats = [v for v in floats if v.dtype.kind == "f"]
+        return max((2 if np.isnan(v).any() else 1 if np.isinf(v).any() else 0 for v in floats), default=0)
+
+    return worst(made) > worst(given)
+
+
+def origin() -> str:
+    """Where the running operation was called: module path and first source line outside the engine."""
+    names = {id(module): name for name, module in state.modules[0].named_modules()} if state.modules else {}
+    path = names.get(id(state.modules[-1]), "") if state.modules else ""
+    module = f" in module {path or type(state.modules[-1]).__name__!r}" if state.modules else ""
+    frame = sys._getframe(1)
+    engine = __file__.removesuffix("modes.py")
+    while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"
