@@ -5,7 +5,8 @@ inputs, a closure that turns the gradient of its outputs into the gradients of i
 upwards.  That number *is* the tape: an operation can only use what was made before it, so visiting the nodes from the
 newest to the oldest meets every node after all of its consumers, however often a value was reused.
 
-Graphs are private to the thread that records them (``modes.py`` holds what is thread-local).  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
+Graphs are private to the thread that records them; ``modes.py`` holds what is thread-local.  Version 1 is first order:
+gradients are plain data, they do not themselves carry a graph.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.cases import CASES, Case
@@ -29,7 +29,10 @@ def test_gradient_equals_central_differences(case: Case, data: st.DataObject) ->
             filled[place] = tensor
         return case.ours(*filled, **options)
 
-    assert_numerical_gradient(function, [args[place] for place in places])
+    arrays = [args[place] for place in places]
+    values = as_outputs(function(*map(Tensor, arrays)))
+    assume(all(np.isfinite(value.numpy()).all() for value in values))  # a mean over nothing is NaN, and so its slope
+    assert_numerical_gradient(function, arrays)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

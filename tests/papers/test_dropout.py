@@ -277,7 +277,7 @@ def test_parameter_counts(variant: str) -> None:
     }
     expected = (784 + 1) * 1024 + 2 * (1024 + 1) * 1024 + (1024 + 1) * 10
     assert counts["paper"] == expected == 2_913_290
-    assert counts["small"] == expected - (1024 + 1) * 1024
+    assert counts["small"] == (784 + 1) * 800 + (800 + 1) * 800 + (800 + 1) * 10 == 1_276_810
 
 
 def test_drop_probabilities_are_the_complement_of_the_papers() -> None:
