@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lab.modes import not_finite_from, state
+from tinygrad_lab.modes import not_finite_from, origin, state
 
 if TYPE_CHECKING:
     from tinygrad_lab.ops.methods import TensorMethods
@@ -191,19 +191,18 @@ class Node:
 
     _count = itertools.count()
 
-    def __init__(self, operation: OperationInfo, inputs: tuple, backward: Callable, saved: list) -> None:
+    def __init__(self, operation: OperationInfo, inputs: tuple, backward: Callable, tensors: list[Tensor]) -> None:
         self.order = next(Node._count)  # creation order is a topological order
         self.operation = operation
         self.inputs = inputs  # the differentiable arguments; entries that are not Tensors are constants
         self.backward: Callable | None = backward
-        self.saved: list[tuple[Tensor, int]] = saved  # every Tensor argument with its version when it was used
+        self.saved = [(tensor, tensor._version[0]) for tensor in tensors]  # every Tensor argument and its version now
         self.made: list[tuple[weakref.ref[np.ndarray], list[int], int]] = []  # outputs: array, counter, version
         self.retained: dict[int, weakref.ref[Tensor]] = {}
-        self.origin: str | None = None  # module path and source line, recorded in anomaly mode
+        self.origin = origin() if state.anomaly else None  # module path and source line
 
-    def output(self, data: np.ndarray, version: list[int] | None) -> Tensor:
+    def output(self, data: np.ndarray, version: list[int]) -> Tensor:
         """Wrap one more output of this node; ``version`` is shared when the output is a view of an input."""
-        version = [0] if version is None else version
         tensor = wrap(data, self, len(self.made), version)
         self.made.append((weakref.ref(data), version, version[0]))
         return tensor

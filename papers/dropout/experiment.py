@@ -47,8 +47,12 @@ def rate_config(variant: str, rate: float, quick: bool) -> DropoutConfig:
 def size_config(variant: str, items: int, seed: int, quick: bool) -> DropoutConfig:
     """784-512-512-10 on few images, the same number of updates whatever their number."""
     config = replace(VARIANTS[variant]["small"], dataset="mnist", hidden=(512, 512), train_items=items, seed=seed)
-    updates = 20 if quick else SIZE_UPDATES
-    return replace(config, learning_rate=0.03, epochs=max(1, updates // -(-items // config.batch_size)))
+    return replace(config, learning_rate=0.03, epochs=max(1, size_updates(quick) // -(-items // config.batch_size)))
+
+
+def size_updates(quick: bool) -> int:
+    """Updates at every size."""
+    return 20 if quick else SIZE_UPDATES
 
 
 def feature_config(drop: float, quick: bool) -> DropoutConfig:
@@ -134,7 +138,8 @@ def measure_sizes(lab: Any) -> None:
                 for seed in lab.seeds(3)
             ]
             errors[variant][str(items)] = [run.metrics["error"] for run in runs]
-    lab.save("sizes", {"errors": errors, "updates": SIZE_UPDATES}, size_config("dropout", sizes[0], 0, lab.quick))
+    found = {"errors": errors, "updates": size_updates(lab.quick)}
+    lab.save("sizes", found, size_config("dropout", sizes[0], 0, lab.quick))
 
 
 def measure_features(lab: Any) -> None:

@@ -16,7 +16,6 @@ from jaxtyping import Float, Int
 from papers.dropout.config import DropoutConfig
 from tinygrad_lab import Tensor, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 
@@ -79,9 +78,6 @@ class Network(nn.Module):
             [nn.Linear(i, o, generator=generator) for i, o in zip(widths, config.hidden, strict=False)]
         )
         self.output = nn.Linear(widths[-1], config.classes, generator=generator)
-        for layer in [*self.hidden, self.output]:
-            init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            init.zeros_(layer.bias)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:
         """The last hidden layer."""
@@ -102,7 +98,7 @@ class Network(nn.Module):
 
 
 def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) -> Float[Tensor, "b classes"]:
-    """Section 7.5: class probabilities averaged over ``samples`` thinned networks drawn at random."""
+    """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
     with no_grad():
         return sum(F.softmax(model(image), dim=1) for _ in range(samples)) / samples

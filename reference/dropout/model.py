@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn import init
 
 
 class Dropout(nn.Module):
@@ -76,9 +75,6 @@ class Network(nn.Module):
             [nn.Linear(i, o) for i, o in zip(widths, config.hidden, strict=False)]
         )  # fmt: skip
         self.output = nn.Linear(widths[-1], config.classes)
-        for layer in [*self.hidden, self.output]:
-            init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            init.zeros_(layer.bias)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:
         """The last hidden layer."""
@@ -99,7 +95,7 @@ class Network(nn.Module):
 
 
 def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) -> Float[Tensor, "b classes"]:
-    """Section 7.5: class probabilities averaged over ``samples`` thinned networks drawn at random."""
+    """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
     with torch.no_grad():
         return sum(F.softmax(model(image), dim=1) for _ in range(samples)) / samples

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.autoencoder import model as engine
+from papers.autoencoder import probes
 from papers.autoencoder.config import VARIANTS, AutoencoderConfig
-from papers.autoencoder.data import dataset, evaluation_batches, training_batches
+from papers.autoencoder.data import dataset, evaluation_batches, example_batch, training_batches
 from papers.autoencoder.train import configure_optimizer, evaluate, train
 from reference.autoencoder import model as reference
 from tinygrad_lab import Tensor, no_grad
@@ -79,13 +80,18 @@ def test_convolutions_halve_twice_and_double_twice() -> None:
     assert shapes[::2] == [(16, 14, 14), (32, 7, 7), (16, 14, 14), (1, 28, 28)]
 
 
-def test_the_code_of_the_deep_network_is_linear() -> None:
-    """Codes far outside [0, 1] are reachable: the last encoder layer has no logistic unit behind it."""
-    config = TINY["deep"]
-    model = built(config)
-    last = list(model.encoder)[-1]
-    last.load_state_dict({"weight": last.weight.numpy() * 100, "bias": last.bias.numpy()})
-    assert float(np.abs(model.encode(images(config)).numpy()).max()) > 5
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_codes_are_linear_except_the_denoising_one(variant: str) -> None:
+    """With large weights before the code it leaves [0, 1] on both sides, unless a logistic unit stands behind."""
+    model = built(replace(TINY[variant], code_size=20))
+    last = {"deep": "encoder.4", "vae": "mu", "convolutional": "to_code"}.get(variant, "encoder")
+    layer = dict(model.named_modules())[last]
+    with no_grad():
+        layer.weight.mul_(100)
+    code = model.encode(images(TINY[variant])).numpy()
+    logistic = variant == "denoising"
+    assert (code.min() < 0) != logistic
+    assert (code.max() > 1) != logistic
 
 
 # ---- losses ---------------------------------------------------------------------------------------------------------
@@ -119,6 +125,16 @@ def test_evaluation_measures_the_error_per_image_not_per_pixel() -> None:
     metrics = evaluate(model, [{"image": image[:3], "count": 3.0}, {"image": image[3:], "count": 1.0}])
     per_image = float((image.numpy() ** 2).sum()) / 4
     assert metrics == pytest.approx({"squared_error": per_image, "loss": per_image})
+
+
+def test_evaluation_compares_pixels_and_is_free_of_noise() -> None:
+    config = TINY["denoising"]
+    model, image = built(config).train(), images(config, 4)
+    batches = [{"image": image, "count": 4.0}]
+    metrics = evaluate(model, batches)
+    y = 1 / (1 + np.exp(-model.eval()(image).numpy()))
+    assert metrics["squared_error"] == pytest.approx(((y - image.numpy()) ** 2).sum() / 4)
+    assert evaluate(model.train(), batches) == metrics
 
 
 # ---- the linear autoencoder and PCA ---------------------------------------------------------------------------------
@@ -167,6 +183,18 @@ def test_training_the_linear_autoencoder_finds_the_subspace_of_pca() -> None:
     assert losses[0] > 2 * best
     spanned = np.linalg.qr(model.decoder.weight.numpy())[0]  # (16, 2)
     assert np.linalg.norm(directions @ spanned) ** 2 / 2 == pytest.approx(1.0, abs=1e-3)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_subspaces_overlap_in_any_basis_and_not_with_their_complement(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((50, 16)) * np.linspace(2, 1, 16)
+    pca = probes.Components(x.reshape(50, 1, 4, 4), 3)
+    _, directions = principal_components(x, 16)
+    mix = np.eye(3) + 0.3 * np.tril(rng.standard_normal((3, 3)), -1)
+    assert probes.subspace_overlap(pca, directions[:3].T @ mix) == pytest.approx(1.0)
+    assert probes.subspace_overlap(pca, directions[3:6].T @ mix) == pytest.approx(0.0, abs=1e-9)
+    assert probes.subspace_overlap(pca, directions[[0, 1, 5]].T) == pytest.approx(2 / 3)
 
 
 # ---- denoising ------------------------------------------------------------------------------------------------------
@@ -298,6 +326,19 @@ def test_batches_hold_pixels_between_0_and_1() -> None:
     assert batch["image"].shape == (32, 1, 28, 28)
     assert (batch["image"].min(), batch["image"].max()) == (0.0, 1.0)
     assert sum(b["count"] for b in evaluation_batches(config, "test")) == len(dataset(config, "test").labels)
+
+
+def test_example_batches_are_images_too() -> None:
+    image = example_batch(TINY["deep"], generator(0))["image"]
+    assert image.shape == (4, 1, 8, 8)
+    assert 0 <= image.min() < 0.1 < 0.9 < image.max() <= 1
+
+
+def test_arrays_in_results_files_come_back() -> None:
+    rng = np.random.default_rng(0)
+    points, pixels = rng.standard_normal((5, 2)).astype(np.float32), rng.integers(0, 256, (3, 1, 4, 4))
+    np.testing.assert_array_equal(probes.unpack(probes.pack(points)), points)
+    np.testing.assert_array_equal(probes.unpack(probes.pack_pixels(pixels / 255)), pixels[:, 0])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

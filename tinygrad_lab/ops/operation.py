@@ -17,6 +17,7 @@ floating point arrays (``Float``, ``Num``), in the order of the signature.  Toke
 
 import functools
 import inspect
+import sys
 import typing
 from collections import namedtuple
 from collections.abc import Callable
@@ -50,7 +51,8 @@ class OperationInfo:
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
         self.definition: Callable | None = None  # the same function as a composition of elementary operations
-        parameters = inspect.signature(body, eval_str=True).parameters.values()
+        self._signature = inspect.signature(body, eval_str=True)
+        parameters = self._signature.parameters.values()
         self.parameters = [parameter.name for parameter in parameters]
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
@@ -62,6 +64,12 @@ class OperationInfo:
         """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
         wanted = [isinstance(given, Tensor) and given.requires_grad for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
+
+    def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """The same call with everything positional that can be."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
 
     def inputs_of(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
         """The differentiable arguments of a call, in the order of the signature; None where one was left out."""
@@ -110,51 +118,31 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
 
     def lift(body: Callable) -> Callable:
         info = OperationInfo(body, rule, elementwise, view)
-        signature = inspect.signature(body)
         pair = info.positions if elementwise and len(info.positions) == 2 else None
+        leading = len(info.positions) if info.leading and not info.variadic else sys.maxsize
 
         @functools.wraps(body)
         def lifted(*args: Any, **kwargs: Any) -> Any:
-            if pair and kwargs:
-                args, kwargs = signature.bind(*args, **kwargs).args, {}
-            recording = False
-            tensors = []
-            arrays = []
-            for arg in args:
-                if isinstance(arg, Tensor):
-                    tensors.append((arg, arg._version[0]))
-                    recording = recording or arg.requires_grad
-                    arrays.append(arg._data)
-                else:
-                    arrays.append(arg.item() if isinstance(arg, np.generic) else arg)  # np.float64 must not promote
-            if kwargs:
-                given, kwargs = kwargs, {}
-                for name, arg in given.items():
-                    if isinstance(arg, Tensor):
-                        tensors.append((arg, arg._version[0]))
-                        recording = recording or arg.requires_grad
-                        arg = arg._data
-                    kwargs[name] = arg.item() if isinstance(arg, np.generic) else arg
+            if kwargs and (pair or any(isinstance(value, Tensor) for value in kwargs.values())):
+                args, kwargs = info.bind(args, kwargs)
+            tensors = [arg for arg in args if isinstance(arg, Tensor)]
+            arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
             if pair:
                 _promote(arrays, *pair)
             out, backward = info.body(*arrays, **kwargs)
-            anomaly = state.anomaly
-            if anomaly and not_finite_from([out] if outputs == 1 else out, [*arrays, *kwargs.values()]):
-                raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
+            if state.anomaly:
+                _check_finite(info, out, [*arrays, *kwargs.values()])
+            node = None
+            if state.grad_enabled:
+                for tensor in tensors:
+                    if tensor.requires_grad:
+                        inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
+                        node = Node(info, inputs, backward, tensors)
+                        break
+            source = args[0] if view else None
             if outputs == 1:
-                version = _shared_version(args[0], out) if view else None
-            else:
-                versions = [_shared_version(args[0], item) if view else None for item in out]
-            if not (recording and state.grad_enabled):
-                if outputs == 1:
-                    return wrap(out if type(out) is np.ndarray else np.asarray(out), version=version)
-                return tuple(wrap(np.asarray(item), version=v) for item, v in zip(out, versions, strict=True))
-            node = Node(info, info.inputs_of(args, given if kwargs else kwargs), backward, tensors)
-            if anomaly:
-                node.origin = origin()
-            if outputs == 1:
-                return node.output(out if type(out) is np.ndarray else np.asarray(out), version)
-            return tuple(node.output(np.asarray(item), v) for item, v in zip(out, versions, strict=True))
+                return _made(out, node, source)
+            return tuple([_made(item, node, source) for item in out])
 
         def define(definition: Callable) -> Callable:
             info.definition = definition
@@ -168,9 +156,18 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
     return lift
 
 
-def _shared_version(source: Any, out: Any) -> list[int] | None:
-    """The version counter of ``source`` where ``out`` is a view of it, not a copy."""
-    return source._version if isinstance(source, Tensor) and np.may_share_memory(source._data, out) else None
+def _made(array: Any, node: Node | None, source: Any) -> Tensor:
+    """An output as a Tensor; a view of ``source`` shares its version counter, a copy has its own."""
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)  # reductions and 0-dimensional arithmetic give NumPy scalars
+    shared = isinstance(source, Tensor) and np.may_share_memory(source._data, array)
+    version = source._version if shared else [0]
+    return wrap(array, version=version) if node is None else node.output(array, version)
+
+
+def _check_finite(info: OperationInfo, out: Any, given: list) -> None:
+    if not_finite_from(list(out) if isinstance(out, tuple) else [out], given):
+        raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
 
 
 def _promote(arrays: list, left: int, right: int) -> None:
@@ -179,9 +176,15 @@ def _promote(arrays: list, left: int, right: int) -> None:
     NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.
     """
     x, y = arrays[left], arrays[right]
-    given: Any = getattr(x, "dtype", None), getattr(y, "dtype", None)
-    if given[0] is given[1] or (given[1] is None and given[0].kind == "f"):  # by far the most calls
-        return
+    if type(x) is np.ndarray:  # by far the most calls: two arrays of one dtype, or floats and a Python float
+        if type(y) is np.ndarray:
+            if x.dtype is y.dtype:
+                return
+        elif type(y) is float and x.dtype.kind == "f":
+            return
+    if isinstance(x, np.generic) or isinstance(y, np.generic):  # NumPy's numbers are numbers, they widen nothing
+        arrays[left], arrays[right] = (v.item() if isinstance(v, np.generic) else v for v in (x, y))
+        return _promote(arrays, left, right)
     (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
     dtype = x_dtype if x_rank > y_rank else y_dtype if y_rank > x_rank else np.promote_types(x_dtype, y_dtype)
     for place, operand in ((left, x), (right, y)):
