@@ -1,6 +1,7 @@
 """Configurations of the dropout networks."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ TINY = DropoutConfig(inputs=64, hidden=(12, 10), dataset="digits", batch_size=4)
 SMALL = DropoutConfig(hidden=(800, 800), epochs=30)  # the widths of table 2's first row
 PAPER_SIZE = DropoutConfig(epochs=2000)  # about the paper's million updates
 
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "dropout": {},
     "weight-scaling": {},
     "gaussian": {},

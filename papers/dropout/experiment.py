@@ -105,18 +105,19 @@ def measure_mnist(lab: Any, variant: str) -> None:
     """Three seeds on the engine, the first on PyTorch too; with dropout also Monte-Carlo averages."""
     config = mnist_config(variant, chosen_rate(lab, variant), lab.quick)
     runs = [lab.train(config, seed, label=variant, each_epoch=True) for seed in lab.seeds(3)]
+    rows = [float(np.linalg.norm(layer.weight.numpy(), axis=1).max()) for run in runs for layer in run.model.hidden]
     if variant == "dropout":
         averaged = [monte_carlo_errors(lab, run) for run in runs]
         lab.save("monte_carlo", {"samples": SAMPLES, "errors": averaged}, config)
         runs.append(lab.train(config, 0, side="torch", label=variant, each_epoch=True))
-    lab.save(variant, {"runs": [run.record() for run in runs]}, config)
+    lab.save(variant, {"runs": [run.record() for run in runs], "longest_row": max(rows)}, config)
 
 
 def monte_carlo_errors(lab: Any, run: Any) -> list[float]:
     """Test error of the average over 1, 2, 5 ... thinned networks."""
     wrong, total = np.zeros(len(SAMPLES)), 0
     for batch in lab.data.evaluation_batches(run.config, "test"):
-        summed, drawn = 0.0, 0  # probabilities of the networks drawn so far
+        summed, drawn = np.zeros(()), 0  # probabilities of the networks drawn so far
         for k, samples in enumerate(SAMPLES):
             more = samples - drawn
             summed = summed + more * monte_carlo(run.model, Tensor(batch["image"]), more).numpy()

@@ -14,7 +14,7 @@ import math
 from jaxtyping import Float, Int
 
 from papers.dropout.config import DropoutConfig
-from tinygrad_lab import Tensor, nn, no_grad, random
+from tinygrad_lab import Tensor, nn, no_grad, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -101,7 +101,7 @@ def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) 
     """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
     with no_grad():
-        return sum(F.softmax(model(image), dim=1) for _ in range(samples)) / samples
+        return stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
 
 
 def build(config: DropoutConfig, generator: Generator | None = None) -> Network:

@@ -39,6 +39,7 @@ def _lower_error(lab: Any, before: str, after: str, figures: str) -> Claim:
     errors = {name: _values(lab, name, "error") for name in (before, after)}
     gain = lab.paired_difference(errors[before], errors[after])
     torch = _values(lab, after, "error", side="torch")
+    rows = [f"{lab.results(name)['longest_row']:.2f}" for name in (before, after)]
     return Claim(
         statement=f"{after} has a lower test error on MNIST than {before} ({figures})",
         source="table 2",
@@ -46,7 +47,7 @@ def _lower_error(lab: Any, before: str, after: str, figures: str) -> Claim:
         numpy=" -> ".join(f"{lab.interval(values):.2f} %" for values in errors.values()),
         torch=f"{after}: {lab.interval(torch):.2f} %" if torch else "-",
         verdict=_judge(gain.low > 0),
-        why=f"difference {gain:.2f} points",
+        why=f"difference {gain:.2f} points; longest incoming weights {' -> '.join(rows)}",
     )
 
 

@@ -98,7 +98,7 @@ def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) 
     """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
     with torch.no_grad():
-        return sum(F.softmax(model(image), dim=1) for _ in range(samples)) / samples
+        return torch.stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
 
 
 def build(config: Any) -> Network:

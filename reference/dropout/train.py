@@ -14,6 +14,7 @@ def configure_optimizer(
     model: Network, config: Any, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """SGD with momentum 0.95 (appendix B.1); the paper does not state its learning rate, nor how it falls."""
+    optimizer: optim.Optimizer
     if config.optimizer == "adam":
         optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
     else:
@@ -44,8 +45,9 @@ def train(
         optimizer.step()  # 4. move the weights
         scheduler.step()  # 5. and the learning rate
         if model.max_norm:
-            for layer in model.hidden:
-                max_norm_(layer.weight, model.max_norm)  # back into the ball, once the step is made
+            for weight in model.hidden.parameters():
+                if weight.ndim == 2:  # not the biases
+                    max_norm_(weight, model.max_norm)  # back into the ball, once the step is made
         yield value.item()
 
 

@@ -127,11 +127,15 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                 args, kwargs = info.bind(args, kwargs)
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
             arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
+            named = kwargs
+            if kwargs:  # what can only be given by name
+                tensors += [value for value in kwargs.values() if isinstance(value, Tensor)]
+                named = {name: v._data if isinstance(v, Tensor) else v for name, v in kwargs.items()}
             if pair:
                 _promote(arrays, *pair)
-            out, backward = info.body(*arrays, **kwargs)
+            out, backward = info.body(*arrays, **named)
             if state.anomaly:
-                _check_finite(info, out, [*arrays, *kwargs.values()])
+                _check_finite(info, out, [*arrays, *named.values()])
             node = None
             if state.grad_enabled:
                 for tensor in tensors:
@@ -183,8 +187,7 @@ def _promote(arrays: list, left: int, right: int) -> None:
         elif type(y) is float and x.dtype.kind == "f":
             return
     if isinstance(x, np.generic) or isinstance(y, np.generic):  # NumPy's numbers are numbers, they widen nothing
-        arrays[left], arrays[right] = (v.item() if isinstance(v, np.generic) else v for v in (x, y))
-        return _promote(arrays, left, right)
+        x, y = arrays[left], arrays[right] = [v.item() if isinstance(v, np.generic) else v for v in (x, y)]
     (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
     dtype = x_dtype if x_rank > y_rank else y_dtype if y_rank > x_rank else np.promote_types(x_dtype, y_dtype)
     for place, operand in ((left, x), (right, y)):
