@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tinygrad_lab.checkpoint import CheckpointError, load, save
 
@@ -44,6 +45,7 @@ def read_version(path: Path) -> int:
     return number
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork; the children touch no thread
 def test_killed_at_any_instant(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     save(path, version(0), {"number": 0})

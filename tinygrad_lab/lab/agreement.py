@@ -87,4 +87,4 @@ def longest_reduction(outputs: dict[str, np.ndarray], parameters: dict[str, np.n
     """
     inputs = [p.size // p.shape[0] for p in parameters.values() if p.ndim > 1]
     places = [a.size // a.shape[1 if a.ndim == 4 else -1] for a in outputs.values() if a.ndim]
-    return max([1, *inputs, *places, *(a.size for name, a in outputs.items() if name == "output")])
+    return max([1, *inputs, *places, *(a.size for name, a in outputs.items() if name.split("[")[0] == "output")])

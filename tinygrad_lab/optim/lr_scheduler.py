@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from tinygrad_lab.optim.optimizer import Optimizer
 Number = float | int
 
 
-class LRScheduler:
+class LRScheduler(ABC):
     """Base class. Call ``step()`` after ``optimizer.step()``; a subclass writes ``rate``.
 
     Building one sets the optimiser's learning rates for its first step.
@@ -29,9 +30,9 @@ class LRScheduler:
         self.last_epoch = 0
         self._apply()
 
+    @abstractmethod
     def rate(self, t: int, base: Number) -> Number:
         """The learning rate of step ``t``, counted from 0, for a group built with ``base``."""
-        raise NotImplementedError
 
     def step(self) -> None:
         """Set the learning rates for the next step (or epoch, whichever the caller counts)."""

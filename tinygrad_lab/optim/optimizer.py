@@ -21,7 +21,7 @@ Group = dict[str, Any]
 Params = Any  # an iterable of Tensors or of groups; checked by hand, for clear messages
 
 
-class Optimizer:
+class Optimizer(ABC):
     """Base class: ``_update(parameter, group)`` is what a subclass writes.
 
     Args:
@@ -77,9 +77,9 @@ class Optimizer:
                 parameter.grad = None
 
     # ---- for subclasses ---------------------------------------------------------------------------------------------
+    @abstractmethod
     def _update(self, parameter: Tensor, group: Group) -> None:
         """Change one parameter in place, given its gradient."""
-        raise NotImplementedError
 
     def _check_options(self, group: Group) -> None:
         """Raise ValueError on an option out of range."""

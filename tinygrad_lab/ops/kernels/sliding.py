@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_lab.typing import Array
 
-GEMM_ROWS = 64  # more rows than this no longer make a small product faster (OpenBLAS on Zen 4)
+GEMM_ROWS = 64  # more rows than this no longer make a small product faster (measured with NumPy's OpenBLAS)
 
 
 class Window(NamedTuple):
