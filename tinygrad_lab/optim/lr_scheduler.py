@@ -8,8 +8,8 @@ built with ``base``.  (Torch computes most of them from the previous rate; the v
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 

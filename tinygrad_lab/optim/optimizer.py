@@ -6,6 +6,7 @@ operations would stream them through main memory; written over blocks that stay 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
