@@ -8,7 +8,6 @@ built with ``base``.  (Torch computes most of them from the previous rate; the v
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,8 +17,8 @@ from tinygrad_lab.optim.optimizer import Optimizer
 Number = float | int
 
 
-class LRScheduler(ABC):
-    """Base class. Call ``step()`` after ``optimizer.step()``; a subclass writes ``rate``.
+class LRScheduler:
+    """Base class, a constant rate; subclasses write ``rate``. Call ``step()`` after ``optimizer.step()``.
 
     Building one sets the optimiser's learning rates for its first step.
     """
@@ -30,9 +29,9 @@ class LRScheduler(ABC):
         self.last_epoch = 0
         self._apply()
 
-    @abstractmethod
     def rate(self, t: int, base: Number) -> Number:
         """The learning rate of step ``t``, counted from 0, for a group built with ``base``."""
+        return base
 
     def step(self) -> None:
         """Set the learning rates for the next step (or epoch, whichever the caller counts)."""
