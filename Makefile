@@ -18,7 +18,7 @@ ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sy
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install parity test test-engine lint format readme clean
+.PHONY: install parity test test-engine test-external lint format readme clean
 
 install: $(VENV)/installed
 
@@ -38,6 +38,10 @@ test: $(VENV)/tested
 $(VENV)/tested: $(VENV)/installed $(SOURCES)
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/pytest -n $(WORKERS) 2>&1 | tee $@.log; exit $${PIPESTATUS[0]}
 	@mv $@.log $@
+
+# What needs data from outside: the real MNIST and Fashion-MNIST.
+test-external: install
+	$(ONE_THREAD) $(VENV)/bin/pytest tests/external
 
 # The engine alone, without torch, on whichever Python $(PYTHON) is.
 test-engine: $(ENGINE_VENV)/installed

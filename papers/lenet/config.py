@@ -7,7 +7,11 @@ from papers.lenet.bitmaps import BITMAPS
 
 @dataclass(frozen=True)
 class LeNetConfig:
-    """The network and its training recipe."""
+    """The network and its training recipe.
+
+    Raises:
+        ValueError: an unknown variant, an image the layers do not fit into, or a size, count or rate out of range.
+    """
 
     variant: str = "1998"  # "1998", or "modern": max-pooling, ReLU, full C3, softmax
     image_size: int = 32  # pixels a side; 28 x 28 digits are centred on background
@@ -23,6 +27,24 @@ class LeNetConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.variant not in ("1998", "modern"):
+            raise ValueError(f"variant must be 1998 or modern, got {self.variant!r}")
+        if self.image_size < 16 or self.image_size % 4:
+            raise ValueError(f"image_size must be a multiple of 4 and at least 16, got {self.image_size}")
+        for name in ("c5_maps", "f6_units", "classes", "batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.variant == "1998" and (self.f6_units, self.classes) != (84, 10):
+            raise ValueError(
+                f"the 1998 network compares 84 f6_units with 10 bitmaps, got {self.f6_units} and {self.classes} classes"
+            )
+        if self.learning_rate <= 0 or self.weight_decay < 0:
+            raise ValueError(
+                f"learning_rate must be above 0 and weight_decay at least 0, got {self.learning_rate} "
+                f"and {self.weight_decay}"
+            )
 
     @property
     def c5_kernel(self) -> int:

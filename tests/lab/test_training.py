@@ -115,7 +115,11 @@ def test_torch_checkpoint_holds_plain_weights(tmp_path: Path) -> None:
         (("--epoch", "3"), "No such option.*The fields of this configuration: --image-size"),
         (("--epochs", "many"), "'many' is not a valid integer"),
         (("--dataset", "emnist"), "emnist"),
-        (("--batch-size", "0"), "batch_size"),
+        (("--batch-size", "0"), "batch_size must be at least 1, got 0"),
+        (("--epochs", "-1"), "epochs must be at least 1, got -1"),
+        (("--image-size", "30"), "image_size must be a multiple of 4 and at least 16, got 30"),
+        (("--f6-units", "10"), "84 f6_units with 10 bitmaps, got 10 and 10"),
+        (("--learning-rate", "-0.1"), "learning_rate must be above 0"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:

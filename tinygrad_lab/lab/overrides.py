@@ -13,7 +13,7 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
     """The configuration with the fields that ``arguments`` name replaced, each parsed as the field's type.
 
     Raises:
-        UsageError: an option that is no field (``variant`` and ``size`` have options of their own), or a bad value.
+        UsageError: an option that is no field (``variant`` and ``size`` have options of their own), or a bad value or combination.
     """
     options: list[click.Parameter] = [
         _option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"
@@ -23,7 +23,10 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
     except click.ClickException as error:
         known = ", ".join(option.opts[0] for option in options)
         raise UsageError(f"{error.format_message()} The fields of this configuration: {known}") from error
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
+    try:
+        return replace(config, **{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _option(name: str, value: Any) -> click.Option:

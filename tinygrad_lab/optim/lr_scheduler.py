@@ -29,7 +29,7 @@ class LRScheduler:
         self.last_epoch = 0
         self._apply()
 
-    def rate(self, t: int, base: Number) -> Number:
+    def rate(self, t: int, base: Number) -> Number:  # noqa: ARG002 (a constant does not look at t)
         """The learning rate of step ``t``, counted from 0, for a group built with ``base``."""
         return base
 
