@@ -184,8 +184,17 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return wrap(np.asarray(array))
 
 
+# An array as the graph knows it, without keeping it alive: (weak reference, the counter of in-place changes it shares
+# with the tensors on that memory, what the counter stood at). A plain tuple, since every operation makes a few.
+Memory = tuple["weakref.ref[np.ndarray]", list[int], int]
+
+
 class Node:
-    """One recorded operation: what went in, how gradients come back, what must not have changed since."""
+    """One recorded operation: what went in, how gradients come back, what must not have changed since.
+
+    An input that was computed is remembered as its node and the number of that node's output, not as a Tensor, so the
+    graph keeps only those arrays alive that some backward closure has saved.
+    """
 
     __slots__ = ("order", "operation", "inputs", "backward", "saved", "made", "retained", "origin")
 
@@ -194,17 +203,23 @@ class Node:
     def __init__(self, operation: OperationInfo, inputs: tuple, backward: Callable, tensors: list[Tensor]) -> None:
         self.order = next(Node._count)  # creation order is a topological order
         self.operation = operation
-        self.inputs = inputs  # the differentiable arguments; entries that are not Tensors are constants
+        # The differentiable arguments: a leaf, (node, output number), or None for a constant.
+        self.inputs: list[Tensor | tuple[Node, int] | None] = [
+            (given if given._node is None else (given._node, given._index))
+            if isinstance(given, Tensor) and given.requires_grad
+            else None
+            for given in inputs
+        ]
         self.backward: Callable | None = backward
-        self.saved = [(tensor, tensor._version[0]) for tensor in tensors]  # every Tensor argument and its version now
-        self.made: list[tuple[weakref.ref[np.ndarray], list[int], int]] = []  # outputs: array, counter, version
+        self.saved: list[Memory] = [(weakref.ref(t._data), t._version, t._version[0]) for t in tensors]
+        self.made: list[tuple[Memory, tuple[int, ...], np.dtype]] = []  # the outputs, their shapes and dtypes
         self.retained: dict[int, weakref.ref[Tensor]] = {}
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: list[int]) -> Tensor:
         """Wrap one more output of this node; ``version`` is shared when the output is a view of an input."""
         tensor = wrap(data, self, len(self.made), version)
-        self.made.append((weakref.ref(data), version, version[0]))
+        self.made.append(((weakref.ref(data), version, version[0]), data.shape, data.dtype))
         return tensor
 
     def pull_back(self, gradients: list[np.ndarray | None]) -> tuple:
@@ -220,19 +235,18 @@ class Node:
     def release(self) -> None:
         """Drop everything that was kept for the backward pass."""
         self.backward = None
-        self.inputs = ()
+        self.inputs = []
         self.saved = []
 
     def _check_versions(self) -> None:
-        changed: list[tuple[np.ndarray | None, int, int]] = [
-            (t._data, v, t._version[0]) for t, v in self.saved if t._version[0] != v
-        ]
-        changed += [(ref(), v, counter[0]) for ref, counter, v in self.made if counter[0] != v]
-        for array, before, now in changed:  # changed in place: an error only if this backward reads that memory
+        for reference, counter, version in (*self.saved, *(memory for memory, _, _ in self.made)):
+            if counter[0] == version:
+                continue
+            array = reference()  # changed in place: an error only if this backward reads that memory
             if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(self.backward)):
                 raise RuntimeError(
                     f"a tensor of shape {array.shape} that {self.operation.name!r} saved for its backward was changed "
-                    f"in place (version {now}, saved at {before}): call backward() first, or change a clone()"
+                    f"in place (version {counter[0]}, saved at {version}): call backward() first, or change a clone()"
                 )
 
 
@@ -290,18 +304,18 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
             if tensor is not None and value is not None:
                 found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
         others = [given for given in gradients if given is not None]  # whose memory a leaf's gradient must not share
-        for tensor, contribution in _contributions(node, gradients):
-            source = tensor._node
+        for place, contribution in _contributions(node, gradients):
             shared = any(np.may_share_memory(contribution, other) for other in others)
             others.append(contribution)
-            if source is None:
+            if isinstance(place, Tensor):
                 fresh = not retain_graph and not shared
-                found.setdefault(id(tensor), (tensor, _Sum()))[1].add(contribution, owned=fresh)
+                found.setdefault(id(place), (place, _Sum()))[1].add(contribution, owned=fresh)
                 continue
+            source, index = place
             if source not in pending:
                 pending[source] = [_Sum() for _ in source.made]
                 heapq.heappush(queue, (-source.order, source))
-            pending[source][tensor._index].add(contribution)
+            pending[source][index].add(contribution)
         if not retain_graph:
             node.release()
     return [(tensor, total.array if total.owned else total.array.copy()) for tensor, total in found.values()]
@@ -323,24 +337,27 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
     return seed
 
 
-def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[tuple[Tensor, np.ndarray]]:
+def _contributions(
+    node: Node, gradients: list[np.ndarray | None]
+) -> Iterator[tuple[Tensor | tuple[Node, int], np.ndarray]]:
     """Run one node backwards; yield what each input receives, in that input's own shape and dtype."""
     results = node.pull_back(gradients)
-    for tensor, value in zip(node.inputs, results, strict=True):
-        if value is None or not isinstance(tensor, Tensor) or not tensor.requires_grad:
+    for place, value in zip(node.inputs, results, strict=True):
+        if value is None or place is None:
             continue
+        shape, dtype = (place.shape, place.dtype) if isinstance(place, Tensor) else place[0].made[place[1]][1:]
         value = np.asarray(value)  # arithmetic on 0-dimensional arrays gives NumPy scalars
-        if value.shape != tensor.shape:
+        if value.shape != shape:
             if not node.operation.elementwise:
-                raise AssertionError(f"{node.operation.name}: gradient {value.shape} for an input {tensor.shape}")
-            value = unbroadcast(value, tensor.shape)
-        if value.dtype != tensor.dtype:
-            value = value.astype(tensor.dtype)
+                raise AssertionError(f"{node.operation.name}: gradient {value.shape} for an input {shape}")
+            value = unbroadcast(value, shape)
+        if value.dtype != dtype:
+            value = value.astype(dtype)
         if state.anomaly and not_finite_from([value], gradients):
             raise FloatingPointError(
                 f"backward of {node.operation.name!r} made the first non-finite gradient{node.origin or ''}"
             )
-        yield tensor, value
+        yield place, value
 
 
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

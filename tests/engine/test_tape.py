@@ -388,3 +388,18 @@ def test_grad_leaves_retained_tensors_alone():
     assert b.grad is None
     loss.backward()
     assert b.grad.tolist() == [12]
+
+
+def test_the_graph_keeps_only_what_a_backward_needs() -> None:
+    """x + 1 needs no value of x: its memory goes with the tensor; exp needs its output, which stays."""
+    leaf = Tensor(np.ones(1000), requires_grad=True)
+    x = leaf * 2.0
+    plus, power = x + 1.0, x.exp()
+    forgotten, kept = weakref.ref(x._data), weakref.ref(power._data)
+    total = plus.sum() + power.sum()
+    del x, plus, power
+    assert forgotten() is None
+    assert kept() is not None
+    total.backward()
+    assert kept() is None
+    np.testing.assert_allclose(leaf.grad.numpy(), 2 + 2 * np.exp(2.0))

@@ -13,7 +13,8 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
     """The configuration with the fields that ``arguments`` name replaced, each parsed as the field's type.
 
     Raises:
-        UsageError: an option that is no field (``variant`` and ``size`` have options of their own), or a bad value or combination.
+        UsageError: an option that is no field (``variant`` and ``size`` have options of their own), a bad value, or
+            values that do not go together.
     """
     options: list[click.Parameter] = [
         _option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"

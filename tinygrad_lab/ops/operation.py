@@ -60,9 +60,9 @@ class OperationInfo:
         self.leading = self.positions == list(range(len(self.positions)))
         self._needs: Callable = namedtuple(f"{self.name}_needs", self.differentiable)  # type: ignore[misc]
 
-    def needs_of(self, inputs: tuple) -> tuple[bool, ...]:
+    def needs_of(self, inputs: list) -> tuple[bool, ...]:
         """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
-        wanted = [isinstance(given, Tensor) and given.requires_grad for given in inputs]
+        wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
