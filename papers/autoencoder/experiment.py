@@ -183,11 +183,11 @@ def _neighbours(lab: Any) -> Claim:
     pca = lab.results("baselines")["neighbours"]
     statement = "a 2-D code separates the classes better than the first two principal components"
     why = (
-        f"{numpy:.1f} % of test digits have the right class among their {probes.NEIGHBOURS} neighbours, PCA {pca:.1f} %"
+        f"{numpy:.1f %} of test digits have the right class among their {probes.NEIGHBOURS} neighbours, PCA {pca:.1f} %"
     )
     low = numpy.mean if numpy.count == 1 else numpy.low
     ran = _ran(lab, "deep-2")
-    return Claim(statement, "figure 3", ran, f"{numpy:.1f} %", f"{torch:.1f} %", _verdict(low > pca), why)
+    return Claim(statement, "figure 3", ran, f"{numpy:.1f %}", f"{torch:.1f %}", _verdict(low > pca), why)
 
 
 def _small_weights(lab: Any) -> Claim:

@@ -44,10 +44,10 @@ def _lower_error(lab: Any, before: str, after: str, figures: str) -> Claim:
         statement=f"{after} has a lower test error on MNIST than {before} ({figures})",
         source="table 2",
         ran=_schedule(lab, before, after),
-        numpy=" -> ".join(f"{lab.interval(values):.2f} %" for values in errors.values()),
-        torch=f"{after}: {lab.interval(torch):.2f} %" if torch else "-",
+        numpy=" -> ".join(f"{lab.interval(values):.2f %}" for values in errors.values()),
+        torch=f"{after}: {lab.interval(torch):.2f %}" if torch else "-",
         verdict=_judge(gain.low > 0),
-        why=f"difference {gain:.2f} points; longest incoming weights {' -> '.join(rows)}",
+        why=f"difference {gain:.2f points}; longest incoming weights {' -> '.join(rows)}",
     )
 
 
@@ -59,7 +59,7 @@ def _level(lab: Any) -> Claim:
         statement="dropout with max-norm reaches 1.06 % on MNIST",
         source="table 2",
         ran=_schedule(lab, "max-norm"),
-        numpy=f"{error:.2f} %",
+        numpy=f"{error:.2f %}",
         torch="-",
         verdict=verdict,
         why=f"the paper makes {PAPER_UPDATES / steps:.0f} times as many updates",
@@ -79,7 +79,7 @@ def _gap(lab: Any) -> Claim:
         numpy=" -> ".join(f"{lab.interval(values):.3f}" for values in gaps.values()),
         torch="-",
         verdict=_judge(smaller.low > 0),
-        why=f"difference {smaller:.3f} nats",
+        why=f"difference {smaller:.3f nats}",
     )
 
 
@@ -93,10 +93,10 @@ def _monte_carlo(lab: Any) -> Claim:
         statement=f"the average of {most} thinned networks is as good as scaled weights, one thinned network is not",
         source="section 7.5, figure 11",
         ran="the dropout networks above; masks drawn afresh for every test image",
-        numpy="; ".join(f"{name}: {lab.interval(values):.2f} %" for name, values in cells.items()),
+        numpy="; ".join(f"{name}: {lab.interval(values):.2f %}" for name, values in cells.items()),
         torch="-",
         verdict=_judge(worse.low > 0 and last.low <= 0),
-        why=f"{most} networks less scaled weights: {last:.2f} points",
+        why=f"{most} networks less scaled weights: {last:.2f points}",
     )
 
 
@@ -114,7 +114,7 @@ def _sizes(lab: Any) -> Claim:
         statement="dropout does not help with 100 training images, but with more it does",
         source="section 7.4, figure 10",
         ran=f"784-512-512-10, {updates:,} updates at every size, one learning rate, {gains[smallest].count} seeds",
-        numpy="error saved: " + "; ".join(f"{items:,}: {gain:.2f} points" for items, gain in gains.items()),
+        numpy="error saved: " + "; ".join(f"{items:,}: {gain:.2f points}" for items, gain in gains.items()),
         torch="-",
         verdict=_judge(gains[smallest].low <= 0 and some_help),
         why=f"no gain at {smallest}, and a gain at one larger size at least, are asked for",
@@ -202,10 +202,10 @@ def summary(lab: Any) -> Summary:
         schedule=f"cosine to 0 over {config['epochs']} epochs",
         metric="test error in percent, after the last epoch",
         expected="the loss of training stays above the loss in evaluation mode, where no unit is missing",
-        numpy=f"{lab.interval(_values(lab, 'dropout', 'error')):.2f} %",
-        torch=f"{lab.interval(_values(lab, 'dropout', 'error', side='torch')):.2f} %",
+        numpy=f"{lab.interval(_values(lab, 'dropout', 'error')):.2f %}",
+        torch=f"{lab.interval(_values(lab, 'dropout', 'error', side='torch')):.2f %}",
         command="tinygrad-lab claims dropout (all), tinygrad-lab train dropout --size small (one run)",
-        time=f"{lab.interval(seconds['numpy']):.0f} s NumPy, {lab.interval(seconds['torch']):.0f} s PyTorch a run",
+        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run",
     )
 
 

@@ -60,8 +60,8 @@ def _claim(lab: Any, name: str, statement: str, source: str, target: float) -> C
         f"{config['learning_rate']:g} with a cosine schedule, error after the last pass; {numpy.count} seed(s)"
     )
     verdict: Verdict = "reproduced" if reached else "not reproduced"
-    why = f"{numpy:.2f} % against {target} %"
-    return Claim(statement, source, ran, f"{numpy:.2f} %", f"{torch:.2f} %", verdict, why)
+    why = f"{numpy:.2f %} against {target} %"
+    return Claim(statement, source, ran, f"{numpy:.2f %}", f"{torch:.2f %}", verdict, why)
 
 
 def tables(lab: Any) -> dict[str, str]:
@@ -77,7 +77,7 @@ def tables(lab: Any) -> dict[str, str]:
             seconds = lab.interval([run["seconds"] for run in runs if run["side"] == "numpy"])
             data = dataset + (", distorted" if distort else "")
             passes = runs[0]["config"]["epochs"]
-            lines.append(f"| {variant} | {data} | {passes} | {numpy:.2f} % | {torch:.2f} % | {seconds.mean:.0f} s |")
+            lines.append(f"| {variant} | {data} | {passes} | {numpy:.2f %} | {torch:.2f %} | {seconds.mean:.0f} s |")
     return {"settings": "\n".join(lines)}
 
 
@@ -95,32 +95,36 @@ def summary(lab: Any) -> Summary:
         schedule=f"cosine to 0 over {config['epochs']} epochs",
         metric="test error in percent, after the last epoch",
         expected="below 2 % after the first epochs, near 1 % at the end; the training error goes on to about 0 %",
-        numpy=f"{lab.interval(errors(lab, name, 'numpy')):.2f} %",
-        torch=f"{lab.interval(errors(lab, name, 'torch')):.2f} %",
+        numpy=f"{lab.interval(errors(lab, name, 'numpy')):.2f %}",
+        torch=f"{lab.interval(errors(lab, name, 'torch')):.2f %}",
         command="tinygrad-lab claims lenet (all), tinygrad-lab train lenet --size paper (one run)",
-        time=f"{lab.interval(seconds['numpy']):.0f} s NumPy, {lab.interval(seconds['torch']):.0f} s PyTorch a run",
+        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run, "
+        f"{results['environment']['blas_threads']} BLAS thread(s)",
     )
 
 
 def figures(lab: Any) -> None:
     """Test error by epoch of every setting, and the same weights' loss curves on both sides."""
     made = [name for name in SETTINGS if lab.has(name)]
-    with lab.figure("errors") as figure:
-        axes = figure.subplots(1, 2)
+    with lab.figure("errors", width=9) as figure:
+        left, right = figure.subplots(1, 2)
         for name in made:
             runs = [run for run in lab.results(name)["runs"] if run["side"] == "numpy"]
             curves = [[epoch["error"] for epoch in run["history"]] for run in runs]
             mean = [sum(values) / len(values) for values in zip(*curves, strict=True)]
-            axes[0].plot(range(1, len(mean) + 1), mean, label=name)
-        axes[0].set(xlabel="epoch", ylabel="test error, %", yscale="log", title="LeNet-5, NumPy engine")
-        axes[0].legend()
+            variant, dataset, distort, _, _ = SETTINGS[name]
+            left.plot(range(1, len(mean) + 1), mean, label=f"{variant}, {dataset}" + (", distorted" * distort))
+        left.set(xlabel="epoch", ylabel="test error, %", yscale="log", title="NumPy engine, mean over seeds")
+        left.set_yticks(ticks := [0.5, 1, 2, 5, 10, 20, 50, 100], [f"{tick:g}" for tick in ticks])
+        left.legend(fontsize="small")
         for run in lab.results(made[0])["runs"]:
             if run["seed"] == 0:
                 steps = [run["steps"] * i / len(run["losses"]) for i in range(len(run["losses"]))]
                 style = "-" if run["side"] == "numpy" else "--"
-                axes[1].plot(steps, run["losses"], style, label=run["side"], linewidth=1)
-        axes[1].set(xlabel="step", ylabel="training loss", title=f"{made[0]}, seed 0: same weights, same batches")
-        axes[1].legend()
+                right.plot(steps, run["losses"], style, label=run["side"], linewidth=1)
+        right.set(xlabel="step", ylabel="training loss", yscale="log", title=f"{SETTINGS[made[0]][1]}, seed 0")
+        right.locator_params(axis="x", nbins=4)
+        right.legend(title="same weights, same batches", fontsize="small")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,8 @@ def test_interval_is_students_t() -> None:
     assert found.mean == 2.0
     assert found.half_width == pytest.approx(4.302652729911275 / 3**0.5)
     assert f"{found:.1f}" == "2.0 ± 2.5"
-    assert f"{interval([1.5]):.1f}" == "1.5 (one run)"
+    assert f"{found:.1f %}" == "2.0 ± 2.5 %"
+    assert f"{interval([1.5]):.1f s}" == "1.5 s (one run)"
     assert paired_difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]).half_width == 0.0
     with pytest.raises(ValueError, match="at least one value"):
         interval([])

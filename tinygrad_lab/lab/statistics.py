@@ -24,10 +24,12 @@ class Interval:
         return self.mean + self.half_width
 
     def __format__(self, spec: str) -> str:
-        spec = spec or ".2f"
+        """A number's format, then after a space the unit: ``f"{errors:.2f %}"`` is "0.92 ± 0.13 %"."""
+        number, _, unit = spec.partition(" ")
+        unit = f" {unit}" if unit else ""
         if self.count == 1:
-            return f"{self.mean:{spec}} (one run)"
-        return f"{self.mean:{spec}} ± {self.half_width:{spec}}"
+            return f"{self.mean:{number}}{unit} (one run)"
+        return f"{self.mean:{number}} ± {self.half_width:{number}}{unit}"
 
 
 def interval(values: Sequence[float]) -> Interval:
