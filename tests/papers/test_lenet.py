@@ -165,3 +165,15 @@ def test_reference_starts_from_the_same_distribution() -> None:
     for name, parameter in ours.items():
         if parameter.numel() > 1000:
             assert parameter.numpy().std() == pytest.approx(theirs[name].detach().numpy().std(), rel=0.1), name
+
+
+def test_wrong_classes_take_part_in_the_tiny_network() -> None:
+    """Or parity would compare a loss whose second term has no gradient."""
+    tiny = VARIANTS["1998"]["tiny"]
+    model = engine.LeNet5(tiny, generator(0))
+    output = model(Tensor(generator(0).standard_normal((4, 1, 16, 16)), dtype=np.float32))
+    output.retain_grad()
+    model.loss(output, Tensor(np.arange(4))).backward()
+    wrong = np.ones((4, 10), bool)
+    wrong[np.arange(4), np.arange(4)] = False
+    assert np.abs(output.grad.numpy()[wrong]).max() > 0.01
