@@ -23,6 +23,10 @@ def test_floor_keeps_rounding_noise_of_a_zero_from_counting() -> None:
     assert agreement.compare(noise, zero, floor=1.0)[1] == 2e-17
 
 
+def test_floor_is_a_thousandth_of_the_largest_entry_anywhere() -> None:
+    assert agreement.floor({"a": np.array([-200.0, 1.0]), "b": np.array([3.0]), "c": np.zeros(0)}) == 0.2
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_non_finite_on_one_side_is_an_infinite_error(bad: float) -> None:
     assert agreement.compare(np.array([1.0, bad]), np.array([1.0, 2.0]))[0] == math.inf

@@ -1,8 +1,8 @@
 """How far two implementations agree: the measure, the tolerances and the row of a report.
 
 The error of an array is max|a - b| / max(max|b|, s), with b the PyTorch side.  The floor s keeps quantities that are
-zero in exact arithmetic (the gradient of a key's bias, say) from being judged by their rounding noise: it is the size
-of the loss for outputs, and 1e-3 of the model's largest gradient entry for gradients.
+zero in exact arithmetic (the gradient of a key's bias, say) from being judged by their rounding noise: it is 1e-3 of
+the largest entry of the kind in the whole model, of any module's output or of any gradient.
 """
 
 import math
@@ -57,6 +57,11 @@ def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[f
     where = f"worst element [{place}]: numpy {float(ours[index]):.9g}, torch {float(theirs[index]):.9g}"
     size = max(float(np.abs(theirs).max()), floor)
     return worst, worst / size if size else math.inf, where
+
+
+def floor(arrays: dict[str, np.ndarray]) -> float:
+    """1e-3 of the largest entry: what an error is compared with at least."""
+    return 1e-3 * max(float(np.abs(array).max(initial=0.0)) for array in arrays.values())
 
 
 def digits(relative: float) -> float:

@@ -55,11 +55,8 @@ class Parity:
         seconds = clock.lap()
 
         self.reduction = agreement.longest_reduction(theirs["forward"], weights)
-        scale = abs(float(theirs["loss"]["loss"]))
-        largest = max(float(np.abs(g).max()) for g in theirs["gradient"].values())
-        floors = {"forward": scale, "loss": scale, "gradient": 1e-3 * largest}
-        for check, floor in floors.items():
-            yield from self._rows(check, ours[check], theirs[check], floor, seconds)
+        for check in ("forward", "loss", "gradient"):
+            yield from self._rows(check, ours[check], theirs[check], agreement.floor(theirs[check]), seconds)
 
     def _model(self, side: Side, weights: Arrays) -> Any:
         model = side.build(self.config, self.seed, self.dtype)
@@ -98,8 +95,7 @@ class Parity:
         seconds = clock.lap()
         yield from self._rows("trajectory", {"losses": losses}, {"losses": their_losses}, 0.0, seconds)
         if self.dtype == "float64":
-            floor = 1e-3 * max(float(np.abs(value).max()) for value in their_final.values())
-            yield from self._rows("trajectory", final, their_final, floor, 0.0)
+            yield from self._rows("trajectory", final, their_final, agreement.floor(their_final), 0.0)
 
     def _trained(self, side: Side, model: Any) -> tuple[np.ndarray, Arrays]:
         optimizer, scheduler = side.optimizer(model, self.config, self.steps)
