@@ -58,9 +58,13 @@ def _maps(lab: Any, base: dict[str, Any]) -> None:
     with lab.figure("maps", 11.0, 4.0) as figure:
         for axes, (title, packed) in zip(figure.subplots(1, 3), panels.items(), strict=True):
             points = probes.unpack(packed)
+            low, high = np.quantile(points, [0.02, 0.98], axis=0)  # a few codes lie far out
+            margin = 0.1 * (high - low)
             for digit in np.unique(labels):
                 axes.plot(*points[labels == digit].T, ".", markersize=3, color=f"C{digit}", label=str(digit))
             axes.set(title=title, xticks=[], yticks=[])
+            axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+            axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", markerscale=4, title="digit")
 
 

@@ -88,7 +88,9 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
 def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
     """The verdicts on the terminal."""
     rows = [(claim.statement, claim.numpy, claim.torch, claim.verdict) for claim in claims]
-    console.print_table(f"Claims of {paper.slug} ({paper.year})", ("claim", "NumPy", "PyTorch", "verdict"), rows)
+    console.print_table(
+        f"Claims of {paper.slug} ({paper.year})", ("claim", "NumPy", "PyTorch", "verdict"), rows, prose=True
+    )
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:

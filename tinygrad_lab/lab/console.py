@@ -31,11 +31,13 @@ def progress() -> Progress:
     )
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table; the columns named in ``right`` are aligned to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), prose: bool = False
+) -> None:
+    """Print a table; the columns named in ``right`` are aligned to the right, cells of ``prose`` are wrapped."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_lines=prose)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=not prose)
     for row in rows:
         table.add_row(*row)
     stdout.print(table)

@@ -158,7 +158,7 @@ class Lab:
         FigureCanvasAgg(picture)
         yield picture
         self.folder.mkdir(parents=True, exist_ok=True)
-        picture.savefig(self.folder / f"{name}.png", dpi=110, metadata={"Software": None})
+        picture.savefig(self.folder / f"{name}.png", dpi=110, bbox_inches="tight", metadata={"Software": None})
 
     # ---- statistics -------------------------------------------------------------------------------------------------
     def interval(self, values: Sequence[float]) -> Interval:
