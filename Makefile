@@ -57,8 +57,8 @@ lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-# The generated blocks of README.md: what parity printed, and how far each paper agrees.
-readme: install
+# The generated blocks of README.md: what the two commands printed, and how far each paper agrees.
+readme: $(VENV)/tested
 	$(VENV)/bin/python -m tinygrad_lab.lab.front_page
 
 format: install

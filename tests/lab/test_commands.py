@@ -42,7 +42,8 @@ def test_bench_json_has_the_public_schema(monkeypatch: pytest.MonkeyPatch) -> No
     }  # fmt: skip
     assert row["ratio"] == pytest.approx(row["numpy_ms"] / row["torch_ms"])
     assert mean == {"geomean_ratio": pytest.approx(row["ratio"])}
-    assert row["numpy_peak_mb"] >= 0
+    assert row["numpy_peak_mb"] > 0
+    assert row["torch_peak_mb"] > 0
 
 
 def test_blocks_alternate_and_report_medians(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The numbers on the project's front page: what parity prints and how far each paper agrees, written into README.md.
+"""The numbers on the project's front page: what the two commands print and how far each paper agrees, for README.md.
 
 python -m tinygrad_lab.lab.front_page        (make readme)
 """
@@ -50,6 +50,15 @@ def parity_output(rows: Sequence[Row]) -> str:
     return f"```\n{text}\n... and the other variants: {passed} of {len(rows)} checks passed\n```"
 
 
+def test_output() -> str:
+    """The last line of the last ``make test`` that passed.
+
+    Raises:
+        FileNotFoundError: there was none.
+    """
+    return (ROOT / ".venv" / "tested").read_text(encoding="utf-8").strip().splitlines()[-1]
+
+
 def main() -> None:
     """Run parity and rewrite the generated blocks of README.md."""
     rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", 20, 0)
@@ -57,7 +66,7 @@ def main() -> None:
         parity_report.print_failures(rows)
         sys.exit(1)
     readme = ROOT / "README.md"
-    blocks = {"parity": parity_output(rows), "papers": paper_table(rows)}
+    blocks = {"parity": parity_output(rows), "test": f"```\n{test_output()}\n```", "papers": paper_table(rows)}
     readme.write_text(claims.fill(readme.read_text(encoding="utf-8"), blocks), encoding="utf-8")
 
 

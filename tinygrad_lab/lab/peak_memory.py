@@ -1,33 +1,41 @@
 """Print the peak memory of three training steps, in megabytes, over the footprint after import.
 
-python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE
+    python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE
 """
 
 import json
 import resource
 import sys
+from pathlib import Path
 
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.bench import training_step
 from tinygrad_lab.lab.sides import NumpySide, TorchSide
 
-UNIT = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss counts bytes on macOS, KiB elsewhere
+STATUS = Path("/proc/self/status")
 
 
-def peak_mb() -> float:
-    """The largest resident set of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
+def resident_mb(peak: bool) -> float:
+    """The resident set of this process, now or at its largest.
+
+    Linux hands a parent's ru_maxrss on to its children, so the kernel's own record is read where there is one.
+    """
+    if STATUS.exists():
+        fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
+        return int(fields["VmHWM" if peak else "VmRSS"].split()[0]) / 2**10
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes on macOS, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def main(slug: str, variant: str, size: str, side: str) -> None:
     """Measure one side."""
     paper = registry.find(slug)
     bench = NumpySide(paper) if side == "numpy" else TorchSide(paper)
-    before = peak_mb()
+    before = resident_mb(peak=False)
     step = training_step(bench, paper, registry.configuration(paper, variant, size))
     for _ in range(3):
         step()
-    print(json.dumps(peak_mb() - before))
+    print(json.dumps(resident_mb(peak=True) - before))
 
 
 if __name__ == "__main__":
