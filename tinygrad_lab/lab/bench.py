@@ -99,7 +99,7 @@ def measure(paper: Paper, variant: str, size: str, repeats: int, watch: Callable
 
 
 def peak_memory(slug: str, variant: str, size: str, side: str) -> float:
-    """Megabytes that three training steps need at most, over the footprint after import; in a process of its own."""
+    """Megabytes that three training steps need at most, over the footprint of a warm process; in one of its own."""
     command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(result.stdout)

@@ -1,4 +1,6 @@
-"""Print the peak memory of three training steps, in megabytes, over the footprint after import.
+"""Print the peak memory of three training steps, in megabytes, over the footprint of a process that is warm.
+
+Warm: everything is imported and a step at ``tiny`` size has made both libraries load what they load at first use.
 
     python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE
 """
@@ -31,6 +33,7 @@ def main(slug: str, variant: str, size: str, side: str) -> None:
     """Measure one side."""
     paper = registry.find(slug)
     bench = NumpySide(paper) if side == "numpy" else TorchSide(paper)
+    training_step(bench, paper, registry.configuration(paper, variant, "tiny"))()
     before = resident_mb(peak=False)
     step = training_step(bench, paper, registry.configuration(paper, variant, size))
     for _ in range(3):
