@@ -154,7 +154,7 @@ def data_list(json_file: str | None) -> None:
     if json_file != "-":
         rows = [(e.name, e.what, e.licence, f"{e.size:,}", e.checksum, str(e.found or "-")) for e in entries]
         columns = ("name", "what", "licence", "bytes", "checksum", "found in")
-        console.print_table("Data sets", columns, rows, right=("bytes",))
+        console.print_table("Data sets", columns, rows, right=("bytes",), prose=True)
 
 
 @data.command("fetch")
@@ -183,5 +183,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _complain(message: Any) -> NoReturn:
-    click.echo(f"tinygrad-lab: {message}".replace("\n", " "), err=True)
+    click.echo("tinygrad-lab: " + " ".join(str(message).split()), err=True)
     sys.exit(2)

@@ -23,7 +23,7 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
         given = click.Command("fields", params=options).make_context("fields", list(arguments)).params
     except click.ClickException as error:
         known = ", ".join(option.opts[0] for option in options)
-        raise UsageError(f"{error.format_message()} The fields of this configuration: {known}") from error
+        raise UsageError(f"{error.format_message().rstrip('.')}. The fields of this configuration: {known}") from error
     try:
         return replace(config, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
