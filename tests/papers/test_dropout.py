@@ -332,3 +332,19 @@ def test_images_become_flat_vectors_between_0_and_1() -> None:
     batch = next(iter(data.evaluation_batches(VARIANTS["dropout"]["small"], "test")))
     assert batch["image"].shape == (len(batch["label"]), 784)
     assert (batch["image"].min(), batch["image"].max()) == (0, 1)
+
+
+def test_builtin_form_is_the_same_function() -> None:
+    """What benchmarks take as torch's fastest form equals the one written out, noise included."""
+    from reference.dropout import builtin, model
+
+    config = VARIANTS["dropout"]["tiny"]
+    written, torchs = model.build(config), builtin.build(config)
+    assert all(isinstance(noise, torch.nn.Dropout) for noise in torchs.noise)
+    torchs.load_state_dict(written.state_dict())
+    image = torch.rand(4, config.inputs)
+    outputs = []
+    for network in (written, torchs):
+        torch.manual_seed(3)
+        outputs.append(network.train()(image))
+    torch.testing.assert_close(*outputs)

@@ -1,12 +1,13 @@
 """Modules that hold other modules, under torch's keys: positions in Sequential and ModuleList, names in ModuleDict."""
 
+from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from tinygrad_lab.nn.module import Module
 
 
-class _ByPosition(Module):
+class _ByPosition(Module, ABC):
     """Children named "0", "1", ..."""
 
     def __len__(self) -> int:
@@ -35,8 +36,9 @@ class _ByPosition(Module):
             self.append(module)
         return self
 
+    @abstractmethod
     def _of(self, modules: dict[str, Module]) -> Module:
-        raise NotImplementedError
+        """A container of the same kind with these modules."""
 
 
 class Sequential(_ByPosition):

@@ -1,0 +1,16 @@
+"""The same network with torch's own ``nn.Dropout`` where it has the paper's idea, for benchmarks."""
+
+from typing import Any
+
+from torch import nn
+
+from reference.dropout.model import Dropout, Network
+
+
+def build(config: Any) -> Network:
+    """The network of ``config.variant``; noise that torch has no module for stays as it is written out."""
+    network = Network(config)
+    for position, noise in enumerate(network.noise):
+        if isinstance(noise, Dropout):
+            network.noise[position] = nn.Dropout(noise.drop)
+    return network
