@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lab.data import catalogue, load_images
+from tinygrad_lab.data.transforms import normalise_1998, pad
 
 LABELS = {  # how often each label occurs among the training images, published counts
     "mnist": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
@@ -23,3 +24,10 @@ def test_images_are_the_published_ones(name: str) -> None:
 def test_catalogue_finds_them_whole() -> None:
     states = {entry.name: entry.checksum for entry in catalogue()}
     assert states["mnist"] == states["fashion-mnist"] == "ok"
+
+
+def test_variance_on_the_scale_of_1998_is_far_below_1() -> None:
+    """LeNet-5's notes say so: the paper states mean 0 and variance 1."""
+    images = normalise_1998(pad(load_images("mnist", "train").images, 32))
+    assert abs(images.mean()) < 0.1
+    assert images.var() < 0.2

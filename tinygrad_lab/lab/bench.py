@@ -34,8 +34,7 @@ def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) 
     else:
         model = side.build(config)
     optimizer, scheduler = side.optimizer(model, config, 10**6)
-    data = importlib.import_module(f"papers.{paper.slug}.data")
-    batch = side.batch(data.example_batch(config, generator(0)))
+    batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
 
     def forever() -> Any:
         while True:

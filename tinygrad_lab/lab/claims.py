@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tinygrad_lab.lab import console
+from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.paper import Claim, Paper, Summary
@@ -27,12 +27,12 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
         out = Path("runs") / f"{paper.slug}-claims-quick"
     if out is None and not (paper_folder(paper).parent.parent / "pyproject.toml").exists():
         raise UsageError("claims writes beside the paper's sources, and this is not a checkout: pass --out FOLDER")
-    return Lab(paper, seeds, quick, out)
+    return Lab(paper, seeds, quick, out or paper_folder(paper) / "results")
 
 
 def experiment(paper: Paper) -> Any:
     """The paper's experiment module."""
-    return importlib.import_module(f"papers.{paper.slug}.experiment")
+    return registry.part(paper, "experiment")
 
 
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:

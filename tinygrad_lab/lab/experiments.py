@@ -5,7 +5,6 @@ those files and judge; ``figures(lab)`` draws from them; ``tables(lab)``, where 
 the README by marker name.  So tables and pictures can be made again, and checked, without running anything.
 """
 
-import importlib
 import json
 import os
 import platform
@@ -20,9 +19,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from tinygrad_lab.lab import console
+from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
+from tinygrad_lab.lab.listing import count_parameters
+from tinygrad_lab.lab.sides import Side, one_side
 from tinygrad_lab.lab.statistics import Interval, interval, paired_difference
 from tinygrad_lab.paper import Claim, Paper, Summary
 from tinygrad_lab.random import generator
@@ -56,17 +56,16 @@ class Lab:
     """The workbench for one paper's experiments.
 
     Attributes:
-        seeds: the seeds to run.
         quick: run everything at a token size, to see that it works; verdicts mean nothing then.
         folder: where results and figures go.
     """
 
-    def __init__(self, paper: Paper, seeds: int | None = None, quick: bool = False, folder: Path | None = None) -> None:
+    def __init__(self, paper: Paper, seeds: int | None, quick: bool, folder: Path) -> None:
         self.paper = paper
         self.quick = quick
         self._seeds = seeds
-        self.folder = folder or Path(importlib.import_module(f"papers.{paper.slug}").__path__[0]) / "results"
-        self.data = importlib.import_module(f"papers.{paper.slug}.data")
+        self.folder = folder
+        self.data = registry.part(paper, "data")
 
     def seeds(self, default: int) -> list[int]:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
@@ -75,7 +74,7 @@ class Lab:
     # ---- running ----------------------------------------------------------------------------------------------------
     def side(self, name: str) -> Side:
         """``"numpy"`` or ``"torch"``."""
-        return {"numpy": NumpySide, "torch": TorchSide}[name](self.paper)
+        return one_side(self.paper, name)
 
     def train(self, config: Any, seed: int, side: str = "numpy", label: str = "", each_epoch: bool = False) -> Run:
         """Train ``config`` for its ``epochs`` with the paper's loop; both sides start from the same weights and see
@@ -105,11 +104,10 @@ class Lab:
                 seconds += time.perf_counter() - start
                 if each_epoch:
                     history.append(bench.evaluate(model, self.data.evaluation_batches(config, "test")))
-        parameters = sum(parameter.numel() for parameter in model.parameters())
         metrics = history[-1] if each_epoch else bench.evaluate(model, self.data.evaluation_batches(config, "test"))
         train_metrics = bench.evaluate(model, self.data.evaluation_batches(config, "train"))
         self.log(f"{label or self.paper.slug} seed {seed} ({side}): {_shown(metrics)}, {seconds:.0f} s")
-        return Run(side, seed, config, losses, metrics, train_metrics, history, seconds, parameters, model)
+        return Run(side, seed, config, losses, metrics, train_metrics, history, seconds, count_parameters(model), model)
 
     # ---- results ----------------------------------------------------------------------------------------------------
     def log(self, line: str) -> None:

@@ -23,7 +23,7 @@ def describe(paper: Paper) -> dict[str, Any]:
 
 
 def count_parameters(model: Any) -> int:
-    """Trainable numbers of an engine model."""
+    """Trainable numbers of a model of either side."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 

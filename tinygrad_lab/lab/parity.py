@@ -5,7 +5,6 @@ gradient including the inputs', a training trajectory with the paper's own optim
 file to the other side and back.
 """
 
-import importlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab import checkpoint
-from tinygrad_lab.lab import agreement
+from tinygrad_lab.lab import agreement, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.noise import ReplayDraws
 from tinygrad_lab.lab.sides import Arrays, Side, sides
@@ -31,8 +30,7 @@ class Parity:
         self.config = paper.variants[variant][size]
         self.dtype, self.seed, self.steps = dtype, seed, steps
         self.numpy, self.torch = sides(paper)
-        data = importlib.import_module(f"papers.{paper.slug}.data")
-        self.example: Callable[[Any, Any], dict] = data.example_batch
+        self.example: Callable[[Any, Any], dict] = registry.part(paper, "data").example_batch
 
     def run(self) -> Iterator[Row]:
         """All checks; the rows come as they are known."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.bench import training_step
-from tinygrad_lab.lab.sides import NumpySide, TorchSide
+from tinygrad_lab.lab.sides import one_side
 
 STATUS = Path("/proc/self/status")
 
@@ -32,7 +32,7 @@ def resident_mb(peak: bool) -> float:
 def main(slug: str, variant: str, size: str, side: str) -> None:
     """Measure one side."""
     paper = registry.find(slug)
-    bench = NumpySide(paper) if side == "numpy" else TorchSide(paper)
+    bench = one_side(paper, side)
     training_step(bench, paper, registry.configuration(paper, variant, "tiny"))()
     before = resident_mb(peak=False)
     step = training_step(bench, paper, registry.configuration(paper, variant, size))

@@ -27,6 +27,11 @@ def find(slug: str) -> Paper:
     return known[slug]
 
 
+def part(paper: Paper, name: str) -> Any:
+    """The engine side's module of that name: "data", "experiment"."""
+    return importlib.import_module(f"papers.{paper.slug}.{name}")
+
+
 def configuration(paper: Paper, variant: str | None = None, size: str = "tiny") -> Any:
     """The configuration of a variant (the default one when None) at a size.
 

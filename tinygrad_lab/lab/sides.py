@@ -182,6 +182,11 @@ class TorchSide(Side):
         return torch_checkpoint.load_training(path, model, optimizer, scheduler, config)
 
 
+def one_side(paper: Paper, name: str) -> Side:
+    """The side called ``"numpy"`` or ``"torch"``."""
+    return {side.name: side for side in (NumpySide, TorchSide)}[name](paper)
+
+
 def sides(paper: Paper) -> tuple[NumpySide, TorchSide]:
     """Both sides of a paper."""
     return NumpySide(paper), TorchSide(paper)

@@ -1,15 +1,14 @@
 """``tinygrad-lab train``: the paper's own loop, with a progress bar, checkpoints and resume."""
 
-import importlib
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.lab import console
+from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.sides import NumpySide, TorchSide
+from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 
@@ -22,8 +21,8 @@ class Training:
     def __init__(self, paper: Paper, side: str, config: Any, folder: Path) -> None:
         self.config = config
         self.path = folder / CHECKPOINT
-        self.side = {"numpy": NumpySide, "torch": TorchSide}[side](paper)
-        data = importlib.import_module(f"papers.{paper.slug}.data")
+        self.side = one_side(paper, side)
+        data = registry.part(paper, "data")
         self.batches = data.training_batches(config, generator(config.seed))
         self.evaluation = lambda: data.evaluation_batches(config, "test")
         self.steps = config.epochs * len(self.batches)
