@@ -19,13 +19,14 @@ from tinygrad_lab.nn.dropout import Dropout, GaussianDropout
 from tinygrad_lab.nn.linear import Flatten, Identity, Linear
 from tinygrad_lab.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from tinygrad_lab.nn.module import Module, Parameter
-from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
 from tinygrad_lab.nn.sparse import Embedding
 
 __all__ = [
     "GELU", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d",
     "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GaussianDropout", "Identity", "LayerNorm", "LeakyReLU",
-    "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU", "SiLU",
-    "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "functional", "init", "max_norm_", "utils",
+    "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
+    "Parameter", "ReLU", "SiLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "functional", "init",
+    "max_norm_", "utils",
 ]  # fmt: skip

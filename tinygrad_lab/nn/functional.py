@@ -15,6 +15,7 @@ from tinygrad_lab.ops import (
     layer_norm,
     leaky_relu,
     linear,
+    local_response_norm,
     log_softmax,
     logsigmoid,
     max_pool2d,
@@ -30,6 +31,7 @@ from tinygrad_lab.ops import (
 
 __all__ = [
     "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
-    "dropout", "embedding", "gaussian_dropout", "gelu", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax",
-    "logsigmoid", "max_pool2d", "mse_loss", "pad", "relu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "dropout", "embedding", "gaussian_dropout", "gelu", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "local_response_norm", "log_softmax", "logsigmoid", "max_pool2d", "mse_loss", "pad", "relu", "sigmoid", "silu",
+    "softmax", "softplus", "tanh",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Layer normalisation and batch normalisation."""
+"""Layer, batch and local response normalisation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.operation import Float
 from tinygrad_lab.tensor import Tensor
@@ -119,3 +120,20 @@ class BatchNorm2d(_BatchNorm):
     __doc__ = f"(N, C, H, W).  {_BatchNorm.__doc__}"
 
     ndims = (4,)
+
+
+class LocalResponseNorm(Module):
+    """Each channel divided by the activity of its neighbours.    (N, C, *) -> (N, C, *); no parameters.
+
+    Arguments as ``local_response_norm``; the settings of Krizhevsky 2012 are ``(5, alpha=5e-4, beta=0.75, k=2.0)``.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Float[Tensor, "n c *positions"]) -> Float[Tensor, "n c *positions"]:
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -32,6 +32,7 @@ from tinygrad_lab.ops.elementwise import (
 from tinygrad_lab.ops.embedding import embedding
 from tinygrad_lab.ops.indexing import gather, index_add, index_select, scatter_add, take_along_dim
 from tinygrad_lab.ops.linear import linear
+from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.losses import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
@@ -58,13 +59,13 @@ from tinygrad_lab.ops.shapes import (
 from tinygrad_lab.ops.softmax import log_softmax, softmax
 
 __all__ = [
-    "abs", "add", "amax", "amin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "cat",
-    "chunk", "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum",
-    "embedding", "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add",
-    "index_select", "l1_loss", "layer_norm", "leaky_relu", "linear", "log", "log1p", "log_softmax", "logsigmoid",
+    "abs", "add", "amax", "amin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "cat", "chunk",
+    "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding",
+    "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add", "index_select",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
     "logsumexp", "masked_fill", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss",
-    "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu", "reshape",
-    "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind",
-    "unsqueeze", "var", "where",
+    "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu", "reshape", "roll",
+    "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unsqueeze",
+    "var", "where",
 ]  # fmt: skip
