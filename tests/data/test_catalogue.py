@@ -30,8 +30,12 @@ def test_the_digits_are_embedded():
 
 @pytest.mark.usefixtures("source")
 def test_every_entry_says_what_and_under_which_licence():
-    assert {entry.name for entry in catalogue()} == {"mnist", "fashion-mnist", "digits"}
-    assert all(entry.what and entry.licence and entry.size > 0 for entry in catalogue())
+    entries = {entry.name: entry for entry in catalogue()}
+    assert set(entries) == {
+        "mnist", "fashion-mnist", "digits", "timemachine", "tinyshakespeare", "topics", "cmudict", "eng-spa", "dates",
+    }  # fmt: skip
+    assert all(entry.what and entry.licence for entry in entries.values())
+    assert [name for name, entry in entries.items() if not entry.size] == ["dates"]  # made when they are asked for
 
 
 def test_importing_brings_none_of_the_optional_packages():

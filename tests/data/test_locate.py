@@ -146,7 +146,9 @@ def test_the_default_is_mnist_where_found_else_the_digits(places, put):
 @pytest.mark.usefixtures("source")
 def test_unknown_names_are_errors():
     for function in (load_images, available, fetch):
-        with pytest.raises(ValueError, match=r"one of mnist, fashion-mnist, digits, got '\.\./secret'"):
+        with pytest.raises(ValueError, match=r"one of mnist, fashion-mnist, .*, got '\.\./secret'"):
             function("../secret")
+    with pytest.raises(ValueError, match=r"one of mnist, fashion-mnist, digits, got 'timemachine'"):
+        load_images("timemachine")
     with pytest.raises(ValueError, match="split must be one of train, test, got 'valid'"):
         load_images("digits", "valid")

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinygrad_lab.data import digits
-from tinygrad_lab.data.download import download
-from tinygrad_lab.data.idx import DataError, read_idx
-from tinygrad_lab.data.images import available, check_name
+from tinygrad_lab.data.content import DataError
+from tinygrad_lab.data.download import cached_name, download
+from tinygrad_lab.data.embedded import EMBEDDED, Embedded, available, check_name
 from tinygrad_lab.data.locate import cache_folder, find
-from tinygrad_lab.data.sources import SOURCES, IdxFile, Source
+from tinygrad_lab.data.sources import SOURCES, DataFile, Source
 
 Checksum = Literal["ok", "mismatch", "not found", "embedded"]
 
@@ -19,10 +18,10 @@ class Entry:
     """A data set in the list.
 
     Args:
-        name: as ``load_images`` takes it.
+        name: as ``load_images``, ``load_text`` or ``load_pairs`` takes it.
         what: one line for a reader.
         licence: its licence.
-        size: uncompressed bytes.
+        size: uncompressed bytes; None for what is made when it is asked for.
         found: the folder or package it is found in; None where it is not, or not complete.
         checksum: "ok"; "mismatch" (a file is corrupt, ``problem`` says which); "not found"; "embedded" (comes with the
             installation, checked whenever it is loaded).
@@ -32,7 +31,7 @@ class Entry:
     name: str
     what: str
     licence: str
-    size: int
+    size: int | None
     found: str | None
     checksum: Checksum
     problem: str | None = None
@@ -40,7 +39,7 @@ class Entry:
 
 def catalogue() -> list[Entry]:
     """Every data set, with its files found and checked now (about half a second each for MNIST and Fashion-MNIST)."""
-    return [*(_entry(source) for source in SOURCES.values()), _digits_entry()]
+    return [*map(_entry, SOURCES.values()), *map(_embedded_entry, EMBEDDED.values())]
 
 
 def fetch(name: str) -> Path:
@@ -52,20 +51,20 @@ def fetch(name: str) -> Path:
         ImportError: pooch or rich is not installed.
     """
     check_name(name)
-    if name == digits.NAME:
-        raise ValueError("digits comes with scikit-learn: nothing to fetch")
+    if name in EMBEDDED:
+        raise ValueError(f"{name} comes with {EMBEDDED[name].package}: nothing to fetch")
     source = SOURCES[name]
     paths = [_cached(source, file) or download(source, file) for file in source.files]
     return paths[0].parent
 
 
-def _cached(source: Source, file: IdxFile) -> Path | None:
+def _cached(source: Source, file: DataFile) -> Path | None:
     cache = cache_folder()
-    path = cache / source.name / f"{file.name}.gz" if cache else None
+    path = cache / source.folder / cached_name(file) if cache else None
     if path is None or not path.is_file():
         return None
     try:
-        read_idx(path, file.shape, file.sha256)
+        file.read(path)
     except DataError:
         return None
     return path
@@ -85,14 +84,13 @@ def _state(source: Source) -> tuple[str | None, Checksum, str | None]:
     found = str(paths[0].parent)
     try:
         for path, file in zip(paths, source.files, strict=True):
-            read_idx(path, file.shape, file.sha256)
+            file.read(path)
     except DataError as error:
         return found, "mismatch", str(error)
     return found, "ok", None
 
 
-def _digits_entry() -> Entry:
-    here = available(digits.NAME)
-    size = digits.TOTAL * (8 * 8 + 1)
+def _embedded_entry(data: Embedded) -> Entry:
+    here = available(data.name)
     checksum: Checksum = "embedded" if here else "not found"
-    return Entry(digits.NAME, digits.WHAT, digits.LICENCE, size, "scikit-learn" if here else None, checksum)
+    return Entry(data.name, data.what, data.licence, data.size, data.package if here else None, checksum)

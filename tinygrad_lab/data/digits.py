@@ -9,12 +9,10 @@ import hashlib
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from tinygrad_lab.data.idx import DataError
+from tinygrad_lab.data.content import DataError
 from tinygrad_lab.typing import Array
 
 NAME = "digits"
-WHAT = "1,797 handwritten digits, 8x8, in scikit-learn (Alpaydin, Kaynak 1998)"
-LICENCE = "CC BY 4.0 (UCI Machine Learning Repository)"
 CLASSES = tuple("0123456789")
 MAXIMUM = 16  # pixels count the ink in a 4x4 block
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"  # pixels, then labels, as bytes

@@ -8,15 +8,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tinygrad_lab.data.idx import DataError, read_idx
-from tinygrad_lab.data.locate import cache_folder, how_to_get
-from tinygrad_lab.data.sources import IdxFile, Source
+from tinygrad_lab.data.content import DataError
+from tinygrad_lab.data.locate import cache_folder, find, how_to_get
+from tinygrad_lab.data.sources import DataFile, Source
 
 TIMEOUT = 10.0  # seconds without an answer after which a mirror counts as dead
 PIECE = 1 << 16
 
 
-def download(source: Source, file: IdxFile) -> Path:
+def obtain(source: Source, file: DataFile) -> Path:
+    """The first place's copy of a file, not opened yet; downloaded where no place has one.
+
+    Raises:
+        ImportError, DataError: as ``download``.
+    """
+    return find(source, file) or download(source, file)
+
+
+def cached_name(file: DataFile) -> str:
+    """A file's name in the cache: as a mirror serves it, compressed or not."""
+    return f"{file.name}.gz" if file.remote.endswith(".gz") else file.name
+
+
+def download(source: Source, file: DataFile) -> Path:
     """Fetch one file from the first mirror that serves it whole and right, and return its path in the cache.
 
     Raises:
@@ -24,11 +38,11 @@ def download(source: Source, file: IdxFile) -> Path:
         DataError: no mirror served it; the message has each mirror's failure and the other ways to get the file.
     """
     folder = _own_folder(source)
-    failures = []
+    failures = [] if source.mirrors else ["  it is served nowhere"]
     for mirror in source.mirrors:
-        address = f"{mirror}{file.name}.gz"
+        address = f"{mirror}{file.remote}"
         try:
-            return _download_from(address, folder / f"{file.name}.gz", file)
+            return _download_from(address, folder / cached_name(file), file)
         except (OSError, DataError) as error:  # requests' errors are OSErrors
             failures.append(f"  {address}: {error}")
     raise DataError(
@@ -40,12 +54,12 @@ def _own_folder(source: Source) -> Path:
     cache = cache_folder()
     if cache is None or importlib.util.find_spec("rich") is None:
         raise ImportError(f"downloading {source.name} needs pooch and rich: pip install tinygrad-lab[lab]")
-    folder = cache / source.name
+    folder = cache / source.folder
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _download_from(address: str, path: Path, file: IdxFile) -> Path:
+def _download_from(address: str, path: Path, file: DataFile) -> Path:
     """Download to a temporary file beside ``path``, check the content, then rename: whole and right, or not there."""
     import pooch
 
@@ -61,9 +75,9 @@ def _download_from(address: str, path: Path, file: IdxFile) -> Path:
     return path
 
 
-def _check(downloaded: Path, file: IdxFile) -> None:
+def _check(downloaded: Path, file: DataFile) -> None:
     try:
-        read_idx(downloaded, file.shape, file.sha256)
+        file.read(downloaded)
     except DataError as error:
         reason = str(error).removeprefix(f"{downloaded}: ")
         raise DataError(f"what was served is not the file: {reason}") from error

@@ -4,28 +4,21 @@ The header is a magic number (two zero bytes, a byte for the element type, a byt
 32-bit integer per dimension.  Only unsigned bytes are read, the type of every data set here: the magic number is 2051
 for images and 2049 for labels.
 
-A file is identified by the SHA-256 of its uncompressed content, because mirrors compress the same bytes differently.
-It is read whole and correct, or not at all.
+As everywhere here, a file is identified by its uncompressed content, and read whole and correct or not at all.
 """
 
-import gzip
 import hashlib
 import struct
-import zlib
 from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from tinygrad_lab.data.content import DataError, opened, read_at_most
 from tinygrad_lab.typing import Array
 
 UNSIGNED_BYTE = 0x08
-PIECE = 1 << 20  # content is read in pieces of this size, so that a lying header allocates nothing
-
-
-class DataError(ValueError):
-    """A data file that is not what it must be, or a data set that cannot be had."""
 
 
 def read_idx(path: Path, shape: tuple[int, ...] | None = None, sha256: str | None = None) -> UInt8[Array, "..."]:
@@ -39,17 +32,8 @@ def read_idx(path: Path, shape: tuple[int, ...] | None = None, sha256: str | Non
     Raises:
         DataError: the file cannot be read or is not as expected; the line says what was found and what was expected.
     """
-    try:
-        with _open(path) as stream:
-            return _read_content(stream, path, shape, sha256)
-    except (OSError, EOFError, zlib.error) as error:  # a damaged gzip stream raises any of the three
-        raise DataError(f"{path}: cannot be read: {error or type(error).__name__}") from error
-
-
-def _open(path: Path) -> BufferedIOBase:
-    with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if compressed else path.open("rb")
+    with opened(path) as stream:
+        return _read_content(stream, path, shape, sha256)
 
 
 def _read_content(stream: BufferedIOBase, path: Path, shape: tuple[int, ...] | None, sha256: str | None) -> np.ndarray:
@@ -57,7 +41,7 @@ def _read_content(stream: BufferedIOBase, path: Path, shape: tuple[int, ...] | N
     if shape is not None and found != shape:
         raise DataError(f"{path}: the header promises shape {found}, expected {shape}")
     size = int(np.prod(found, dtype=object))
-    content = _read_at_most(stream, size + 1)  # one more than it may hold, to notice what is too much
+    content = read_at_most(stream, size + 1)  # one more than it may hold, to notice what is too much
     if len(content) != size:
         much = f"more than {size}" if len(content) > size else str(len(content))
         raise DataError(f"{path}: {much} bytes after the header, expected {size} for shape {found}")
@@ -81,11 +65,3 @@ def _read_header(stream: BufferedIOBase, path: Path) -> tuple[bytes, tuple[int, 
     if len(lengths) < 4 * rank:
         raise DataError(f"{path}: {4 + len(lengths)} bytes of header, expected {4 + 4 * rank} for {rank} dimensions")
     return magic + lengths, struct.unpack(f">{rank}I", lengths)
-
-
-def _read_at_most(stream: BufferedIOBase, size: int) -> bytes:
-    pieces = []
-    while size > 0 and (piece := stream.read(min(size, PIECE))):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)

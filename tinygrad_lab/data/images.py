@@ -1,20 +1,18 @@
 """Labelled images: MNIST, Fashion-MNIST and scikit-learn's digits in one form."""
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from tinygrad_lab.data import digits
-from tinygrad_lab.data.download import download
-from tinygrad_lab.data.idx import read_idx
-from tinygrad_lab.data.locate import find
-from tinygrad_lab.data.sources import SOURCES, Source
+from tinygrad_lab.data.download import obtain
+from tinygrad_lab.data.embedded import EMBEDDED, available
+from tinygrad_lab.data.sources import ImageSource, sources_of
 from tinygrad_lab.typing import Array
 
-NAMES = (*SOURCES, digits.NAME)
+NAMES = (*sources_of(ImageSource), digits.NAME)
 SPLITS = ("train", "test")
 
 
@@ -40,6 +38,10 @@ class ImageData:
     checksum: str
     licence: str
 
+    def __len__(self) -> int:
+        """Images."""
+        return len(self.images)
+
 
 def load_images(name: str, split: str = "train") -> ImageData:
     """A split of a data set, from the first place that has it (see ``locate``); files nowhere found are downloaded.
@@ -53,10 +55,11 @@ def load_images(name: str, split: str = "train") -> ImageData:
         DataError: a file is corrupt, or cannot be found and not be downloaded.
         ImportError: a package that is needed is not installed.
     """
-    check_name(name)
+    if name not in NAMES:
+        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    return _load_digits(split) if name == digits.NAME else _load_files(SOURCES[name], split)
+    return _load_digits(split) if name == digits.NAME else _load_files(sources_of(ImageSource)[name], split)
 
 
 def default_images(split: str = "train") -> ImageData:
@@ -64,24 +67,10 @@ def default_images(split: str = "train") -> ImageData:
     return load_images("mnist" if available("mnist") else digits.NAME, split)
 
 
-def available(name: str) -> bool:
-    """Whether a data set can be loaded without a network (its files are there; they are not opened)."""
-    check_name(name)
-    if name == digits.NAME:
-        return importlib.util.find_spec("sklearn") is not None
-    return all(find(SOURCES[name], file) for file in SOURCES[name].files)
-
-
-def check_name(name: str) -> None:
-    """Raise ValueError unless ``name`` is a data set of images."""
-    if name not in NAMES:
-        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
-
-
-def _load_files(source: Source, split: str) -> ImageData:
+def _load_files(source: ImageSource, split: str) -> ImageData:
     files = source.splits[split]
-    paths = [find(source, file) or download(source, file) for file in files]
-    pixels, labels = (read_idx(path, file.shape, file.sha256) for path, file in zip(paths, files, strict=True))
+    paths = [obtain(source, file) for file in files]
+    pixels, labels = (file.read(path) for path, file in zip(paths, files, strict=True))
     return ImageData(
         images=_scale(pixels, 255),
         labels=labels.astype(np.int64),
@@ -102,9 +91,9 @@ def _load_digits(split: str) -> ImageData:
         labels=labels,
         name=digits.NAME,
         classes=digits.CLASSES,
-        source="scikit-learn",
+        source=EMBEDDED[digits.NAME].package,
         checksum=_combine(*(hashlib.sha256(part.astype(np.uint8).tobytes()).hexdigest() for part in (pixels, labels))),
-        licence=digits.LICENCE,
+        licence=EMBEDDED[digits.NAME].licence,
     )
 
 

@@ -4,15 +4,15 @@
 2. the folders of the system's data packages (Debian's ``dataset-fashion-mnist`` installs there),
 3. the user's cache, which ``fetch`` fills.
 
-Everywhere the layout is the same: ``<folder>/<data set>/<file>``, the file gzipped (``.gz``) or not.
+Everywhere the layout is the same: ``<folder>/<source.folder>/<file>``, the file gzipped (``.gz``) or not.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinygrad_lab.data.idx import DataError
-from tinygrad_lab.data.sources import IdxFile, Source
+from tinygrad_lab.data.content import DataError
+from tinygrad_lab.data.sources import DataFile, Source
 
 VARIABLE = "TINYGRAD_LAB_DATA"
 SYSTEM_FOLDERS = (Path("/usr/local/share/datasets"), Path("/usr/share/datasets"))
@@ -46,28 +46,29 @@ def places() -> Iterator[tuple[str, Path]]:
         yield "cache", cache
 
 
-def find(source: Source, file: IdxFile) -> Path | None:
+def find(source: Source, file: DataFile) -> Path | None:
     """The first place's copy of a file, not opened yet; None where no place has one.
 
     The first copy counts even when it turns out to be corrupt: that is an error to report, not to step over.
     """
     for _, folder in places():
         for name in (f"{file.name}.gz", file.name):
-            path = folder / source.name / name
+            path = folder / source.folder / name
             if path.is_file():
                 return path
     return None
 
 
-def how_to_get(source: Source, file: IdxFile) -> str:
+def how_to_get(source: Source, file: DataFile) -> str:
     """Several lines: where the file was looked for and what a user can do about it."""
-    looked = [f"  {folder / source.name}  ({what})" for what, folder in places()]
+    looked = [f"  {folder / source.folder}  ({what})" for what, folder in places()]
     if not os.environ.get(VARIABLE):
         looked.insert(0, f"  {VARIABLE} is not set")
     ways = [
-        f"  set {VARIABLE} to a folder that holds {source.name}/{file.name} (or the same with .gz)",
-        f"  run `tinygrad-lab data fetch {source.name}` where there is a network",
+        f"  set {VARIABLE} to a folder that holds {source.folder}/{file.name} (or the same with .gz)",
     ]
+    if source.mirrors:
+        ways.append(f"  run `tinygrad-lab data fetch {source.name}` where there is a network")
     if source.package:
         ways.insert(0, f"  {source.package}")
     return "\n".join(["looked in:", *looked, "ways to get it:", *ways])

@@ -152,7 +152,7 @@ def data_list(json_file: str | None) -> None:
     if json_file:
         console.write_json([asdict(entry) for entry in entries], json_file)
     if json_file != "-":
-        rows = [(e.name, e.what, e.licence, f"{e.size:,}", e.checksum, str(e.found or "-")) for e in entries]
+        rows = [(e.name, e.what, e.licence, f"{e.size:,}" if e.size else "-", e.checksum, str(e.found or "-")) for e in entries]
         columns = ("name", "what", "licence", "bytes", "checksum", "found in")
         console.print_table("Data sets", columns, rows, right=("bytes",), prose=True)
 

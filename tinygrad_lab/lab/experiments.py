@@ -122,7 +122,7 @@ class Lab:
         data = self.data.dataset(config, "train")
         environment = {
             "command": f"tinygrad-lab claims {self.paper.slug}" + (" --quick" if self.quick else ""),
-            "data": {"name": data.name, "items": len(data.labels), "checksum": data.checksum},
+            "data": {"name": data.name, "items": len(data), "checksum": data.checksum},
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": version("torch")},
             "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
             "blas_threads": max((pool["num_threads"] for pool in threadpool_info()), default=1),
