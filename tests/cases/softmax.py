@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from tests.cases.case import case, normal, shapes
-from tinygrad_lab.ops.softmax import log_softmax, softmax
+from tests.cases.case import booleans, case, normal, shapes
+from tinygrad_lab.ops.softmax import log_softmax, masked_softmax, softmax
 
 
 @case(softmax, "nn.functional.softmax")
@@ -11,3 +11,15 @@ from tinygrad_lab.ops.softmax import log_softmax, softmax
 def along_an_axis(draw):
     shape = draw(shapes(1, 4))
     return (normal(draw, shape) * 3, draw(st.integers(-len(shape), len(shape) - 1))), {}
+
+
+def _over_what_is_left(torch, input, mask, dim):
+    """torch has no masked softmax: -inf leaves a place out, and a slice of nothing, NaN there, is 0."""
+    return input.masked_fill(~mask, -torch.inf).softmax(dim).nan_to_num()
+
+
+@case(masked_softmax, _over_what_is_left)
+def some_places(draw):
+    shape = draw(shapes(1, 4))
+    narrow = tuple(1 if draw(st.booleans()) else size for size in shape)  # the mask is broadcast
+    return (normal(draw, shape) * 3, booleans(draw, narrow), draw(st.integers(-len(shape), len(shape) - 1))), {}

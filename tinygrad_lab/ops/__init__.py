@@ -56,16 +56,16 @@ from tinygrad_lab.ops.shapes import (
     unbind,
     unsqueeze,
 )
-from tinygrad_lab.ops.softmax import log_softmax, softmax
+from tinygrad_lab.ops.softmax import log_softmax, masked_softmax, softmax
 
 __all__ = [
     "abs", "add", "amax", "amin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "cat", "chunk",
     "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding",
     "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add", "index_select",
     "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
-    "logsumexp", "masked_fill", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss",
-    "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu", "reshape", "roll",
-    "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unsqueeze",
+    "logsumexp", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum",
+    "mse_loss", "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu",
+    "reshape", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unsqueeze",
     "var", "where",
 ]  # fmt: skip

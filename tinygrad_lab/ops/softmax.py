@@ -1,11 +1,15 @@
-"""softmax and log_softmax along one axis.
+"""softmax and log_softmax along one axis, and softmax over some of its places.
 
-The maximum is subtracted first, so no exponential overflows.  A slice that is -inf throughout gives NaN, as in torch.
+The maximum is subtracted first, so no exponential overflows.  A slice that is -inf throughout gives NaN, as in torch;
+where places can be left out, ``masked_softmax`` has a meaning for a slice of which nothing is left.
 """
+
+from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.elementwise import where
+from tinygrad_lab.ops.operation import Bool, Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
@@ -43,6 +47,51 @@ def softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*sha
 def softmax_definition(input: Tensor, dim: int) -> Tensor:
     exponential = (input - input.amax(dim, keepdim=True).detach()).exp()
     return exponential / exponential.sum(dim, keepdim=True)
+
+
+@operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")
+def masked_softmax(
+    input: Float[Array, "*shape"], mask: Bool[Array, "..."], dim: int
+) -> tuple[Float[Array, "*shape"], Backward]:
+    """softmax over the places where ``mask`` is true; 0 elsewhere, and throughout a slice of which nothing is left.
+
+    What is left out has no influence, whatever its value, and no gradient.
+
+    Args:
+        input: any shape.
+        mask: broadcasts to that shape.
+        dim: the axis to sum along.
+
+    Raises:
+        ValueError: a mask that does not broadcast to ``input``'s shape.
+    """
+    if np.broadcast_shapes(input.shape, mask.shape) != input.shape:
+        raise ValueError(f"masked_softmax: mask must broadcast to {input.shape}, got shape {mask.shape}")
+    kept = np.moveaxis(np.broadcast_to(mask, input.shape), dim, -1)
+    y = np.where(kept, np.moveaxis(input, dim, -1), -np.inf)
+    highest = y.max(axis=-1, keepdims=True)
+    highest[highest == -np.inf] = 0  # nothing is left: every exponential below is exp(-inf) = 0
+    np.exp(np.subtract(y, highest, out=y), out=y)
+    total = row_sums(y)
+    total[total == 0] = 1
+    y /= total
+
+    def backward(needs, dy):
+        dx = np.moveaxis(dy, dim, -1) * y
+        dx -= y * row_sums(dx)
+        return (np.moveaxis(dx, -1, dim),)
+
+    return np.moveaxis(y, -1, dim), backward
+
+
+@masked_softmax.define
+def masked_softmax_definition(input: Tensor, mask: Any, dim: int) -> Tensor:
+    """Exponentials of what is left, divided by their sum; the sum of nothing counts as 1."""
+    kept = np.broadcast_to(np.asarray(mask), input.shape)
+    chosen = where(kept, input, 0.0)
+    exponential = (chosen - chosen.amax(dim, keepdim=True).detach()).exp() * kept
+    nothing = ~kept.any(axis=dim, keepdims=True)
+    return exponential / (exponential.sum(dim, keepdim=True) + nothing)
 
 
 @operation(r"\bar x_i = \bar y_i - e^{y_i} \textstyle\sum_j \bar y_j")
