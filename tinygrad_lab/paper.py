@@ -7,8 +7,14 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
     papers/<slug>/data.py       example_batch(config, rng), load(config, split): batches of plain arrays for both sides
     papers/<slug>/model.py      the model classes; build(config, generator), loss(model, batch)
     papers/<slug>/train.py      configure_optimizer(model, config, steps), train(...), evaluate(model, batches)
-    papers/<slug>/experiment.py experiments(lab): the paper's claims
-    reference/<slug>/           model.py and train.py with the same names; build(config)
+    papers/<slug>/experiment.py measure(lab), claims(lab), summary(lab), figures(lab): the paper's claims
+    papers/<slug>/inference.py  where the model writes text: search(model, config, tokens, options) -> token ids, and
+                                generate(search, config, prompt, options, vocabularies) -> pieces of text; OPTIONS,
+                                GREEDY, prompts(config), example_tokens(config, rng)
+    reference/<slug>/           model.py and train.py with the same names, build(config); inference.py: search(...);
+                                builtin.py, where torch has a module of its own for the paper's idea: build(config)
+
+Data whose vocabularies are made from it also has ``vocabularies(config)`` in data.py, strings that a checkpoint keeps.
 
 A batch is a dict of arrays plus ``"count"``, the denominator of its loss: losses are sums divided by it, so two halves
 of a batch that carry the whole's count add up exactly to the whole.

@@ -49,6 +49,20 @@ def test_bench_json_has_the_public_schema(monkeypatch: pytest.MonkeyPatch) -> No
 def test_peak_memory_grows_with_the_size() -> None:
     small = bench.peak_memory("lenet", "1998", "small", "numpy")
     assert 2 < small < 200  # megabytes: a batch of 64, its activations and columns
+    assert bench.peak_memory("lenet", "1998", "small", "numpy", ("--batch-size", "512")) > 2 * small
+
+
+def test_bench_takes_fields_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "alternate", lambda steps, repeats, watch: [1.0] * len(steps))
+    monkeypatch.setattr(bench, "peak_memory", lambda *arguments: 1.0)
+    batches = []
+    step = lambda side, paper, config, builtin=False: batches.append(config.batch_size)  # noqa: E731
+    monkeypatch.setattr(bench, "training_step", step)
+    assert run("bench", "lenet", "dropout", "--size", "tiny", "--batch-size", "3").code == 0
+    assert set(batches) == {3}
+    result = run("bench", "lenet", "--bach-size", "3")
+    assert result.code == 2
+    assert "--batch-size" in result.err
 
 
 def test_blocks_alternate_and_report_medians(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -74,11 +74,13 @@ def has_builtin(paper: Paper) -> bool:
     return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
 
 
-def measure(paper: Paper, variant: str, size: str, repeats: int, watch: Callable[[], None]) -> dict[str, Any]:
-    """The public JSON of one paper and variant."""
+def measure(
+    paper: Paper, variant: str, size: str, fields: Sequence[str], repeats: int, watch: Callable[[], None]
+) -> dict[str, Any]:
+    """The public JSON of one paper and variant; ``fields`` are command line options that change its configuration."""
     import torch
 
-    config = registry.configuration(paper, variant, size)
+    config = overrides.apply(registry.configuration(paper, variant, size), fields)
     steps = [training_step(NumpySide(paper), paper, config), training_step(TorchSide(paper), paper, config)]
     if has_builtin(paper):
         steps.append(training_step(TorchSide(paper), paper, config, builtin=True))
@@ -90,21 +92,23 @@ def measure(paper: Paper, variant: str, size: str, repeats: int, watch: Callable
         "numpy_ms": 1e3 * numpy,
         "torch_ms": 1e3 * min(torches),
         "ratio": numpy / min(torches),
-        "numpy_peak_mb": peak_memory(paper.slug, variant, size, "numpy"),
-        "torch_peak_mb": peak_memory(paper.slug, variant, size, "torch"),
+        "numpy_peak_mb": peak_memory(paper.slug, variant, size, "numpy", fields),
+        "torch_peak_mb": peak_memory(paper.slug, variant, size, "torch", fields),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
     }
 
 
-def peak_memory(slug: str, variant: str, size: str, side: str) -> float:
+def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[str] = ()) -> float:
     """Megabytes that three training steps need at most, over the footprint of a warm process; in one of its own."""
-    command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side]
+    command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side, *fields]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(result.stdout)
 
 
-def run(slugs: Sequence[str], variant: str | None, size: str, repeats: int) -> list[dict[str, Any]]:
+def run(
+    slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int
+) -> list[dict[str, Any]]:
     """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
     papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
     rows = []
@@ -112,7 +116,7 @@ def run(slugs: Sequence[str], variant: str | None, size: str, repeats: int) -> l
         for paper in papers:
             name = variant or paper.default_variant
             task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
-            rows.append(measure(paper, name, size, repeats, lambda task=task: bar.advance(task)))  # type: ignore[misc]
+            rows.append(measure(paper, name, size, fields, repeats, lambda task=task: bar.advance(task)))  # type: ignore[misc]
     return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
 
 

@@ -3,6 +3,7 @@
 Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, with one line on stderr.
 """
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,18 +64,22 @@ def parity(
         raise click.exceptions.Exit(1)
 
 
-@cli.command()
-@click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("slugs", nargs=-1, metavar="[SLUG]... [FIELDS]", type=click.UNPROCESSED)
 @click.option("--variant", help="This variant instead of each paper's first.")
 @click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Blocks a side.")
 @json_option
 def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, json_file: str | None) -> None:
-    """Time one training step on both sides, in turns, and measure its peak memory."""
+    """Time one training step on both sides, in turns, and measure its peak memory.
+
+    Any field of a configuration is an option too, after the papers: bench alexnet --size paper --batch-size 16.
+    """
     from tinygrad_lab.lab import bench as benchmark
     from tinygrad_lab.lab import console
 
-    rows = benchmark.run(slugs, variant, size, repeats)
+    named = list(itertools.takewhile(lambda word: not word.startswith("-"), slugs))
+    rows = benchmark.run(named, variant, size, slugs[len(named) :], repeats)
     if json_file:
         console.write_json(rows, json_file)
     if json_file != "-":
@@ -112,6 +117,35 @@ def train(
         console.write_json(training.report(run), json_file)
     if json_file != "-":
         training.print_report(run)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("slug")
+@click.option(
+    "--prompt", "given", multiple=True, help="What to go on from; may be repeated. A few of the paper's own without."
+)
+@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@click.option(
+    "--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="A run's file, if not the last one's."
+)
+@json_option
+@click.pass_context
+def generate(
+    ctx: click.Context, slug: str, given: tuple[str, ...], side: str, checkpoint: Path | None, json_file: str | None
+) -> None:
+    """Let a trained model write: go on from a prompt, or translate it.
+
+    The checkpoint is of either side; how to search or sample is set by further options, which the paper lists when one
+    is wrong: generate lstm --prompt "The Time Traveller" --temperature 0.5.
+    """
+    from tinygrad_lab.lab import console, generation
+
+    paper = registry.find(slug)
+    writer = generation.Writer(paper, side, checkpoint or generation.last_checkpoint(paper), ctx.args)
+    prompts = given or writer.prompts()
+    written = [{"prompt": prompt, "text": writer.write(prompt, echo=json_file != "-")} for prompt in prompts]
+    if json_file:
+        console.write_json(written, json_file)
 
 
 @cli.command()
@@ -152,7 +186,10 @@ def data_list(json_file: str | None) -> None:
     if json_file:
         console.write_json([asdict(entry) for entry in entries], json_file)
     if json_file != "-":
-        rows = [(e.name, e.what, e.licence, f"{e.size:,}" if e.size else "-", e.checksum, str(e.found or "-")) for e in entries]
+        rows = [
+            (e.name, e.what, e.licence, f"{e.size:,}" if e.size else "-", e.checksum, str(e.found or "-"))
+            for e in entries
+        ]
         columns = ("name", "what", "licence", "bytes", "checksum", "found in")
         console.print_table("Data sets", columns, rows, right=("bytes",), prose=True)
 

@@ -1,13 +1,14 @@
 """The main job: both sides of a paper from the same weights, the same batch and the same noise must agree.
 
 Per variant and dtype: every module's output (training mode, and the whole network in evaluation mode), the loss, every
-gradient including the inputs', a training trajectory with the paper's own optimiser, and the weights' way through a
-file to the other side and back.
+gradient including the inputs', a training trajectory with the paper's own optimiser, the weights' way through a file to
+the other side and back, and, where the model writes, the tokens it writes.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from tinygrad_lab.lab.sides import Arrays, Side, sides
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator, record_draws
 
+ITEMS = 2  # in a batch at sizes other than tiny
+
 
 class Parity:
     """Comparison of one variant of one paper in one dtype."""
@@ -28,6 +31,9 @@ class Parity:
     def __init__(self, paper: Paper, variant: str, size: str, dtype: str, seed: int, steps: int) -> None:
         self.labels = {"paper": paper.slug, "variant": variant, "dtype": dtype, "size": size}
         self.config = paper.variants[variant][size]
+        if size != "tiny":  # agreement does not depend on the number of items, time does
+            self.config = replace(self.config, batch_size=min(self.config.batch_size, ITEMS))
+        self.paper = paper
         self.dtype, self.seed, self.steps = dtype, seed, steps
         self.numpy, self.torch = sides(paper)
         self.example: Callable[[Any, Any], dict] = registry.part(paper, "data").example_batch
@@ -38,6 +44,8 @@ class Parity:
         yield from self.one_pass(weights)
         yield from self.trajectory(weights)
         yield from self.round_trip(weights)
+        if registry.generates(self.paper):
+            yield from self.generation(weights)
 
     # ---- forward, loss, gradients -----------------------------------------------------------------------------------
     def one_pass(self, weights: Arrays) -> Iterator[Row]:
@@ -117,6 +125,18 @@ class Parity:
             ours = self.numpy.build(self.config, self.seed + 2, self.dtype)
             ours.load_state_dict(checkpoint.load(back)[0])
         yield from self._rows("weights", self.numpy.state(ours), weights, 0.0, clock.lap())
+
+    # ---- generation -------------------------------------------------------------------------------------------------
+    def generation(self, weights: Arrays) -> Iterator[Row]:
+        """Both sides write the same tokens after the same prompt, the likeliest at every step."""
+        clock = Clock()
+        inference = registry.part(self.paper, "inference")
+        tokens = inference.example_tokens(self.config, generator(self.seed))
+        ours, theirs = (
+            np.array(list(side.search(self._model(side, weights), self.config, tokens, inference.GREEDY)), np.int64)
+            for side in (self.numpy, self.torch)
+        )
+        yield from self._rows("generation", {"tokens": ours}, {"tokens": theirs}, 0.0, clock.lap())
 
     # ---- reporting --------------------------------------------------------------------------------------------------
     def _rows(self, check: str, ours: Arrays, theirs: Arrays, floor: float, seconds: float) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 Warm: everything is imported and a step at ``tiny`` size has made both libraries load what they load at first use.
 
-    python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE
+    python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE [configuration fields]
 """
 
 import json
@@ -10,7 +10,7 @@ import resource
 import sys
 from pathlib import Path
 
-from tinygrad_lab.lab import registry
+from tinygrad_lab.lab import overrides, registry
 from tinygrad_lab.lab.bench import training_step
 from tinygrad_lab.lab.sides import one_side
 
@@ -29,13 +29,14 @@ def resident_mb(peak: bool) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def main(slug: str, variant: str, size: str, side: str) -> None:
+def main(slug: str, variant: str, size: str, side: str, *fields: str) -> None:
     """Measure one side."""
     paper = registry.find(slug)
     bench = one_side(paper, side)
     training_step(bench, paper, registry.configuration(paper, variant, "tiny"))()
     before = resident_mb(peak=False)
-    step = training_step(bench, paper, registry.configuration(paper, variant, size))
+    config = overrides.apply(registry.configuration(paper, variant, size), fields)
+    step = training_step(bench, paper, config)
     for _ in range(3):
         step()
     print(json.dumps(resident_mb(peak=True) - before))

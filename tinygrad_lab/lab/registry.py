@@ -1,6 +1,7 @@
 """Finding papers: every folder below ``papers`` that defines PAPER."""
 
 import importlib
+import importlib.util
 import pkgutil
 from typing import Any
 
@@ -28,8 +29,13 @@ def find(slug: str) -> Paper:
 
 
 def part(paper: Paper, name: str) -> Any:
-    """The engine side's module of that name: "data", "experiment"."""
+    """The engine side's module of that name: "data", "experiment", "inference"."""
     return importlib.import_module(f"papers.{paper.slug}.{name}")
+
+
+def generates(paper: Paper) -> bool:
+    """Whether the paper's models can write: whether it has an ``inference`` module."""
+    return importlib.util.find_spec(f"papers.{paper.slug}.inference") is not None
 
 
 def configuration(paper: Paper, variant: str | None = None, size: str = "tiny") -> Any:

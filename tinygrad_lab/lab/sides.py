@@ -27,6 +27,7 @@ class Side(ABC):
     package: str
 
     def __init__(self, paper: Paper) -> None:
+        self.slug = paper.slug
         self.model_module = importlib.import_module(f"{self.package}.{paper.slug}.model")
         self.train_module = importlib.import_module(f"{self.package}.{paper.slug}.train")
 
@@ -90,6 +91,11 @@ class Side(ABC):
     def evaluate(self, model: Any, batches: Iterable[Batch]) -> dict[str, float]:
         """The paper's own metrics."""
         return self.train_module.evaluate(model, (self.batch(batch) for batch in batches))
+
+    def search(self, model: Any, config: Any, tokens: list[int], options: Any) -> Iterable[int]:
+        """What the model writes after ``tokens``, in evaluation mode, token by token."""
+        model.eval()
+        return importlib.import_module(f"{self.package}.{self.slug}.inference").search(model, config, tokens, options)
 
     def outputs(self, model: Any, run: Callable[[], Any]) -> Arrays:
         """Call ``run``; return what every module of ``model`` gave out, by module path (the root is "output")."""

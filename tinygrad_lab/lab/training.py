@@ -23,6 +23,7 @@ class Training:
         self.path = folder / CHECKPOINT
         self.side = one_side(paper, side)
         data = registry.part(paper, "data")
+        self.vocabularies = data.vocabularies(config) if hasattr(data, "vocabularies") else {}
         self.batches = data.training_batches(config, generator(config.seed))
         self.evaluation = lambda: data.evaluation_batches(config, "test")
         self.steps = config.epochs * len(self.batches)
@@ -40,6 +41,7 @@ class Training:
             "seconds": self.seconds,
             "history": self.history,
             "batches": self.batches.state(),
+            "vocabularies": self.vocabularies,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.side.save(self.path, self.model, self.optimizer, self.scheduler, position, asdict(self.config))
