@@ -106,6 +106,8 @@ def test_the_first_batch_can_be_peeked_at_again_and_again():
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"batch_size": 4, "drop_last": True}, "leaves nothing of 3 items with batch_size 4"),
         ({"generator": None}, "shuffle=True needs a generator"),
+        ({"lengths": np.zeros(2)}, "one for each of 3 items, got 2"),
+        ({"lengths": np.zeros(3), "shuffle": False}, "lengths need shuffle=True"),
     ],
 )
 def test_wrong_arguments_are_errors(arguments, line):
@@ -152,3 +154,29 @@ def test_transform_draws_the_same_after_a_resume() -> None:
     assert not np.array_equal(np.sort(expected[0] % 1), np.zeros(3))
     for ours, theirs in zip(seen, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_items_of_similar_length_share_a_batch() -> None:
+    lengths = np.random.default_rng(0).integers(1, 40, 203)
+    batches = Batches({"x": np.arange(203)}, 10, np.random.default_rng(1), lengths=lengths)
+    epochs = [[batch["x"] for batch in batches] for _ in range(2)]
+    for epoch in epochs:
+        assert sorted(np.concatenate(epoch)) == list(range(203))
+        assert [len(x) for x in epoch] == [10] * 20 + [3]
+        spans = [np.ptp(lengths[x]) for x in epoch[:-1]]
+        assert max(spans) <= 6  # at random it would be about 33
+        longest = [lengths[x].max() for x in epoch[:-1]]
+        assert longest != sorted(longest)
+    assert [set(x) for x in epochs[0]] != [set(x) for x in epochs[1]]
+
+
+def test_batches_of_similar_length_can_be_resumed() -> None:
+    def batches() -> Batches:
+        return Batches({"x": np.arange(50)}, 8, np.random.default_rng(1), lengths=np.arange(50) % 7)
+
+    expected = [batch["x"].tolist() for batch in batches()]
+    first = batches()
+    seen = [next(iter(first))["x"].tolist()]
+    again = batches()
+    again.restore(first.state())
+    assert seen + [batch["x"].tolist() for batch in again] == expected

@@ -25,10 +25,12 @@ class Batches:
         drop_last: leave out a last batch that would be smaller.
         transform: called with each batch and a generator of that batch's own (so a resumed run draws the same), to
             augment or to convert; returns the batch to use.
+        lengths: of each item. Items of similar length then share a batch, so that padded sequences have little padding;
+            the batches still come in a shuffled order, and which of several equally long items go together changes.
 
     Raises:
         ValueError: arrays of different lengths or none, a batch size below 1 or too large to give a batch, a
-            generator missing, or an array named ``count``.
+            generator missing, an array named ``count``, or ``lengths`` that do not fit or are not shuffled.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Batches:
         shuffle: bool = True,
         drop_last: bool = False,
         transform: Callable[[dict[str, Any], Generator], dict[str, Any]] | None = None,
+        lengths: np.ndarray | None = None,
     ) -> None:
         self.arrays = dict(arrays)
         self.items = _common_length(self.arrays)
@@ -48,6 +51,9 @@ class Batches:
             raise ValueError(f"Batches: drop_last leaves nothing of {self.items} items with batch_size {batch_size}")
         if shuffle and generator is None:
             raise ValueError("Batches: shuffle=True needs a generator")
+        if lengths is not None and not (shuffle and len(lengths) == self.items):
+            raise ValueError(f"Batches: lengths need shuffle=True and one for each of {self.items}, got {len(lengths)}")
+        self.lengths = lengths
         self.batch_size = batch_size
         self.drop_last = drop_last
         self.transform = transform
@@ -72,7 +78,16 @@ class Batches:
     def _order(self) -> np.ndarray:
         if self._seed is None:
             return np.arange(self.items)
-        return self._random(self.epoch, 0).permutation(self.items)
+        rng = self._random(self.epoch, 0)
+        order = rng.permutation(self.items)
+        return order if self.lengths is None else self._by_length(order, self.lengths, rng)
+
+    def _by_length(self, order: np.ndarray, lengths: np.ndarray, rng: Generator) -> np.ndarray:
+        """Sorted by length and cut into batches, the batches shuffled; a smaller last batch stays the last."""
+        whole = self.items - self.items % self.batch_size
+        together, rest = order[:whole], order[whole:]
+        together = together[np.argsort(lengths[together], kind="stable")].reshape(-1, self.batch_size)
+        return np.concatenate([together[rng.permutation(len(together))].reshape(-1), rest])
 
     def _random(self, epoch: int, purpose: int) -> Generator:
         """A generator for the order of an epoch (purpose 0), or for the transform of its batch ``purpose - 1``."""
