@@ -128,10 +128,15 @@ class Parity:
 
     # ---- generation -------------------------------------------------------------------------------------------------
     def generation(self, weights: Arrays) -> Iterator[Row]:
-        """Both sides write the same tokens after the same prompt, the likeliest at every step."""
+        """Both sides write the same tokens after the same prompt, the likeliest at every step.
+
+        Nothing is compared for a variant that has no tokens to write, and so gives no example of a prompt.
+        """
         clock = Clock()
         inference = registry.part(self.paper, "inference")
         tokens = inference.example_tokens(self.config, generator(self.seed))
+        if not tokens:
+            return
         ours, theirs = (
             np.array(list(side.search(self._model(side, weights), self.config, tokens, inference.GREEDY)), np.int64)
             for side in (self.numpy, self.torch)
