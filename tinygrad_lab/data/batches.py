@@ -52,7 +52,9 @@ class Batches:
         if shuffle and generator is None:
             raise ValueError("Batches: shuffle=True needs a generator")
         if lengths is not None and not (shuffle and len(lengths) == self.items):
-            raise ValueError(f"Batches: lengths need shuffle=True and one for each of {self.items}, got {len(lengths)}")
+            raise ValueError(
+                f"Batches: lengths need shuffle=True and one for each of {self.items} items, got {len(lengths)}"
+            )
         self.lengths = lengths
         self.batch_size = batch_size
         self.drop_last = drop_last

@@ -66,6 +66,6 @@ __all__ = [
     "logsumexp", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum",
     "mse_loss", "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu",
     "reshape", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind",
-    "unsqueeze", "var", "where",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu",
+    "unbind", "unsqueeze", "var", "where",
 ]  # fmt: skip
