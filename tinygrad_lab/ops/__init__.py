@@ -34,9 +34,11 @@ from tinygrad_lab.ops.indexing import gather, index_add, index_select, scatter_a
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.losses import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
+from tinygrad_lab.ops.lstm import lstm, lstm_1997
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
 from tinygrad_lab.ops.reductions import amax, amin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from tinygrad_lab.ops.rnn import rnn
 from tinygrad_lab.ops.shapes import (
     cat,
     chunk,
@@ -63,9 +65,9 @@ __all__ = [
     "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding",
     "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add", "index_select",
     "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
-    "logsumexp", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum",
-    "mse_loss", "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod", "reciprocal", "relu",
-    "reshape", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh", "transpose", "tril", "triu",
-    "unbind", "unsqueeze", "var", "where",
+    "logsumexp", "lstm", "lstm_1997", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean",
+    "min", "minimum", "mse_loss", "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod",
+    "reciprocal", "relu", "reshape", "rnn", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax",
+    "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh",
+    "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where",
 ]  # fmt: skip

@@ -1,0 +1,140 @@
+"""What the recurrent layers share: the memory layout, sequences of several lengths, and the products outside the loop.
+
+Inside, memory is (T, features, B), the batch innermost: a step is one contiguous block, each gate is one contiguous
+block of it, and the product in the loop, ``weight_hh (G, H) @ h (H, B)``, has the form that BLAS is fastest at.
+
+    a (T, G, B)  =  weight_ih (G, I) @ x (T, I, B) + bias_ih (G) + bias_hh (G)        in the loop:  += weight_hh @ h
+
+G is the number of rows of both weights: H for a plain RNN, 3 H or 4 H for an LSTM.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.typing import Array
+
+
+class Sequences:
+    """The order in which the steps of a padded batch are visited: every sequence begins at step 0 of that order.
+
+    Args:
+        input: (T, B, I), for its first two sizes.
+        lengths: (B,) true lengths; None if all are T long.
+        reverse: each sequence is visited from its own last step to its first.
+    """
+
+    def __init__(self, input: Array, lengths: Array | None, reverse: bool) -> None:
+        self.steps, self.batch, _ = input.shape
+        self.lengths, self.reverse = lengths, reverse
+        if lengths is not None:
+            step, self.rows = np.arange(self.steps)[:, None], np.arange(self.batch)
+            self.ended = step >= lengths  # (T, B)
+            self.mirrored = np.where(self.ended, step, lengths - 1 - step)
+
+    def visits(self, x: Array) -> Array:
+        """(T, B, F) in order of time -> in order of visits, and back: it is its own inverse."""
+        if not self.reverse:
+            return x
+        return x[::-1] if self.lengths is None else x[self.mirrored, self.rows]
+
+    def close(self, gate: Array, value: float) -> None:
+        """Set a gate's pre-activation, (T, F, B), at all steps after a sequence's end."""
+        if self.lengths is not None:
+            batch_first(gate)[self.ended] = value
+
+    def outputs(self, h: Array) -> tuple[Array, Array]:
+        """States (T + 1, H, B) -> output (T, B, H), zero after a sequence's end, and the last state (B, H)."""
+        output = batch_first(h[1:])
+        if self.lengths is None:
+            return self.visits(output), output[-1].copy()
+        last = output[self.lengths - 1, self.rows]
+        output = output.copy()
+        output[self.ended] = 0
+        return self.visits(output), last
+
+    def incoming(self, doutput: Array | None, dlast: Array | None, h: Array) -> Array:
+        """What each step's h receives from outside the loop, through output and last state.    -> (T, H, B)"""
+        dh = np.zeros_like(h[1:]) if doutput is None else np.array(batch_last(self.visits(doutput)), order="C")
+        self.close(dh, 0.0)
+        if dlast is not None:
+            ends = self.steps - 1 if self.lengths is None else self.lengths - 1
+            batch_first(dh)[ends, slice(None) if self.lengths is None else self.rows] += dlast
+        return dh
+
+
+def batch_last(x: Array) -> Array:
+    """(T, B, F) -> (T, F, B), a view."""
+    return x.transpose(0, 2, 1)
+
+
+def batch_first(x: Array) -> Array:
+    """(T, F, B) -> (T, B, F), a view."""
+    return x.transpose(0, 2, 1)
+
+
+def from_input(x: Array, weight_ih: Array, *biases: Array | None) -> Array:
+    """The part of the pre-activations that needs no state, all steps at once.    (T, B, I), (G, I), (G) -> (T, G, B)"""
+    a = np.matmul(weight_ih, batch_last(x))
+    for bias in biases:
+        if bias is not None:
+            a += bias[:, None]
+    return a
+
+
+def gradients(needs: Any, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> tuple:
+    """da (T, G, B), x (T, B, I), h (T + 1, H, B) -> gradients of input, both weights, both biases."""
+    dinput = dweight_ih = dweight_hh = dbias_ih = dbias_hh = None
+    if needs.input:
+        dinput = sequences.visits(batch_first(np.matmul(weight_ih.T, da)))
+    columns = features_first(da)
+    if needs.weight_ih:
+        dweight_ih = columns @ x.reshape(-1, x.shape[2])
+    if needs.weight_hh:
+        dweight_hh = columns @ features_first(h[:-1]).T
+    if needs.bias_ih or needs.bias_hh:
+        dbias_ih = columns @ np.ones(columns.shape[1], da.dtype)
+        dbias_hh = dbias_ih.copy()
+    return dinput, dweight_ih, dweight_hh, dbias_ih, dbias_hh
+
+
+def features_first(x: Array) -> Array:
+    """(T, F, B) -> (F, T B), a copy: every step of every sequence is one column."""
+    return x.transpose(1, 0, 2).reshape(x.shape[1], -1)
+
+
+def check(
+    name: str,
+    blocks: int,
+    input: Array,
+    states: dict[str, Array],
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array | None,
+    bias_hh: Array | None,
+    lengths: Array | None,
+) -> None:
+    """Refuse what does not fit together; ``blocks`` is the number of rows of the weights for each unit.
+
+    Raises:
+        ValueError: names the argument, its shape, and what it must be.
+    """
+    steps, batch, features = input.shape
+    rows, units = weight_hh.shape
+    if rows != blocks * units:
+        raise ValueError(f"{name}: weight_hh has shape {weight_hh.shape}, it must be ({blocks} H, H)")
+    if steps == 0:
+        raise ValueError(f"{name}: input has shape {input.shape}, a sequence must have at least one step")
+    vectors = {"bias_ih": bias_ih, "bias_hh": bias_hh}
+    expected = {"weight_ih": (rows, features)} | dict.fromkeys(states, (batch, units)) | dict.fromkeys(vectors, (rows,))
+    for argument, value in {"weight_ih": weight_ih, **states, **vectors}.items():
+        if value is not None and value.shape != expected[argument]:
+            raise ValueError(
+                f"{name}: {argument} has shape {value.shape}, for an input of shape {input.shape} and {units} units "
+                f"it must be {expected[argument]}"
+            )
+    if lengths is not None and (lengths.shape != (batch,) or (lengths < 1).any() or (lengths > steps).any()):
+        raise ValueError(
+            f"{name}: lengths must be {batch} whole numbers from 1 to {steps}, the number of steps of the input, "
+            f"got {lengths.tolist()}"
+        )

@@ -1,0 +1,239 @@
+"""Long short-term memory: one layer in one direction over whole sequences, forward and backward through time.
+
+    symbol   meaning                                              size
+    x_t      input of step t                                      (B, I)
+    h_t      output of the cells, what the next step sees         (B, H)
+    c_t      state of the cells, the constant error carousel      (B, H)
+    a        pre-activation of all gates, one block of H each     (B, 4 H), or (B, 3 H) for the cell of 1997
+    σ        1 / (1 + exp(-a))
+
+A gradient is written d and the name of what it belongs to.  Numbers in the comments are those of the docstrings'
+equations; a primed number is the step back through that equation.  The loops run with the batch innermost, see
+``tinygrad_lab.ops.kernels.recurrent``, which also has everything that can be done for all steps at once.
+"""
+
+import math
+
+import numpy as np
+
+from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.linear import linear
+from tinygrad_lab.ops.operation import Float, Int, operation
+from tinygrad_lab.ops.rnn import step_of
+from tinygrad_lab.ops.shapes import chunk, stack
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+Outputs = tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"], Float[Array, "b h"]], Backward]
+
+
+@operation(
+    r"\bar c_t \mathrel{+}= \bar h_t \, o_t \, (1 - \tanh^2 c_t) \qquad \bar c_{t-1} = \bar c_t \, f_t \qquad"
+    r"\bar a_t = \big(\bar c_t g_t\, i_t(1 - i_t),\; \bar c_t c_{t-1}\, f_t(1 - f_t),\; \bar c_t i_t\,(1 - g_t^2),\;"
+    r"\bar h_t \tanh c_t\, o_t(1 - o_t)\big) \qquad \bar h_{t-1} = \bar a_t W_{hh} \qquad"
+    r"\bar W_{hh} = \textstyle\sum_t \bar a_t^\top h_{t-1}",
+    outputs=3,
+)
+def lstm(
+    input: Float[Array, "t b i"],
+    h_0: Float[Array, "b h"],
+    c_0: Float[Array, "b h"],
+    weight_ih: Float[Array, "4*h i"],
+    weight_hh: Float[Array, "4*h h"],
+    bias_ih: Float[Array, " 4*h"] | None = None,
+    bias_hh: Float[Array, " 4*h"] | None = None,
+    lengths: Int[Array, " b"] | None = None,
+    reverse: bool = False,
+) -> Outputs:
+    """The LSTM with forget gate (Gers, Schmidhuber & Cummins 2000), as in torch.nn.LSTM.
+
+        (1)  a_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
+        (2)  i, f, o = σ(a_i), σ(a_f), σ(a_o);   g = tanh(a_g)
+        (3)  c_t = f c_{t-1} + i g
+        (4)  h_t = o tanh(c_t)
+
+    (T, B, I), (B, H), (B, H), (4 H, I), (4 H, H), (4 H), (4 H) -> output (T, B, H), h_n (B, H), c_n (B, H)
+
+    Args:
+        input: the sequences, padded to a common length T.
+        h_0, c_0: the state before the first step.
+        weight_ih, weight_hh, bias_ih, bias_hh: blocks of H rows in torch's order i, f, g, o.
+        lengths: true length of each sequence; after its end the output is 0 and the state stands still.
+        reverse: run each sequence from its own last step to its first; ``output[t]`` still belongs to ``input[t]``.
+
+    Raises:
+        ValueError: shapes that do not fit together, no steps at all, a length outside [1, T].
+    """
+    states = {"h_0": h_0, "c_0": c_0}
+    recurrent.check("lstm", 4, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
+    sequences = recurrent.Sequences(input, lengths, reverse)
+    x = sequences.visits(input)
+    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # becomes i, f, g, o of every step
+    steps, batch, units = len(x), len(h_0), len(h_0.T)
+    in_, forget, cell, out = (gates[:, k * units : (k + 1) * units] for k in range(4))
+    sequences.close(in_, -math.inf)  # after the end: i = o = 0 and f = 1, so c stands still and h is 0
+    sequences.close(forget, math.inf)
+    sequences.close(out, -math.inf)
+    h, c = np.empty((2, steps + 1, units, batch), gates.dtype)
+    tanh_c = np.empty((steps, units, batch), gates.dtype)
+    h[0], c[0] = h_0.T, c_0.T
+    for t in range(steps):
+        gates[t] += weight_hh @ h[t]  # (1)
+        sigmoid_(gates[t, : 2 * units])  # (2)
+        sigmoid_(out[t])
+        np.tanh(cell[t], out=cell[t])
+        np.multiply(forget[t], c[t], out=c[t + 1])  # (3)
+        c[t + 1] += in_[t] * cell[t]
+        np.tanh(c[t + 1], out=tanh_c[t])  # (4)
+        np.multiply(out[t], tanh_c[t], out=h[t + 1])
+
+    def backward(needs, doutput, dh_n, dc_n):
+        from_outside = sequences.incoming(doutput, dh_n, h)
+        da = np.empty_like(gates)
+        dh = np.zeros_like(h[0])
+        dc = np.zeros_like(c[0]) if dc_n is None else np.array(dc_n.T, order="C")
+        for t in reversed(range(steps)):
+            i, f, g, o, da_i, da_f, da_g, da_o = (x[t] for x in (in_, forget, cell, out, *np.split(da, 4, axis=1)))
+            dh += from_outside[t]
+            np.multiply(dh * tanh_c[t], o * (1 - o), out=da_o)  # (4'), (2')
+            dc += dh * o * (1 - tanh_c[t] ** 2)
+            np.multiply(dc * g, i * (1 - i), out=da_i)  # (3'), (2')
+            np.multiply(dc * c[t], f * (1 - f), out=da_f)
+            np.multiply(dc * i, 1 - g**2, out=da_g)
+            dc *= f
+            np.matmul(weight_hh.T, da[t], out=dh)  # (1')
+        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+        return dinput, dh.T, dc.T, *dparameters
+
+    return (*sequences.outputs(h), c[-1].T.copy()), backward
+
+
+@lstm.define
+def lstm_definition(
+    input: Tensor,
+    h_0: Tensor,
+    c_0: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gate by gate and step by step; a step after a sequence's end changes nothing and puts out 0."""
+    h, c, output = h_0, c_0, [h_0] * len(input)
+    for t in reversed(range(len(input))) if reverse else range(len(input)):
+        a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+        i, f, g, o = chunk(a, 4, dim=1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        new_c = f * c + i * g
+        new_h = o * new_c.tanh()
+        h, c, output[t] = step_of(lengths, t, [(new_h, h), (new_c, c), (new_h, h * 0)])
+    return stack(output), h, c
+
+
+@operation(
+    r"\bar c_t \mathrel{+}= \bar h_t \, o_t \, \tfrac12 (1 - h^2(c_t)) \qquad \bar c_{t-1} = \bar c_t \qquad"
+    r"\bar a_t = \big(\bar c_t g_t\, i_t(1 - i_t),\; \bar c_t i_t\,(1 - g_t^2 / 4),\;"
+    r"\bar h_t h(c_t)\, o_t(1 - o_t)\big) \qquad \bar h_{t-1} = \bar a_t W_{hh}",
+    outputs=3,
+)
+def lstm_1997(
+    input: Float[Array, "t b i"],
+    h_0: Float[Array, "b h"],
+    c_0: Float[Array, "b h"],
+    weight_ih: Float[Array, "3*h i"],
+    weight_hh: Float[Array, "3*h h"],
+    bias_ih: Float[Array, " 3*h"] | None = None,
+    bias_hh: Float[Array, " 3*h"] | None = None,
+    lengths: Int[Array, " b"] | None = None,
+    reverse: bool = False,
+) -> Outputs:
+    """The cell of Hochreiter & Schmidhuber 1997 (section 4, appendix A.1): no forget gate, the carousel never decays.
+
+        (1)  a_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
+        (2)  i, o = σ(a_i), σ(a_o);   g = 4 σ(a_g) - 2 = 2 tanh(a_g / 2)
+        (3)  c_t = c_{t-1} + i g
+        (4)  h_t = o h(c_t)  with  h(c) = 2 σ(c) - 1 = tanh(c / 2)
+
+    (T, B, I), (B, H), (B, H), (3 H, I), (3 H, H), (3 H), (3 H) -> output (T, B, H), h_n (B, H), c_n (B, H)
+
+    The gradient is the full one, through gates and outputs; the paper cuts it there and keeps the carousel's only.
+
+    Args:
+        weight_ih, weight_hh, bias_ih, bias_hh: blocks of H rows in the order i, g, o: torch's without f.
+        others: as in ``lstm``.
+
+    Raises:
+        ValueError: shapes that do not fit together, no steps at all, a length outside [1, T].
+    """
+    states = {"h_0": h_0, "c_0": c_0}
+    recurrent.check("lstm_1997", 3, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
+    sequences = recurrent.Sequences(input, lengths, reverse)
+    x = sequences.visits(input)
+    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # becomes i, g, o of every step
+    steps, batch, units = len(x), len(h_0), len(h_0.T)
+    in_, cell, out = (gates[:, k * units : (k + 1) * units] for k in range(3))
+    sequences.close(in_, -math.inf)  # after the end: i = o = 0, so c stands still and h is 0
+    sequences.close(out, -math.inf)
+    h, c = np.empty((2, steps + 1, units, batch), gates.dtype)
+    squashed_c = np.empty((steps, units, batch), gates.dtype)
+    h[0], c[0] = h_0.T, c_0.T
+    for t in range(steps):
+        gates[t] += weight_hh @ h[t]  # (1)
+        sigmoid_(in_[t])  # (2)
+        sigmoid_(out[t])
+        cell[t] = 2 * np.tanh(cell[t] / 2)
+        np.add(c[t], in_[t] * cell[t], out=c[t + 1])  # (3)
+        np.tanh(c[t + 1] / 2, out=squashed_c[t])  # (4)
+        np.multiply(out[t], squashed_c[t], out=h[t + 1])
+
+    def backward(needs, doutput, dh_n, dc_n):
+        from_outside = sequences.incoming(doutput, dh_n, h)
+        da = np.empty_like(gates)
+        dh = np.zeros_like(h[0])
+        dc = np.zeros_like(c[0]) if dc_n is None else np.array(dc_n.T, order="C")
+        for t in reversed(range(steps)):
+            i, g, o, da_i, da_g, da_o = (x[t] for x in (in_, cell, out, *np.split(da, 3, axis=1)))
+            dh += from_outside[t]
+            np.multiply(dh * squashed_c[t], o * (1 - o), out=da_o)  # (4'), (2')
+            dc += dh * o * (1 - squashed_c[t] ** 2) / 2
+            np.multiply(dc * g, i * (1 - i), out=da_i)  # (3'), (2'); dc itself goes on unchanged
+            np.multiply(dc * i, 1 - g**2 / 4, out=da_g)
+            np.matmul(weight_hh.T, da[t], out=dh)  # (1')
+        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+        return dinput, dh.T, dc.T, *dparameters
+
+    return (*sequences.outputs(h), c[-1].T.copy()), backward
+
+
+@lstm_1997.define
+def lstm_1997_definition(
+    input: Tensor,
+    h_0: Tensor,
+    c_0: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gate by gate and step by step, with the squashings as the paper writes them (eq. 3-5)."""
+    h, c, output = h_0, c_0, [h_0] * len(input)
+    for t in reversed(range(len(input))) if reverse else range(len(input)):
+        a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+        i, g, o = chunk(a, 3, dim=1)
+        i, g, o = i.sigmoid(), 4 * g.sigmoid() - 2, o.sigmoid()
+        new_c = c + i * g
+        new_h = o * (2 * new_c.sigmoid() - 1)
+        h, c, output[t] = step_of(lengths, t, [(new_h, h), (new_c, c), (new_h, h * 0)])
+    return stack(output), h, c
+
+
+def sigmoid_(a: Array) -> None:
+    """a <- σ(a) = tanh(a / 2) / 2 + 1/2, in place."""
+    a *= 0.5
+    np.tanh(a, out=a)
+    a *= 0.5
+    a += 0.5

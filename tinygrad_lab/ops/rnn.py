@@ -1,0 +1,112 @@
+"""The plain recurrent network of Elman (1990): one layer in one direction over whole sequences."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lab.ops.elementwise import where
+from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.linear import linear
+from tinygrad_lab.ops.operation import Float, Int, operation
+from tinygrad_lab.ops.shapes import stack
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+
+def squash_(a: Array, nonlinearity: str) -> None:
+    """a <- f(a), in place."""
+    if nonlinearity == "tanh":
+        np.tanh(a, out=a)
+    else:
+        np.maximum(a, 0, out=a)
+
+
+def slope(h: Array, nonlinearity: str) -> Array:
+    """f'(a) by its value h = f(a); 0 at the kink of relu, as in torch."""
+    return 1 - h**2 if nonlinearity == "tanh" else (h > 0).astype(h.dtype)
+
+
+@operation(
+    r"\bar a_t = \bar h_t \, f'(a_t) \qquad \bar h_{t-1} = \bar a_t W_{hh} \qquad"
+    r"\bar W_{hh} = \textstyle\sum_t \bar a_t^\top h_{t-1} \qquad \bar W_{ih} = \textstyle\sum_t \bar a_t^\top x_t",
+    outputs=2,
+)
+def rnn(
+    input: Float[Array, "t b i"],
+    h_0: Float[Array, "b h"],
+    weight_ih: Float[Array, "h i"],
+    weight_hh: Float[Array, "h h"],
+    bias_ih: Float[Array, " h"] | None = None,
+    bias_hh: Float[Array, " h"] | None = None,
+    lengths: Int[Array, " b"] | None = None,
+    reverse: bool = False,
+    nonlinearity: str = "tanh",
+) -> tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"]], Backward]:
+    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), as in torch.nn.RNN.
+
+    (T, B, I), (B, H), (H, I), (H, H), (H), (H) -> output (T, B, H), h_n (B, H)
+
+    Args:
+        input: the sequences, padded to a common length T.
+        h_0: the state before the first step.
+        weight_ih, weight_hh, bias_ih, bias_hh: what is learned.
+        lengths: true length of each sequence; after its end the output is 0 and the state stands still.
+        reverse: run each sequence from its own last step to its first; ``output[t]`` still belongs to ``input[t]``.
+        nonlinearity: f, "tanh" or "relu".
+
+    Raises:
+        ValueError: shapes that do not fit together, no steps at all, a length outside [1, T], another nonlinearity.
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"rnn: nonlinearity must be tanh or relu, got {nonlinearity!r}")
+    recurrent.check("rnn", 1, input, {"h_0": h_0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
+    sequences = recurrent.Sequences(input, lengths, reverse)
+    x = sequences.visits(input)
+    a = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)
+    sequences.close(a, -math.inf)  # after the end: h is 0 for relu and -1 for tanh, in any case bounded and unused
+    h = np.concatenate([np.broadcast_to(h_0.T, a[:1].shape), a])
+    for t in range(len(x)):
+        h[t + 1] += weight_hh @ h[t]
+        squash_(h[t + 1], nonlinearity)
+
+    def backward(needs, doutput, dh_n):
+        from_outside = sequences.incoming(doutput, dh_n, h)
+        da = np.empty_like(h[1:])
+        dh = np.zeros_like(h[0])
+        for t in reversed(range(len(x))):
+            dh += from_outside[t]
+            np.multiply(dh, slope(h[t + 1], nonlinearity), out=da[t])
+            np.matmul(weight_hh.T, da[t], out=dh)
+        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+        return dinput, dh.T, *dparameters
+
+    return sequences.outputs(h), backward
+
+
+@rnn.define
+def rnn_definition(
+    input: Tensor,
+    h_0: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    nonlinearity: str = "tanh",
+) -> tuple[Tensor, Tensor]:
+    """Step by step; a step after a sequence's end changes nothing and puts out 0."""
+    h, output = h_0, [h_0] * len(input)
+    for t in reversed(range(len(input))) if reverse else range(len(input)):
+        a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+        new = a.tanh() if nonlinearity == "tanh" else a.relu()
+        h, output[t] = step_of(lengths, t, [(new, h), (new, h * 0)])
+    return stack(output), h
+
+
+def step_of(lengths: Tensor | None, t: int, choices: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Of each pair (B, H), the first for sequences that have a step t, else the second."""
+    if lengths is None:
+        return [new for new, _ in choices]
+    running = (t < lengths)[:, None]
+    return [where(running, new, old) for new, old in choices]
