@@ -1,0 +1,92 @@
+"""Configurations of the recurrent networks: a cell and a task, and how to train."""
+
+import string
+from dataclasses import dataclass, replace
+from typing import Any
+
+CELLS = ("2000", "1997", "rnn")
+TASKS = ("text", "adding", "reber")
+CHARACTERS = "\n" + "".join(sorted(string.printable[:95]))  # newline and the 95 printable characters of ASCII
+REBER_SYMBOLS = "BTPSXVE"
+
+
+@dataclass(frozen=True)
+class LSTMConfig:
+    """Layers of cells between the input of a task and its output, and the training recipe.
+
+    Raises:
+        ValueError: an unknown cell or task, or a size, count, probability or rate out of range.
+    """
+
+    variant: str = "2000"
+    cell: str = "2000"  # "2000" with a forget gate, "1997" without, "rnn" with no gates at all
+    task: str = "text"  # next characters of a text; "adding", section 5.4; "reber", section 5.1
+    hidden: int = 256  # cells in a layer
+    layers: int = 1
+    embedding: int = 256  # length of the learned vector that stands for a symbol; 0 for a one-hot vector
+    dropout: float = 0.0  # of everything that goes up, never of what goes on in time (Zaremba et al. 2014)
+    forget_bias: float = 1.0  # initial bias of the forget gate: the sum of the two biases that torch's form has
+    initial_range: float = 0.0  # parameters start uniform within +-this; 0 for torch's +-1/sqrt(hidden) and the like
+
+    dataset: str = "auto"  # of the text: "timemachine" if it can be had, else "topics"; or "tinyshakespeare"
+    length: int = 64  # characters in a training window; T of the adding problem; Reber strings have their own
+    items: int = 0  # generated sequences in an epoch; 0 for what the task has: the windows of the text
+    batch_size: int = 32
+    epochs: int = 20
+    learning_rate: float = 3e-3
+    final_rate: float = 0.0  # the learning rate falls along half a cosine to this share of itself
+    clip: float = 1.0  # the largest norm of all gradients together
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in (("cell", CELLS), ("task", TASKS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("hidden", "layers", "length", "batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("embedding", "initial_range", "items", "final_rate"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.task == "adding" and self.length < 12:
+            raise ValueError(f"length must be at least 12 for the adding problem, got {self.length}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name in ("learning_rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+
+    @property
+    def alphabet(self) -> str:
+        """The symbols of the task in the order of their numbers; none for the adding problem."""
+        return {"text": CHARACTERS, "reber": REBER_SYMBOLS, "adding": ""}[self.task]
+
+
+TINY = LSTMConfig(hidden=6, layers=2, embedding=5, dropout=0.25, length=7, batch_size=3)
+SMALL = LSTMConfig()
+# The medium model of Zaremba et al. 2014, with 96 characters in place of their 10,000 words.
+PAPER_SIZE = LSTMConfig(
+    hidden=650, layers=2, embedding=650, dropout=0.5, initial_range=0.05, length=35, batch_size=20, epochs=39, clip=5.0
+)
+
+ADDING: dict[str, Any] = {"task": "adding", "embedding": 0, "items": 10_000, "final_rate": 1.0}
+REBER: dict[str, Any] = {"task": "reber", "embedding": 0, "cell": "1997", "final_rate": 1.0}
+VARIANTS = {
+    cell: {
+        "tiny": replace(TINY, variant=cell, cell=cell),
+        "small": replace(SMALL, variant=cell, cell=cell),
+        "paper": replace(PAPER_SIZE, variant=cell, cell=cell),
+    }
+    for cell in CELLS
+} | {
+    "adding": {
+        "tiny": LSTMConfig(variant="adding", **ADDING, hidden=5, length=12, batch_size=4),
+        "small": LSTMConfig(variant="adding", **ADDING, hidden=32, length=50, epochs=5),
+        "paper": LSTMConfig(variant="adding", **ADDING, hidden=4, length=100, initial_range=0.1, epochs=8),
+    },
+    "reber": {
+        "tiny": LSTMConfig(variant="reber", **REBER, hidden=5, batch_size=4),
+        "small": LSTMConfig(variant="reber", **REBER, hidden=8, batch_size=4, epochs=100),
+        "paper": LSTMConfig(variant="reber", **REBER, hidden=4, initial_range=0.2, batch_size=1, epochs=155),
+    },
+}

@@ -1,0 +1,32 @@
+"""The data of the configured task: text, the adding problem, or strings of the embedded Reber grammar."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from papers.lstm import adding, reber, text
+from papers.lstm.config import LSTMConfig
+from papers.lstm.generated import Generated
+from tinygrad_lab.data import Batches, TextData
+from tinygrad_lab.typing import Generator
+
+TASKS: dict[str, Any] = {"text": text, "adding": adding, "reber": reber}
+
+
+def example_batch(config: LSTMConfig, rng: Generator) -> dict[str, Any]:
+    """One random batch, for parity and benchmarks."""
+    return TASKS[config.task].example_batch(config, rng)
+
+
+def dataset(config: LSTMConfig, split: str) -> TextData | Generated:
+    """What is trained or tested on; ``split`` is "train" or "test"."""
+    return TASKS[config.task].dataset(config, split)
+
+
+def training_batches(config: LSTMConfig, generator: Generator) -> Batches:
+    """Shuffled batches."""
+    return TASKS[config.task].training_batches(config, generator)
+
+
+def evaluation_batches(config: LSTMConfig, split: str) -> Iterable[dict[str, Any]]:
+    """A whole split in order."""
+    return TASKS[config.task].evaluation_batches(config, split)

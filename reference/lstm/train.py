@@ -1,0 +1,54 @@
+"""Training recurrent networks in PyTorch: five steps for each batch, and gradients kept short."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import nn, optim
+
+from reference.lstm.model import Network, loss
+
+
+def configure_optimizer(
+    model: Network, config: Any, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Adam, its learning rate on half a cosine; the papers use plain gradient descent."""
+    optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
+    final = config.final_rate * config.learning_rate
+    return optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps, eta_min=final)
+
+
+def train(
+    model: Network,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward, and all gradients together no longer than the clip
+        nn.utils.clip_grad_norm_(model.parameters(), model.clip)
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+    """The metrics of the task for each item, in evaluation mode; a batch that continues another keeps its state.
+
+    Text: bits per character. Reber strings: percent in which every prediction is legal, and the loss of a string.
+    Adding: percent answered within 0.04, and the squared error.
+    """
+    model.eval()
+    totals: dict[str, float] = {}
+    count, states = 0.0, None
+    with torch.no_grad():
+        for batch in batches:
+            output, states = model(batch["sequence"], states if batch.get("continues") else None)
+            for name, value in model.tally(output, batch).items():
+                totals[name] = totals.get(name, 0.0) + value.item()
+            count += batch["count"]
+    return {name: total / count for name, total in totals.items()}
