@@ -21,12 +21,13 @@ from tinygrad_lab.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
+from tinygrad_lab.nn.recurrent import LSTM, RNN, LSTMCell
 from tinygrad_lab.nn.sparse import Embedding
 
 __all__ = [
-    "GELU", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d",
-    "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GaussianDropout", "Identity", "LayerNorm", "LeakyReLU",
-    "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
-    "Parameter", "ReLU", "SiLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "functional", "init",
-    "max_norm_", "utils",
+    "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
+    "Dropout", "Embedding", "Flatten", "GELU", "GaussianDropout", "Identity", "LSTM", "LSTMCell", "LayerNorm",
+    "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict",
+    "ModuleList", "Parameter", "RNN", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "functional", "init", "max_norm_", "utils",
 ]  # fmt: skip

@@ -36,6 +36,7 @@ from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.losses import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from tinygrad_lab.ops.lstm import lstm, lstm_1997
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
+from tinygrad_lab.ops.packing import pack, unpack
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
 from tinygrad_lab.ops.reductions import amax, amin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
 from tinygrad_lab.ops.rnn import rnn
@@ -66,8 +67,8 @@ __all__ = [
     "exp", "expand", "expm1", "flatten", "flip", "gather", "gaussian_dropout", "gelu", "index_add", "index_select",
     "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
     "logsumexp", "lstm", "lstm_1997", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean",
-    "min", "minimum", "mse_loss", "multiply", "negative", "norm", "outer", "pad", "permute", "power", "prod",
+    "min", "minimum", "mse_loss", "multiply", "negative", "norm", "outer", "pack", "pad", "permute", "power", "prod",
     "reciprocal", "relu", "reshape", "rnn", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax",
     "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh",
-    "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where",
+    "transpose", "tril", "triu", "unbind", "unpack", "unsqueeze", "var", "where",
 ]  # fmt: skip
