@@ -25,6 +25,12 @@ from tinygrad_lab.random import generator, record_draws
 ITEMS = 2  # in a batch at sizes other than tiny
 
 
+def with_few_items(config: Any) -> Any:
+    """At most ITEMS in a batch, and a learning rate smaller by as much: a recipe for many items may diverge on few."""
+    items = min(config.batch_size, ITEMS)
+    return replace(config, batch_size=items, learning_rate=config.learning_rate * items / config.batch_size)
+
+
 class Parity:
     """Comparison of one variant of one paper in one dtype."""
 
@@ -32,7 +38,7 @@ class Parity:
         self.labels = {"paper": paper.slug, "variant": variant, "dtype": dtype, "size": size}
         self.config = paper.variants[variant][size]
         if size != "tiny":  # agreement does not depend on the number of items, time does
-            self.config = replace(self.config, batch_size=min(self.config.batch_size, ITEMS))
+            self.config = with_few_items(self.config)
         self.paper = paper
         self.dtype, self.seed, self.steps = dtype, seed, steps
         self.numpy, self.torch = sides(paper)

@@ -1,0 +1,15 @@
+"""AlexNet (Krizhevsky, Sutskever, Hinton 2012)."""
+
+from papers.alexnet.config import VARIANTS
+from tinygrad_lab.paper import Paper
+
+PAPER = Paper(
+    slug="alexnet",
+    title="ImageNet Classification with Deep Convolutional Neural Networks",
+    authors="A. Krizhevsky, I. Sutskever, G. E. Hinton",
+    year=2012,
+    venue="Advances in Neural Information Processing Systems 25",
+    family="convolutional networks",
+    summary="Eight rectified layers, dropout and enlarged data: the network that won ImageNet.",
+    variants=VARIANTS,
+)

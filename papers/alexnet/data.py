@@ -1,0 +1,95 @@
+"""Batches for AlexNet: pixels from 0 to 255 less the training images' mean, in crops (sections 2 and 4.1)."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from papers.alexnet.config import AlexNetConfig
+from tinygrad_lab.data import Batches, ImageData, available, load_images
+from tinygrad_lab.data.augment import (
+    centre_crop,
+    principal_colours,
+    random_crop,
+    random_flip,
+    shift_colours,
+    ten_views,
+)
+from tinygrad_lab.data.transforms import fit
+from tinygrad_lab.random import generator
+from tinygrad_lab.typing import Generator
+
+PIXEL_SCALE = np.float32(255)  # the paper trains on raw values, and its N(0, 0.01²) weights are made for them
+
+
+def example_batch(config: AlexNetConfig, rng: Generator) -> dict[str, Any]:
+    """One batch of random images and labels, for parity and benchmarks."""
+    shape = (config.batch_size, config.channels, config.image_size, config.image_size)
+    return {
+        "image": 60 * rng.standard_normal(shape),
+        "label": rng.integers(0, config.classes, config.batch_size),
+        "count": float(config.batch_size),
+    }
+
+
+def dataset(config: AlexNetConfig, split: str) -> ImageData:
+    """The images of a split at their own size, with ``config.channels`` equal channels.
+
+    Args:
+        config: which images, and how many of them.
+        split: "train", "test", or "validation": the training images that ``train_items`` leaves out.
+
+    Raises:
+        ValueError: a validation split where nothing is left out, or more ``train_items`` than there are.
+    """
+    default = "fashion-mnist" if available("fashion-mnist") else "digits"
+    data = load_images(default if config.dataset == "auto" else config.dataset, "test" if split == "test" else "train")
+    rows = slice(None) if split == "test" else _rows(config, split, len(data.labels))
+    return replace(data, images=data.images[rows].repeat(config.channels, axis=1), labels=data.labels[rows])
+
+
+def training_batches(config: AlexNetConfig, generator: Generator) -> Batches:
+    """Shuffled batches, cropped, mirrored and shifted in colour afresh in every epoch."""
+    data = dataset(config, "train")
+    mean = data.images.mean(axis=0, keepdims=True)
+    colours = principal_colours(data.images) if config.colour else None
+
+    def prepare(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
+        image = _centred(batch["image"], mean, config)
+        image = random_crop(image, config.image_size, rng) if config.crops else centre_crop(image, config.image_size)
+        image = random_flip(image, rng) if config.flips else image
+        image = shift_colours(image, *colours, rng, config.colour) if colours else image
+        return batch | {"image": PIXEL_SCALE * image}
+
+    return Batches({"image": data.images, "label": data.labels}, config.batch_size, generator, transform=prepare)
+
+
+def evaluation_batches(config: AlexNetConfig, split: str) -> Batches:
+    """All images of a split in order; of each batch one view or ten, (views, B, C, size, size)."""
+    data = dataset(config, split)
+    mean = dataset(config, "train").images.mean(axis=0, keepdims=True)
+
+    def prepare(batch: dict[str, Any], _: Generator) -> dict[str, Any]:
+        image = _centred(batch["image"], mean, config)
+        size = config.image_size
+        views = ten_views(image, size) if config.ten_views else centre_crop(image, size)[None]
+        return batch | {"image": PIXEL_SCALE * views}
+
+    arrays = {"image": data.images, "label": data.labels}
+    return Batches(arrays, config.batch_size, shuffle=False, transform=prepare)
+
+
+def _centred(images: np.ndarray, mean: np.ndarray, config: AlexNetConfig) -> np.ndarray:
+    """Images at their stored size, less the mean image; enlarged batch by batch, as few have room for all of them."""
+    return fit(images - mean, config.stored_size)
+
+
+def _rows(config: AlexNetConfig, split: str, total: int) -> slice | np.ndarray:
+    """Which of the training images a split has."""
+    chosen = config.train_items or total
+    if chosen > total or (split == "validation" and chosen == total):
+        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
+    if chosen == total:
+        return slice(None)
+    order = generator(config.seed).permutation(total)
+    return order[:chosen] if split == "train" else order[chosen:]

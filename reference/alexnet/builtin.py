@@ -1,0 +1,17 @@
+"""The same network with torch's own ``nn.LocalResponseNorm`` where it has the paper's idea, for benchmarks."""
+
+from typing import Any
+
+from torch import nn
+
+from reference.alexnet.model import AlexNet, LocalResponseNorm
+
+
+def build(config: Any) -> AlexNet:
+    """The network of ``config``."""
+    network = AlexNet(config)
+    for name, module in network.named_children():
+        if isinstance(module, LocalResponseNorm):
+            n = module.n
+            setattr(network, name, nn.LocalResponseNorm(n, alpha=module.alpha * n, beta=module.beta, k=module.k))
+    return network
