@@ -1,9 +1,10 @@
-"""The modes of the engine, all of them private to a thread: recording, anomaly detection, the modules now running."""
+"""The modes of the engine, private to each thread: the tape, anomaly detection, tracing, the modules now running."""
 
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ class _ThreadState(threading.local):
         self.grad_enabled = True
         self.anomaly = False
         self.modules: list[Any] = []  # the modules whose forward is running, outermost first
+        self.recorder: Any = None  # told of every operation, see tinygrad_lab.trace
         self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
 
 
@@ -57,13 +59,25 @@ def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
     return worst(made) > worst(given)
 
 
-def origin() -> str:
-    """Where the running operation was called: module path and first source line outside the engine."""
-    names = {id(module): name for name, module in state.modules[0].named_modules()} if state.modules else {}
-    path = names.get(id(state.modules[-1]), "") if state.modules else ""
-    module = f" in module {path or type(state.modules[-1]).__name__!r}" if state.modules else ""
+def running_module() -> str:
+    """The path, in the outermost module, of the module whose forward is running; "" outside of all and in the root."""
+    if not state.modules:
+        return ""
+    names = {id(module): name for name, module in state.modules[0].named_modules()}
+    return names.get(id(state.modules[-1]), "")
+
+
+def calling_frame() -> FrameType:
+    """The innermost frame outside the engine: the code that called the running operation."""
     frame = sys._getframe(1)
     engine = __file__.removesuffix("modes.py")
     while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
         frame = frame.f_back
+    return frame
+
+
+def origin() -> str:
+    """Where the running operation was called: module path and first source line outside the engine."""
+    module = f" in module {running_module() or type(state.modules[-1]).__name__!r}" if state.modules else ""
+    frame = calling_frame()
     return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"

@@ -303,19 +303,24 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
                 found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
+        if state.recorder is not None:
+            state.recorder.backward(node, gradients)
         others = [given for given in gradients if given is not None]  # whose memory a leaf's gradient must not share
-        for place, contribution in _contributions(node, gradients):
+        for position, place, contribution in _contributions(node, gradients):
             shared = any(np.may_share_memory(contribution, other) for other in others)
             others.append(contribution)
             if isinstance(place, Tensor):
-                fresh = not retain_graph and not shared
-                found.setdefault(id(place), (place, _Sum()))[1].add(contribution, owned=fresh)
-                continue
-            source, index = place
-            if source not in pending:
-                pending[source] = [_Sum() for _ in source.made]
-                heapq.heappush(queue, (-source.order, source))
-            pending[source][index].add(contribution)
+                total = found.setdefault(id(place), (place, _Sum()))[1]
+                total.add(contribution, owned=not retain_graph and not shared)
+            else:
+                source, index = place
+                if source not in pending:
+                    pending[source] = [_Sum() for _ in source.made]
+                    heapq.heappush(queue, (-source.order, source))
+                total = pending[source][index]
+                total.add(contribution)
+            if state.recorder is not None:
+                state.recorder.contribution(position, contribution, total.array)
         if not retain_graph:
             node.release()
     return [(tensor, total.array if total.owned else total.array.copy()) for tensor, total in found.values()]
@@ -339,10 +344,10 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
 
 def _contributions(
     node: Node, gradients: list[np.ndarray | None]
-) -> Iterator[tuple[Tensor | tuple[Node, int], np.ndarray]]:
-    """Run one node backwards; yield what each input receives, in that input's own shape and dtype."""
+) -> Iterator[tuple[int, Tensor | tuple[Node, int], np.ndarray]]:
+    """Run one node backwards; yield each input's number, the input, and what it receives in its own shape and dtype."""
     results = node.pull_back(gradients)
-    for place, value in zip(node.inputs, results, strict=True):
+    for position, (place, value) in enumerate(zip(node.inputs, results, strict=True)):
         if value is None or place is None:
             continue
         shape, dtype = (place.shape, place.dtype) if isinstance(place, Tensor) else place[0].made[place[1]][1:]
@@ -357,7 +362,7 @@ def _contributions(
             raise FloatingPointError(
                 f"backward of {node.operation.name!r} made the first non-finite gradient{node.origin or ''}"
             )
-        yield place, value
+        yield position, place, value
 
 
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

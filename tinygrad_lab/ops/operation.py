@@ -144,9 +144,10 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                         node = Node(info, inputs, backward, tensors)
                         break
             source = args[0] if view else None
-            if outputs == 1:
-                return _made(out, node, source)
-            return tuple([_made(item, node, source) for item in out])
+            made = _made(out, node, source) if outputs == 1 else tuple([_made(item, node, source) for item in out])
+            if state.recorder is not None:
+                state.recorder.forward(info, args, kwargs, made, node)
+            return made
 
         def define(definition: Callable) -> Callable:
             info.definition = definition

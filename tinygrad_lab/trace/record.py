@@ -1,0 +1,181 @@
+"""Recording: the engine tells a ``Recorder`` of every operation; from that a ``Trace`` is made."""
+
+import linecache
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.modes import calling_frame, running_module, state
+from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.tensor import Node, Tensor, backpropagate
+from tinygrad_lab.trace.steps import Backward, Contribution, Forward, Input, Trace, Value
+
+LIMIT = 2000  # steps, forwards and backwards, that a reader can still find the way in
+
+_last = threading.local()  # .recorder: the one of the last record() block of this thread
+
+
+class TooLargeError(ValueError):
+    """More steps than a trace holds."""
+
+
+class Recorder:
+    """Listens to the engine inside ``record()``.
+
+    Args:
+        names: names for tensors, by name; a model's parameters are named by their path.
+        limit: the largest number of forward steps.
+    """
+
+    def __init__(self, names: Mapping[str, Tensor] | None = None, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.steps: list[Forward | Backward] = []
+        self.values: list[Value] = []
+        self._known: dict[int, Value] = {}  # by id of the array
+        self._kept: list[Any] = []  # what must not be freed while an id stands for it
+        self._names: dict[int, str] = {id(tensor._data): name for name, tensor in (names or {}).items()}
+        self._made_by: dict[int, Forward] = {}  # by id of the tape's node
+        self._current: Backward | None = None
+
+    # ---- what the engine tells --------------------------------------------------------------------------------------
+    def forward(self, info: OperationInfo, args: tuple, kwargs: dict, made: Any, node: Node | None) -> None:
+        """An operation has been run."""
+        if len(self.steps) >= self.limit:
+            raise TooLargeError(f"more than {self.limit} operations: trace a smaller model, or a module of it")
+        frame = calling_frame()
+        self._learn_names(frame.f_locals)
+        inputs, settings = self._arguments(info, args, kwargs)
+        outputs = [self._value(tensor, "result") for tensor in (made if isinstance(made, tuple) else (made,))]
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        step = Forward(
+            len(self.steps), info, running_module(), frame.f_code.co_filename, frame.f_lineno, source, inputs, settings,
+            outputs,
+        )  # fmt: skip
+        self.steps.append(step)
+        if node is not None:
+            self._kept.append(node)
+            self._made_by[id(node)] = step
+
+    def backward(self, node: Node, gradients: list[np.ndarray | None]) -> None:
+        """A node of the tape is about to be differentiated."""
+        step = self._made_by.get(id(node))
+        if step is None:
+            raise ValueError("trace: the result depends on operations that ran outside of record()")
+        incoming = [None if gradient is None else gradient.copy() for gradient in gradients]
+        for value, gradient in zip(step.outputs, incoming, strict=True):
+            value.gradient = gradient
+        self._current = Backward(len(self.steps), step, incoming)
+        self.steps.append(self._current)
+
+    def contribution(self, position: int, gradient: np.ndarray, accumulated: np.ndarray) -> None:
+        """That node has given a gradient to its differentiable argument number ``position``."""
+        assert self._current is not None  # backward() came before
+        given = _differentiable(self._current.forward)[position]
+        assert given is not None  # what is no tensor gets no gradient
+        value = given.value
+        first = value.gradient is None
+        value.gradient = accumulated.copy()
+        self._current.contributions.append(Contribution(given.parameter, value, gradient.copy(), value.gradient, first))
+
+    def forget_backward(self) -> None:
+        """Only the forward steps again, so that another result can be traced."""
+        self.steps = [step for step in self.steps if isinstance(step, Forward)]
+        for value in self.values:
+            value.gradient = None
+
+    # ---- values and their names -------------------------------------------------------------------------------------
+    def _arguments(self, info: OperationInfo, args: tuple, kwargs: dict) -> tuple[list[Input], dict[str, Any]]:
+        """Tensor arguments as inputs, the others by name; defaults are left out."""
+        named = [*self._by_parameter(info, args), *kwargs.items()]
+        inputs = [Input(name, self._value(v, "constant")) for name, v in named if isinstance(v, Tensor)]
+        for item in inputs:
+            item.value.uses += 1
+        return inputs, {name: value for name, value in named if not isinstance(value, Tensor) and value is not None}
+
+    @staticmethod
+    def _by_parameter(info: OperationInfo, args: tuple) -> Iterator[tuple[str, Any]]:
+        fixed = info.parameters.index(info.variadic) if info.variadic else len(info.parameters)
+        yield from zip(info.parameters[:fixed], args[:fixed], strict=False)
+        for number, value in enumerate(args[fixed:]):
+            yield f"{info.variadic}[{number}]", value
+
+    def _value(self, tensor: Tensor, kind: Any) -> Value:
+        known = self._known.get(id(tensor._data))
+        if known is not None:
+            return known
+        name = self._names.get(id(tensor._data))
+        if kind != "result" and tensor.requires_grad:
+            kind = "parameter" if name and "." in name else "input"
+        value = Value(len(self.values), name or f"v{len(self.values)}", kind, tensor._data.copy())
+        self.values.append(value)
+        self._known[id(tensor._data)] = value
+        self._kept.append(tensor._data)
+        return value
+
+    def _learn_names(self, variables: Mapping[str, Any]) -> None:
+        """The names of parameters in the running model, and of tensors in the calling function."""
+        if state.modules and id(state.modules[0]) not in self._names:
+            self._names[id(state.modules[0])] = ""  # once for each model
+            self._kept.append(state.modules[0])
+            for name, parameter in [*state.modules[0].named_parameters(), *state.modules[0].named_buffers()]:
+                self._names.setdefault(id(parameter._data), name)
+        for name, tensor in variables.items():
+            if isinstance(tensor, Tensor):
+                self._names.setdefault(id(tensor._data), name)
+                known = self._known.get(id(tensor._data))
+                if known is not None and known.name == f"v{known.number}":
+                    known.name = name
+
+
+def _differentiable(step: Forward) -> list[Input | None]:
+    """The inputs in the order of the tape's: a variadic operation's all, else by parameter; gaps keep their place."""
+    info = step.operation
+    if info.variadic:
+        return [*(item for item in step.inputs if item.parameter.startswith(f"{info.variadic}["))]
+    given = {item.parameter: item for item in step.inputs}
+    return [given.get(name) for name in info.differentiable]
+
+
+@contextmanager
+def record(names: Mapping[str, Tensor] | None = None, limit: int = LIMIT) -> Iterator[Recorder]:
+    """Record every operation of this thread inside the block, to be looked at with ``trace``.
+
+    Args:
+        names: names to show for tensors that are no module's parameters.
+        limit: the largest number of operations.
+
+    Raises:
+        TooLargeError: more operations than ``limit``.
+    """
+    before, state.recorder = state.recorder, Recorder(names, limit)
+    try:
+        yield state.recorder
+    finally:
+        _last.recorder, state.recorder = state.recorder, before
+
+
+def trace(result: Tensor, gradient: Any = None) -> Trace:
+    """Differentiate ``result``, which was computed inside ``record()``, and return all steps.  No ``grad`` is touched.
+
+    Args:
+        result: what to differentiate; one element, unless ``gradient`` is given.
+        gradient: the incoming gradient, same shape.
+
+    Raises:
+        ValueError: ``result`` was not computed in the last ``record()`` block, or does not require a gradient.
+    """
+    recorder: Recorder | None = getattr(_last, "recorder", None)
+    if recorder is None or id(result._data) not in recorder._known:
+        raise ValueError("trace: compute the result inside `with record():` first, then trace it after the block")
+    if result._node is None:
+        raise ValueError("trace: the result does not depend on anything that requires a gradient")
+    recorder.forget_backward()
+    before, state.recorder = state.recorder, recorder
+    try:
+        backpropagate(result, gradient, retain_graph=True)
+    finally:
+        state.recorder = before
+    return Trace(list(recorder.steps), recorder.values, recorder._known[id(result._data)])

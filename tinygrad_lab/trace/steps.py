@@ -1,0 +1,154 @@
+"""What a trace is made of: values, forward steps that make them, backward steps that differentiate.
+
+Everything holds copies of the numbers, in full: nothing that happens after a step changes what it shows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace.rule import with_numbers
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor as the graph knows it.
+
+    Attributes:
+        number: its place in the order in which values appear.
+        name: a parameter's path in the model, a variable's name in the code that used it, or "v7".
+        kind: "parameter", another "input" that wants a gradient, a "constant", or the "result" of an operation.
+        array: its numbers.
+        gradient: the derivative of the traced result by it, when the last contribution has come; None without one.
+        uses: how many arguments of operations it was.
+    """
+
+    number: int
+    name: str
+    kind: Literal["parameter", "input", "constant", "result"]
+    array: np.ndarray
+    gradient: np.ndarray | None = None
+    uses: int = 0
+
+
+@dataclass(frozen=True)
+class Input:
+    """A tensor argument of an operation, by the name of the operation's parameter."""
+
+    parameter: str
+    value: Value
+
+
+@dataclass(eq=False)
+class Forward:
+    """An operation that was run.
+
+    Attributes:
+        index: its place in the trace.
+        operation: what is known of it: name, rule, source, definition.
+        module: path of the module that ran it; "" in the model itself and outside of all modules.
+        file: source file of the line that called it, outside the engine.
+        line: the line's number.
+        source: the line's text.
+        inputs: its tensor arguments.
+        settings: its other arguments, by name.
+        outputs: what it made.
+    """
+
+    index: int
+    operation: OperationInfo
+    module: str
+    file: str
+    line: int
+    source: str
+    inputs: list[Input]
+    settings: dict[str, Any]
+    outputs: list[Value]
+    phase: Literal["forward"] = "forward"
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{item.parameter}={item.value.name}" for item in self.inputs)
+        made = ", ".join(f"{value.name} = {shown(value.array)}" for value in self.outputs)
+        return f"{self.index:4d} forward   {self.operation.name}({given}) -> {made}"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one backward step adds to the gradient of one input.
+
+    Attributes:
+        parameter: the name of the operation's parameter.
+        value: the input.
+        gradient: the contribution, summed back over broadcast axes.
+        accumulated: the sum of all contributions so far.
+        first: whether it is the first one.
+    """
+
+    parameter: str
+    value: Value
+    gradient: np.ndarray
+    accumulated: np.ndarray
+    first: bool
+
+
+@dataclass(eq=False)
+class Backward:
+    """An operation differentiated.
+
+    Attributes:
+        index: its place in the trace.
+        forward: the step that ran the operation.
+        incoming: the gradient of each output; None for an output that nobody used.
+        contributions: what goes to each input that wants a gradient.
+    """
+
+    index: int
+    forward: Forward
+    incoming: list[np.ndarray | None]
+    contributions: list[Contribution] = field(default_factory=list)
+    phase: Literal["backward"] = "backward"
+
+    @property
+    def operation(self) -> OperationInfo:
+        return self.forward.operation
+
+    def numbers(self) -> str:
+        """The operation's rule in LaTeX with this step's numbers put in where they are few."""
+        return with_numbers(self)
+
+    def __str__(self) -> str:
+        given = ", ".join("-" if g is None else shown(g) for g in self.incoming)
+        parts = [
+            f"d{c.value.name} {'=' if c.first else '+='} {shown(c.gradient)}"
+            + ("" if c.first else f" -> {shown(c.accumulated)}")
+            for c in self.contributions
+        ]
+        return f"{self.index:4d} backward  {self.operation.name}: {given} -> {', '.join(parts) or 'nothing'}"
+
+
+@dataclass(eq=False)
+class Trace:
+    """Every step of one computation and its differentiation, in order.  Iterate over it, index it, ask its length."""
+
+    steps: list[Forward | Backward]
+    values: list[Value]
+    result: Value
+
+    def __iter__(self) -> Iterator[Forward | Backward]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Forward | Backward:
+        return self.steps[index]
+
+
+def shown(array: np.ndarray) -> str:
+    """A few numbers in full, many as their shape and norm."""
+    if array.size <= 4:
+        return np.array2string(array, precision=4, separator=", ").replace("\n", "")
+    return f"{'×'.join(map(str, array.shape))} of norm {np.linalg.norm(array.astype(np.float64)):.4g}"
