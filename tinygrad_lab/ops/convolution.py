@@ -2,7 +2,8 @@
 
 Shapes are torch's, (N, C, H, W); memory is (C, H, W, N) inside and an output is a transposed view of it, so a chain of
 convolutions, activations and pools never moves data from one layout to the other.  The three products that all four
-passes are made of live in ``tinygrad_lab.ops.kernels.sliding``.
+passes are made of live in ``tinygrad_lab.ops.kernels.sliding``; ``tinygrad_lab.ops.kernels.winograd`` makes those of
+conv2d with fewer multiplications, and has the rule that says where it pays.
 """
 
 from collections.abc import Sequence
@@ -10,14 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_lab.ops.contraction import einsum
-from tinygrad_lab.ops.kernels.sliding import (
-    Window,
-    batch_first,
-    batch_innermost,
-    correlate,
-    scatter,
-    weight_gradient,
-)
+from tinygrad_lab.ops.kernels import sliding, winograd
+from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad, reshape, stack
 from tinygrad_lab.tensor import Tensor
@@ -63,19 +58,15 @@ def conv2d(
     (top, _), (left, _) = sides
     height, width = input.shape[2:]
     x = _padded(batch_innermost(input), sides)
-    y = correlate(x, weight, bias, window)
+    kernel = winograd if winograd.pays(x, weight, window) else sliding
+    y = kernel.correlate(x, weight, bias, window)
 
     def backward(needs, dy):
-        dx = dweight = dbias = None
         dy = batch_innermost(dy)
+        dx, dweight = kernel.gradients(x, weight, dy, window, needs.input, needs.weight)
         if needs.input:
-            dx = scatter(dy, weight, x.shape[1:3], window)
             dx = batch_first(dx[:, top : top + height, left : left + width])
-        if needs.weight:
-            dweight = weight_gradient(x, dy, window)
-        if needs.bias:
-            dbias = _sum_per_filter(dy)
-        return dx, dweight, dbias
+        return dx, dweight, _sum_per_filter(dy) if needs.bias else None
 
     return batch_first(y), backward
 
@@ -139,7 +130,7 @@ def conv_transpose2d(
     size = reach[0] + extra[0], reach[1] + extra[1]
     inner = (slice(None), slice(cut[0], size[0] - cut[0]), slice(cut[1], size[1] - cut[1]))
     x = batch_innermost(input)
-    y = scatter(x, weight, size, window)[inner]
+    y = sliding.scatter(x, weight, size, window)[inner]
     if bias is not None:
         y += bias[:, None, None, None]
 
@@ -148,9 +139,9 @@ def conv_transpose2d(
         dy = batch_innermost(dy)
         stamped = _padded(dy, ((cut[0], cut[0]), (cut[1], cut[1])))[:, : reach[0], : reach[1]]
         if needs.input:
-            dx = batch_first(correlate(stamped, weight, None, window))
+            dx = batch_first(sliding.correlate(stamped, weight, None, window))
         if needs.weight:
-            dweight = weight_gradient(stamped, x, window)
+            dweight = sliding.weight_gradient(stamped, x, window)
         if needs.bias:
             dbias = _sum_per_filter(dy)
         return dx, dweight, dbias

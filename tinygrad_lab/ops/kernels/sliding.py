@@ -119,6 +119,14 @@ def weight_gradient(x: Array, y: Array, window: Window) -> Array:
     return np.ascontiguousarray(total.transpose(0, 4, 1, 2, 3)).reshape(filters, channels, taps_down, taps)
 
 
+def gradients(
+    x: Array, weight: Array, dy: Array, window: Window, needs_x: bool, needs_weight: bool
+) -> tuple[Array | None, Array | None]:
+    """Both at once, where they are needed: what the backward pass of ``correlate`` asks for."""
+    dx = scatter(dy, weight, x.shape[1:3], window) if needs_x else None
+    return dx, weight_gradient(x, dy, window) if needs_weight else None
+
+
 def _spread(weight: Array, rows: int, window: Window) -> Array:
     """(F, C, KH, KW) -> (groups, F rows, C S KW): for each output row, the weight as far down as that row stands."""
     filters, channels, taps_down, taps = weight.shape
