@@ -72,10 +72,10 @@ def test_full_size_layers_are_picked_and_keep_their_digits(name):
         ((3, 227, 227), (96, 3, 11, 11), {"stride": 4}),  # AlexNet's conv1
         ((1, 32, 32), (6, 1, 5, 5), {}),  # LeNet-5: too few channels
         ((6, 14, 14), (16, 6, 5, 5), {}),
-        ((64, 15, 15), (64, 64, 3, 3), {"dilation": 2}),
-        ((64, 15, 15), (64, 64, 3, 5), {}),
-        ((64, 15, 15), (64, 64, 1, 1), {}),
-        ((64, 15, 15), (64, 64, 8, 8), {}),  # more taps than points
+        ((192, 15, 15), (192, 192, 3, 3), {"dilation": 2}),
+        ((192, 15, 15), (192, 192, 3, 5), {}),
+        ((192, 15, 15), (192, 192, 1, 1), {}),
+        ((192, 15, 15), (192, 192, 8, 8), {}),  # more taps than points
     ],
 )
 def test_elsewhere_it_is_not_picked(shape, weight, settings):
@@ -83,7 +83,7 @@ def test_elsewhere_it_is_not_picked(shape, weight, settings):
 
 
 def test_never_for_float64_and_not_for_few_images():
-    x, w, settings = normal(99, 15, 15, 16), normal(99, 99, 3, 3), window((99, 99, 3, 3), 1)
+    x, w, settings = normal(192, 15, 15, 16), normal(192, 192, 3, 3), window((192, 192, 3, 3), 1)
     assert winograd.pays(x, w, settings)
     assert not winograd.pays(x[..., :7], w, settings)
     assert not winograd.pays(x.astype(np.float64), w.astype(np.float64), settings)
