@@ -18,7 +18,7 @@ ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sy
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install parity test test-engine test-external lint format readme clean
+.PHONY: install parity test test-engine test-external lint format readme browser clean
 
 install: $(VENV)/installed
 
@@ -51,6 +51,10 @@ $(ENGINE_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(ENGINE_VENV)
 	$(ENGINE_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype
 	@touch $@
+
+# The browser that the tests of pages drive: the system's own Chromium.
+browser:
+	@command -v chromium chromium-browser google-chrome || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 
 lint: install
 	$(VENV)/bin/ruff format --check .
