@@ -4,7 +4,8 @@ import linecache
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,15 @@ class TooLargeError(ValueError):
     """More steps than a trace holds."""
 
 
+class Place(NamedTuple):
+    """Where an operation was called."""
+
+    file: str
+    line: int
+    source: str  # the line's text
+    variables: Mapping[str, Any]  # what names the code there has for tensors
+
+
 class Recorder:
     """Listens to the engine inside ``record()``.
 
@@ -36,7 +46,9 @@ class Recorder:
         self.values: list[Value] = []
         self._known: dict[int, Value] = {}  # by id of the array
         self._kept: list[Any] = []  # what must not be freed while an id stands for it
-        self._names: dict[int, str] = {id(tensor._data): name for name, tensor in (names or {}).items()}
+        self._names: dict[int, str] = {}
+        for name, tensor in (names or {}).items():
+            self._name(tensor, name)
         self._made_by: dict[int, Forward] = {}  # by id of the tape's node
         self._current: Backward | None = None
 
@@ -45,19 +57,21 @@ class Recorder:
         """An operation has been run."""
         if len(self.steps) >= self.limit:
             raise TooLargeError(f"more than {self.limit} operations: trace a smaller model, or a module of it")
-        frame = calling_frame()
-        self._learn_names(frame.f_locals)
+        place = self.place()
+        self._learn_names(place.variables)
         inputs, settings = self._arguments(info, args, kwargs)
         outputs = [self._value(tensor, "result") for tensor in (made if isinstance(made, tuple) else (made,))]
-        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         step = Forward(
-            len(self.steps), info, running_module(), frame.f_code.co_filename, frame.f_lineno, source, inputs, settings,
-            outputs,
-        )  # fmt: skip
+            len(self.steps), info, running_module(), place.file, place.line, place.source, inputs, settings, outputs
+        )
         self.steps.append(step)
         if node is not None:
             self._kept.append(node)
             self._made_by[id(node)] = step
+
+    def place(self) -> Place:
+        """Where the running operation was called: the innermost code outside of the engine."""
+        return in_frame(calling_frame())
 
     def backward(self, node: Node, gradients: list[np.ndarray | None]) -> None:
         """A node of the tape is about to be differentiated."""
@@ -85,6 +99,13 @@ class Recorder:
         self.steps = [step for step in self.steps if isinstance(step, Forward)]
         for value in self.values:
             value.gradient = None
+
+    def trace(self, result: Tensor, gradient: Any = None) -> Trace:
+        """Differentiate ``result``, which was computed while this recorder listened; see ``trace`` below."""
+        self.forget_backward()
+        with listening(self):
+            backpropagate(result, gradient, retain_graph=True)
+        return Trace(list(self.steps), self.values, self._known[id(result._data)])
 
     # ---- values and their names -------------------------------------------------------------------------------------
     def _arguments(self, info: OperationInfo, args: tuple, kwargs: dict) -> tuple[list[Input], dict[str, Any]]:
@@ -121,13 +142,18 @@ class Recorder:
             self._names[id(state.modules[0])] = ""  # once for each model
             self._kept.append(state.modules[0])
             for name, parameter in [*state.modules[0].named_parameters(), *state.modules[0].named_buffers()]:
-                self._names.setdefault(id(parameter._data), name)
+                self._name(parameter, name)
         for name, tensor in variables.items():
             if isinstance(tensor, Tensor):
-                self._names.setdefault(id(tensor._data), name)
+                self._name(tensor, name)
                 known = self._known.get(id(tensor._data))
                 if known is not None and known.name == f"v{known.number}":
                     known.name = name
+
+    def _name(self, tensor: Tensor, name: str) -> None:
+        if id(tensor._data) not in self._names:
+            self._names[id(tensor._data)] = name
+            self._kept.append(tensor._data)
 
 
 def _differentiable(step: Forward) -> list[Input | None]:
@@ -137,6 +163,22 @@ def _differentiable(step: Forward) -> list[Input | None]:
         return [*(item for item in step.inputs if item.parameter.startswith(f"{info.variadic}["))]
     given = {item.parameter: item for item in step.inputs}
     return [given.get(name) for name in info.differentiable]
+
+
+def in_frame(frame: FrameType) -> Place:
+    """The place where a frame stands."""
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return Place(file, line, linecache.getline(file, line).strip(), frame.f_locals)
+
+
+@contextmanager
+def listening(recorder: Recorder) -> Iterator[None]:
+    """Tell ``recorder`` of everything that this thread does in the block."""
+    before, state.recorder = state.recorder, recorder
+    try:
+        yield
+    finally:
+        state.recorder = before
 
 
 @contextmanager
@@ -150,11 +192,12 @@ def record(names: Mapping[str, Tensor] | None = None, limit: int = LIMIT) -> Ite
     Raises:
         TooLargeError: more operations than ``limit``.
     """
-    before, state.recorder = state.recorder, Recorder(names, limit)
+    recorder = Recorder(names, limit)
     try:
-        yield state.recorder
+        with listening(recorder):
+            yield recorder
     finally:
-        _last.recorder, state.recorder = state.recorder, before
+        _last.recorder = recorder
 
 
 def trace(result: Tensor, gradient: Any = None) -> Trace:
@@ -172,10 +215,4 @@ def trace(result: Tensor, gradient: Any = None) -> Trace:
         raise ValueError("trace: compute the result inside `with record():` first, then trace it after the block")
     if result._node is None:
         raise ValueError("trace: the result does not depend on anything that requires a gradient")
-    recorder.forget_backward()
-    before, state.recorder = state.recorder, recorder
-    try:
-        backpropagate(result, gradient, retain_graph=True)
-    finally:
-        state.recorder = before
-    return Trace(list(recorder.steps), recorder.values, recorder._known[id(result._data)])
+    return recorder.trace(result, gradient)

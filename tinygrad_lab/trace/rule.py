@@ -10,6 +10,7 @@ side is the gradient of the output.  Where a tensor has few elements its numbers
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,15 @@ def symbols(rule: str) -> tuple[list[str], str | None]:
 
 def with_numbers(step: Backward) -> str:
     """The step's rule, then a line for each contribution: its equation with numbers, and what comes out."""
+    return r" \\ ".join([step.operation.rule, *contributions(step)])
+
+
+def contributions(step: Backward) -> list[str]:
+    """For each contribution its equation with numbers, and what comes out; none where the rule has other equations."""
     targets, output = symbols(step.operation.rule)
     names = step.operation.differentiable
     if len(targets) != len(names) or step.operation.variadic:
-        return step.operation.rule
+        return []
     symbol_of = dict(zip(names, targets, strict=True))
     values = {symbol_of[i.parameter]: i.value.array for i in step.forward.inputs if i.parameter in symbol_of}
     values |= {symbol_of[n]: np.asarray(v) for n, v in step.forward.settings.items() if n in symbol_of}
@@ -43,13 +49,13 @@ def with_numbers(step: Backward) -> str:
     if output is not None and step.incoming[0] is not None:
         values.setdefault(output, step.forward.outputs[0].array)
         gradients[output] = step.incoming[0]
-    lines = [step.operation.rule]
+    lines = []
     equations = dict(zip(targets, step.operation.rule.split(r"\qquad"), strict=False))
     for contribution in step.contributions:
         symbol = symbol_of[contribution.parameter]
         filled = _filled(equations[symbol], values, gradients)
         lines.append(rf"\bar {symbol} = {filled}{number(contribution.gradient)}")
-    return r" \\ ".join(lines)
+    return lines
 
 
 def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
@@ -100,6 +106,8 @@ def number(array: np.ndarray) -> str:
 
 def digits(value: float) -> str:
     """Four significant digits."""
+    if not math.isfinite(value):
+        return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
     text = f"{value:.4g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
