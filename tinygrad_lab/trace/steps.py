@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace import html
 from tinygrad_lab.trace.rule import with_numbers
 
 
@@ -74,6 +75,9 @@ class Forward:
         made = ", ".join(f"{value.name} = {shown(value.array)}" for value in self.outputs)
         return f"{self.index:4d} forward   {self.operation.name}({given}) -> {made}"
 
+    def _repr_html_(self) -> str:
+        return html.of_forward(self)
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -128,6 +132,9 @@ class Backward:
         ]
         return f"{self.index:4d} backward  {self.operation.name}: {given} -> {', '.join(parts) or 'nothing'}"
 
+    def _repr_html_(self) -> str:
+        return html.of_backward(self)
+
 
 @dataclass(eq=False)
 class Trace:
@@ -145,6 +152,12 @@ class Trace:
 
     def __getitem__(self, index: int) -> Forward | Backward:
         return self.steps[index]
+
+    def __repr__(self) -> str:
+        return f"Trace of {len(self)} steps to {self.result.name} = {shown(self.result.array)}"
+
+    def _repr_html_(self) -> str:
+        return html.of_trace(self)
 
 
 def shown(array: np.ndarray) -> str:

@@ -1,0 +1,91 @@
+"""Traces in a notebook: a step as a small table, a whole trace as the interactive page where the lab is installed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinygrad_lab.trace.plain import plain
+
+if TYPE_CHECKING:
+    from tinygrad_lab.trace.steps import Backward, Forward, Trace
+
+NUMBERS = 64  # elements of a tensor that are shown one by one
+PAGE = "tinygrad_lab.lab.stepping.embed"  # looked up by name: this package knows nothing of the lab
+
+
+def of_trace(trace: Trace) -> str:
+    """The stepper's page in a frame; without the lab a table with a row for each step."""
+    try:
+        embed = importlib.import_module(PAGE)
+    except ImportError:
+        return steps_table(trace)
+    return embed.frame(trace)
+
+
+def steps_table(trace: Trace) -> str:
+    """All steps: number, phase, module, what went in and came out."""
+    rows = [(str(step.index), step.phase, _forward_of(step).module, str(step).split(None, 2)[2]) for step in trace]
+    return table(("", "phase", "module", "step"), rows)
+
+
+def of_forward(step: Forward) -> str:
+    """The line that ran it, its inputs and its outputs."""
+    given = [(item.parameter, item.value.name, numbers(item.value.array)) for item in step.inputs]
+    given += [(name, "", escape(str(value))) for name, value in step.settings.items()]
+    made = [("result", value.name, numbers(value.array)) for value in step.outputs]
+    return _title(step) + table(("", "name", "value"), [*given, *made], raw=(2,))
+
+
+def of_backward(step: Backward) -> str:
+    """The rule with numbers, the gradient that came in, and what goes to each input."""
+    rows = [
+        (f"into {v.name}", "-" if g is None else numbers(g), "")
+        for v, g in zip(step.forward.outputs, step.incoming, strict=True)
+    ]
+    rows += [
+        (f"to {c.value.name}", numbers(c.gradient), "" if c.first else numbers(c.accumulated))
+        for c in step.contributions
+    ]
+    rule = escape(plain(step.numbers())).replace("\n", "<br>")
+    return f"{_title(step)}<p>{rule}</p>" + table(("gradient", "of this step", "the sum so far"), rows, raw=(1, 2))
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], raw: tuple[int, ...] = ()) -> str:
+    """An HTML table; everything is escaped but the columns ``raw``, which are HTML already."""
+    cells = [
+        "".join(f"<td>{cell if place in raw else escape(cell)}</td>" for place, cell in enumerate(row)) for row in rows
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def numbers(array: np.ndarray) -> str:
+    """A number, a small vector or matrix as a table of numbers, or what a large tensor is like."""
+    if array.size == 1:
+        return f"{array.item():.4g}"
+    size = " × ".join(map(str, array.shape))
+    if not array.size:
+        return f"{size}, empty"
+    if array.size > NUMBERS or array.ndim > 2:
+        real = array.astype(np.float64)
+        return f"{size}, from {real.min():.4g} to {real.max():.4g}, norm {np.linalg.norm(real):.4g}"
+    rows = [[f"{value:.4g}" for value in row] for row in np.atleast_2d(array)]
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{cells}</table>"
+
+
+def _forward_of(step: Forward | Backward) -> Forward:
+    return step if step.phase == "forward" else step.forward
+
+
+def _title(step: Forward | Backward) -> str:
+    forward = _forward_of(step)
+    place = f" in <code>{escape(forward.module)}</code>" if forward.module else ""
+    line = f"<br><code>{escape(forward.source)}</code>" if forward.source else ""
+    return f"<p>{step.index}. {step.phase} of <b>{escape(step.operation.name)}</b>{place}{line}</p>"
