@@ -184,7 +184,7 @@ class Network(nn.Module, ABC):
         """The loss, summed over the batch."""
 
     @abstractmethod
-    def tally(self, output: Float[Tensor, "t b o"], batch: dict) -> dict[str, Float[Tensor, ""]]:
+    def tally(self, output: Float[Tensor, "t b o"], batch: dict) -> dict[str, Tensor]:
         """The metrics of the task, summed over the batch."""
 
     def forward(self, sequence: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
@@ -222,7 +222,7 @@ class SymbolModel(Network):
         """Cross-entropy with the symbols that followed."""
         return F.cross_entropy(output.flatten(0, 1), batch["target"].T.flatten(), reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Float[Tensor, ""]]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
         return {"bits": self.loss(output, batch) / math.log(2)}
 
 
@@ -236,7 +236,7 @@ class GrammarModel(SymbolModel):
         strongest_other = where(legal, -math.inf, output).amax(dim=2)
         return (weakest > strongest_other).all(dim=0)
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Float[Tensor, ""]]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
         return {"correct": 100 * self.hits(output, batch["legal"]).sum(), "loss": self.loss(output, batch)}
 
 
@@ -260,7 +260,7 @@ class AddingModel(Network):
         """The squared error."""
         return F.mse_loss(self.answer(output, batch["length"]), batch["target"], reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b 1"], batch: dict) -> dict[str, Float[Tensor, ""]]:
+    def tally(self, output: Float[Tensor, "t b 1"], batch: dict) -> dict[str, Tensor]:
         error = (self.answer(output, batch["length"]) - batch["target"]).abs()
         return {"correct": 100 * (error < self.tolerance).sum(), "squared_error": (error * error).sum()}
 
