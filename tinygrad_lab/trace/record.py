@@ -20,7 +20,11 @@ _last = threading.local()  # .recorder: the one of the last record() block of th
 
 
 class TooLargeError(ValueError):
-    """More steps than a trace holds."""
+    """More steps than a trace holds, which are ``limit``."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} operations: trace a smaller model, or a module of it")
+        self.limit = limit
 
 
 class Place(NamedTuple):
@@ -56,7 +60,7 @@ class Recorder:
     def forward(self, info: OperationInfo, args: tuple, kwargs: dict, made: Any, node: Node | None) -> None:
         """An operation has been run."""
         if len(self.steps) >= self.limit:
-            raise TooLargeError(f"more than {self.limit} operations: trace a smaller model, or a module of it")
+            raise TooLargeError(self.limit)
         place = self.place()
         self._learn_names(place.variables)
         inputs, settings = self._arguments(info, args, kwargs)
@@ -103,9 +107,17 @@ class Recorder:
     def trace(self, result: Tensor, gradient: Any = None) -> Trace:
         """Differentiate ``result``, which was computed while this recorder listened; see ``trace`` below."""
         self.forget_backward()
+        self.differentiate(result, gradient)
+        return Trace(list(self.steps), self.values, self.value_of(result))
+
+    def differentiate(self, result: Tensor, gradient: Any = None) -> None:
+        """Record the steps backwards from ``result``."""
         with listening(self):
             backpropagate(result, gradient, retain_graph=True)
-        return Trace(list(self.steps), self.values, self._known[id(result._data)])
+
+    def value_of(self, tensor: Tensor) -> Value:
+        """What is known of a tensor that was seen."""
+        return self._known[id(tensor._data)]
 
     # ---- values and their names -------------------------------------------------------------------------------------
     def _arguments(self, info: OperationInfo, args: tuple, kwargs: dict) -> tuple[list[Input], dict[str, Any]]:

@@ -1,0 +1,288 @@
+"""A trace as JSON, the same for every face of the stepper and for other programs.
+
+    {"version": 1,
+     "result": 7,                               number of the value that was differentiated
+     "values": [{"number": 7, "name": "loss", "kind": "parameter" | "input" | "constant" | "result", "uses": 1,
+                 "tensor": 12, "gradient": 13 | null}, ...],
+     "operations": {"multiply": {"rule": LaTeX, "doc": first line of its docstring, "fused": false}, ...},
+     "steps": [STEP, ...],
+     "not_finite": {"step": 2, "what": "NaN" | "Infinity" | "-Infinity"} | null,
+     "tensors": [TENSOR, ...]}                  every tensor above and below is a place in this list
+
+A forward STEP, an operation that was run:
+
+    {"index": 0, "phase": "forward", "operation": "multiply", "module": "encoder.lstm", "file": "papers/lstm/model.py",
+     "line": 12, "source": "y = w * x", "inputs": [{"parameter": "x", "value": 3}, ...],
+     "settings": {"dim": "1"}, "outputs": [7], "inside": TRACE | {"left_out": 1124} | null}
+
+A backward STEP, an operation differentiated:
+
+    {"index": 9, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [13 | null, ...],
+     "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
+                        "formula": LaTeX | null}, ...]}
+
+``incoming`` has the gradient of each output, null for one that nobody used.  ``accumulated`` is the sum of all
+contributions to that value so far, ``formula`` the equation of the rule with this step's numbers in it.
+
+``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
+fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version" and "tensors" of its own.  Operations
+are opened breadth first until INSIDE_BYTES of them are there; one with more than INSIDE_STEPS steps, or one that finds
+no more room, only says how many steps it would have.
+
+A TENSOR of up to 64 elements is given in full, row by row; a larger one as a heat map of means over blocks, at most 16
+by 16, of the tensor as a matrix (its last dimension along the columns, all others along the rows):
+
+    {"shape": [2, 3], "dtype": "float32", "values": [1, 2, 3, 4, 5, "NaN"]}
+    {"shape": [20, 30], "dtype": "float32", "norm": 24.5, "min": 0, "max": 1,
+     "heat": {"rows": 16, "columns": 16, "values": [...]}}
+
+JSON has no non-finite numbers: they are the strings "NaN", "Infinity" and "-Infinity".  A number has as many digits as
+identify it among those of its dtype.  Files below the project are named relative to it, others by their name alone.
+"""
+
+import json
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace.inside import can_open, inside
+from tinygrad_lab.trace.record import TooLargeError
+from tinygrad_lab.trace.rule import contributions
+from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
+
+VERSION = 1
+FULL = 64  # elements of a tensor that is given in full
+HEAT = 16  # rows and columns of a heat map
+INSIDE_STEPS = 1000  # of one opened operation
+INSIDE_BYTES = 600_000  # of all opened operations of a trace, as compact JSON
+
+PROJECT = Path(__file__).parents[2]
+
+
+def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
+    """A trace as plain data, see above.
+
+    Args:
+        trace: what to write.
+        open_fused: whether fused operations come with what is inside.
+    """
+    writer = _Writer()
+    data = writer.trace(trace)
+    if open_fused:
+        writer.open_all(trace, data)
+    return {"version": VERSION, **data, "tensors": writer.tensors}
+
+
+def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
+    """The steps of a trace that can be opened, each with the gradients of its outputs; None where it has none."""
+    incoming = {id(step.forward): step.incoming for step in trace if isinstance(step, Backward)}
+    return [(step, incoming.get(id(step))) for step in trace if isinstance(step, Forward) and can_open(step)]
+
+
+def _open(step: Forward, incoming: list[np.ndarray | None] | None) -> Trace | int:
+    """What is inside; the number of steps where they are too many, at least what is known of it."""
+    try:
+        found = inside(step, incoming)
+    except TooLargeError as error:
+        return error.limit
+    return found if len(found) <= INSIDE_STEPS else len(found)
+
+
+class _Writer:
+    """Writes traces that share one list of tensors."""
+
+    def __init__(self) -> None:
+        self.tensors: list[dict[str, Any]] = []
+        self._places: dict[tuple, int] = {}
+        self._room = INSIDE_BYTES
+
+    def open_all(self, trace: Trace, data: dict[str, Any]) -> None:
+        """Write what is inside the fused operations, and inside those of their definitions, as far as there is room."""
+        waiting = deque([(trace, data)])
+        while waiting:
+            outer, written = waiting.popleft()
+            for step, incoming in opened_by(outer):
+                inner = _open(step, incoming)
+                found = None if isinstance(inner, int) else self._if_it_fits(inner)
+                if isinstance(inner, int) or found is None:
+                    written["steps"][step.index]["inside"] = {
+                        "left_out": inner if isinstance(inner, int) else len(inner)
+                    }
+                else:
+                    written["steps"][step.index]["inside"] = found
+                    waiting.append((inner, found))
+
+    def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
+        before = len(self.tensors)
+        found = self.trace(inner)
+        size = len(json.dumps([found, self.tensors[before:]], separators=(",", ":")))
+        if size <= self._room:
+            self._room -= size
+            return found
+        del self.tensors[before:]
+        self._places = {key: place for key, place in self._places.items() if place < before}
+        return None
+
+    def trace(self, trace: Trace) -> dict[str, Any]:
+        operations = {step.operation.name: step.operation for step in trace}
+        return {
+            "result": trace.result.number,
+            "values": [self._value(value) for value in trace.values],
+            "operations": {name: _operation(info) for name, info in operations.items()},
+            "steps": [_forward(step) if isinstance(step, Forward) else self._backward(step) for step in trace],
+            "not_finite": not_finite(trace),
+        }
+
+    def _tensor(self, array: np.ndarray) -> int:
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._places:
+            self._places[key] = len(self.tensors)
+            self.tensors.append(tensor(array))
+        return self._places[key]
+
+    def _value(self, value: Value) -> dict[str, Any]:
+        return {
+            "number": value.number,
+            "name": value.name,
+            "kind": value.kind,
+            "uses": value.uses,
+            "tensor": self._tensor(value.array),
+            "gradient": None if value.gradient is None else self._tensor(value.gradient),
+        }
+
+    def _backward(self, step: Backward) -> dict[str, Any]:
+        formulas = contributions(step) or [None] * len(step.contributions)
+        return {
+            "index": step.index,
+            "phase": "backward",
+            "operation": step.operation.name,
+            "forward": step.forward.index,
+            "incoming": [None if gradient is None else self._tensor(gradient) for gradient in step.incoming],
+            "contributions": [
+                {
+                    "parameter": given.parameter,
+                    "value": given.value.number,
+                    "gradient": self._tensor(given.gradient),
+                    "accumulated": self._tensor(given.accumulated),
+                    "first": given.first,
+                    "formula": formula,
+                }
+                for given, formula in zip(step.contributions, formulas, strict=True)
+            ],
+        }
+
+
+def _forward(step: Forward) -> dict[str, Any]:
+    return {
+        "index": step.index,
+        "phase": "forward",
+        "operation": step.operation.name,
+        "module": step.module,
+        "file": relative(step.file),
+        "line": step.line,
+        "source": step.source,
+        "inputs": [{"parameter": item.parameter, "value": item.value.number} for item in step.inputs],
+        "settings": {name: _setting(value) for name, value in step.settings.items()},
+        "outputs": [value.number for value in step.outputs],
+        "inside": None,
+    }
+
+
+def _operation(info: OperationInfo) -> dict[str, Any]:
+    doc = (info.body.__doc__ or "").strip().splitlines()
+    return {"rule": info.rule, "doc": doc[0] if doc else "", "fused": info.definition is not None}
+
+
+def _setting(value: Any) -> str:
+    """A setting in a few words."""
+    if isinstance(value, np.random.Generator):
+        return "a generator"
+    if isinstance(value, np.ndarray):
+        return f"array of shape {value.shape}" if value.size > HEAT else str(value.tolist())
+    return str(value)
+
+
+def relative(file: str) -> str:
+    """A source file as it is named in JSON."""
+    path = Path(file)
+    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else path.name
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+
+def tensor(array: np.ndarray) -> dict[str, Any]:
+    """A TENSOR."""
+    head = {"shape": list(array.shape), "dtype": str(array.dtype)}
+    if array.size <= FULL:
+        return {**head, "values": numbers(array)}
+    exact = array.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        norm = float(np.linalg.norm(exact))
+    return {**head, "norm": number(norm), "min": number(array.min()), "max": number(array.max()), "heat": heat(exact)}
+
+
+def heat(array: np.ndarray) -> dict[str, Any]:
+    """Means over blocks of the array as a matrix, at most HEAT by HEAT."""
+    matrix = array.reshape(-1, array.shape[-1])
+    if len(matrix) == 1:  # a long vector folds into lines
+        width = math.ceil(math.sqrt(matrix.size))
+        padding = np.full(-matrix.size % width, matrix[0, -1])
+        matrix = np.concatenate([matrix[0], padding]).reshape(-1, width)
+    for axis in (0, 1):
+        size = matrix.shape[axis]
+        if size > HEAT:
+            blocks = np.array_split(matrix, HEAT, axis=axis)
+            with np.errstate(invalid="ignore"):
+                matrix = np.stack([block.mean(axis=axis) for block in blocks], axis=axis)
+    rows, columns = matrix.shape
+    rounded = [float(f"{value:.4g}") for value in matrix.ravel()]
+    return {"rows": rows, "columns": columns, "values": [number(value) for value in rounded]}
+
+
+def numbers(array: np.ndarray) -> list[Any]:
+    """The elements, row by row."""
+    return [number(value) for value in array.ravel()]
+
+
+def number(value: Any) -> Any:
+    """One number as JSON has it: the shortest that its dtype reads as the same."""
+    if isinstance(value, np.bool_ | bool):
+        return int(value)
+    if isinstance(value, np.integer | int):
+        return int(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    exact = float(str(value))  # of a float32: 0.1, not 0.10000000149011612
+    return int(exact) if exact.is_integer() and abs(exact) < 1e15 and str(exact) != "-0.0" else exact
+
+
+# ---- where things went wrong ----------------------------------------------------------------------------------------
+
+
+def not_finite(trace: Trace) -> dict[str, Any] | None:
+    """The step that made the first NaN or infinity out of finite numbers."""
+    for step in trace:
+        if isinstance(step, Forward):
+            given, made = [item.value.array for item in step.inputs], [value.array for value in step.outputs]
+        else:
+            given, made = list(_present(step.incoming)), [item.gradient for item in step.contributions]
+        what = next((bad for array in made if (bad := _worst(array)) is not None), None)
+        if what is not None and all(_worst(array) is None for array in given):
+            return {"step": step.index, "what": what}
+    return None
+
+
+def _present(arrays: list[np.ndarray | None]) -> list[np.ndarray]:
+    return [array for array in arrays if array is not None]
+
+
+def _worst(array: np.ndarray) -> str | None:
+    if array.dtype.kind != "f":
+        return None
+    bad = array[~np.isfinite(array)]
+    return None if not bad.size else number(bad.ravel()[int(np.isnan(bad).argmax())])
