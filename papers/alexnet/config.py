@@ -33,6 +33,7 @@ class AlexNetConfig:
     dataset: str = "auto"  # "fashion-mnist", "mnist", "digits"; "auto" is Fashion-MNIST if it is there, else the digits
     train_items: int = 0  # train on so many images only, drawn with ``seed``; 0 for all
     stored_size: int = 256  # pixels a side of the whole image, which crops are taken from
+    pixel_scale: float = 255.0  # white; the paper trains on raw values, and its initial weights are made for them
     crops: bool = True  # random crops in training; False takes the centre
     flips: bool = True  # mirror every other training image (no good for digits)
     colour: float = 0.1  # standard deviation of the colour shift's factors; 0 for no shift
@@ -66,8 +67,9 @@ class AlexNetConfig:
     def _check_training(self) -> None:
         if not 0 <= self.drop < 1:
             raise ValueError(f"drop must be in [0, 1), got {self.drop}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        for name in ("learning_rate", "pixel_scale"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("init_std", "colour", "divisions", "momentum", "weight_decay", "train_items"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")

@@ -1,4 +1,4 @@
-"""Batches for AlexNet: pixels from 0 to 255 less the training images' mean, in crops (sections 2 and 4.1)."""
+"""Batches for AlexNet: pixels less the training images' mean, in crops (sections 2 and 4.1)."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,14 +19,14 @@ from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
-PIXEL_SCALE = np.float32(255)  # the paper trains on raw values, and its N(0, 0.01²) weights are made for them
+HELD_OUT = 5000  # images of a validation split
 
 
 def example_batch(config: AlexNetConfig, rng: Generator) -> dict[str, Any]:
     """One batch of random images and labels, for parity and benchmarks."""
     shape = (config.batch_size, config.channels, config.image_size, config.image_size)
     return {
-        "image": 60 * rng.standard_normal(shape),
+        "image": config.pixel_scale / 4 * rng.standard_normal(shape),
         "label": rng.integers(0, config.classes, config.batch_size),
         "count": float(config.batch_size),
     }
@@ -37,7 +37,7 @@ def dataset(config: AlexNetConfig, split: str) -> ImageData:
 
     Args:
         config: which images, and how many of them.
-        split: "train", "test", or "validation": the training images that ``train_items`` leaves out.
+        split: "train", "test", or "validation": up to HELD_OUT of the training images that ``train_items`` leaves out.
 
     Raises:
         ValueError: a validation split where nothing is left out, or more ``train_items`` than there are.
@@ -59,7 +59,7 @@ def training_batches(config: AlexNetConfig, generator: Generator) -> Batches:
         image = random_crop(image, config.image_size, rng) if config.crops else centre_crop(image, config.image_size)
         image = random_flip(image, rng) if config.flips else image
         image = shift_colours(image, *colours, rng, config.colour) if colours else image
-        return batch | {"image": PIXEL_SCALE * image}
+        return batch | {"image": np.float32(config.pixel_scale) * image}
 
     return Batches({"image": data.images, "label": data.labels}, config.batch_size, generator, transform=prepare)
 
@@ -73,7 +73,7 @@ def evaluation_batches(config: AlexNetConfig, split: str) -> Batches:
         image = _centred(batch["image"], mean, config)
         size = config.image_size
         views = ten_views(image, size) if config.ten_views else centre_crop(image, size)[None]
-        return batch | {"image": PIXEL_SCALE * views}
+        return batch | {"image": np.float32(config.pixel_scale) * views}
 
     arrays = {"image": data.images, "label": data.labels}
     return Batches(arrays, config.batch_size, shuffle=False, transform=prepare)
@@ -92,4 +92,4 @@ def _rows(config: AlexNetConfig, split: str, total: int) -> slice | np.ndarray:
     if chosen == total:
         return slice(None)
     order = generator(config.seed).permutation(total)
-    return order[:chosen] if split == "train" else order[chosen:]
+    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]

@@ -1,0 +1,254 @@
+"""What became of the claims, judged from the result files alone.
+
+Seeds are compared in pairs: the same seed gives both networks of a comparison the same images in the same order. A
+gain counts when its 95 % interval over seeds is above 0. Where it is not, but still holds the paper's gain, the runs
+cannot tell: a difference of that size would need more seeds.
+"""
+
+from typing import Any
+
+from tinygrad_lab.paper import Claim, Summary, Verdict
+
+# The networks that are compared: name -> variant and what else is changed.
+ARMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "standard": ("2012", {}),
+    "plain-pooling": ("plain-pooling", {}),
+    "no-lrn": ("no-lrn", {}),
+    "no-dropout": ("no-dropout", {}),
+    "no-augmentation": ("2012", {"crops": False, "flips": False}),
+}
+SEVERAL = 2.0  # how many times as fast is "several times"
+
+
+def claims(lab: Any) -> list[Claim]:
+    """One row for each claim."""
+    return [
+        _speed(lab, "paper"),
+        _speed(lab, "best"),
+        _gain(lab, "plain-pooling", "overlapping pooling lowers the top-1 error", "section 3.4", 0.4),
+        _gain(lab, "no-lrn", "local response normalisation lowers the top-1 error", "section 3.3", 1.4),
+        _overfitting(lab, "no-dropout", "without dropout the network overfits substantially", "section 4.2"),
+        _overfitting(
+            lab, "no-augmentation", "without crops and mirror images it overfits substantially", "section 4.1"
+        ),
+        _ten_views(lab),
+        *_OUT_OF_REACH,
+    ]
+
+
+# ---- figure 1 --------------------------------------------------------------------------------------------------------
+
+
+def steps_to(level: float, curve: list[float], every: int) -> int | None:
+    """Steps after which a curve of errors first is at ``level`` or below; None where it never is."""
+    return next((every * point for point, error in enumerate(curve, start=1) if error <= level), None)
+
+
+def speed_ratios(lab: Any, comparison: str, level: float) -> tuple[list[float], bool]:
+    """Steps that tanh needs over those that ReLUs need, one a seed; and whether tanh arrived in all of them.
+
+    A network that did not arrive counts with its whole run, so for tanh the ratio is too small then.
+    """
+    results = lab.results("speed")
+    every = results["every"]
+    relu, tanh = (_curves(results, comparison, unit)["curves"] for unit in ("relu", "tanh"))
+    ours, theirs = ([steps_to(level, curve, every) for curve in curves] for curves in (relu, tanh))
+    longest = every * len(tanh[0])
+    ratios = [(late or longest) / (early or longest) for early, late in zip(ours, theirs, strict=True)]
+    return ratios, None not in theirs
+
+
+def _curves(results: dict[str, Any], comparison: str, unit: str) -> dict[str, Any]:
+    return next(row for row in results["curves"] if (row["comparison"], row["unit"]) == (comparison, unit))
+
+
+def _speed(lab: Any, comparison: str) -> Claim:
+    results = lab.results("speed")
+    level, every = results["level"], results["every"]
+    ratios, arrived = speed_ratios(lab, comparison, level)
+    ratio = lab.interval(ratios)
+    rows = [_curves(results, comparison, unit) for unit in ("relu", "tanh")]
+    cells = [f"{row['unit']} {_steps(row['curves'], level, every)}" for row in rows]
+    chosen = "; ".join(f"{row['unit']}: start {row['start']}, learning rate {row['rate']:g}" for row in rows)
+    tuned = "learning rates" if comparison == "paper" else "learning rates and initial values"
+    more = "" if arrived else "more than "
+    return Claim(
+        statement=f"ReLUs reach {level:g} % training error six times as fast as tanh units, {tuned} tuned for each",
+        source="figure 1" if comparison == "paper" else "figure 1, a stricter form",
+        ran=f"the eight layers, small, in place of a network of four; {_data(lab, 'speed')} in place of CIFAR-10; no "
+        f"regularisation; {chosen}, the fastest of one trial each; {ratio.count} seeds",
+        numpy=f"steps: {'; '.join(cells)}",
+        torch="-",
+        verdict=_judge(ratio.low > SEVERAL if ratio.count > 1 else ratio.mean > SEVERAL),
+        why=f"tanh needs {more}{ratio:.1f} times the steps; at least {SEVERAL:g} times is asked for",
+    )
+
+
+def _steps(curves: list[list[float]], level: float, every: int) -> str:
+    needed = [steps_to(level, curve, every) for curve in curves]
+    return ", ".join(str(steps) if steps else f"over {every * len(curves[0])}" for steps in needed)
+
+
+# ---- with and without ------------------------------------------------------------------------------------------------
+
+
+def _gain(lab: Any, without: str, statement: str, source: str, paper: float) -> Claim:
+    errors = {arm: _values(lab, arm, "error") for arm in (without, "standard")}
+    gain = lab.paired_difference(errors[without], errors["standard"])
+    return Claim(
+        statement=f"{statement} (by {paper} points on ImageNet)",
+        source=source,
+        ran=_schedule(lab, without),
+        numpy=" -> ".join(f"{lab.interval(values):.2f %}" for values in errors.values()),
+        torch=_witness(lab),
+        verdict=_tell(gain, paper),
+        why=f"gain {gain:.2f points}",
+    )
+
+
+def _tell(gain: Any, paper: float) -> Verdict:
+    """A gain that is there, one that is not, or an interval that holds both nothing and the paper's gain."""
+    if gain.low > 0:
+        return "reproduced"
+    return "out of reach here" if gain.high >= paper else "not reproduced"
+
+
+def _overfitting(lab: Any, without: str, statement: str, source: str) -> Claim:
+    gaps = {arm: overfitting(lab, arm) for arm in (without, "standard")}
+    smaller = lab.paired_difference(gaps[without], gaps["standard"])
+    test = lab.paired_difference(_values(lab, without, "error"), _values(lab, "standard", "error"))
+    return Claim(
+        statement=statement,
+        source=source,
+        ran=_schedule(lab, without),
+        numpy=f"test less training error: {' -> '.join(f'{lab.interval(gap):.2f points}' for gap in gaps.values())}",
+        torch="-",
+        verdict=_judge(smaller.low > 0),
+        why=f"the gap is {smaller:.2f points} narrower with it; test error lower by {test:.2f points}",
+    )
+
+
+def overfitting(lab: Any, arm: str) -> list[float]:
+    """Points by which the test error is above the training error, both in evaluation mode; one a seed."""
+    test, train = (_values(lab, arm, "error", part) for part in ("metrics", "train_metrics"))
+    return [above - below for above, below in zip(test, train, strict=True)]
+
+
+def _ten_views(lab: Any) -> Claim:
+    one, ten = _values(lab, "standard", "error"), lab.results("standard")["ten_views"]
+    gain = lab.paired_difference(one, ten)
+    return Claim(
+        statement="the average over ten views has a lower top-1 error than one view (39.0 -> 37.5 %)",
+        source="sections 4.1 and 6.1",
+        ran="the standard networks, tested on the centre and on ten views",
+        numpy=f"{lab.interval(one):.2f %} -> {lab.interval(ten):.2f %}",
+        torch="-",
+        verdict=_tell(gain, 39.0 - 37.5),
+        why=f"gain {gain:.2f points}",
+    )
+
+
+_IMAGENET = "1.2 million images, five to six days on two GPUs"
+_OUT_OF_REACH = [
+    Claim("37.5 % top-1 and 17.0 % top-5 error", "table 1", "not run", "-", "-", "out of reach here", _IMAGENET),
+    Claim("18.2 % top-5 error on the 2012 validation images; 16.4 % by five networks, 15.3 % by seven on the test "
+          "images", "table 2", "not run", "-", "-", "out of reach here", _IMAGENET),
+    Claim("two towers beat one with half as many maps, by 1.7 points", "section 3.2", "not run", "-", "-",
+          "out of reach here", "a network so small is narrow already with two towers"),
+    Claim("shifts of colour lower the top-1 error by over 1 point", "section 4.1", "not run", "-", "-",
+          "out of reach here", "the images at hand have no colour"),
+]  # fmt: skip
+
+
+# ---- the standard run ------------------------------------------------------------------------------------------------
+
+
+def summary(lab: Any) -> Summary:
+    """The small network with all that the paper recommends."""
+    results = lab.results("standard")
+    first = results["runs"][0]
+    config = first["config"]
+    seconds = {side: [run["seconds"] for run in results["runs"] if run["side"] == side] for side in ("numpy", "torch")}
+    maps = "-".join(map(str, config["maps"]))
+    return Summary(
+        data=f"{_data(lab, 'standard')}, in {config['stored_size']} x {config['stored_size']} pixels, less the mean "
+        f"image; random crops of {config['image_size']} x {config['image_size']}"
+        + (", half of them mirrored" if config["flips"] else ""),
+        model=f"AlexNet with {maps} maps and twice {config['units']} units, {first['parameters']:,} parameters",
+        loss="cross-entropy, mean over the batch",
+        optimiser=f"SGD, momentum {config['momentum']:g}, weight decay {config['weight_decay']:g}, learning rate "
+        f"{config['learning_rate']:g}, batch {config['batch_size']}",
+        schedule=f"{config['epochs']} epochs, divided by 10 after 1/2, 3/4 and 7/8 of them",
+        metric="test error in percent on the centre of the image, after the last epoch",
+        expected="flat for the first tens of steps, while the signal grows through eight layers; then as usual",
+        numpy=f"{lab.interval(_values(lab, 'standard', 'error')):.2f %}",
+        torch=_witness(lab),
+        command="tinygrad-lab claims alexnet (all), tinygrad-lab train alexnet --size small (one run, all images)",
+        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run, "
+        f"{results['environment']['blas_threads']} BLAS thread(s)",
+    )
+
+
+def tables(lab: Any) -> dict[str, str]:
+    """The blocks "speed" (figure 1 at other levels) and "arms" (every network that was compared)."""
+    return {"speed": _speed_table(lab), "arms": _arms_table(lab)}
+
+
+def _speed_table(lab: Any) -> str:
+    results = lab.results("speed")
+    levels = (50.0, results["level"], 20.0, 15.0)
+    lines = [
+        "| units | start | learning rate | " + " | ".join(f"steps to {level:g} %" for level in levels) + " |",
+        "|---|---|---:|" + "---:|" * len(levels),
+    ]
+    for row in results["curves"]:
+        steps = " | ".join(_steps(row["curves"], level, results["every"]) for level in levels)
+        lines.append(f"| {row['unit']} | {row['start']} | {row['rate']:g} | {steps} |")
+    return "\n".join(lines)
+
+
+def _arms_table(lab: Any) -> str:
+    lines = [
+        "| network | learning rate | training error | test error | loss on test images | NumPy time a run |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for arm in ARMS:
+        runs = [run for run in lab.results(arm)["runs"] if run["side"] == "numpy"]
+        train, test = (lab.interval(_values(lab, arm, "error", part)) for part in ("train_metrics", "metrics"))
+        loss, seconds = (lab.interval(v) for v in (_values(lab, arm, "loss"), [run["seconds"] for run in runs]))
+        rate = runs[0]["config"]["learning_rate"]
+        lines.append(f"| {arm} | {rate:g} | {train:.2f %} | {test:.2f %} | {loss:.3f} | {seconds.mean:.0f} s |")
+    return "\n".join(lines)
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _judge(holds: bool) -> Verdict:
+    return "reproduced" if holds else "not reproduced"
+
+
+def _values(lab: Any, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
+    """One number for each run of a setting."""
+    return [run[part][key] for run in lab.results(name)["runs"] if run["side"] == side]
+
+
+def _witness(lab: Any) -> str:
+    return f"standard: {lab.interval(_values(lab, 'standard', 'error', side='torch')):.2f %}"
+
+
+def _data(lab: Any, name: str) -> str:
+    data = lab.results(name)["environment"]["data"]
+    return f"{data['name']}, {data['items']:,} training images"
+
+
+def _schedule(lab: Any, arm: str) -> str:
+    """What the runs of this arm and of the standard were."""
+    rows = {name: lab.results(name)["runs"][0]["config"] for name in (arm, "standard")}
+    rates = ", ".join(f"{config['learning_rate']:g} ({name})" for name, config in rows.items())
+    tried = ", ".join(lab.results("rates")["errors"][arm])
+    count = len(_values(lab, arm, "error"))
+    return (
+        f"the small network, {_data(lab, arm)}, {rows[arm]['epochs']} epochs, learning rate {rates}, the best of "
+        f"{tried} on held-out images; {count} seeds"
+    )
