@@ -1,5 +1,7 @@
 """Pooling: stated rules on tiny images, what is refused, and the layers against torch's."""
 
+import weakref
+
 import jaxtyping
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from tests.numerics import relative_error
 from tinygrad_lab.modes import no_grad
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
-from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
+from tinygrad_lab.ops.pooling import CHUNK, avg_pool2d, max_pool2d
 from tinygrad_lab.tensor import Tensor
 
 
@@ -120,3 +122,40 @@ def test_no_grad_records_nothing():
 def test_repr_names_the_settings():
     assert repr(MaxPool2d(2)) == "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"
     assert "count_include_pad=False" in repr(AvgPool2d(2, count_include_pad=False))
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 4, 4), (2, 0, 4, 4)])
+def test_nothing_in_nothing_out(shape):
+    x = Tensor(np.empty(shape), requires_grad=True)
+    y = max_pool2d(x, 3, 2, padding=1)
+    y.backward(np.empty(y.shape))
+    assert x.grad.shape == shape
+
+
+def test_images_of_many_channels_are_worked_on_in_pieces():
+    image = np.random.default_rng(0).standard_normal((2, 60, 64, 65))
+    assert image.size > CHUNK
+    x, twin = Tensor(image, requires_grad=True), torch.tensor(image, requires_grad=True)
+    y, expected = max_pool2d(x, 3, 2), torch.nn.functional.max_pool2d(twin, 3, 2)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    y.backward(dy)
+    expected.backward(torch.from_numpy(dy))
+    np.testing.assert_array_equal(y.numpy(), expected.detach().numpy())
+    assert relative_error(x.grad.numpy(), twin.grad.numpy()) < 1e-14
+
+
+def test_a_row_of_more_taps_than_a_byte_can_number():
+    x = pixels([[float(i) for i in range(300)]])
+    max_pool2d(x, (1, 300)).backward()
+    assert np.flatnonzero(x.grad.numpy()).tolist() == [299]
+
+
+def test_max_pooling_does_not_keep_its_images():
+    x = Tensor(np.random.default_rng(0).standard_normal((1, 1, 4, 4)), requires_grad=True)
+    image = x * 1
+    memory = weakref.ref(image._data)
+    y = max_pool2d(image, 2)
+    del image
+    assert memory() is None
+    y.backward(np.ones(y.shape))
+    assert x.grad.numpy().sum() == 4

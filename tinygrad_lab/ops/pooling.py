@@ -5,6 +5,7 @@ Pixels outside the image take part in no tap, so nothing is padded: a tap has a 
 output whose windows it falls into.  Memory is (C, H, W, N), as in ``tinygrad_lab.ops.convolution``.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from tinygrad_lab.typing import Array, Backward
 Pair = int | tuple[int, int]
 Slices = tuple[slice, slice, slice]  # of channels, rows, columns
 
+CHUNK = 1 << 18  # pixels worked on at a time
+
 
 class Axis(NamedTuple):
     """The windows along H or along W: ``outputs`` of them over ``size`` pixels."""
@@ -32,14 +35,20 @@ class Axis(NamedTuple):
     dilation: int
     outputs: int
 
-    def taps(self) -> Iterator[tuple[slice, slice]]:
-        """For each tap, first to last: which windows have it inside the image, and where it is in those."""
-        for offset in range(-self.padding, self.reach - self.padding, self.dilation):
+    def taps(self) -> Iterator[tuple[int, slice, slice]]:
+        """For each tap: its number, which windows have it inside the image, and where it is in those."""
+        for tap in range(self.kernel):
+            offset = tap * self.dilation - self.padding
             first = max(0, -(offset // self.stride))
             last = min(self.outputs - 1, (self.size - 1 - offset) // self.stride)
             if first <= last:
                 start, stop = first * self.stride + offset, last * self.stride + offset + 1
-                yield slice(first, last + 1), slice(start, stop, self.stride)
+                yield tap, slice(first, last + 1), slice(start, stop, self.stride)
+
+    def first_taps(self) -> Array:
+        """The number of each window's first tap inside the image."""
+        outside = self.padding - np.arange(self.outputs) * self.stride
+        return np.maximum(0, -(-outside // self.dilation))
 
     @property
     def reach(self) -> int:
@@ -82,30 +91,60 @@ def max_pool2d(
     """
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
     x = batch_innermost(input)
-    y = np.full(_output_shape(x, axes), -np.inf, x.dtype)
-    for windows, pixels in _taps(axes):
-        np.maximum(y[windows], x[pixels], out=y[windows])
+    shape, (rows, columns) = x.shape, axes
+    y = np.empty(_output_shape(x, axes), x.dtype)
+    winners = []
+    for some in _channels(shape):
+        best_of_rows, winners_of_rows = _largest(x[some], columns, 2)
+        y[some], winners_of_columns = _largest(best_of_rows, rows, 1)
+        winners.append((winners_of_rows, winners_of_columns))
 
-    def backward(needs, dy):
-        dx = np.zeros(x.shape, dy.dtype)
-        dy = batch_innermost(dy)
-        unclaimed = np.ones(y.shape, bool)
-        for windows, pixels in _taps(axes):
-            wins = x[pixels] == y[windows]
-            _claim(dx[pixels], dy[windows], wins, unclaimed[windows])
-        if unclaimed.any():  # NaN equals nothing
-            for windows, pixels in reversed(list(_taps(axes))):
-                _claim(dx[pixels], dy[windows], np.isnan(x[pixels]), unclaimed[windows])
+    def backward(needs, dy):  # the winners are all it takes: the images are not kept
+        dy, dx = batch_innermost(dy), np.zeros(shape, dy.dtype)
+        for some, (winners_of_rows, winners_of_columns) in zip(_channels(shape), winners, strict=True):
+            dbest_of_rows = np.zeros(winners_of_rows.shape, dy.dtype)
+            _give_to_winners(dy[some], winners_of_columns, dbest_of_rows, rows, 1)
+            _give_to_winners(dbest_of_rows, winners_of_rows, dx[some], columns, 2)
         return (batch_first(dx),)
 
     return batch_first(y), backward
 
 
-def _claim(dx: Array, dy: Array, wins: Array, unclaimed: Array) -> None:
-    """Pass the gradient of windows that nobody has claimed yet to the pixels that win them; dx, unclaimed in place."""
-    wins &= unclaimed
-    unclaimed ^= wins
-    dx += dy * wins
+def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
+    """The largest pixel of each window along one dimension, and the number of its tap, in a byte if it can be.
+
+    Tap after tap challenges the best so far.  Numbers grow, so the last to win has the largest.
+    """
+    first = axis.first_taps()
+    best = x.take(first * axis.dilation + np.arange(axis.outputs) * axis.stride - axis.padding, dim)
+    winners = np.empty(best.shape, np.min_scalar_type(axis.kernel))
+    winners[...] = first.reshape(-1, *[1] * (x.ndim - 1 - dim))
+    for tap, windows, pixels in axis.taps():
+        if tap == 0:
+            continue  # nobody is there to challenge
+        challengers = _along(dim, x, pixels).copy()
+        champions, champion_taps = _along(dim, best, windows), _along(dim, winners, windows)
+        wins = challengers > champions
+        wins |= np.isnan(challengers)
+        np.maximum(champions, challengers, out=champions)
+        np.maximum(champion_taps, wins * winners.dtype.type(tap), out=champion_taps)
+    return best, winners
+
+
+def _give_to_winners(dy: Array, winners: Array, dx: Array, axis: Axis, dim: int) -> None:
+    """Add each window's gradient to the pixel that won it."""
+    for tap, windows, pixels in axis.taps():
+        share = (_along(dim, winners, windows) == tap).astype(
+            dy.dtype
+        )  # a product of floats is faster than a mixed one
+        share *= _along(dim, dy, windows)
+        target = _along(dim, dx, pixels)
+        target += share
+
+
+def _along(dim: int, x: Array, piece: slice) -> Array:
+    """A slice of dimension ``dim``."""
+    return x[(*[slice(None)] * dim, piece)]
 
 
 @max_pool2d.define
@@ -141,14 +180,14 @@ def avg_pool2d(
     x = batch_innermost(input)
     share = _share(axes, count_include_pad, x.dtype)
     y = np.zeros(_output_shape(x, axes), x.dtype)
-    for windows, pixels in _taps(axes):
+    for _, windows, pixels in _taps(axes):
         y[windows] += x[pixels]
     y *= share
 
     def backward(needs, dy):
         dx = np.zeros(x.shape, dy.dtype)
         dy = batch_innermost(dy) * share
-        for windows, pixels in _taps(axes):
+        for _, windows, pixels in _taps(axes):
             dx[pixels] += dy[windows]
         return (batch_first(dx),)
 
@@ -166,11 +205,17 @@ def _(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include
 # ---- windows --------------------------------------------------------------------------------------------------------
 
 
-def _taps(axes: tuple[Axis, Axis]) -> Iterator[tuple[Slices, Slices]]:
-    """Each tap of the window in row-major order: its windows, and its pixels, both as slices of (C, H, W, N)."""
-    for rows_out, rows in axes[0].taps():
-        for columns_out, columns in axes[1].taps():
-            yield (slice(None), rows_out, columns_out), (slice(None), rows, columns)
+def _taps(axes: tuple[Axis, Axis]) -> Iterator[tuple[int, Slices, Slices]]:
+    """Each tap in row-major order: its number, its windows, and its pixels, both as slices of (C, H, W, N)."""
+    for row, rows_out, rows in axes[0].taps():
+        for column, columns_out, columns in axes[1].taps():
+            yield row * axes[1].kernel + column, (slice(None), rows_out, columns_out), (slice(None), rows, columns)
+
+
+def _channels(shape: tuple[int, ...]) -> Iterator[slice]:
+    """A few channels of (C, H, W, N) at a time, so that they stay in the cache from tap to tap."""
+    step = max(1, CHUNK // max(1, math.prod(shape[1:])))
+    return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def _stacked_taps(input: Tensor, axes: tuple[Axis, Axis], outside: float) -> Tensor:
