@@ -69,7 +69,7 @@ class _Beams:
         log_p = F.log_softmax(logits[:, -1], dim=-1).reshape(b, width, -1)
         total = self.total[:, :, None] + self.continuations(log_p)
         size = self.size + ~self.done
-        parent, token = self.best(total / size[:, :, None] ** self.alpha)
+        parent, token = self.best(total / size[:, :, None].double() ** self.alpha)
         chosen = torch.arange(b)[:, None], parent
         self.total, self.size = total[(*chosen, token)], size[chosen]
         self.tokens = torch.cat([self.tokens[chosen], token[:, :, None]], dim=2)
@@ -91,7 +91,7 @@ class _Beams:
         return places // vocabulary, places % vocabulary
 
     def hypotheses(self) -> list[list[Hypothesis]]:
-        scores = self.total / self.size**self.alpha
+        scores = self.total / self.size.double() ** self.alpha
         rows = zip(self.tokens.tolist(), self.size.tolist(), self.done.tolist(), scores.tolist(), strict=True)
         return [
             [
