@@ -116,7 +116,7 @@ def digits(value: float) -> str:
     """Four significant digits."""
     if not math.isfinite(value):
         return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-    text = f"{value:.4g}"
+    text = f"{value + 0.0:.4g}"  # no negative zero
     if "e" in text:
         mantissa, exponent = text.split("e")
         return rf"{mantissa} \times 10^{{{int(exponent)}}}"

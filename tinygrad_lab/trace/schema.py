@@ -155,7 +155,7 @@ class _Writer:
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:
-        formulas = contributions(step) or [None] * len(step.contributions)
+        formulas: list[str | None] = [*contributions(step)] or [None] * len(step.contributions)
         return {
             "index": step.index,
             "phase": "backward",

@@ -1,0 +1,139 @@
+"""Where the nodes of a graph are drawn: layers from the top down, each node near those that it is joined to.
+
+Values and operations take turns: an operation stands below the lowest of its inputs, its outputs below it, and a value
+that nothing computed just above its first use.  A long line passes through invisible nodes, one in each layer.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+LAYER = 58  # between layers
+GAP = 18  # between nodes of a layer
+LETTER, PADDING = 7.0, 20  # width of a letter, and of what stands around the letters
+LONGEST = 20  # letters of a label
+FAR = 24  # layers that a line passes through invisible nodes in; a longer one goes straight
+SWEEPS = 8
+
+
+@dataclass
+class Spot:
+    """A node, or an invisible one of a line."""
+
+    layer: int
+    width: float
+    x: float = 0.0
+    above: list["Spot"] = field(default_factory=list)
+    below: list["Spot"] = field(default_factory=list)
+
+
+def label(name: str) -> str:
+    """A name as it fits into a node: of a long one the end, which says most of a parameter's path."""
+    return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
+
+
+def arrange(trace: dict[str, Any]) -> dict[str, Any]:
+    """Centres of the nodes of a trace in JSON: {"width", "height", "values": {number: [x, y]}, "steps": {index: [x, y]},
+    "lines": {"3>17": [[x, y], ...]}}, the last with the places that a line from value 3 to step 17, or back, passes.
+    """
+    forward = [step for step in trace["steps"] if step["phase"] == "forward"]
+    names = {value["number"]: value["name"] for value in trace["values"]}
+    spots = _layers(forward, names)
+    lines = _lines(forward, spots)
+    layers: list[list[Spot]] = [[] for _ in range(max(spot.layer for spot in spots.values()) + 1)]
+    for spot in [*spots.values(), *(spot for line in lines.values() for spot in line)]:
+        layers[spot.layer].append(spot)
+    _settle(layers)
+    left = min(spot.x - spot.width / 2 for layer in layers for spot in layer) - GAP
+    width = max(spot.x + spot.width / 2 for layer in layers for spot in layer) + GAP - left
+
+    def centre(spot: Spot) -> list[int]:
+        return [round(spot.x - left), spot.layer * LAYER + LAYER // 2]
+
+    return {
+        "width": round(width),
+        "height": len(layers) * LAYER,
+        "values": {key[1]: centre(spot) for key, spot in spots.items() if key[0] == "value"},
+        "steps": {key[1]: centre(spot) for key, spot in spots.items() if key[0] == "step"},
+        "lines": {name: [centre(spot) for spot in line] for name, line in lines.items() if line},
+    }
+
+
+def _layers(forward: Sequence[dict], names: dict[int, str]) -> dict[tuple[str, int], Spot]:
+    """Every node with its layer, in the order of the computation."""
+    spots: dict[tuple[str, int], Spot] = {}
+    made = {number for step in forward for number in step["outputs"]}
+    for step in forward:
+        given = [item["value"] for item in step["inputs"]]
+        layer = 1 + max((spots["value", number].layer for number in given if number in made), default=0)
+        for number in given:  # what nothing computed
+            if number not in made:
+                spots.setdefault(("value", number), Spot(layer - 1, _width(names[number])))
+        spots["step", step["index"]] = Spot(layer, _width(step["operation"]))
+        for number in step["outputs"]:
+            spots["value", number] = Spot(layer + 1, _width(names[number]))
+    return spots
+
+
+def _width(name: str) -> float:
+    return PADDING + LETTER * max(6, len(label(name)))
+
+
+def _lines(forward: Sequence[dict], spots: dict[tuple[str, int], Spot]) -> dict[str, list[Spot]]:
+    """The invisible nodes of each line; joins all that are neighbours on it."""
+    lines: dict[str, list[Spot]] = {}
+    for step in forward:
+        ends: list[tuple[str, Hashable, Hashable]] = [
+            (f"{item['value']}>{step['index']}", ("value", item["value"]), ("step", step["index"]))
+            for item in step["inputs"]
+        ]
+        ends += [(f"{step['index']}<{n}", ("step", step["index"]), ("value", n)) for n in step["outputs"]]
+        for name, start, end in ends:
+            top, bottom = spots[start], spots[end]  # type: ignore[index]  # tuples
+            between = range(top.layer + 1, bottom.layer)
+            line = [Spot(layer, 0.0) for layer in between] if len(between) <= FAR else []
+            if name not in lines:
+                lines[name] = line
+                chain = [top, *line, bottom]
+                for upper, lower in zip(chain, chain[1:], strict=False):
+                    upper.below.append(lower)
+                    lower.above.append(upper)
+    return lines
+
+
+def _settle(layers: list[list[Spot]]) -> None:
+    """Order and place the nodes of each layer: below their parents, then above their children, a few times over."""
+    for layer in layers:
+        _place(layer, [index * 100.0 for index in range(len(layer))])
+    for sweep in range(SWEEPS):
+        for layer in layers if sweep % 2 == 0 else reversed(layers):
+            wanted = [_mean(spot.above if sweep % 2 == 0 else spot.below, spot.x) for spot in layer]
+            order = sorted(range(len(layer)), key=wanted.__getitem__)
+            layer[:] = [layer[i] for i in order]
+            _place(layer, [wanted[i] for i in order])
+    for layer in [*layers, *reversed(layers)]:
+        _place(layer, [_mean([*spot.above, *spot.below], spot.x) for spot in layer])
+
+
+def _mean(spots: Sequence[Spot], otherwise: float) -> float:
+    return sum(spot.x for spot in spots) / len(spots) if spots else otherwise
+
+
+def _place(layer: Sequence[Spot], wanted: Sequence[float]) -> None:
+    """As near as can be, in squares, to where each wants to be, in this order and without overlap.
+
+    With the room that all before a node need taken off, places must only not decrease: isotonic regression.
+    """
+    offsets = [0.0]
+    for left, right in zip(layer, layer[1:], strict=False):
+        offsets.append(offsets[-1] + (left.width + right.width) / 2 + GAP)
+    blocks: list[tuple[float, int]] = []  # (mean, size), increasing
+    for place, offset in zip(wanted, offsets, strict=False):
+        mean, size = place - offset, 1
+        while blocks and blocks[-1][0] >= mean:
+            other, count = blocks.pop()
+            mean, size = (mean * size + other * count) / (size + count), size + count
+        blocks.append((mean, size))
+    places = [mean for mean, size in blocks for _ in range(size)]
+    for spot, place, offset in zip(layer, places, offsets, strict=False):
+        spot.x = place + offset

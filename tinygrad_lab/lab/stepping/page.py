@@ -1,0 +1,136 @@
+"""The stepper as one self-contained page: no network, no library, a few small scripts.
+
+Everything that the page shows is computed here and put into it as JSON; its scripts place and compare, they calculate
+nothing.  What comes from data is text to them; the only markup that they insert is that of this module: MathML of the
+project's own rules, and highlighted source lines.
+"""
+
+import inspect
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.stepping import quiz as quizzing
+from tinygrad_lab.lab.stepping.formulas import Formulas, mathml_of
+from tinygrad_lab.lab.stepping.layout import arrange
+from tinygrad_lab.lab.stepping.target import Traced
+from tinygrad_lab.ops.operation import OPERATIONS
+from tinygrad_lab.trace import Backward, Trace
+from tinygrad_lab.trace.schema import as_json, relative
+
+GENERATOR = "tinygrad-lab step"  # what a page says of its maker
+SCRIPTS = ("tensors.js", "graph.js", "sources.js", "quiz.js", "stepper.js")
+
+
+def render(traced: Traced, quiz: bool = False) -> str:
+    """A whole HTML document.
+
+    Args:
+        traced: what to show.
+        quiz: hide each gradient until it has been answered.
+    """
+    folder = files("tinygrad_lab.lab.stepping") / "web"
+    return _template().render(
+        title=traced.title,
+        generator=GENERATOR,
+        quiz=quiz,
+        style=(folder / "page.css").read_text(encoding="utf-8"),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        data=embedded(contents(traced, quiz)),
+    )
+
+
+def write(path: Path, traced: Traced, quiz: bool = False) -> None:
+    """Write the page into a file; an older page of ours is replaced, nothing else is.
+
+    Raises:
+        UsageError: another file is there, or none can be written there.
+    """
+    try:
+        if path.exists() and not is_ours(path):
+            raise UsageError(f"--html: {path} is there already and is no page of the stepper: choose another name")
+        path.write_text(render(traced, quiz), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--html: cannot write {path}: {error.strerror}") from error
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a page that this module wrote."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return f'content="{GENERATOR}"'.encode() in file.read(1000)
+
+
+def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
+    """What the page is given: the trace as JSON, with a layout for each graph, MathML, questions and sources."""
+    data = as_json(traced.trace)
+    if quiz:
+        _ask(traced.trace, data)
+    formulas = Formulas()
+    sources = {name: [_lines(text, 1, name)] for name, text in traced.sources.items()}
+    _finish(data, formulas, sources)
+    return {"title": traced.title, "quiz": quiz, "trace": data, "forms": formulas.forms, "sources": sources}
+
+
+def _ask(trace: Trace, data: dict[str, Any]) -> None:
+    for step in trace:
+        if isinstance(step, Backward):
+            for given, written in zip(step.contributions, data["steps"][step.index]["contributions"], strict=True):
+                asked = quizzing.question(step, given)
+                if asked is not None:
+                    slips = [[slip.value, slip.says] for slip in asked.slips]
+                    written["question"] = {"text": asked.text, "answer": asked.answer, "slips": slips}
+
+
+def _finish(trace: dict[str, Any], formulas: Formulas, sources: dict[str, list]) -> None:
+    """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
+    trace["layout"] = arrange(trace)
+    for operation in trace["operations"].values():
+        operation["rule"] = mathml_of(operation["rule"])
+    for step in trace["steps"]:
+        for given in step.get("contributions", ()):
+            given["formula"] = given["formula"] and formulas.add(given["formula"])
+        inner = step.get("inside")
+        if inner and "steps" in inner:
+            _add_definition(step["operation"], sources)
+            _finish(inner, formulas, sources)
+
+
+def _add_definition(name: str, sources: dict[str, list]) -> None:
+    definition = inspect.unwrap(OPERATIONS[name].definition)  # type: ignore[arg-type]  # what was opened has one
+    lines, first = inspect.getsourcelines(definition)
+    parts = sources.setdefault(relative(inspect.getfile(definition)), [])
+    if all(part["first"] != first for part in parts):
+        parts.append(_lines("".join(lines), first, "definition.py"))
+
+
+def _lines(text: str, first: int, name: str) -> dict[str, Any]:
+    """Source lines as HTML, with their first number; what is no Python file is not coloured."""
+    if not name.endswith(".py"):
+        return {"first": first, "lines": [str(jinja2.filters.do_forceescape(line)) for line in text.splitlines()]}
+    formatter = HtmlFormatter(nowrap=True)
+    lexer = PythonLexer(stripnl=False)
+    return {"first": first, "lines": highlight(text, lexer, formatter).rstrip("\n").split("\n")}
+
+
+def embedded(value: Any) -> str:
+    """JSON that can stand inside a script element: no markup can end it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+@cache
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("tinygrad_lab.lab.stepping", "web")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template("page.html")

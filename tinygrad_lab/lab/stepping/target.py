@@ -1,0 +1,119 @@
+"""What can be stepped through: a paper at its tiny size, a module of it, or an expression with values."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinygrad_lab import Tensor
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.sides import NumpySide
+from tinygrad_lab.lab.stepping import expression
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.random import generator
+from tinygrad_lab.trace import Backward, Forward, Trace, record, trace
+from tinygrad_lab.trace.schema import PROJECT, relative
+
+LARGEST = 4000  # steps that are shown
+RECORDED = 50_000  # operations that are recorded, of which a module may be chosen
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a face of the stepper shows.
+
+    Attributes:
+        trace: the steps.
+        title: "lstm 2000: layers.0", or the expression.
+        target: what was asked for: the paper's slug, or the expression.
+        sources: the texts that steps refer to, by the name that they are given in JSON.
+    """
+
+    trace: Trace
+    title: str
+    target: str
+    sources: dict[str, str]
+
+
+def trace_target(
+    target: str, assignments: Sequence[str] = (), module: str | None = None, variant: str | None = None
+) -> Traced:
+    """Run a target, forwards and backwards, step by step.
+
+    Args:
+        target: a paper's slug, or an expression as in ``tinygrad_lab.lab.stepping.expression``.
+        assignments: the values of an expression, "name=value".
+        module: keep only the steps of this module of a paper and of those below it.
+        variant: the paper's variant; its default one if None.
+
+    Raises:
+        UsageError: no such paper, variant or module; an expression that is malformed, unsafe or does not fit its
+            values; more steps than LARGEST.
+    """
+    known = registry.discover()
+    if target in known:
+        if assignments:
+            raise UsageError(f"{target} is a paper: values such as {assignments[0]} go with an expression")
+        return trace_paper(known[target], module, variant)
+    if target.replace("-", "_").isidentifier() and not assignments:
+        raise UsageError(f"{target!r} is no paper; the papers are: {', '.join(known)}. An expression needs values: x=2")
+    if module is not None or variant is not None:
+        raise UsageError("--module and --variant go with a paper, not with an expression")
+    found = expression.trace_expression(target, expression.assignments(assignments))
+    return Traced(found, target.strip(), target, {expression.FILE: target.strip()})
+
+
+def trace_paper(paper: Paper, module: str | None, variant: str | None) -> Traced:
+    """The loss of an example batch at tiny size, seed 0."""
+    config = registry.configuration(paper, variant)
+    side = NumpySide(paper)
+    model = side.build(config, seed=0)
+    batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
+    with record({name: v for name, v in batch.items() if isinstance(v, Tensor)}, RECORDED):
+        loss = side.loss(model, batch)
+    found = trace(loss)
+    title = f"{paper.slug} {variant or paper.default_variant}"
+    if module is not None:
+        found, title = only_module(found, module), f"{title}: {module}"
+    if len(found) > LARGEST:
+        sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(found).items() if size <= LARGEST)
+        raise UsageError(f"{title} has {len(found)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
+    return Traced(found, title, paper.slug, sources(found))
+
+
+def only_module(found: Trace, module: str) -> Trace:
+    """The steps of a module and of those below it, numbered from 0, and the values that they speak of.
+
+    Raises:
+        UsageError: no operation ran in such a module.
+    """
+    sizes = module_sizes(found)
+    if module not in sizes:
+        raise UsageError(f"no module {module!r} ran an operation; the modules are: {', '.join(sizes)}")
+    steps: list[Forward | Backward] = []
+    kept: dict[int, Forward] = {}
+    for step in found:
+        if isinstance(step, Forward):
+            if f"{step.module}.".startswith(f"{module}."):
+                kept[id(step)] = replace(step, index=len(steps))
+                steps.append(kept[id(step)])
+        elif id(step.forward) in kept:
+            steps.append(replace(step, index=len(steps), forward=kept[id(step.forward)]))
+    seen = {value.number for step in kept.values() for value in [*(i.value for i in step.inputs), *step.outputs]}
+    return Trace(steps, [v for v in found.values if v.number in seen or v is found.result], found.result)
+
+
+def module_sizes(found: Trace) -> dict[str, int]:
+    """How many steps each module and those below it have."""
+    sizes: Counter[str] = Counter()
+    for step in found:
+        parts = (step if isinstance(step, Forward) else step.forward).module.split(".")
+        sizes.update(".".join(parts[: n + 1]) for n in range(len(parts)) if parts[0])
+    return dict(sizes)
+
+
+def sources(found: Trace) -> dict[str, str]:
+    """The project's source files that the steps were called from."""
+    files = {step.file for step in found if isinstance(step, Forward)}
+    return {relative(f): Path(f).read_text(encoding="utf-8") for f in sorted(files) if Path(f).is_relative_to(PROJECT)}
