@@ -1,0 +1,67 @@
+"""The documents: their code prints what they say, their commands parse, their links lead to what they name."""
+
+import ast
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.docs.snippets import DOCS, ROOT, blocks, commands, runs
+from tinygrad_lab.lab.cli import cli
+
+DOCUMENTS = sorted(DOCS.glob("*.md"))
+IDS = [path.stem for path in DOCUMENTS]
+LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("name", ["first-hour", "engine"])
+def test_code_prints_what_stands_below_it(name: str) -> None:
+    path = DOCS / f"{name}.md"
+    document = path.read_text(encoding="utf-8")
+    checked = 0
+    for block, printed, shown in runs(document, str(path)):
+        assert printed == (shown.text if shown else ""), block.text
+        checked += shown is not None
+    assert checked >= 4
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_commands_parse(path: Path) -> None:
+    for name, *arguments in commands(path.read_text(encoding="utf-8")):
+        command = cli.commands[name]
+        context = click.Context(command, info_name=name, parent=click.Context(cli))
+        command.parse_args(context, list(arguments))  # raises for an option that does not exist
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_links_lead_to_what_they_name(path: Path) -> None:
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    for text, target in links:
+        if "://" in target:
+            continue
+        file = (path.parent / target).resolve()
+        assert file.exists(), target
+        assert file.is_relative_to(ROOT)
+        if text.startswith("`") and file.suffix == ".py":
+            name = text.strip("`")
+            assert str(file).endswith(name) or name in defined(file), f"{target} defines no {name}"
+
+
+def defined(path: Path) -> set[str]:
+    """Classes and functions of a file, methods as Class.method."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{item.name}" for item in node.body if isinstance(item, ast.FunctionDef)}
+    return found
+
+
+def test_a_document_is_cut_into_its_blocks() -> None:
+    found = blocks(
+        "a\n```python\nx = 1\n```\n\n```text\n2\n```\nb\n```sh\n.venv/bin/tinygrad-lab step 'a + b' a=1  # c\n```\n"
+    )
+    assert [(block.language, block.text) for block in found[:2]] == [("python", "x = 1\n"), ("text", "2\n")]
+    assert commands("```sh\n.venv/bin/tinygrad-lab step 'a + b' a=1  # c\n```\n") == [["step", "a + b", "a=1"]]
