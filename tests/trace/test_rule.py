@@ -19,10 +19,13 @@ def lines(function, *values):
 
 
 def test_products_powers_and_quotients():
-    assert lines(lambda x, y: x * y, 2.0, -3.0) == [r"\bar x = 1 \, (-3) = -3", r"\bar y = 1 \, 2 = 2"]
-    assert lines(lambda x, y: x / y, 6.0, -2.0) == [r"\bar x = 1 / (-2) = -0.5", r"\bar y = -1 \, (-3) / (-2) = -1.5"]
-    assert lines(lambda x: x.tanh(), 0.0) == [r"\bar x = (1 - 0^2) \, 1 = 1"]
-    assert lines(lambda x: 4 * x, 2.5) == [r"\bar y = 1 \, 4 = 4"]  # Python's number is the first factor
+    assert lines(lambda x, y: x * y, 2.0, -3.0) == [r"\bar x = 1 \cdot (-3) = -3", r"\bar y = 1 \cdot 2 = 2"]
+    assert lines(lambda x, y: x / y, 6.0, -2.0) == [
+        r"\bar x = 1 / (-2) = -0.5",
+        r"\bar y = -1 \cdot (-3) / (-2) = -1.5",
+    ]
+    assert lines(lambda x: x.tanh(), 0.0) == [r"\bar x = (1 - 0^2) \cdot 1 = 1"]
+    assert lines(lambda x: 4 * x, 2.5) == [r"\bar y = 1 \cdot 4 = 4"]  # Python's number is the first factor
 
 
 def test_small_matrices_and_larger_shapes():

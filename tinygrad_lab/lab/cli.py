@@ -168,6 +168,41 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
         judging.print_claims(paper, found)
 
 
+@cli.command()
+@click.argument("target")
+@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--module", metavar="PATH", help="Only this module of a paper and what is below it, such as encoder.lstm."
+)
+@click.option("--variant", help="Which of the paper's models; the first one by default.")
+@click.option(
+    "--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write an interactive page. An older page of this command is replaced, any other file is left alone.",
+)  # fmt: skip
+@click.option("--quiz", is_flag=True, help="Ask for each gradient before it is shown.")
+@json_option
+def step(
+    target: str,
+    values: tuple[str, ...],
+    module: str | None,
+    variant: str | None,
+    html_file: Path | None,
+    quiz: bool,
+    json_file: str | None,
+) -> None:
+    """Step through a paper at its tiny size, or through an expression: every operation, forwards and backwards.
+
+    step "relu(w*x + b)" w=2 x=-3 b=1 --html neuron.html     values are numbers or lists: x="[1, 2]"
+
+    step seq2seq_attention --module encoder.lstm
+
+    Without --html or --json: on a terminal the stepper's screen, elsewhere the steps as text.
+    """
+    from tinygrad_lab.lab.stepping import show
+
+    show.show(target, values, module, variant, html_file, json_file, quiz)
+
+
 @cli.group()
 def data() -> None:
     """Data sets: what there is, where it was found, whether its checksum is right."""

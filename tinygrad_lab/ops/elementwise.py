@@ -145,7 +145,7 @@ def log1p(x: Operand) -> Result:
     return np.log1p(floating(x)), backward
 
 
-@operation(r"\bar x = \bar z / 2z", elementwise=True)
+@operation(r"\bar x = \bar z / (2 \, z)", elementwise=True)
 def sqrt(x: Operand) -> Result:
     """z = √x; the gradient at 0 is infinite, as in torch (``norm`` is the one with a subgradient there)."""
     z = np.sqrt(floating(x))

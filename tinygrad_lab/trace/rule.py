@@ -54,8 +54,10 @@ def contributions(step: Backward) -> list[str]:
     for contribution in step.contributions:
         symbol = symbol_of[contribution.parameter]
         filled = _filled(equations[symbol], values, gradients)
-        if step.operation.elementwise and filled:
-            filled = _of_elements(filled, step.forward.outputs[0].array.shape, contribution.gradient.shape)
+        if r"\top" not in step.operation.rule:  # no product of matrices
+            filled = filled.replace(r"\,", r"\odot" if "pmatrix" in filled else r"\cdot")
+        if step.operation.elementwise and filled and step.forward.outputs[0].array.shape != contribution.gradient.shape:
+            filled = rf"\textstyle\sum_{{\text{{copies}}}} {filled}"
         lines.append(rf"\bar {symbol} = {filled}{number(contribution.gradient)}")
     return lines
 
@@ -66,12 +68,6 @@ def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, n
     right = re.split(r"(?<!\\),|\\quad", right)[0].strip()  # side conditions stay in the rule
     replaced = substitute(right, values, gradients)
     return f"{replaced} = " if "_" not in left and replaced != right else ""
-
-
-def _of_elements(filled: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """An elementwise product is no matrix product; what was broadcast gets the sum over its copies."""
-    product = filled.replace(r"\,", r"\odot") if "pmatrix" in filled else filled
-    return product if shape == wanted else rf"\textstyle\sum_{{\text{{copies}}}} {product}"
 
 
 def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:

@@ -4,7 +4,8 @@
      "result": 7,                               number of the value that was differentiated
      "values": [{"number": 7, "name": "loss", "kind": "parameter" | "input" | "constant" | "result", "uses": 1,
                  "tensor": 12, "gradient": 13 | null}, ...],
-     "operations": {"multiply": {"rule": LaTeX, "doc": first line of its docstring, "fused": false}, ...},
+     "operations": {"multiply": {"rule": LaTeX, "symbols": {"x": "x", "y": "y"}, "doc": first line of its docstring,
+                                 "fused": false}, ...},
      "steps": [STEP, ...],
      "not_finite": {"step": 2, "what": "NaN" | "Infinity" | "-Infinity"} | null,
      "tensors": [TENSOR, ...]}                  every tensor above and below is a place in this list
@@ -21,8 +22,9 @@ A backward STEP, an operation differentiated:
      "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
                         "formula": LaTeX | null}, ...]}
 
-``incoming`` has the gradient of each output, null for one that nobody used.  ``accumulated`` is the sum of all
-contributions to that value so far, ``formula`` the equation of the rule with this step's numbers in it.
+``symbols`` is what the rule calls the differentiable arguments.  ``incoming`` has the gradient of each output, null for
+one that nobody used.  ``accumulated`` is the sum of all contributions to that value so far, ``formula`` the equation of
+the rule with this step's numbers in it, where some are few enough.
 
 ``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
 fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version" and "tensors" of its own.  Operations
@@ -51,7 +53,7 @@ import numpy as np
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.trace.inside import can_open, inside
 from tinygrad_lab.trace.record import TooLargeError
-from tinygrad_lab.trace.rule import contributions
+from tinygrad_lab.trace.rule import contributions, symbols
 from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
 
 VERSION = 1
@@ -155,7 +157,8 @@ class _Writer:
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:
-        formulas: list[str | None] = [*contributions(step)] or [None] * len(step.contributions)
+        lines: list[str | None] = [line if line.count("=") > 1 else None for line in contributions(step)]
+        formulas = lines or [None] * len(step.contributions)
         return {
             "index": step.index,
             "phase": "backward",
@@ -193,8 +196,10 @@ def _forward(step: Forward) -> dict[str, Any]:
 
 
 def _operation(info: OperationInfo) -> dict[str, Any]:
-    doc = (info.body.__doc__ or "").strip().splitlines()
-    return {"rule": info.rule, "doc": doc[0] if doc else "", "fused": info.definition is not None}
+    doc = (info.body.__doc__ or "").strip().replace("`", "").splitlines()
+    targets, _ = symbols(info.rule)
+    named = dict(zip(info.differentiable, targets, strict=True)) if len(targets) == len(info.differentiable) else {}
+    return {"rule": info.rule, "symbols": named, "doc": doc[0] if doc else "", "fused": info.definition is not None}
 
 
 def _setting(value: Any) -> str:

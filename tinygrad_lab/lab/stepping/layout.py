@@ -1,19 +1,24 @@
 """Where the nodes of a graph are drawn: layers from the top down, each node near those that it is joined to.
 
-Values and operations take turns: an operation stands below the lowest of its inputs, its outputs below it, and a value
-that nothing computed just above its first use.  A long line passes through invisible nodes, one in each layer.
+Values and operations take turns: an operation stands just above its first use, where its inputs let it, its outputs
+below it, and a value that nothing computed just above its first use.  A long line passes through invisible nodes, one
+in each layer.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 LAYER = 58  # between layers
 GAP = 18  # between nodes of a layer
-LETTER, PADDING = 7.0, 20  # width of a letter, and of what stands around the letters
+LETTER, SMALL, PADDING = 7.0, 6.2, 22  # width of a letter of a name and of the line below, of what is around them
 LONGEST = 20  # letters of a label
 FAR = 24  # layers that a line passes through invisible nodes in; a longer one goes straight
 SWEEPS = 8
+
+
+Node = tuple[str, int]  # ("value", number) or ("step", index)
 
 
 @dataclass
@@ -32,13 +37,24 @@ def label(name: str) -> str:
     return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
 
 
-def arrange(trace: dict[str, Any]) -> dict[str, Any]:
-    """Centres of the nodes of a trace in JSON: {"width", "height", "values": {number: [x, y]}, "steps": {index: [x, y]},
-    "lines": {"3>17": [[x, y], ...]}}, the last with the places that a line from value 3 to step 17, or back, passes.
+def arrange(trace: dict[str, Any], below: Mapping[int, str]) -> dict[str, Any]:
+    """Where the nodes of a trace in JSON are drawn, and how wide they are.
+
+    Args:
+        trace: the trace, or one inside it.
+        below: what stands below a value's name, at its longest, by number.
+
+    Returns:
+        {"width", "height", "values": {number: [x, y, width]}, "steps": {index: [x, y, width]}, "lines": {"3>17":
+        [[x, y], ...]}}: centres, and the places that the line from value 3 to step 17 passes ("17<4": back to value 4).
     """
     forward = [step for step in trace["steps"] if step["phase"] == "forward"]
-    names = {value["number"]: value["name"] for value in trace["values"]}
-    spots = _layers(forward, names)
+    widths: dict[Node, float] = {
+        ("value", value["number"]): _width(value["name"], below.get(value["number"], "")) for value in trace["values"]
+    }
+    widths |= {("step", step["index"]): _width(step["operation"]) for step in forward}
+    layers_of = _layers(forward)
+    spots = {node: Spot(layer, widths[node]) for node, layer in layers_of.items()}
     lines = _lines(forward, spots)
     layers: list[list[Spot]] = [[] for _ in range(max(spot.layer for spot in spots.values()) + 1)]
     for spot in [*spots.values(), *(spot for line in lines.values() for spot in line)]:
@@ -53,49 +69,51 @@ def arrange(trace: dict[str, Any]) -> dict[str, Any]:
     return {
         "width": round(width),
         "height": len(layers) * LAYER,
-        "values": {key[1]: centre(spot) for key, spot in spots.items() if key[0] == "value"},
-        "steps": {key[1]: centre(spot) for key, spot in spots.items() if key[0] == "step"},
+        "values": {key[1]: [*centre(spot), round(spot.width)] for key, spot in spots.items() if key[0] == "value"},
+        "steps": {key[1]: [*centre(spot), round(spot.width)] for key, spot in spots.items() if key[0] == "step"},
         "lines": {name: [centre(spot) for spot in line] for name, line in lines.items() if line},
     }
 
 
-def _layers(forward: Sequence[dict], names: dict[int, str]) -> dict[tuple[str, int], Spot]:
-    """Every node with its layer, in the order of the computation."""
-    spots: dict[tuple[str, int], Spot] = {}
+def _layers(forward: Sequence[dict]) -> dict[Node, int]:
+    """The layer of every node, in the order of the computation."""
+    found: dict[Node, int] = {}
     made = {number for step in forward for number in step["outputs"]}
-    for step in forward:
-        given = [item["value"] for item in step["inputs"]]
-        layer = 1 + max((spots["value", number].layer for number in given if number in made), default=0)
-        for number in given:  # what nothing computed
-            if number not in made:
-                spots.setdefault(("value", number), Spot(layer - 1, _width(names[number])))
-        spots["step", step["index"]] = Spot(layer, _width(step["operation"]))
-        for number in step["outputs"]:
-            spots["value", number] = Spot(layer + 1, _width(names[number]))
-    return spots
+    for step in forward:  # as high as the inputs let it
+        above = [found["value", item["value"]] for item in step["inputs"] if item["value"] in made]
+        found["step", step["index"]] = layer = 1 + max(above, default=0)
+        found |= {("value", number): layer + 1 for number in step["outputs"]}
+    first_use: dict[int, int] = {}
+    for step in reversed(forward):  # as low as the uses let it
+        uses = [first_use[number] for number in step["outputs"] if number in first_use]
+        layer = min(uses) - 2 if uses else found["step", step["index"]]
+        found["step", step["index"]] = layer
+        found |= {("value", number): layer + 1 for number in step["outputs"]}
+        first_use |= {item["value"]: min(layer, first_use.get(item["value"], layer)) for item in step["inputs"]}
+    return found | {("value", number): layer - 1 for number, layer in first_use.items() if number not in made}
 
 
-def _width(name: str) -> float:
-    return PADDING + LETTER * max(6, len(label(name)))
+def _width(name: str, small: str = "") -> float:
+    return PADDING + max(LETTER * max(6, len(label(name))), SMALL * len(small))
 
 
-def _lines(forward: Sequence[dict], spots: dict[tuple[str, int], Spot]) -> dict[str, list[Spot]]:
+def _lines(forward: Sequence[dict], spots: dict[Node, Spot]) -> dict[str, list[Spot]]:
     """The invisible nodes of each line; joins all that are neighbours on it."""
     lines: dict[str, list[Spot]] = {}
     for step in forward:
-        ends: list[tuple[str, Hashable, Hashable]] = [
+        ends: list[tuple[str, Node, Node]] = [
             (f"{item['value']}>{step['index']}", ("value", item["value"]), ("step", step["index"]))
             for item in step["inputs"]
         ]
         ends += [(f"{step['index']}<{n}", ("step", step["index"]), ("value", n)) for n in step["outputs"]]
         for name, start, end in ends:
-            top, bottom = spots[start], spots[end]  # type: ignore[index]  # tuples
+            top, bottom = spots[start], spots[end]
             between = range(top.layer + 1, bottom.layer)
             line = [Spot(layer, 0.0) for layer in between] if len(between) <= FAR else []
             if name not in lines:
                 lines[name] = line
                 chain = [top, *line, bottom]
-                for upper, lower in zip(chain, chain[1:], strict=False):
+                for upper, lower in pairwise(chain):
                     upper.below.append(lower)
                     lower.above.append(upper)
     return lines
@@ -125,7 +143,7 @@ def _place(layer: Sequence[Spot], wanted: Sequence[float]) -> None:
     With the room that all before a node need taken off, places must only not decrease: isotonic regression.
     """
     offsets = [0.0]
-    for left, right in zip(layer, layer[1:], strict=False):
+    for left, right in pairwise(layer):
         offsets.append(offsets[-1] + (left.width + right.width) / 2 + GAP)
     blocks: list[tuple[float, int]] = []  # (mean, size), increasing
     for place, offset in zip(wanted, offsets, strict=False):

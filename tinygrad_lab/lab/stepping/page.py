@@ -77,7 +77,7 @@ def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
         _ask(traced.trace, data)
     formulas = Formulas()
     sources = {name: [_lines(text, 1, name)] for name, text in traced.sources.items()}
-    _finish(data, formulas, sources)
+    _finish(data, data["tensors"], formulas, sources)
     return {"title": traced.title, "quiz": quiz, "trace": data, "forms": formulas.forms, "sources": sources}
 
 
@@ -91,18 +91,23 @@ def _ask(trace: Trace, data: dict[str, Any]) -> None:
                     written["question"] = {"text": asked.text, "answer": asked.answer, "slips": slips}
 
 
-def _finish(trace: dict[str, Any], formulas: Formulas, sources: dict[str, list]) -> None:
+def _finish(trace: dict[str, Any], tensors: list[dict], formulas: Formulas, sources: dict[str, list]) -> None:
     """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
-    trace["layout"] = arrange(trace)
+    trace["layout"] = arrange(trace, {value["number"]: _below(tensors[value["tensor"]]) for value in trace["values"]})
     for operation in trace["operations"].values():
-        operation["rule"] = mathml_of(operation["rule"])
+        operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
     for step in trace["steps"]:
         for given in step.get("contributions", ()):
             given["formula"] = given["formula"] and formulas.add(given["formula"])
         inner = step.get("inside")
         if inner and "steps" in inner:
             _add_definition(step["operation"], sources)
-            _finish(inner, formulas, sources)
+            _finish(inner, tensors, formulas, sources)
+
+
+def _below(tensor: dict[str, Any]) -> str:
+    """The longest that the page writes below a value's name: its number and gradient, or its shape and a sign."""
+    return "−0.00001 ∂ −0.001" if tensor["shape"] == [] else f"{'×'.join(map(str, tensor['shape']))} ∂"
 
 
 def _add_definition(name: str, sources: dict[str, list]) -> None:
@@ -133,4 +138,6 @@ def embedded(value: Any) -> str:
 @cache
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("tinygrad_lab.lab.stepping", "web")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template("page.html")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
+        "page.html"
+    )

@@ -54,10 +54,13 @@ def question(step: Backward, given: Contribution) -> Question | None:
     for slip in slips(step, given, index):
         if not any(same(slip.value, other) for other in (answer, *(known.value for known in wrong))):
             wrong.append(slip)
-    text = f"What is the gradient of {entry}"
+    text = f"What is the gradient of {entry}?"
     if given.value.uses > 1:
-        text += f", which is used {given.value.uses} times, once what comes by way of {given.parameter} is in"
-    return Question(entry, index, answer, wrong, f"{text}?")
+        text = (
+            f"{given.value.name} is used {given.value.uses} times. What is the gradient of {entry} "
+            f"when the contribution through {given.parameter} has been added?"
+        )
+    return Question(entry, index, answer, wrong, text)
 
 
 def judge(asked: Question, text: str) -> Judgement:

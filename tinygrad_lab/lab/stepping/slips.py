@@ -100,7 +100,7 @@ def _one_copy(step: Backward, given: Contribution, index: Index) -> float | None
 
 
 def _transposed(step: Backward, given: Contribution, index: Index) -> Iterator[float]:
-    """Products of the same factors, one of them transposed the wrong way, where they have the right shape all the same."""
+    """Products of the same factors, one of them transposed the wrong way, of the right shape all the same."""
     if step.operation.name not in ("matmul", "linear") or given.gradient.ndim != 2:
         return
     others = [i.value.array for i in step.forward.inputs if i.parameter != given.parameter and i.value.array.ndim == 2]

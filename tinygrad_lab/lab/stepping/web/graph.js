@@ -1,7 +1,7 @@
 /* The graph of a trace as SVG, drawn once; a step changes the classes of the few nodes that it touches. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const LONGEST = 20, LETTER = 7, PADDING = 20;
+const LONGEST = 20;
 
 function draw(tag, attributes, text) {
   const element = document.createElementNS(SVG, tag);
@@ -36,7 +36,7 @@ class Graph {
     for (const [name, from, to] of ends) {
       counts[name] = (counts[name] || 0) + 1;
       const points = [from, ...(lines[name] || []), to];
-      const bow = (counts[name] - 1) * 34; // the same value twice: two lines
+      const bow = this.bow(step, name, counts[name]);
       let path = `M${from[0]} ${from[1]}`;
       for (let i = 1; i < points.length; i += 1) {
         const [x0, y0] = points[i - 1], [x1, y1] = points[i], middle = (y0 + y1) / 2;
@@ -48,8 +48,13 @@ class Graph {
     }
   }
 
-  box(kind, name, [x, y], height) {
-    const width = PADDING + LETTER * Math.max(6, Math.min(LONGEST, name.length));
+  /* The same value twice: two lines, bent away from each other. */
+  bow(step, name, count) {
+    const all = step.inputs.filter((given) => name === `${given.value}>${step.index}`).length;
+    return all > 1 ? 44 * ((count - 1) / (all - 1) - 0.5) : 0;
+  }
+
+  box(kind, name, [x, y, width], height) {
     const group = draw("g", { class: `node ${kind}` });
     group.append(draw("title", {}, name),
       draw("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: kind.startsWith("operation") ? 4 : height / 2 }));
@@ -132,7 +137,7 @@ class Graph {
     }
     for (const number of touched) {
       const value = this.values[number], now = gradient(number);
-      if (value) value.number.textContent = now === null ? value.data : `${value.data}  ∂ ${now}`;
+      if (value) value.number.textContent = now === null ? value.data : `${value.data}  ∂ ${now}`.trimEnd();
     }
   }
 }

@@ -26,6 +26,7 @@ class Sources {
   fill(part, name) {
     this.part = part;
     this.lit = null;
+    this.pane.parentElement.classList.toggle("short", part.lines.length < 5);
     this.file.textContent = name;
     this.rows = part.lines.map((html, place) => {
       const row = make("span", { class: "row", "data-line": part.first + place });

@@ -156,17 +156,19 @@ function forwardParts(trace, step) {
 }
 
 function backwardParts(trace, step, forward) {
-  const rule = make("div", { class: "rule" });
-  rule.innerHTML = trace.operations[step.operation].rule; // MathML made from the project's own rules
+  const info = trace.operations[step.operation];
+  const rule = make("div", { class: "rule equations" });
+  rule.innerHTML = info.rule.join(""); // MathML made from the project's own rules
   const incoming = step.incoming.flatMap((place, k) => place === null ? [] : [named(trace, forward.outputs[k], "gradient of", tensors[place])]);
-  const parts = [...heading(trace, step, forward), make("h2", {}, "Comes in"), ...incoming, make("h2", {}, "Rule"), rule,
-    make("h2", {}, step.contributions.length ? "Goes on" : "Goes on to nothing: no input wants a gradient")];
+  const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming, make("h2", {}, "Rule"), rule,
+    make("h2", {}, step.contributions.length ? "Contributions" : "No input wants a gradient")];
   return parts.concat(step.contributions.map((given) => contribution(trace, step, given)));
 }
 
 function contribution(trace, step, given) {
   const value = trace.byNumber.get(given.value);
-  const box = make("div", { class: "contribution" }, make("div", { class: "who" }, make("span", { class: "quiet" }, `to ${given.parameter} =`), make("b", {}, value.name)));
+  const box = make("div", { class: "contribution" }, make("div", { class: "who" }, make("b", {}, value.name),
+    make("span", { class: "quiet" }, calledInRule(trace, step, given))));
   if (hidden(given)) {
     box.append(ask(given.question, (first, says) => settle(given, first, says)));
     return box;
@@ -175,6 +177,11 @@ function contribution(trace, step, given) {
   if (given.formula) box.append(formula(given.formula));
   box.append(accumulation(trace, step, given, value));
   return box;
+}
+
+function calledInRule(trace, step, given) {
+  const symbol = trace.operations[step.operation].symbols[given.parameter];
+  return symbol ? `${symbol.replace("\\ell", "ℓ").replace("\\", "")} in the rule` : `its ${given.parameter}`;
 }
 
 function formula([form, numbers]) {
@@ -204,11 +211,11 @@ function gradientNow(trace, number, index) {
   if (past.length) {
     const { step, given } = past[past.length - 1];
     if (step === index && hidden(given)) return "?";
-    return only(tensors[given.accumulated]) || "✓";
+    return only(tensors[given.accumulated]) || "";
   }
   const made = trace.steps[trace.steps.length - 1].phase === "backward" && number === trace.result;
   const first = made ? trace.steps.find((step) => step.phase === "backward") : null;
-  return first && index >= first.index ? only(tensors[first.incoming.find((place) => place !== null)]) || "✓" : null;
+  return first && index >= first.index ? only(tensors[first.incoming.find((place) => place !== null)]) || "" : null;
 }
 
 /* ---- the quiz --------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,222 @@
+"""A step in characters and colours: the graph around it, its rule, its tensors, the source line that ran it."""
+
+import linecache
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from tinygrad_lab.trace import Backward, Forward, Trace
+from tinygrad_lab.trace.plain import plain
+from tinygrad_lab.trace.rule import contributions
+from tinygrad_lab.trace.schema import FULL, heat, relative
+from tinygrad_lab.trace.steps import shown
+
+Step = Forward | Backward
+HIDDEN = "?"
+AROUND = 4  # source lines shown before and after the one that is lit
+NEGATIVE, POSITIVE = (70, 130, 220), (235, 130, 40)  # of a heat map's cells; what is zero has the background's colour
+
+
+def forward_of(step: Step) -> Forward:
+    """The step itself, or the one that a backward step differentiates."""
+    return step.forward if isinstance(step, Backward) else step
+
+
+def heading(step: Step) -> Text:
+    """Phase, operation and module."""
+    forward = forward_of(step)
+    text = Text.assemble((f"{step.phase} ", "dim"), (forward.operation.name, "bold"))
+    if forward.module:
+        text.append(f"  in {forward.module}", "dim")
+    return text
+
+
+# ---- the graph ------------------------------------------------------------------------------------------------------
+
+
+def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Text:
+    """Inputs on the left, the operation between, outputs on the right; gradients run from right to left.
+
+    Args:
+        step: which one.
+        trace: where the values come from and go to.
+        hidden: places of the contributions that are not to be seen yet.
+    """
+    forward = forward_of(step)
+    if isinstance(step, Forward):
+        left = [f"{item.value.name} = {shown(item.value.array)}" for item in step.inputs]
+        right = [f"{value.name} = {shown(value.array)}" for value in step.outputs]
+        arrow = (" ─", "─▶ ")
+    else:
+        seen = [HIDDEN if place in hidden else shown(c.gradient) for place, c in enumerate(step.contributions)]
+        left = [
+            f"∂{c.value.name} {'=' if c.first else '+='} {number}"
+            for c, number in zip(step.contributions, seen, strict=True)
+        ]
+        right = [
+            f"∂{v.name} = {'-' if g is None else shown(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
+        ]
+        arrow = (" ◀", "── ")
+    drawn = _joined(left or ["(nothing)"], right, forward.operation.name, arrow)
+    return Text("\n".join([*drawn, *_neighbours(forward, trace)]))
+
+
+def _joined(left: list[str], right: list[str], name: str, arrow: tuple[str, str]) -> list[str]:
+    height = max(len(left), len(right))
+    width = max(len(text) for text in left)
+    left = [""] * ((height - len(left)) // 2) + left
+    right = [""] * ((height - len(right)) // 2) + right
+    lines = []
+    for row in range(height):
+        start, start_mark = _side(left, row, "─┐", "─┤", "─┘", "──")
+        end, end_mark = _side(right, row, "┌─", "├─", "└─", "──")
+        middle = f" {name} " if row == (height - 1) // 2 else " " * (len(name) + 2)
+        first = f"{start:>{width}}{arrow[0] if start else '  '}{start_mark}"
+        lines.append(f"{first}{middle}{end_mark}{arrow[1] if end else '   '}{end}".rstrip())
+    return lines
+
+
+def _side(texts: list[str], row: int, top: str, between: str, bottom: str, only: str) -> tuple[str, str]:
+    """A row's text and the mark that joins it to the operation."""
+    text = texts[row] if row < len(texts) else ""
+    rows = [place for place, given in enumerate(texts) if given]
+    if not text:
+        return "", " " * len(only)
+    if len(rows) == 1:
+        return text, only
+    return text, top if row == rows[0] else bottom if row == rows[-1] else between
+
+
+def _neighbours(forward: Forward, trace: Trace) -> list[str]:
+    """Which operations made the inputs, and which ones use the outputs."""
+    made, used = [], []
+    for other in trace:
+        if isinstance(other, Forward):
+            made += [f"{i.value.name} by {other.operation.name} ({other.index})" for i in forward.inputs
+                     if any(i.value is value for value in other.outputs)]  # fmt: skip
+            used += [f"{v.name} by {other.operation.name} ({other.index})" for v in forward.outputs
+                     if any(v is item.value for item in other.inputs)]  # fmt: skip
+    lines = []
+    if made:
+        lines.append("made: " + ", ".join(dict.fromkeys(made)))
+    if used:
+        lines.append("used: " + ", ".join(dict.fromkeys(used)))
+    return ["", *lines] if lines else []
+
+
+# ---- the rule -------------------------------------------------------------------------------------------------------
+
+
+def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
+    """Forwards what the operation computes; backwards its rule, and each contribution with numbers."""
+    equations = [plain(part) for part in step.operation.rule.split(r"\qquad")]
+    if isinstance(step, Forward):
+        doc = (step.operation.body.__doc__ or "").strip().splitlines()
+        return Text.assemble(
+            (doc[0] if doc else step.operation.name) + "\n", ("backwards: " + "   ".join(equations), "dim")
+        )
+    text = Text("\n".join(equations), "dim")
+    for place, line in enumerate(contributions(step)):
+        filled = plain(line)
+        if place in hidden:
+            filled = filled.rpartition("=")[0] + f"= {HIDDEN}"
+        text.append("\n" + filled, "not dim")
+    return text
+
+
+# ---- tensors --------------------------------------------------------------------------------------------------------
+
+
+def tensors(step: Step, hidden: frozenset[int] = frozenset()) -> RenderableType:
+    """What goes in and comes out, in numbers where they are few, as heat maps where they are many."""
+    table = Table.grid(padding=(0, 2))
+    if isinstance(step, Forward):
+        for item in step.inputs:
+            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
+        for name, value in step.settings.items():
+            table.add_row(Text(name, "dim"), Text(str(value)))
+        for value in step.outputs:
+            table.add_row(_label(value.name, "result"), picture(value.array))
+        return table
+    for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
+        table.add_row(_label(f"∂{value.name}", "incoming"), picture(gradient))
+    for place, given in enumerate(step.contributions):
+        label = _label(f"∂{given.value.name}", f"to {given.parameter}")
+        if place in hidden:
+            table.add_row(label, Text(HIDDEN, "bold"))
+            continue
+        table.add_row(label, picture(given.gradient))
+        if not given.first:
+            table.add_row(_label("", "all so far"), picture(given.accumulated))
+    return table
+
+
+def _label(name: str, role: str) -> Text:
+    return Text.assemble((name, "bold"), " " if name else "", (role, "dim"))
+
+
+def picture(array: np.ndarray | None) -> RenderableType:
+    """A tensor: a number, a grid of numbers, or what it is like and a heat map."""
+    if array is None:
+        return Text("not used", "dim")
+    if array.size == 1:
+        return Text(f"{array.item():.6g}")
+    if array.size <= FULL and array.ndim <= 2:
+        rows = [[f"{value:.4g}" for value in row] for row in np.atleast_2d(array)]
+        width = max((len(cell) for row in rows for cell in row), default=0)
+        return Text("\n".join(" ".join(f"{cell:>{width}}" for cell in row) for row in rows))
+    real = array.astype(np.float64)
+    size = "×".join(map(str, array.shape))
+    line = Text(f"{size}  from {real.min():.4g} to {real.max():.4g}, norm {np.linalg.norm(real):.4g}", "dim")
+    return Group(line, heat_map(real))
+
+
+def heat_map(array: np.ndarray) -> Text:
+    """Means over blocks as coloured cells: blue below zero, orange above, the deeper the farther."""
+    found = heat(array)
+    values = np.array([float(str(value).replace("Infinity", "inf")) for value in found["values"]])
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0) or 1.0
+    text = Text()
+    for place, value in enumerate(values):
+        if place and place % found["columns"] == 0:
+            text.append("\n")
+        text.append(
+            "  " if np.isfinite(value) else "! ", _colour(value / largest) if np.isfinite(value) else "bold red"
+        )
+    return text
+
+
+def _colour(share: float) -> Style:
+    """From the background's grey to a full colour."""
+    end = POSITIVE if share > 0 else NEGATIVE
+    red, green, blue = (round(40 + (part - 40) * abs(share) ** 0.5) for part in end)
+    return Style(bgcolor=f"rgb({red},{green},{blue})")
+
+
+# ---- the source -----------------------------------------------------------------------------------------------------
+
+
+def source(step: Step, sources: Mapping[str, str]) -> RenderableType:
+    """The lines around the one that ran the operation, that one lit."""
+    forward = forward_of(step)
+    lines = _lines(forward, sources)
+    if not lines:
+        return Text(forward.source)
+    first = max(1, forward.line - AROUND)
+    code = "\n".join(lines[first - 1 : forward.line + AROUND])
+    language = "python" if forward.file.endswith(".py") else "text"
+    return Group(
+        Text(f"{relative(forward.file)}:{forward.line}", "dim"),
+        Syntax(code, language, theme="ansi_dark", line_numbers=True, start_line=first,
+               highlight_lines={forward.line}, background_color="default"),
+    )  # fmt: skip
+
+
+def _lines(forward: Forward, sources: Mapping[str, str]) -> Sequence[str]:
+    text = sources.get(relative(forward.file), sources.get(forward.file))
+    return text.splitlines() if text is not None else [line.rstrip("\n") for line in linecache.getlines(forward.file)]

@@ -1,0 +1,52 @@
+"""``tinygrad-lab step``: from a target to one of the stepper's faces."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tinygrad_lab.lab import console
+from tinygrad_lab.lab.stepping import page
+from tinygrad_lab.lab.stepping.target import Traced, trace_target
+from tinygrad_lab.trace.schema import as_json, not_finite
+
+
+def show(
+    target: str,
+    values: Sequence[str],
+    module: str | None,
+    variant: str | None,
+    html_file: Path | None,
+    json_file: str | None,
+    quiz: bool,
+) -> None:
+    """Trace a target and write it, or open the terminal's screen, or print it.
+
+    Raises:
+        UsageError: a target that cannot be traced, or a file that cannot be written.
+    """
+    traced = trace_target(target, values, module, variant)
+    if html_file is not None:
+        page.write(html_file, traced, quiz)
+        click.echo(f"wrote {html_file}: {len(traced.trace)} steps", err=True)
+    if json_file:
+        console.write_json(as_json(traced.trace), json_file)
+    if html_file is None and not json_file:
+        if sys.stdout.isatty():
+            from tinygrad_lab.lab.stepping import terminal
+
+            terminal.run(traced, quiz)
+        else:
+            print_steps(traced)
+
+
+def print_steps(traced: Traced) -> None:
+    """A line for each step; where a number was lost, which step lost it."""
+    click.echo(traced.title)
+    for step in traced.trace:
+        click.echo(str(step))
+    born = not_finite(traced.trace)
+    if born:
+        name = traced.trace[born["step"]].operation.name
+        click.echo(f"step {born['step']}, {name}, makes the first {born['what']} out of finite numbers", err=True)
