@@ -44,17 +44,17 @@ def papers(json_file: str | None) -> None:
 @click.option("--variant", help="Only this variant.")
 @click.option("--dtype", type=click.Choice(["float32", "float64", "both"]), default="both", show_default=True)
 @size_option
-@click.option("--steps", type=click.IntRange(1), default=20, show_default=True, help="Length of the trajectory.")
+@click.option("--steps", type=click.IntRange(1), help="Length of the trajectory: 20 at tiny, else 2, by default.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @json_option
 def parity(
-    slugs: tuple[str, ...], variant: str | None, dtype: str, size: str, steps: int, seed: int, json_file: str | None
+    slugs: tuple[str, ...], variant: str | None, dtype: str, size: str, steps: int | None, seed: int, json_file: str | None
 ) -> None:
     """Compare both sides of each paper: the lab's main job. Fails if any check does."""
-    from tinygrad_lab.lab import console, parity_report
+    from tinygrad_lab.lab import agreement, console, parity_report
 
     jobs = parity_report.jobs(slugs, variant, dtype, size)
-    rows = parity_report.run(jobs, size, steps, seed)
+    rows = parity_report.run(jobs, size, steps or agreement.trajectory_steps(size), seed)
     if json_file:
         console.write_json([row.as_json() for row in rows], json_file)
     if json_file != "-":
