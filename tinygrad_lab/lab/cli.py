@@ -48,7 +48,13 @@ def papers(json_file: str | None) -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @json_option
 def parity(
-    slugs: tuple[str, ...], variant: str | None, dtype: str, size: str, steps: int | None, seed: int, json_file: str | None
+    slugs: tuple[str, ...],
+    variant: str | None,
+    dtype: str,
+    size: str,
+    steps: int | None,
+    seed: int,
+    json_file: str | None,
 ) -> None:
     """Compare both sides of each paper: the lab's main job. Fails if any check does."""
     from tinygrad_lab.lab import agreement, console, parity_report
