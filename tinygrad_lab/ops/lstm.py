@@ -68,41 +68,58 @@ def lstm(
     recurrent.check("lstm", 4, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
     x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # becomes i, f, g, o of every step
-    steps, batch, units = len(x), len(h_0), len(h_0.T)
-    in_, forget, cell, out = (gates[:, k * units : (k + 1) * units] for k in range(4))
-    sequences.close(in_, -math.inf)  # after the end: i = o = 0 and f = 1, so c stands still and h is 0
+    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
+    in_, forget, _, out = blocks = np.split(gates, 4, axis=1)
+    in_forget = gates[:, : 2 * in_.shape[1]]
+    sequences.close(in_, -math.inf)  # after the end i = o = 0 and f = 1: c stands still and h is 0
     sequences.close(forget, math.inf)
     sequences.close(out, -math.inf)
-    h, c = np.empty((2, steps + 1, units, batch), gates.dtype)
-    tanh_c = np.empty((steps, units, batch), gates.dtype)
-    h[0], c[0] = h_0.T, c_0.T
-    for t in range(steps):
-        gates[t] += weight_hh @ h[t]  # (1)
-        sigmoid_(gates[t, : 2 * units])  # (2)
-        sigmoid_(out[t])
-        np.tanh(cell[t], out=cell[t])
-        np.multiply(forget[t], c[t], out=c[t + 1])  # (3)
-        c[t + 1] += in_[t] * cell[t]
-        np.tanh(c[t + 1], out=tanh_c[t])  # (4)
-        np.multiply(out[t], tanh_c[t], out=h[t + 1])
+    h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
+    tanh_c = np.empty_like(c[1:])
+    from_state, product = np.empty_like(gates[0]), np.empty_like(c[0])
+    for a, i_f, i, f, g, o, h_before, h_t, c_before, c_t, squashed in zip(
+        gates, in_forget, *blocks, h, h[1:], c, c[1:], tanh_c, strict=False
+    ):
+        np.matmul(weight_hh, h_before, out=from_state)  # (1)
+        a += from_state
+        squash_(a, i_f, o)  # (2)
+        np.multiply(f, c_before, out=c_t)  # (3)
+        np.multiply(i, g, out=product)
+        c_t += product
+        np.tanh(c_t, out=squashed)  # (4)
+        np.multiply(o, squashed, out=h_t)
 
     def backward(needs, doutput, dh_n, dc_n):
-        from_outside = sequences.incoming(doutput, dh_n, h)
-        da = np.empty_like(gates)
-        dh = np.zeros_like(h[0])
-        dc = np.zeros_like(c[0]) if dc_n is None else np.array(dc_n.T, order="C")
-        for t in reversed(range(steps)):
-            i, f, g, o, da_i, da_f, da_g, da_o = (x[t] for x in (in_, forget, cell, out, *np.split(da, 4, axis=1)))
-            dh += from_outside[t]
-            np.multiply(dh * tanh_c[t], o * (1 - o), out=da_o)  # (4'), (2')
-            dc += dh * o * (1 - tanh_c[t] ** 2)
-            np.multiply(dc * g, i * (1 - i), out=da_i)  # (3'), (2')
-            np.multiply(dc * c[t], f * (1 - f), out=da_f)
-            np.multiply(dc * i, 1 - g**2, out=da_g)
+        dh_outside = sequences.incoming(doutput, dh_n, h)
+        dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
+        di, df, dg, do = np.split(da, 4)
+        di_f = da[: 2 * len(di)]
+        for dh_t, a, i_f, i, f, g, o, c_before, squashed, da_t in recurrent.backwards(
+            dh_outside, gates, in_forget, *blocks, c[:-1], tanh_c, da_all
+        ):
+            dh += dh_t  # (4'): dc += dh o (1 - tanh^2 c)
+            np.multiply(squashed, squashed, out=dc_h)
+            np.subtract(1, dc_h, out=dc_h)
+            dc_h *= o
+            dc_h *= dh
+            dc += dc_h
+            np.multiply(a, a, out=da)  # (2'): the slopes, i - i^2, f - f^2, 1 - g^2, o - o^2
+            np.subtract(i_f, di_f, out=di_f)
+            np.subtract(1, dg, out=dg)
+            np.subtract(o, do, out=do)
+            do *= squashed  # (4'): times dh tanh c
+            do *= dh
+            di *= g  # (3'): times dc g, dc c_{t-1}, dc i
+            di *= dc
+            df *= c_before
+            df *= dc
+            dg *= i
+            dg *= dc
             dc *= f
-            np.matmul(weight_hh.T, da[t], out=dh)  # (1')
-        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            da_t[:] = da
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward
@@ -171,37 +188,56 @@ def lstm_1997(
     recurrent.check("lstm_1997", 3, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
     x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # becomes i, g, o of every step
-    steps, batch, units = len(x), len(h_0), len(h_0.T)
-    in_, cell, out = (gates[:, k * units : (k + 1) * units] for k in range(3))
-    sequences.close(in_, -math.inf)  # after the end: i = o = 0, so c stands still and h is 0
+    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
+    in_, _, out = blocks = np.split(gates, 3, axis=1)
+    sequences.close(in_, -math.inf)  # after the end i = o = 0: c stands still and h is 0
     sequences.close(out, -math.inf)
-    h, c = np.empty((2, steps + 1, units, batch), gates.dtype)
-    squashed_c = np.empty((steps, units, batch), gates.dtype)
-    h[0], c[0] = h_0.T, c_0.T
-    for t in range(steps):
-        gates[t] += weight_hh @ h[t]  # (1)
-        sigmoid_(in_[t])  # (2)
-        sigmoid_(out[t])
-        cell[t] = 2 * np.tanh(cell[t] / 2)
-        np.add(c[t], in_[t] * cell[t], out=c[t + 1])  # (3)
-        np.tanh(c[t + 1] / 2, out=squashed_c[t])  # (4)
-        np.multiply(out[t], squashed_c[t], out=h[t + 1])
+    h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
+    squashed_c = np.empty_like(c[1:])
+    from_state, product = np.empty_like(gates[0]), np.empty_like(c[0])
+    for a, i, half_g, o, h_before, h_t, c_before, c_t, squashed in zip(
+        gates, *blocks, h, h[1:], c, c[1:], squashed_c, strict=False
+    ):
+        np.matmul(weight_hh, h_before, out=from_state)  # (1)
+        a += from_state
+        half_g *= 0.5  # (2)
+        squash_(a, i, o)
+        np.multiply(i, half_g, out=product)  # (3)
+        product *= 2
+        np.add(c_before, product, out=c_t)
+        np.multiply(c_t, 0.5, out=squashed)  # (4)
+        np.tanh(squashed, out=squashed)
+        np.multiply(o, squashed, out=h_t)
 
     def backward(needs, doutput, dh_n, dc_n):
-        from_outside = sequences.incoming(doutput, dh_n, h)
-        da = np.empty_like(gates)
-        dh = np.zeros_like(h[0])
-        dc = np.zeros_like(c[0]) if dc_n is None else np.array(dc_n.T, order="C")
-        for t in reversed(range(steps)):
-            i, g, o, da_i, da_g, da_o = (x[t] for x in (in_, cell, out, *np.split(da, 3, axis=1)))
-            dh += from_outside[t]
-            np.multiply(dh * squashed_c[t], o * (1 - o), out=da_o)  # (4'), (2')
-            dc += dh * o * (1 - squashed_c[t] ** 2) / 2
-            np.multiply(dc * g, i * (1 - i), out=da_i)  # (3'), (2'); dc itself goes on unchanged
-            np.multiply(dc * i, 1 - g**2 / 4, out=da_g)
-            np.matmul(weight_hh.T, da[t], out=dh)  # (1')
-        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+        dh_outside = sequences.incoming(doutput, dh_n, h)
+        dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
+        di, dg, do = np.split(da, 3)
+        for dh_t, a, i, half_g, o, squashed, da_t in recurrent.backwards(
+            dh_outside, gates, *blocks, squashed_c, da_all
+        ):
+            dh += dh_t  # (4'): dc += dh o (1 - h(c)^2) / 2
+            np.multiply(squashed, squashed, out=dc_h)
+            np.subtract(1, dc_h, out=dc_h)
+            dc_h *= o
+            dc_h *= dh
+            dc_h *= 0.5
+            dc += dc_h
+            np.multiply(a, a, out=da)  # (2'): the slopes, i - i^2, 1 - (g/2)^2, o - o^2
+            np.subtract(i, di, out=di)
+            np.subtract(1, dg, out=dg)
+            np.subtract(o, do, out=do)
+            do *= squashed  # (4'): times dh h(c)
+            do *= dh
+            di *= half_g  # (3'): times dc g, dc i; dc itself goes on to c_{t-1} unchanged
+            di *= 2
+            di *= dc
+            dg *= i
+            dg *= dc
+            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            da_t[:] = da
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward
@@ -231,9 +267,11 @@ def lstm_1997_definition(
     return stack(output), h, c
 
 
-def sigmoid_(a: Array) -> None:
-    """a <- σ(a) = tanh(a / 2) / 2 + 1/2, in place."""
-    a *= 0.5
+def squash_(a: Array, *gates: Array) -> None:
+    """a <- tanh(a) in place, and σ(a) = tanh(a / 2) / 2 + 1/2 in those parts of it that are gates: one call for all."""
+    for gate in gates:
+        gate *= 0.5
     np.tanh(a, out=a)
-    a *= 0.5
-    a += 0.5
+    for gate in gates:
+        gate *= 0.5
+        gate += 0.5

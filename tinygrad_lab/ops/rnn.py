@@ -13,17 +13,21 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
 
-def squash_(a: Array, nonlinearity: str) -> None:
-    """a <- f(a), in place."""
+def squash(a: Array, nonlinearity: str, out: Array) -> None:
+    """h = f(a)."""
     if nonlinearity == "tanh":
-        np.tanh(a, out=a)
+        np.tanh(a, out=out)
     else:
-        np.maximum(a, 0, out=a)
+        np.maximum(a, 0, out=out)
 
 
-def slope(h: Array, nonlinearity: str) -> Array:
-    """f'(a) by its value h = f(a); 0 at the kink of relu, as in torch."""
-    return 1 - h**2 if nonlinearity == "tanh" else (h > 0).astype(h.dtype)
+def slope(h: Array, nonlinearity: str, out: Array) -> None:
+    """f'(a) by the value h = f(a); 0 at the kink of relu, as in torch."""
+    if nonlinearity == "tanh":
+        np.multiply(h, h, out=out)
+        np.subtract(1, out, out=out)
+    else:
+        np.greater(h, 0, out=out)
 
 
 @operation(
@@ -64,20 +68,22 @@ def rnn(
     x = sequences.visits(input)
     a = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)
     sequences.close(a, -math.inf)  # after the end: h is 0 for relu and -1 for tanh, in any case bounded and unused
-    h = np.concatenate([np.broadcast_to(h_0.T, a[:1].shape), a])
-    for t in range(len(x)):
-        h[t + 1] += weight_hh @ h[t]
-        squash_(h[t + 1], nonlinearity)
+    h, from_state = recurrent.states(h_0, len(x)), np.empty_like(a[0])
+    for a_t, h_before, h_t in zip(a, h, h[1:], strict=False):
+        np.matmul(weight_hh, h_before, out=from_state)
+        a_t += from_state
+        squash(a_t, nonlinearity, out=h_t)
 
     def backward(needs, doutput, dh_n):
-        from_outside = sequences.incoming(doutput, dh_n, h)
-        da = np.empty_like(h[1:])
-        dh = np.zeros_like(h[0])
-        for t in reversed(range(len(x))):
-            dh += from_outside[t]
-            np.multiply(dh, slope(h[t + 1], nonlinearity), out=da[t])
-            np.matmul(weight_hh.T, da[t], out=dh)
-        dinput, *dparameters = recurrent.gradients(needs, da, x, h, weight_ih, sequences)
+        dh_outside = sequences.incoming(doutput, dh_n, h)
+        dh, da, da_all = np.zeros_like(h[0]), np.empty_like(h[0]), recurrent.features_first(a)
+        for dh_t, h_t, da_t in recurrent.backwards(dh_outside, h[1:], da_all):
+            dh += dh_t
+            slope(h_t, nonlinearity, out=da)
+            da *= dh
+            np.matmul(weight_hh.T, da, out=dh)
+            da_t[:] = da
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, *dparameters
 
     return sequences.outputs(h), backward

@@ -8,6 +8,7 @@ block of it, and the product in the loop, ``weight_hh (G, H) @ h (H, B)``, has t
 G is the number of rows of both weights: H for a plain RNN, 3 H or 4 H for an LSTM.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -73,33 +74,58 @@ def batch_first(x: Array) -> Array:
     return x.transpose(0, 2, 1)
 
 
-def from_input(x: Array, weight_ih: Array, *biases: Array | None) -> Array:
+def from_input(x: Array, weight_ih: Array, bias_ih: Array | None, bias_hh: Array | None) -> Array:
     """The part of the pre-activations that needs no state, all steps at once.    (T, B, I), (G, I), (G) -> (T, G, B)"""
     a = np.matmul(weight_ih, batch_last(x))
-    for bias in biases:
-        if bias is not None:
-            a += bias[:, None]
+    if bias_ih is not None or bias_hh is not None:
+        a += sum(bias for bias in (bias_ih, bias_hh) if bias is not None)[:, None]
     return a
+
+
+def states(initial: Array, steps: int) -> Array:
+    """(T + 1, H, B), the first filled from (B, H), the others to be filled by the loop."""
+    h = np.empty((steps + 1, *initial.T.shape), initial.dtype)
+    h[0] = initial.T
+    return h
+
+
+def last_gradient(dlast: Array | None, states: Array) -> Array:
+    """What a last state (B, H) receives from outside, as an array (H, B) of our own."""
+    return np.zeros_like(states[0]) if dlast is None else np.array(dlast.T, order="C")
+
+
+def backwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """One step of each array at a time, from the last step to the first."""
+    return zip(*(array[::-1] for array in arrays), strict=True)
+
+
+def features_first(x: Array) -> Array:
+    """An empty array of the size of x (T, F, B), laid out as (F, T, B), and seen as (T, F, B).
+
+    In it every step of every sequence is one column of a matrix (F, T B), ready for the products over all steps.
+    """
+    steps, features, batch = x.shape
+    return np.empty((features, steps, batch), x.dtype).transpose(1, 0, 2)
 
 
 def gradients(needs: Any, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> tuple:
     """da (T, G, B), x (T, B, I), h (T + 1, H, B) -> gradients of input, both weights, both biases."""
     dinput = dweight_ih = dweight_hh = dbias_ih = dbias_hh = None
+    columns = as_columns(da)
     if needs.input:
-        dinput = sequences.visits(batch_first(np.matmul(weight_ih.T, da)))
-    columns = features_first(da)
+        dinput = sequences.visits((columns.T @ weight_ih).reshape(x.shape))
     if needs.weight_ih:
         dweight_ih = columns @ x.reshape(-1, x.shape[2])
     if needs.weight_hh:
-        dweight_hh = columns @ features_first(h[:-1]).T
+        dweight_hh = columns @ as_columns(h[:-1]).T
     if needs.bias_ih or needs.bias_hh:
         dbias_ih = columns @ np.ones(columns.shape[1], da.dtype)
         dbias_hh = dbias_ih.copy()
     return dinput, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 
-def features_first(x: Array) -> Array:
-    """(T, F, B) -> (F, T B), a copy: every step of every sequence is one column."""
+def as_columns(x: Array) -> Array:
+    """(T, F, B) -> (F, T B); no copy of what ``features_first`` made."""
     return x.transpose(1, 0, 2).reshape(x.shape[1], -1)
 
 
