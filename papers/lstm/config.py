@@ -69,8 +69,14 @@ PAPER_SIZE = LSTMConfig(
     hidden=650, layers=2, embedding=650, dropout=0.5, initial_range=0.05, length=35, batch_size=20, epochs=39, clip=5.0
 )
 
-ADDING: dict[str, Any] = {"task": "adding", "embedding": 0, "items": 10_000, "final_rate": 1.0}
-REBER: dict[str, Any] = {"task": "reber", "embedding": 0, "cell": "1997", "final_rate": 1.0}
+# The tasks of 1997 with its cell, online or in small batches, at a constant learning rate.
+ADDING: dict[str, Any] = {
+    "variant": "adding", "task": "adding", "cell": "1997", "embedding": 0, "learning_rate": 1e-2, "final_rate": 1.0,
+    "items": 10_000,
+}  # fmt: skip
+REBER: dict[str, Any] = {
+    "variant": "reber", "task": "reber", "cell": "1997", "embedding": 0, "learning_rate": 1e-2, "final_rate": 1.0,
+}  # fmt: skip
 VARIANTS = {
     cell: {
         "tiny": replace(TINY, variant=cell, cell=cell),
@@ -80,13 +86,13 @@ VARIANTS = {
     for cell in CELLS
 } | {
     "adding": {
-        "tiny": LSTMConfig(variant="adding", **ADDING, hidden=5, length=12, batch_size=4),
-        "small": LSTMConfig(variant="adding", **ADDING, hidden=32, length=50, epochs=5),
-        "paper": LSTMConfig(variant="adding", **ADDING, hidden=4, length=100, initial_range=0.1, epochs=8),
+        "tiny": LSTMConfig(**ADDING, hidden=5, length=12, batch_size=4),
+        "small": LSTMConfig(**ADDING, hidden=32, length=50, epochs=5),
+        "paper": LSTMConfig(**ADDING, hidden=4, length=100, initial_range=0.1, epochs=8),
     },
     "reber": {
-        "tiny": LSTMConfig(variant="reber", **REBER, hidden=5, batch_size=4),
-        "small": LSTMConfig(variant="reber", **REBER, hidden=8, batch_size=4, epochs=100),
-        "paper": LSTMConfig(variant="reber", **REBER, hidden=4, initial_range=0.2, batch_size=1, epochs=155),
+        "tiny": LSTMConfig(**REBER, hidden=5, batch_size=4),
+        "small": LSTMConfig(**REBER, hidden=8, batch_size=4, epochs=100),
+        "paper": LSTMConfig(**REBER, hidden=4, initial_range=0.2, batch_size=1, epochs=155),
     },
 }

@@ -49,7 +49,7 @@ def adding_trials(lab: Any, lag: int, arm: str, side: str = "numpy") -> Trials:
 
 def outcome(lab: Any, trials: Trials) -> str:
     """How many trials solved the task, and after how many sequences; the error that is left where none did."""
-    solved = [trial["sequences"] for trial in trials if trial["solved"]]
+    solved = [float(trial["sequences"]) for trial in trials if trial["solved"]]
     if not solved:
         last = [trial["history"][-1] for trial in trials]
         if "squared_error" in last[0]:
@@ -103,8 +103,8 @@ def _forget_bias(lab: Any) -> Claim:
         cells.append(f"T = {lag}: " + ", ".join(f"bias {b}: {sum(s)} of {len(s)}" for b, s in shares.items()))
         wins = wins or (all(shares[5]) and not any(shares[1]))
     return Claim(
-        statement="a forget gate that starts open bridges a lag that one with a smaller bias does not",
-        source="Gers et al. 2000, section 3 (gates start open)",
+        statement="forget gates must start open, with a high bias, or the cell forgets before it has learned what to keep",
+        source="Gers et al. 2000, section 3",
         ran=_ran_adding(lab, measured_lags(lab)[0], arms[5]),
         numpy="solved, " + "; ".join(cells),
         torch="-",

@@ -60,7 +60,7 @@ def test_small_networks_of_the_tasks_of_1997() -> None:
     cells, gates = 4, 4  # two blocks of two cells, biases everywhere
     assert (cells + gates) * (2 + cells + gates) + cells + (cells + gates) + 1 == 93
     assert count(build(VARIANTS["reber"]["paper"], generator(0))) == 3 * 4 * (7 + 4 + 2) + 7 * (4 + 1)
-    assert count(build(VARIANTS["adding"]["paper"], generator(0))) == 4 * 4 * (2 + 4 + 2) + (4 + 1)
+    assert count(build(VARIANTS["adding"]["paper"], generator(0))) == 3 * 4 * (2 + 4 + 2) + (4 + 1)
 
 
 def test_one_hot_symbols_have_no_parameters() -> None:
