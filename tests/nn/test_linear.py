@@ -7,12 +7,12 @@ import torch
 from tests.nn.twins import assert_twins
 from tinygrad_lab import random
 from tinygrad_lab.nn.linear import Flatten, Identity, Linear
-from tinygrad_lab.ops.linear import linear
+from tinygrad_lab.ops.linear import FEW_ROWS, linear
 from tinygrad_lab.tensor import Tensor
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(3, 5), (5,), (2, 4, 5)])
+@pytest.mark.parametrize("shape", [(3, 5), (5,), (2, 4, 5), (FEW_ROWS + 1, 5), (0, 5)])
 def test_linear_equals_torch(bias: bool, shape: tuple[int, ...]) -> None:
     assert_twins(Linear(5, 7, bias), torch.nn.Linear(5, 7, bias), shape)
 

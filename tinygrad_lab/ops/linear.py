@@ -6,6 +6,8 @@ from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
+FEW_ROWS = 64
+
 
 @operation(r"\bar x = \bar y\,W \qquad \bar W = \bar y^\top x \qquad \bar b = \textstyle\sum_n \bar y_n")
 def linear(
@@ -20,7 +22,7 @@ def linear(
     if bias is not None and bias.shape != (features_out,):
         raise ValueError(f"linear: bias has shape {bias.shape}, weight {weight.shape} needs ({features_out},)")
     x = input.reshape(-1, features_in)  # (N, in): all leading axes are rows of one product
-    y = x @ weight.T
+    y = _rows_times(x, weight)
     if bias is not None:
         y += bias
 
@@ -32,6 +34,11 @@ def linear(
         return dx, dweight, dbias
 
     return y.reshape(*input.shape[:-1], features_out), backward
+
+
+def _rows_times(x: Array, weight: Array) -> Array:
+    """x Wᵀ.  BLAS is up to twice as fast with the large matrix on the left, while x has few rows to turn around."""
+    return x @ weight.T if len(x) > FEW_ROWS else np.ascontiguousarray((weight @ x.T).T)
 
 
 @linear.define

@@ -22,7 +22,7 @@ from tinygrad_lab.ops.shapes import pad
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
-CHUNK = 1 << 15  # elements worked on at a time: the few arrays of this size stay in the cache
+CHUNK = 1 << 16  # elements worked on at a time: the few arrays of this size stay in the cache
 
 
 @operation(
