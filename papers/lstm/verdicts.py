@@ -103,7 +103,7 @@ def _forget_bias(lab: Any) -> Claim:
         cells.append(f"T = {lag}: " + ", ".join(f"bias {b}: {sum(s)} of {len(s)}" for b, s in shares.items()))
         wins = wins or (all(shares[5]) and not any(shares[1]))
     return Claim(
-        statement="forget gates must start open, with a high bias, or the cell forgets before it has learned what to keep",
+        statement="forget gates must start open, by a high bias, or a cell forgets before it has learned what to keep",
         source="Gers et al. 2000, section 3",
         ran=_ran_adding(lab, measured_lags(lab)[0], arms[5]),
         numpy="solved, " + "; ".join(cells),
