@@ -43,7 +43,7 @@ def test_an_even_window_reaches_further_down() -> None:
 @pytest.mark.parametrize("layout", [(0, 1, 2, 3), (1, 2, 3, 0), (0, 2, 3, 1)])
 @pytest.mark.parametrize("beta", [0.75, 0.5])
 def test_images_of_many_chunks_in_any_memory_layout(layout: tuple[int, ...], beta: float) -> None:
-    image = np.random.default_rng(0).standard_normal((3, 11, 60, 50))
+    image = np.random.default_rng(0).standard_normal((3, 11, 61, 100))
     assert image.size > 3 * CHUNK
     stored = np.ascontiguousarray(image.transpose(layout)).transpose(np.argsort(layout))
     x, twin = Tensor(stored, requires_grad=True), torch.tensor(image, requires_grad=True)
