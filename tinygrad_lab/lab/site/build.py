@@ -1,0 +1,204 @@
+"""Building the site: what each page shows is put together here and handed to its template."""
+
+import importlib.resources
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, views
+from tinygrad_lab.lab.site.families import ABOUT
+from tinygrad_lab.lab.site.library import Library, relative, twin_files
+from tinygrad_lab.lab.site.output import staged
+from tinygrad_lab.lab.site.stepper import stepper_page
+from tinygrad_lab.paper import SIZES, Paper
+
+DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those that are there; others follow
+PAGE_ANCHORS = ("notes", "model", "sources", "stepper", "results", "config")  # taken by the paper's page
+
+
+def build(out: Path, rows: Sequence[Row], watch: Callable[[str], None] = lambda _: None) -> None:
+    """Write the site of all papers into ``out``.
+
+    Args:
+        rows: of a run of parity; papers without any are shown without agreement.
+        watch: told of each page before it is made.
+
+    Raises:
+        UsageError: ``out`` is not empty and no earlier site, or not writable.
+    """
+    with staged(out) as folder:
+        Site(folder, rows, watch).write()
+
+
+class Site:
+    """All pages of a site, written into a folder."""
+
+    def __init__(self, folder: Path, rows: Sequence[Row], watch: Callable[[str], None]) -> None:
+        self.folder, self.rows, self.watch = folder, rows, watch
+        self.papers = registry.discover()
+        self.library = Library()
+        names = [name for name in DOCUMENTS if name in self.library.documents]
+        self.documents = names + [name for name in self.library.documents if name not in names]
+        self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
+        self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
+        self.templates.filters |= {"quantity": views.quantity, "safe_html": Markup, "log10": math.log10}
+        self.templates.trim_blocks = self.templates.lstrip_blocks = True
+        self.templates.globals |= {
+            "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
+            "checks": views.CHECKS,
+            "papers": self.papers,
+        }
+
+    def write(self) -> None:
+        """Every page, then the sources that they link."""
+        views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
+        self.index(views_by_slug)
+        self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
+        for name in self.documents:
+            self.document(name)
+        self.linked_sources()
+        for name in ("style.css", "script.js"):
+            text = importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+            self.file(name, text)
+
+    def file(self, address: str, text: str) -> None:
+        path = self.folder / address
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def page(self, address: str, template: str, **shown: Any) -> None:
+        """A page from its template; addresses of the site are written relative to it."""
+        self.watch(address)
+        link = lambda target: relative(target, address)  # noqa: E731
+        self.file(address, self.templates.get_template(template).render(link=link, address=address, **shown))
+
+    # ---- overview ---------------------------------------------------------------------------------------------------
+    def index(self, views_by_slug: dict[str, list[views.VariantView]]) -> None:
+        cards = {
+            slug: {
+                "paper": paper,
+                "view": views_by_slug[slug][0],
+                "verdicts": measured.verdicts(paper),
+                "speed": measured.speed(paper),
+            }
+            for slug, paper in self.papers.items()
+        }
+        families = [(family, [card for card in cards.values() if card["paper"].family == family]) for family in ABOUT]
+        self.page("index.html", "index.html", title="Papers, each built twice", families=families)
+
+    def families(self, views_by_slug: dict[str, list[views.VariantView]]) -> dict[str, Any]:
+        """Each family with its papers' default models; all of them on one scale of cost."""
+        firsts = {slug: found[0] for slug, found in views_by_slug.items()}
+        return {
+            "families": [
+                (name, about, [(self.papers[s], view) for s, view in firsts.items() if self.papers[s].family == name])
+                for name, about in ABOUT.items()
+            ],
+            "most_parameters": max(view.parameters for view in firsts.values()),
+            "most_multiply_adds": max(view.multiply_adds for view in firsts.values()),
+        }
+
+    def document(self, name: str) -> None:
+        """A page of docs/."""
+        address, file = f"{name}.html", self.library.documents[name]
+        resolve = self.library.resolver(str(file.relative_to(self.library.root)), address)
+        parts = markdown.sections(self.texts[name], resolve)
+        self.page(address, "document.html", title=_title(self.texts[name]), sections=parts)
+
+    # ---- a paper ----------------------------------------------------------------------------------------------------
+    def paper(self, paper: Paper) -> list[views.VariantView]:
+        """A paper's page, with what belongs to it; returns what was seen of its variants."""
+        address = f"{paper.slug}/index.html"
+        found = evidence.gather(paper, self.rows)
+        variants = [self.variant(paper, name, found) for name in paper.variants]
+        notes, results = self.notes(paper, address)
+        config = self.text(f"papers/{paper.slug}/config.py")
+        self.page(
+            address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
+            files=self.twins(paper, found), config=highlight.python_lines(config), sizes=SIZES,
+            parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
+            notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
+        )  # fmt: skip
+        return variants
+
+    def variant(self, paper: Paper, name: str, found: evidence.Evidence) -> views.VariantView:
+        address = f"{paper.slug}/step-{name}.html"
+        self.watch(address)
+        text = stepper_page(paper, name)
+        if text is not None:
+            self.file(address, text)
+        return views.variant_view(paper, name, found, None if text is None else address)
+
+    def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:
+        """The README up to what was measured, and what was measured."""
+        file = f"papers/{paper.slug}/README.md"
+        if not (self.library.root / file).exists():
+            return [], []
+        text = self.text(file)
+        resolve = self.library.resolver(file, address)
+        parts = markdown.sections(text, resolve, PAGE_ANCHORS)
+        measured_from = next((k for k, part in enumerate(parts) if part.title in RESULTS), len(parts))
+        return parts[:measured_from], parts[measured_from:]
+
+    def twins(self, paper: Paper, found: evidence.Evidence) -> list[tuple[str, list[views.TwinBlock]]]:
+        """File name -> its blocks, for every file that both sides have."""
+
+        def blocks(name: str) -> list[views.TwinBlock]:
+            ours, theirs = (self.text(f"{side}/{paper.slug}/{name}") for side in SIDES)
+            return views.twin_blocks(Path(name).stem, ours, theirs, found)
+
+        return [(name, blocks(name)) for name in twin_files(self.library.root, paper.slug)]
+
+    def beside(self, paper: Paper) -> list[tuple[str, str]]:
+        """The paper's other sources: project path and address."""
+        shown = {*twin_files(self.library.root, paper.slug), "config.py", "__init__.py"}
+        files = [
+            f"{side}/{paper.slug}/{path.name}"
+            for side in SIDES
+            for path in sorted((self.library.root / side / paper.slug).glob("*.py"))
+            if path.name not in shown
+        ]
+        return [(file, address) for file in files if (address := self.library.address(file))]
+
+    def text(self, path: str) -> str:
+        """A file of the project."""
+        return (self.library.root / path).read_text(encoding="utf-8")
+
+    # ---- sources ----------------------------------------------------------------------------------------------------
+    def linked_sources(self) -> None:
+        """A page for each source and folder that some page links, and the files that are linked as they are."""
+        written: set[str] = set()
+        while self.library.pages - written:
+            for path in sorted(self.library.pages - written):
+                self.source(path)
+                written.add(path)
+        for path in self.library.copies:
+            target = self.folder / "source" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.library.root / path, target)
+
+    def source(self, path: str) -> None:
+        if (self.library.root / path).is_dir():
+            entries = [(item, self.library.address(item)) for item in self.library.listing(path)]
+            self.page(f"source/{path}/index.html", "folder.html", title=path, entries=entries)
+            return
+        text = self.text(path)
+        lines = highlight.python_lines(text) if path.endswith(".py") else text.splitlines()
+        marked = [Markup(line) for line in lines] if path.endswith(".py") else lines
+        self.page(f"source/{path}.html", "source.html", title=path, lines=marked)
+
+
+SIDES = ("papers", "reference")
+RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
+
+
+def _title(text: str) -> str:
+    """A document's first heading."""
+    return next((line.removeprefix("# ").strip() for line in text.splitlines() if line.startswith("# ")), "")

@@ -1,0 +1,98 @@
+"""Where everything of the project is found in the site: papers, documents, sources, result files."""
+
+import posixpath
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import papers
+from tinygrad_lab.lab import registry
+
+ROOT = Path(papers.__path__[0]).parent  # of the checkout, or where the packages are installed
+
+TEXTS = (".py", ".md", ".toml", ".txt", ".css", ".js", ".html")  # files that get a page of their own when linked
+FILES = (".png", ".json", ".ipynb")  # files that are copied as they are
+
+
+class Library:
+    """Turns paths of the project into addresses of the site, and keeps in mind what must be there because of it."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
+        self.slugs = list(registry.discover())
+        self.documents = {path.stem: path for path in sorted((root / "docs").glob("*.md"))}
+        self.pages: set[str] = set()  # project paths of sources and folders that have a page
+        self.copies: set[str] = set()  # project paths of files to copy
+
+    def resolver(self, written_in: str, page: str) -> Callable[[str], str | None]:
+        """How links in the file ``written_in`` (a project path) are written in the page (an address in the site)."""
+
+        def resolve(target: str) -> str | None:
+            if target.startswith(("https://", "http://", "#")):
+                return target
+            path, _, anchor = target.partition("#")
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(written_in), path))
+            address = self.address(found)
+            if address is None:
+                return None
+            if anchor and "#" not in address:
+                address += f"#{anchor}"
+            return relative(address, page)
+
+        return resolve
+
+    def address(self, path: str) -> str | None:
+        """Where a file or folder of the project is in the site; None for what is not there or leads out of it."""
+        parts = PurePosixPath(path).parts
+        if ".." in parts or path.startswith("/") or not (self.root / path).exists():
+            return None
+        if parts in ((), ("README.md",)):
+            return "index.html"
+        if parts[0] == "docs" and PurePosixPath(path).stem in self.documents:
+            return f"{PurePosixPath(path).stem}.html"
+        if len(parts) > 1 and parts[0] in ("papers", "reference") and parts[1] in self.slugs:
+            return self._of_paper(parts)
+        return self._own_page(path)
+
+    def _of_paper(self, parts: tuple[str, ...]) -> str | None:
+        side, slug, *rest = parts
+        if not rest or rest == ["README.md"]:
+            return f"{slug}/index.html"
+        if len(rest) == 1 and rest[0] in twin_files(self.root, slug):
+            return f"{slug}/index.html#{PurePosixPath(rest[0]).stem}"
+        if side == "papers" and rest == ["config.py"]:
+            return f"{slug}/index.html#config"
+        return self._own_page("/".join(parts))
+
+    def _own_page(self, path: str) -> str | None:
+        file = self.root / path
+        if file.is_dir() or file.suffix in TEXTS:
+            self.pages.add(path)
+            return f"source/{path}/index.html" if file.is_dir() else f"source/{path}.html"
+        if file.suffix in FILES:
+            self.copies.add(path)
+            return f"source/{path}"
+        return None
+
+    def listing(self, path: str) -> list[str]:
+        """What a folder's page lists: project paths of its files and folders that the site can show."""
+        shown = [
+            item
+            for item in sorted((self.root / path).iterdir(), key=lambda item: (item.is_dir(), item.name))
+            if not item.name.startswith(("_", ".")) and (item.is_dir() or item.suffix in (*TEXTS, *FILES))
+        ]
+        return [f"{path}/{item.name}" for item in shown]
+
+
+def twin_files(root: Path, slug: str) -> list[str]:
+    """Names of the files that both sides of a paper have: the model, the training, the rest."""
+    sides = [{path.name for path in (root / side / slug).glob("*.py")} for side in ("papers", "reference")]
+    first = ["model.py", "train.py"]
+    both = {name for name in sides[0] & sides[1] if not name.startswith("_")}
+    return [*(name for name in first if name in both), *sorted(both - set(first))]
+
+
+def relative(address: str, page: str) -> str:
+    """An address as it is written in a page."""
+    path, _, anchor = address.partition("#")
+    way = posixpath.relpath(path, posixpath.dirname(page) or ".")
+    return f"{way}#{anchor}" if anchor else way

@@ -1,0 +1,160 @@
+"""Notes in Markdown as HTML: mathematics as MathML, code highlighted, links kept only where they lead somewhere.
+
+Raw HTML in the notes is shown as text; nothing in them can become markup of the page.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, get_args
+from xml.etree import ElementTree
+
+from latex2mathml import exceptions
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from tinygrad_lab.lab.site.highlight import code
+from tinygrad_lab.paper import Verdict
+
+MARKER = re.compile(r"^<!-- /?[\w-]+ -->$", re.M)  # around a generated block
+UNTRANSLATABLE = (IndexError, KeyError, ValueError, *(e for e in vars(exceptions).values() if isinstance(e, type)))
+VERDICTS = get_args(Verdict)
+
+PLAIN_ATTRIBUTES = {  # of MathML, those that do no more than set type: no links, no styles
+    "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form", "height",
+    "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing", "rspace",
+    "scriptlevel", "separator", "stretchy", "voffset", "width",
+}  # fmt: skip
+
+Resolve = Callable[[str], str | None]  # a link's target as written -> as it is in the site; None for nowhere
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a document under a heading of the second level; the first one has no heading."""
+
+    name: str
+    title: str
+    html: str
+
+
+def sections(text: str, resolve: Resolve, taken: Sequence[str] = ()) -> list[Section]:
+    """The document, cut at its headings of the second level; its title, the heading of the first, is left out.
+
+    Args:
+        resolve: where links and pictures lead.
+        taken: names that headings must not have as anchors, because the page uses them.
+    """
+    parser = _parser()
+    tokens = _with_targets(parser.parse(MARKER.sub("", text)), resolve)
+    names = Anchors(taken)
+    found, title, current = [], "", []
+    for position, token in enumerate(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            found.append((title, current))
+            title, current = tokens[position + 1].content, []
+        elif token.type == "heading_open":
+            token.attrs["id"] = names.of(tokens[position + 1].content)
+        current.append(token)
+    found.append((title, current))
+    return [
+        Section(names.of(title) if title else "", title, _html(parser, part))
+        for title, part in found
+        if _without_heading(part)
+    ]
+
+
+class Anchors:
+    """Names for headings, each once on a page."""
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def of(self, title: str) -> str:
+        base = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+        name, number = base, 2
+        while name in self._taken:
+            name, number = f"{base}-{number}", number + 1
+        self._taken.add(name)
+        return name
+
+
+def mathml(latex: str, display: bool) -> str:
+    """A formula; as written where it cannot be translated, or would be more than a formula."""
+    try:
+        made = convert(latex, display="block" if display else "inline")
+        root = ElementTree.fromstring(made)
+    except (*UNTRANSLATABLE, ElementTree.ParseError):
+        return f'<code class="latex">{escape(latex)}</code>'
+    plain = all(set(element.attrib) <= PLAIN_ATTRIBUTES for element in root.iter())
+    return made if plain else f'<code class="latex">{escape(latex)}</code>'
+
+
+# ---- parsing --------------------------------------------------------------------------------------------------------
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.use(dollarmath_plugin, renderer=lambda text, options: mathml(text, options["display_mode"]))
+    parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("table_open", _table_open)
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    return parser
+
+
+def _fence(_self: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
+    language = tokens[index].info.strip().split(" ")[0]
+    if language == "mermaid":  # the page has a drawing of its own, made from a run
+        return '<p class="aside">The <a href="#model">drawing</a> below is made from a run.</p>\n'
+    return f'<pre class="code" tabindex="0"><code>{code(tokens[index].content, language)}</code></pre>\n'
+
+
+def _table_open(_self: Any, _tokens: Sequence[Token], _index: int, _options: Any, _env: Any) -> str:
+    return '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>\n'
+
+
+def _html(parser: MarkdownIt, tokens: Sequence[Token]) -> str:
+    return parser.renderer.render(_without_heading(tokens), parser.options, {})
+
+
+def _without_heading(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Without the heading that begins a document or a section."""
+    begins = bool(tokens) and tokens[0].type == "heading_open" and tokens[0].tag in ("h1", "h2")
+    return tokens[3:] if begins else tokens
+
+
+# ---- links, pictures, verdicts --------------------------------------------------------------------------------------
+def _with_targets(tokens: list[Token], resolve: Resolve) -> list[Token]:
+    for token in tokens:
+        if token.children:
+            token.children = list(_inline(token.children, resolve))
+    return tokens
+
+
+def _inline(tokens: Sequence[Token], resolve: Resolve) -> list[Token]:
+    made: list[Token] = []
+    closing: list[str] = []  # the tags of the links that are open
+    for position, token in enumerate(tokens):
+        if token.type == "link_open":
+            target = resolve(str(token.attrs["href"]))
+            token.tag = "a" if target else "span"
+            token.attrs = {"href": target} if target else {}
+            closing.append(token.tag)
+        elif token.type == "link_close":
+            token.tag = closing.pop()
+        elif token.type == "image":
+            token = _picture(token, resolve)
+        elif token.type == "strong_open" and tokens[position + 1].content in VERDICTS:
+            token.attrs["class"] = "verdict " + tokens[position + 1].content.replace(" ", "-")
+        made.append(token)
+    return made
+
+
+def _picture(token: Token, resolve: Resolve) -> Token:
+    """A picture of the site; its words where there is none, so that no page asks another server."""
+    target = resolve(str(token.attrs["src"]))
+    if target is None or "://" in target:
+        return Token("text", "", 0, content=token.content)
+    token.attrs |= {"src": target, "loading": "lazy"}
+    return token

@@ -1,0 +1,22 @@
+"""Looking at a site through a server of one's own machine."""
+
+import functools
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PORT = 8000  # or any free one, where somebody else has it
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a line for each file helps nobody."""
+
+
+def server(folder: Path) -> ThreadingHTTPServer:
+    """A server of these files, for this machine only; its address is in ``server_address``."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", PORT), handler)
+    except OSError:
+        return ThreadingHTTPServer(("127.0.0.1", 0), handler)
