@@ -12,6 +12,11 @@ BESIDE, BELOW = 20, 34  # between nodes
 LANE = 14  # between the lines that pass by
 MARGIN = 10
 
+ARROW = (
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>'
+)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -37,9 +42,7 @@ def draw(graph: Graph, title: str) -> str:
     total = left + width + right
     return (
         f'<svg class="diagram" role="img" aria-label="{escape(title)}" width="{total:.0f}" height="{height:.0f}" '
-        f'viewBox="{-left:.0f} 0 {total:.0f} {height:.0f}"><defs>'
-        '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>'
-        f"{''.join(parts)}</svg>"
+        f'viewBox="{-left:.0f} 0 {total:.0f} {height:.0f}">{ARROW}{"".join(parts)}</svg>'
     )
 
 
@@ -55,7 +58,7 @@ def silhouette(graph: Graph) -> str:
             f'<rect class="{kind}" x="{position * step + 0.15 * step:.1f}" y="{20 - height / 2:.1f}" '
             f'width="{0.7 * step:.1f}" height="{height:.1f}"/>'
         )
-    return f'<svg class="silhouette" viewBox="0 0 100 40" aria-hidden="true">{"".join(bars)}</svg>'
+    return f'<svg class="silhouette" viewBox="0 0 100 40" preserveAspectRatio="xMinYMid" aria-hidden="true">{"".join(bars)}</svg>'
 
 
 # ---- where nodes stand ----------------------------------------------------------------------------------------------

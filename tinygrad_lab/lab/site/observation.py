@@ -127,27 +127,6 @@ def _contracted(step: Forward, arrays: dict[str, np.ndarray]) -> int:
     return math.prod(sizes.values()) * max(1, len(labels) - 1)
 
 
-PRODUCTS:
-        return PRODUCTS[step.operation.name](step, arrays)
-    if step.operation.definition is None:
-        return 0
-    tensors = {name: Tensor(array) for name, array in arrays.items()}
-    with no_grad(), record(limit=MANY) as inside:
-        step.operation.definition(**tensors, **step.settings)
-    return sum(multiplications(part) for part in inside.steps if isinstance(part, Forward))
-
-
-def _made(step: Forward) -> int:
-    return step.outputs[0].array.size
-
-
-def _contracted(step: Forward, arrays: dict[str, np.ndarray]) -> int:
-    """All combinations of the labels of an einsum."""
-    labels = step.settings["equation"].split("->")[0].split(",")
-    sizes = {label: size for term, x in zip(labels, arrays.values(), strict=True) for label, size in zip(term, x.shape, strict=True)}  # fmt: skip
-    return int(np.prod(list(sizes.values()))) * max(1, len(labels) - 1)
-
-
 PRODUCTS: dict[str, Callable[[Forward, dict[str, np.ndarray]], int]] = {
     "multiply": lambda step, _: _made(step),
     "square": lambda step, _: _made(step),
