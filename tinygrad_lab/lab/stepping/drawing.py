@@ -14,10 +14,10 @@ from tinygrad_lab.trace import Backward, Forward, Trace
 from tinygrad_lab.trace.plain import plain
 from tinygrad_lab.trace.rule import contributions
 from tinygrad_lab.trace.schema import FULL, heat, relative
-from tinygrad_lab.trace.steps import shown
 
 Step = Forward | Backward
 HIDDEN = "?"
+BRIEF = 4  # numbers that fit into the graph
 AROUND = 4  # source lines shown before and after the one that is lit
 NEGATIVE, POSITIVE = (70, 130, 220), (235, 130, 40)  # of a heat map's cells; what is zero has the background's colour
 
@@ -36,6 +36,13 @@ def heading(step: Step) -> Text:
     return text
 
 
+def brief(array: np.ndarray) -> str:
+    """A few numbers, or a shape."""
+    if array.size > BRIEF:
+        return "×".join(map(str, array.shape))
+    return np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+
+
 # ---- the graph ------------------------------------------------------------------------------------------------------
 
 
@@ -49,17 +56,17 @@ def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Tex
     """
     forward = forward_of(step)
     if isinstance(step, Forward):
-        left = [f"{item.value.name} = {shown(item.value.array)}" for item in step.inputs]
-        right = [f"{value.name} = {shown(value.array)}" for value in step.outputs]
+        left = [f"{item.value.name} = {brief(item.value.array)}" for item in step.inputs]
+        right = [f"{value.name} = {brief(value.array)}" for value in step.outputs]
         arrow = (" ─", "─▶ ")
     else:
-        seen = [HIDDEN if place in hidden else shown(c.gradient) for place, c in enumerate(step.contributions)]
+        seen = [HIDDEN if place in hidden else brief(c.gradient) for place, c in enumerate(step.contributions)]
         left = [
             f"∂{c.value.name} {'=' if c.first else '+='} {number}"
             for c, number in zip(step.contributions, seen, strict=True)
         ]
         right = [
-            f"∂{v.name} = {'-' if g is None else shown(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
+            f"∂{v.name} = {'-' if g is None else brief(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
         ]
         arrow = (" ◀", "── ")
     drawn = _joined(left or ["(nothing)"], right, forward.operation.name, arrow)
@@ -122,6 +129,8 @@ def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
         )
     text = Text("\n".join(equations), "dim")
     for place, line in enumerate(contributions(step)):
+        if line.count("=") < 2:
+            continue  # no numbers to put in: what comes out stands among the tensors
         filled = plain(line)
         if place in hidden:
             filled = filled.rpartition("=")[0] + f"= {HIDDEN}"
@@ -146,13 +155,13 @@ def tensors(step: Step, hidden: frozenset[int] = frozenset()) -> RenderableType:
     for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
         table.add_row(_label(f"∂{value.name}", "incoming"), picture(gradient))
     for place, given in enumerate(step.contributions):
-        label = _label(f"∂{given.value.name}", f"to {given.parameter}")
+        label = _label(f"∂{given.value.name}", f"as {given.parameter}")
         if place in hidden:
             table.add_row(label, Text(HIDDEN, "bold"))
             continue
         table.add_row(label, picture(given.gradient))
         if not given.first:
-            table.add_row(_label("", "all so far"), picture(given.accumulated))
+            table.add_row(_label("", "the sum so far"), picture(given.accumulated))
     return table
 
 
@@ -166,12 +175,14 @@ def picture(array: np.ndarray | None) -> RenderableType:
         return Text("not used", "dim")
     if array.size == 1:
         return Text(f"{array.item():.6g}")
-    if array.size <= FULL and array.ndim <= 2:
+    if 0 < array.size <= FULL and array.ndim <= 2:
         rows = [[f"{value:.4g}" for value in row] for row in np.atleast_2d(array)]
         width = max((len(cell) for row in rows for cell in row), default=0)
         return Text("\n".join(" ".join(f"{cell:>{width}}" for cell in row) for row in rows))
-    real = array.astype(np.float64)
     size = "×".join(map(str, array.shape))
+    if not array.size:
+        return Text(f"{size}, empty", "dim")
+    real = array.astype(np.float64)
     line = Text(f"{size}  from {real.min():.4g} to {real.max():.4g}, norm {np.linalg.norm(real):.4g}", "dim")
     return Group(line, heat_map(real))
 

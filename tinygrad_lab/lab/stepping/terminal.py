@@ -1,13 +1,15 @@
 """The stepper in a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from rich.text import Text
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Footer, Input, OptionList, Static
 
 from tinygrad_lab.lab.stepping import drawing, quiz
@@ -41,12 +43,13 @@ class Stepper(App[None]):
     #title { padding: 0 1; background: $panel; width: 1fr; }
     #graph, #rule, #tensors, #source, #heading { padding: 0 2; margin-bottom: 1; height: auto; }
     #quiz { display: none; padding: 0 2; height: auto; border-top: solid $accent; }
+    #answer { border: none; height: 1; padding: 0; background: $panel; }
     #quiz.asking { display: block; }
     #said { padding: 0 2; color: $accent; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "move(1)", "next"),
-        Binding("left", "move(-1)", "back"),
+        Binding("right", "move(1)", "next", priority=True),  # also while an answer is asked for
+        Binding("left", "move(-1)", "back", priority=True),
         Binding("space", "play", "play"),
         Binding("home", "jump(0)", "first", show=False),
         Binding("end", "jump(-1)", "last", show=False),
@@ -64,14 +67,14 @@ class Stepper(App[None]):
         self.answered: dict[int, int] = {}  # by id of a backward step: how many of its contributions are known
         self.playing: Timer | None = None
 
-    def compose(self) -> ComposeResult:
+    def compose(self) -> Iterator[Widget]:
         yield Static(id="title", markup=False)
         with Horizontal():
             yield OptionList(id="steps", markup=False)
             with VerticalScroll(can_focus=False):
-                for part in ("heading", "graph", "rule", "tensors", "source"):
+                for part in ("heading", "graph", "rule", "source", "tensors"):
                     yield Static(id=part, markup=False)
-        with VerticalScroll(id="quiz", can_focus=False):
+        with Vertical(id="quiz"):
             yield Static(id="question", markup=False)
             yield Input(id="answer", placeholder="a number; empty to be shown")
         yield Static(id="said", markup=False)
@@ -100,7 +103,7 @@ class Stepper(App[None]):
         """Show another trace: its list of steps, and the step one was at."""
         steps = self.query_one("#steps", OptionList)
         steps.clear_options()
-        steps.add_options([f"{step.index:4d} {step.phase[:1]} {step.operation.name}" for step in self.level.trace])
+        steps.add_options([_entry(step) for step in self.level.trace])
         steps.highlighted = self.level.position
         self.show()
 
@@ -205,6 +208,12 @@ class Stepper(App[None]):
         elif len(self.levels) > 1:
             self.levels.pop()
             self.enter()
+
+
+def _entry(step: drawing.Step) -> Text:
+    """A step in the list: its number, which way it goes, its operation and its module."""
+    arrow = "←" if isinstance(step, Backward) else "→"
+    return Text.assemble(f"{step.index:4d} {arrow} {step.operation.name} ", (drawing.forward_of(step).module, "dim"))
 
 
 def run(traced: Traced, quiz: bool = False) -> None:
