@@ -209,6 +209,27 @@ def step(
     show.show(target, values, module, variant, html_file, json_file, quiz)
 
 
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the site; site/ in a checkout.")
+@click.option("--serve", "serving", is_flag=True, help="Show it on a server of this machine afterwards.")
+def read(out: Path | None, serving: bool) -> None:
+    """Build the site: every paper's two sources side by side, with notes, drawings, agreement and the stepper.
+
+    An earlier site in the folder is replaced; a folder with anything else in it is left alone.
+    """
+    from tinygrad_lab.lab import site
+    from tinygrad_lab.lab.parity_report import print_failures
+
+    folder = site.output_folder(out)
+    rows = site.build_all(folder)
+    print_failures(rows)
+    click.echo(f"site: {folder / 'index.html'}")
+    if serving:
+        site.serve(folder)
+    if not all(row.passed for row in rows):
+        raise click.exceptions.Exit(1)
+
+
 @cli.group()
 def data() -> None:
     """Data sets: what there is, where it was found, whether its checksum is right."""

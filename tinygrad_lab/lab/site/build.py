@@ -1,7 +1,6 @@
 """Building the site: what each page shows is put together here and handed to its template."""
 
 import importlib.resources
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tinygrad_lab.lab import registry
+from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, views
 from tinygrad_lab.lab.site.families import ABOUT
@@ -23,22 +22,40 @@ DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those tha
 PAGE_ANCHORS = ("notes", "model", "sources", "stepper", "results", "config")  # taken by the paper's page
 
 
-def build(out: Path, rows: Sequence[Row], watch: Callable[[str], None] = lambda _: None) -> None:
-    """Write the site of all papers into ``out``.
-
-    Args:
-        rows: of a run of parity; papers without any are shown without agreement.
-        watch: told of each page before it is made.
+def build_all(out: Path) -> list[Row]:
+    """Compare both sides of all papers, write the site into ``out``, and return what was compared.
 
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
     with staged(out) as folder:
-        Site(folder, rows, watch).write()
+        rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
+        with console.progress() as bar:
+            task = bar.add_task("pages", total=None)
+            Site(folder, rows, lambda address: bar.update(task, description=address)).write()
+    return rows
+
+
+def build(out: Path, rows: Sequence[Row]) -> None:
+    """Write the site of all papers into ``out``.
+
+    Args:
+        rows: of a run of parity; papers without any are shown without agreement.
+
+    Raises:
+        UsageError: ``out`` is not empty and no earlier site, or not writable.
+    """
+    with staged(out) as folder:
+        Site(folder, rows, lambda _: None).write()
 
 
 class Site:
-    """All pages of a site, written into a folder."""
+    """All pages of a site, written into a folder.
+
+    Args:
+        rows: of a run of parity.
+        watch: told of each page before it is made.
+    """
 
     def __init__(self, folder: Path, rows: Sequence[Row], watch: Callable[[str], None]) -> None:
         self.folder, self.rows, self.watch = folder, rows, watch
@@ -48,7 +65,7 @@ class Site:
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
-        self.templates.filters |= {"quantity": views.quantity, "safe_html": Markup, "log10": math.log10}
+        self.templates.filters |= {"quantity": views.quantity, "part": views.part, "safe_html": Markup}
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
             "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
@@ -82,16 +99,14 @@ class Site:
     # ---- overview ---------------------------------------------------------------------------------------------------
     def index(self, views_by_slug: dict[str, list[views.VariantView]]) -> None:
         cards = {
-            slug: {
-                "paper": paper,
-                "view": views_by_slug[slug][0],
-                "verdicts": measured.verdicts(paper),
-                "speed": measured.speed(paper),
-            }
-            for slug, paper in self.papers.items()
+            family: [
+                views.Card(paper, views_by_slug[slug][0], measured.verdicts(paper), measured.speed(paper))
+                for slug, paper in self.papers.items()
+                if paper.family == family
+            ]
+            for family in ABOUT
         }
-        families = [(family, [card for card in cards.values() if card["paper"].family == family]) for family in ABOUT]
-        self.page("index.html", "index.html", title="Papers, each built twice", families=families)
+        self.page("index.html", "index.html", title="Papers, each built twice", families=cards)
 
     def families(self, views_by_slug: dict[str, list[views.VariantView]]) -> dict[str, Any]:
         """Each family with its papers' default models; all of them on one scale of cost."""
@@ -101,8 +116,8 @@ class Site:
                 (name, about, [(self.papers[s], view) for s, view in firsts.items() if self.papers[s].family == name])
                 for name, about in ABOUT.items()
             ],
-            "most_parameters": max(view.parameters for view in firsts.values()),
-            "most_multiply_adds": max(view.multiply_adds for view in firsts.values()),
+            "parameters": [float(view.parameters) for view in firsts.values()],
+            "multiply_adds": [view.multiply_adds for view in firsts.values()],
         }
 
     def document(self, name: str) -> None:

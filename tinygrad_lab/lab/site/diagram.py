@@ -58,7 +58,8 @@ def silhouette(graph: Graph) -> str:
             f'<rect class="{kind}" x="{position * step + 0.15 * step:.1f}" y="{20 - height / 2:.1f}" '
             f'width="{0.7 * step:.1f}" height="{height:.1f}"/>'
         )
-    return f'<svg class="silhouette" viewBox="0 0 100 40" preserveAspectRatio="xMinYMid" aria-hidden="true">{"".join(bars)}</svg>'
+    frame = 'viewBox="0 0 100 40" preserveAspectRatio="xMinYMid"'
+    return f'<svg class="silhouette" {frame} aria-hidden="true">{"".join(bars)}</svg>'
 
 
 # ---- where nodes stand ----------------------------------------------------------------------------------------------

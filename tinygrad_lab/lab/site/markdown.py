@@ -20,7 +20,13 @@ from tinygrad_lab.lab.site.highlight import code
 from tinygrad_lab.paper import Verdict
 
 MARKER = re.compile(r"^<!-- /?[\w-]+ -->$", re.M)  # around a generated block
-UNTRANSLATABLE = (IndexError, KeyError, ValueError, *(e for e in vars(exceptions).values() if isinstance(e, type)))
+UNTRANSLATABLE: tuple[type[Exception], ...] = (
+    IndexError,
+    KeyError,
+    ValueError,
+    ElementTree.ParseError,
+    *(error for error in vars(exceptions).values() if isinstance(error, type)),
+)
 VERDICTS = get_args(Verdict)
 
 PLAIN_ATTRIBUTES = {  # of MathML, those that do no more than set type: no links, no styles
@@ -51,7 +57,9 @@ def sections(text: str, resolve: Resolve, taken: Sequence[str] = ()) -> list[Sec
     parser = _parser()
     tokens = _with_targets(parser.parse(MARKER.sub("", text)), resolve)
     names = Anchors(taken)
-    found, title, current = [], "", []
+    found: list[tuple[str, list[Token]]] = []
+    title = ""
+    current: list[Token] = []
     for position, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
             found.append((title, current))
@@ -87,7 +95,7 @@ def mathml(latex: str, display: bool) -> str:
     try:
         made = convert(latex, display="block" if display else "inline")
         root = ElementTree.fromstring(made)
-    except (*UNTRANSLATABLE, ElementTree.ParseError):
+    except UNTRANSLATABLE:
         return f'<code class="latex">{escape(latex)}</code>'
     plain = all(set(element.attrib) <= PLAIN_ATTRIBUTES for element in root.iter())
     return made if plain else f'<code class="latex">{escape(latex)}</code>'

@@ -1,9 +1,12 @@
 """Looking at a site through a server of one's own machine."""
 
+import contextlib
 import functools
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import click
 
 PORT = 8000  # or any free one, where somebody else has it
 
@@ -11,6 +14,14 @@ PORT = 8000  # or any free one, where somebody else has it
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a line for each file helps nobody."""
+
+
+def serve(folder: Path) -> None:
+    """Serve these files until interrupted, and say where."""
+    with server(folder) as running:
+        click.echo(f"http://127.0.0.1:{running.server_address[1]}/ (Ctrl-C ends it)")
+        with contextlib.suppress(KeyboardInterrupt):
+            running.serve_forever()
 
 
 def server(folder: Path) -> ThreadingHTTPServer:

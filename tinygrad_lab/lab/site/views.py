@@ -1,5 +1,7 @@
 """What the templates of a paper's page show."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_lab.lab.listing import count_parameters, describe
@@ -53,6 +55,16 @@ class VariantView:
     multiply_adds: float  # of the small one, for each unit
     unit: str
     stepper: str | None  # address of its page
+
+
+@dataclass(frozen=True)
+class Card:
+    """A paper on the front page, shown by its default variant."""
+
+    paper: Paper
+    view: VariantView
+    verdicts: dict[str, int]
+    speed: float | None
 
 
 def twin_blocks(stem: str, left: str, right: str, evidence: Evidence) -> list[TwinBlock]:
@@ -110,6 +122,12 @@ def _shape(shape: tuple[int, ...]) -> str:
     if 1 in rest and len(rest) > 1:
         rest.remove(1)
     return " × ".join(map(str, rest))
+
+
+def part(value: float, among: Sequence[float]) -> float:
+    """Where a count stands between a tenth of the least of its like and the most, on a logarithmic scale."""
+    least = min(among) / 10
+    return math.log(value / least) / math.log(max(among) / least)
 
 
 def quantity(value: float) -> str:
