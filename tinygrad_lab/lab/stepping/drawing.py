@@ -131,10 +131,9 @@ def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
     for place, line in enumerate(contributions(step)):
         if line.count("=") < 2:
             continue  # no numbers to put in: what comes out stands among the tensors
-        filled = plain(line)
-        if place in hidden:
-            filled = filled.rpartition("=")[0] + f"= {HIDDEN}"
-        text.append("\n" + filled, "not dim")
+        text.append(
+            "\n" + (f"{plain(line.partition('=')[0])} = {HIDDEN}" if place in hidden else plain(line)), "not dim"
+        )
     return text
 
 
@@ -152,6 +151,9 @@ def tensors(step: Step, hidden: frozenset[int] = frozenset()) -> RenderableType:
         for value in step.outputs:
             table.add_row(_label(value.name, "result"), picture(value.array))
         return table
+    for item in step.forward.inputs:
+        if item.value.array.size <= FULL:  # what the rule speaks of
+            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
     for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
         table.add_row(_label(f"∂{value.name}", "incoming"), picture(gradient))
     for place, given in enumerate(step.contributions):

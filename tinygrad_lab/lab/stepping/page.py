@@ -93,7 +93,7 @@ def _ask(trace: Trace, data: dict[str, Any]) -> None:
 
 def _finish(trace: dict[str, Any], tensors: list[dict], formulas: Formulas, sources: dict[str, list]) -> None:
     """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
-    trace["layout"] = arrange(trace, {value["number"]: _below(tensors[value["tensor"]]) for value in trace["values"]})
+    trace["layout"] = arrange(trace, {value["number"]: _below(value, tensors) for value in trace["values"]})
     for operation in trace["operations"].values():
         operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
     for step in trace["steps"]:
@@ -105,9 +105,13 @@ def _finish(trace: dict[str, Any], tensors: list[dict], formulas: Formulas, sour
             _finish(inner, tensors, formulas, sources)
 
 
-def _below(tensor: dict[str, Any]) -> str:
-    """The longest that the page writes below a value's name: its number and gradient, or its shape and a sign."""
-    return "−0.00001 ∂ −0.001" if tensor["shape"] == [] else f"{'×'.join(map(str, tensor['shape']))} ∂"
+def _below(value: dict[str, Any], tensors: list[dict]) -> str:
+    """About what the page writes below a value's name: its number and gradient, or its shape and a sign."""
+    shape = tensors[value["tensor"]]["shape"]
+    if shape:
+        return f"{'×'.join(map(str, shape))} ∂"
+    numbers = [tensors[place]["values"][0] for place in (value["tensor"], value["gradient"]) if place is not None]
+    return " ∂ ".join(f"{float(number):.4g}" for number in numbers)
 
 
 def _add_definition(name: str, sources: dict[str, list]) -> None:

@@ -42,7 +42,7 @@ class Graph {
         const [x0, y0] = points[i - 1], [x1, y1] = points[i], middle = (y0 + y1) / 2;
         path += `C${x0 + bow} ${middle} ${x1 + bow} ${middle} ${x1} ${y1}`;
       }
-      const edge = draw("path", { class: "edge", d: path });
+      const edge = draw("path", { class: points.length > 8 ? "edge far" : "edge", d: path });
       (this.edges[name] = this.edges[name] || []).push(edge);
       this.svg.append(edge);
     }
