@@ -92,7 +92,7 @@ def test_quiz_right_wrong_slip_and_not_a_number():
         answer = app.query_one("#answer", Input)
         assert answer.has_focus
         assert "gradient of w" in see("question")
-        assert "-3" not in see("graph") + see("tensors")
+        assert "-3" not in see("graph") + see("rule")
         said = []
         for text in ("three", "5", "3", "-3", "2"):
             answer.value = text
