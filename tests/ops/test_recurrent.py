@@ -122,6 +122,12 @@ def test_wrong_shapes_are_named(place: int, shape: tuple[int, ...], message: str
         unchecked(*arrays)
 
 
+def test_mixed_dtypes_are_named() -> None:
+    x, *rest = arguments(lstm)
+    with pytest.raises(ValueError, match=r"lstm: weight_ih is float64, the input is float32; they must agree"):
+        lstm(Tensor(x, dtype=np.float32), *rest)
+
+
 @pytest.mark.parametrize("lengths", [[1, 2], [0, 1, 2], [1, 2, 7]])
 def test_bad_lengths_are_named(lengths: list[int]) -> None:
     unchecked = rnn.info.body.__wrapped__

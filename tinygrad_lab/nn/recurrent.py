@@ -97,7 +97,7 @@ class _Recurrent(Module):
                 outputs.append(output)
                 lasts.append(last)
             x = outputs[0] if self.directions == 1 else cat(outputs, dim=2)
-        return x, [stack(states) for states in zip(*lasts, strict=True)]
+        return x, [stack(states) if len(states) > 1 else states[0][None] for states in zip(*lasts, strict=True)]
 
     def _dropped(self, x: Tensor, packed: PackedSequence | None) -> Tensor:
         """Dropout on a layer's input; of a packed batch the real steps draw noise, in packed order, as in torch."""

@@ -151,14 +151,19 @@ def check(
         raise ValueError(f"{name}: weight_hh has shape {weight_hh.shape}, it must be ({blocks} H, H)")
     if steps == 0:
         raise ValueError(f"{name}: input has shape {input.shape}, a sequence must have at least one step")
-    vectors = {"bias_ih": bias_ih, "bias_hh": bias_hh}
-    expected = {"weight_ih": (rows, features)} | dict.fromkeys(states, (batch, units)) | dict.fromkeys(vectors, (rows,))
-    for argument, value in {"weight_ih": weight_ih, **states, **vectors}.items():
-        if value is not None and value.shape != expected[argument]:
+    state, row = (batch, units), (rows,)
+    expected = {"weight_ih": (weight_ih, (rows, features)), "weight_hh": (weight_hh, weight_hh.shape)}
+    expected |= {"bias_ih": (bias_ih, row), "bias_hh": (bias_hh, row)} | {k: (v, state) for k, v in states.items()}
+    for argument, (value, shape) in expected.items():
+        if value is None:
+            continue
+        if value.shape != shape:
             raise ValueError(
                 f"{name}: {argument} has shape {value.shape}, for an input of shape {input.shape} and {units} units "
-                f"it must be {expected[argument]}"
+                f"it must be {shape}"
             )
+        if value.dtype != input.dtype:
+            raise ValueError(f"{name}: {argument} is {value.dtype}, the input is {input.dtype}; they must agree")
     if lengths is not None and (lengths.shape != (batch,) or (lengths < 1).any() or (lengths > steps).any()):
         raise ValueError(
             f"{name}: lengths must be {batch} whole numbers from 1 to {steps}, the number of steps of the input, "
