@@ -20,11 +20,13 @@ ARROW = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a node stands: its rank, and its centre."""
+    """Where a node stands: its rank, its centre, and whether it is the first or the last of its rank."""
 
     rank: int
     x: float
     y: float
+    first: bool
+    last: bool
 
 
 def draw(graph: Graph, title: str) -> str:
@@ -35,8 +37,8 @@ def draw(graph: Graph, title: str) -> str:
     left = MARGIN + LANE * len(returning) + (LANE if returning else 0)
     right = LANE * len(skipping) + MARGIN
     parts = [_direct(places, edge, way) for edge, way in graph.edges.items() if edge not in {*skipping, *returning}]
-    parts += [_by_lane(places, edge, width + LANE * (k + 1), WIDTH / 2, "skip") for k, edge in enumerate(skipping)]
-    parts += [_by_lane(places, edge, -LANE * (k + 1), -WIDTH / 2, "back") for k, edge in enumerate(returning)]
+    parts += [_by_lane(places, edge, width + LANE * (k + 1), 1, "skip") for k, edge in enumerate(skipping)]
+    parts += [_by_lane(places, edge, -LANE * (k + 1), -1, "back") for k, edge in enumerate(returning)]
     parts += [_box(places[key], node) for key, node in graph.nodes.items()]
     height = max((place.y for place in places.values()), default=0) + HEIGHT / 2 + MARGIN
     total = left + width + right
@@ -77,7 +79,9 @@ def _layout(graph: Graph) -> tuple[dict[str, Place], float]:
         start = (width - len(row) * (WIDTH + BESIDE) + BESIDE) / 2
         for position, key in enumerate(row):
             x = start + position * (WIDTH + BESIDE) + WIDTH / 2
-            places[key] = Place(rank, x, MARGIN + HEIGHT / 2 + rank * (HEIGHT + BELOW))
+            places[key] = Place(
+                rank, x, MARGIN + HEIGHT / 2 + rank * (HEIGHT + BELOW), position == 0, position == len(row) - 1
+            )
     return places, width
 
 
@@ -116,14 +120,23 @@ def _direct(places: dict[str, Place], edge: tuple[str, str], way: tuple[str, ...
     return f'<path class="edge" d="{path}" marker-end="url(#arrow)"/>' + (label if words else "")
 
 
-def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: float, side: float, kind: str) -> str:
-    """Out of a node's side, along a lane, into the other's side."""
+def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: float, side: int, kind: str) -> str:
+    """Out of a node's side, along a lane, into the other's side; below or above the neighbours where there are some."""
     start, end = places[edge[0]], places[edge[1]]
-    down = -6 if end.y > start.y else 6
-    path = (
-        f"M{start.x + side:.0f} {start.y:.0f}H{lane:.0f}V{end.y + down:.0f}H{end.x + side + math.copysign(2, side):.0f}"
+    free = [place.last if side > 0 else place.first for place in (start, end)]
+    edges = [place.x + side * WIDTH / 2 for place in (start, end)]
+    corners = [x - side * 16 for x in edges]
+    out = (
+        f"M{edges[0]:.0f} {start.y:.0f}H{lane:.0f}"
+        if free[0]
+        else f"M{corners[0]:.0f} {start.y + HEIGHT / 2:.0f}v{BELOW / 3:.0f}H{lane:.0f}"
     )
-    return f'<path class="edge {kind}" d="{path}" marker-end="url(#arrow)"/>'
+    into = (
+        f"V{end.y + (-6 if end.y > start.y else 6):.0f}H{edges[1] + 2 * side:.0f}"
+        if free[1]
+        else f"V{end.y - HEIGHT / 2 - BELOW / 3:.0f}H{corners[1]:.0f}V{end.y - HEIGHT / 2 - 1:.0f}"
+    )
+    return f'<path class="edge {kind}" d="{out}{into}" marker-end="url(#arrow)"/>'
 
 
 def _box(place: Place, node: Node) -> str:

@@ -146,10 +146,21 @@ def graph(seen: Observation) -> Graph:
     A module that runs again later is drawn again, unless the diagram gets too large: then each has one place, and what
     goes back to an earlier one is a loop.  The model's own operations between two modules become labels of an edge;
     where they join what came from several places they are a node.  What comes after the model's output is one node,
-    the loss.
+    the loss.  What the loss does not depend on is left out.
     """
-    unrolled = _Builder(seen, unroll=True).graph
-    return unrolled if len(unrolled.nodes) <= NODES else _Builder(seen, unroll=False).graph
+    unrolled = _used(_Builder(seen, unroll=True).graph)
+    return unrolled if len(unrolled.nodes) <= NODES else _used(_Builder(seen, unroll=False).graph)
+
+
+def _used(whole: Graph) -> Graph:
+    """The part of a graph from which its end can be reached: the loss, or else the node that ran last."""
+    reached = {"loss" if "loss" in whole.nodes else list(whole.nodes)[-1]}
+    while more := {source for source, target in whole.edges if target in reached} - reached:
+        reached |= more
+    return Graph(
+        {key: node for key, node in whole.nodes.items() if key in reached},
+        {edge: way for edge, way in whole.edges.items() if reached.issuperset(edge)},
+    )
 
 
 Sources = dict[str, tuple[str, ...]]  # a value comes from these nodes, by these operations of the model itself
