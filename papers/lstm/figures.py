@@ -4,7 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.verdicts import TEXTS, adding_trials, bits, measured_lags, measured_texts, reber_trials, text_runs
+from papers.lstm.verdicts import (
+    TEXTS,
+    adding_trials,
+    bits,
+    gradient_lag,
+    measured_lags,
+    measured_texts,
+    reber_trials,
+    text_runs,
+)
 
 COLOURS = {"1997": "C0", "2000": "C2", "2000, forget bias 5": "C2", "2000, forget bias 1": "C1", "rnn": "C3"}
 CHECKED = 256  # strings between two looks at the Reber grammar
@@ -80,7 +89,7 @@ def text(lab: Any) -> None:
 
 def gradients(lab: Any) -> None:
     """The gradient norm by time lag, before and after training, for the adding problem and for text."""
-    lag = measured_lags(lab)[-1]
+    lag = gradient_lag(lab)
     adding, name = lab.results(f"adding-{lag}")["gradients"], measured_texts(lab)[0]
     written = lab.results(f"text-{name}")["gradients"]
     panels = (
