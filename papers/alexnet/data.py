@@ -33,7 +33,7 @@ def example_batch(config: AlexNetConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: AlexNetConfig, split: str) -> ImageData:
-    """The images of a split at their own size, with ``config.channels`` equal channels.
+    """The images of a split as they are: grey, at their own size.
 
     Args:
         config: which images, and how many of them.
@@ -45,14 +45,14 @@ def dataset(config: AlexNetConfig, split: str) -> ImageData:
     default = "fashion-mnist" if available("fashion-mnist") else "digits"
     data = load_images(default if config.dataset == "auto" else config.dataset, "test" if split == "test" else "train")
     rows = slice(None) if split == "test" else _rows(config, split, len(data.labels))
-    return replace(data, images=data.images[rows].repeat(config.channels, axis=1), labels=data.labels[rows])
+    return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
 def training_batches(config: AlexNetConfig, generator: Generator) -> Batches:
     """Shuffled batches, cropped, mirrored and shifted in colour afresh in every epoch."""
-    data = dataset(config, "train")
-    mean = data.images.mean(axis=0, keepdims=True)
-    colours = principal_colours(data.images) if config.colour else None
+    arrays = _arrays(config, "train")
+    mean = arrays["image"].mean(axis=0, keepdims=True)
+    colours = principal_colours(arrays["image"]) if config.colour else None
 
     def prepare(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
         image = _centred(batch["image"], mean, config)
@@ -61,13 +61,12 @@ def training_batches(config: AlexNetConfig, generator: Generator) -> Batches:
         image = shift_colours(image, *colours, rng, config.colour) if colours else image
         return batch | {"image": np.float32(config.pixel_scale) * image}
 
-    return Batches({"image": data.images, "label": data.labels}, config.batch_size, generator, transform=prepare)
+    return Batches(arrays, config.batch_size, generator, transform=prepare)
 
 
 def evaluation_batches(config: AlexNetConfig, split: str) -> Batches:
     """All images of a split in order; of each batch one view or ten, (views, B, C, size, size)."""
-    data = dataset(config, split)
-    mean = dataset(config, "train").images.mean(axis=0, keepdims=True)
+    mean = _arrays(config, "train")["image"].mean(axis=0, keepdims=True)
 
     def prepare(batch: dict[str, Any], _: Generator) -> dict[str, Any]:
         image = _centred(batch["image"], mean, config)
@@ -75,8 +74,13 @@ def evaluation_batches(config: AlexNetConfig, split: str) -> Batches:
         views = ten_views(image, size) if config.ten_views else centre_crop(image, size)[None]
         return batch | {"image": np.float32(config.pixel_scale) * views}
 
-    arrays = {"image": data.images, "label": data.labels}
-    return Batches(arrays, config.batch_size, shuffle=False, transform=prepare)
+    return Batches(_arrays(config, split), config.batch_size, shuffle=False, transform=prepare)
+
+
+def _arrays(config: AlexNetConfig, split: str) -> dict[str, np.ndarray]:
+    """Images and labels; the grey of the images in each of the network's channels."""
+    data = dataset(config, split)
+    return {"image": data.images.repeat(config.channels, axis=1), "label": data.labels}
 
 
 def _centred(images: np.ndarray, mean: np.ndarray, config: AlexNetConfig) -> np.ndarray:

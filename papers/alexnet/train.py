@@ -6,11 +6,11 @@ from jaxtyping import Float, Int
 
 from papers.alexnet.config import AlexNetConfig
 from papers.alexnet.model import AlexNet, average_over_views, loss
-from tinygrad_lab import Tensor, no_grad, optim
+from tinygrad_lab import Tensor, nn, no_grad, optim
 
 
 def configure_optimizer(
-    model: AlexNet, config: AlexNetConfig, steps: int
+    model: nn.Module, config: AlexNetConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Section 5: SGD with momentum and weight decay on all parameters, the learning rate divided by 10 three times.
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, optim
+from torch import Tensor, nn, optim
 
 from reference.alexnet.model import AlexNet, average_over_views, loss
 
 
 def configure_optimizer(
-    model: AlexNet, config: Any, steps: int
+    model: nn.Module, config: Any, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Section 5: SGD with momentum and weight decay on all parameters, the learning rate divided by 10 three times.
 
