@@ -28,7 +28,7 @@ BY_NAME = {"reduction", "ignore_index", "lengths", "reverse", "nonlinearity"}  #
 
 
 def twin(step: Forward, draws: Draws) -> Any:
-    """The torch function of a step: the one that the operation's own tests compare with; dropout's with the same noise."""
+    """The torch function of a step, that the operation's own tests compare with; dropout's has the same noise."""
     if step.operation.name == "dropout":
         p = step.settings["p"]
         kept = torch.from_numpy(next(draws)) if p else 1

@@ -217,7 +217,7 @@ class _Evaluation:
             case _:
                 raise self.refused(node)
 
-    def number(self, number: float) -> float:
+    def number(self, number: float | int) -> float:
         if not math.isfinite(number) or abs(number) > 1e300:
             raise UsageError(f"a number is too large: {str(number)[:20]}")
         return float(number)

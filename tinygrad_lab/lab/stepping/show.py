@@ -33,12 +33,17 @@ def show(
     if json_file:
         console.write_json(as_json(traced.trace), json_file)
     if html_file is None and not json_file:
-        if sys.stdout.isatty():
+        if on_a_terminal():
             from tinygrad_lab.lab.stepping import terminal
 
             terminal.run(traced, quiz)
         else:
             print_steps(traced)
+
+
+def on_a_terminal() -> bool:
+    """Whether somebody is looking."""
+    return sys.stdout.isatty()
 
 
 def print_steps(traced: Traced) -> None:

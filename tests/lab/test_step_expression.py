@@ -1,0 +1,245 @@
+"""Expressions: what they mean, what is refused, and that nothing is ever executed."""
+
+import ast
+import builtins
+import string
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.numerics import relative_error
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.stepping.expression import FUNCTIONS, assignments, parse_value, trace_expression
+from tinygrad_lab.trace import Backward, Forward, Trace
+
+
+def traced(text: str, *values: str) -> Trace:
+    return trace_expression(text, assignments(values))
+
+
+def gradients(found: Trace) -> dict[str, list]:
+    return {v.name: v.gradient.tolist() for v in found.values if v.kind == "input" and v.gradient is not None}
+
+
+def refusal(text: str, *values: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        traced(text, *values)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# ---- meaning --------------------------------------------------------------------------------------------------------
+
+
+def test_a_neuron():
+    found = traced("relu(w*x + b)", "w=2", "x=-3", "b=7")
+    assert [step.operation.name for step in found] == ["multiply", "add", "relu", "relu", "add", "multiply"]
+    assert gradients(found) == {"w": -3.0, "x": 2.0, "b": 1.0}
+    assert [step.source for step in found if isinstance(step, Forward)] == ["w*x", "w*x + b", "relu(w*x + b)"]
+    assert [step.outputs[0].name for step in found if isinstance(step, Forward)] == ["w*x", "w*x + b", "relu(w*x + b)"]
+    assert {step.file for step in found if isinstance(step, Forward)} == {"expression"}
+
+
+def test_statements_reuse_values():
+    found = traced("b = a + a; c = b * b", "a=3")
+    assert found.result.array == 36
+    assert gradients(found) == {"a": 24.0}
+    assert [value.name for value in found.values] == ["a", "b", "b * b"]
+    assert traced("b = a + a\nb * b", "a=3").result.array == 36
+    assert [s.line for s in traced("b = a + a\nb * b", "a=3") if isinstance(s, Forward)] == [1, 2]
+
+
+def test_a_result_of_several_numbers_is_summed_by_a_step_of_its_own():
+    found = traced("W @ x + b", "W=[[1, 2], [3, 4]]", "x=[5, 6]", "b=1")
+    assert [s.operation.name for s in found if isinstance(s, Forward)] == ["matmul", "add", "sum"]
+    assert found.result.name == "sum(W @ x + b)"
+    assert gradients(found) == {"W": [[5.0, 6.0], [5.0, 6.0]], "x": [4.0, 6.0], "b": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("-x + 3 - 2*x/4", 1.5), ("2**x", 2.0), ("x**3", 1.0), ("(+x)*1e1", 10.0), ("2*3*x", 6.0), ("sum(A)", 10.0),
+     ("mean(A)", 2.5), ("sum(A, dim=1) @ v", 17.0), ("sum(A, dim=-1) @ v", 17.0), ("max(A)", 4.0), ("min(A)", 1.0),
+     ("sum(A, dim=0, keepdim=True) @ v", 16.0), ("(A.T @ v) @ v", 27.0), ("maximum(x, 3)", 3.0), ("norm(v)", 5**0.5),
+     ("abs(-x)", 1.0), ("sqrt(x)", 1.0), ("square(v) @ v", 9.0), ("softmax(v - v) @ v", 1.5),
+     ("linear(v, A, v) @ v", 32.0)],
+)  # fmt: skip
+def test_what_expressions_are_worth(text, value):
+    given = {"x": "x=1", "A": "A=[[1, 2], [3, 4]]", "v": "v=[1, 2]"}
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    assert traced(text, *(given[name] for name in names & given.keys())).result.array == pytest.approx(value)
+
+
+numbers = st.floats(0.5, 2).map(lambda x: round(x, 3))
+leaf = st.sampled_from(["x", "y", "v", "1.5", "2"])
+formula = st.recursive(
+    leaf,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(st.sampled_from(["tanh", "sigmoid", "exp", "sin", "cos", "relu", "sum"]), inner).map(
+            "{0[0]}({0[1]})".format
+        ),
+        inner.map("-{}".format),
+    ),
+    max_leaves=8,
+)
+
+
+def in_torch(name):
+    """A function of torch that takes plain numbers too."""
+    return lambda a: getattr(torch, name)(torch.as_tensor(a, dtype=torch.float64))
+
+
+@given(formula, numbers, numbers, st.lists(numbers, min_size=3, max_size=3))
+def test_values_and_gradients_equal_torch(text, x, y, v):
+    """Every formula that the strategy makes means in the stepper what it means in torch."""
+    text = f"x*y + sum(v) + {text}"
+    found = traced(text, f"x={x}", f"y={y}", f"v={v}")
+    given = {
+        name: torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for name, value in (("x", x), ("y", y), ("v", v))
+    }
+    functions = {name: in_torch(name) for name in ("tanh", "sigmoid", "exp", "sin", "cos", "relu", "sum")}
+    result = eval(text, {"__builtins__": {}}, {**functions, **given}).sum()
+    if not torch.isfinite(result):
+        return
+    result.backward()
+    assert relative_error(found.result.array, result.detach().numpy(), 1.0) <= 1e-10
+    for value in found.values:
+        if value.name in given and torch.isfinite(given[value.name].grad).all():
+            assert relative_error(value.gradient, given[value.name].grad.numpy(), 1.0) <= 1e-9
+
+
+def test_class_numbers_are_a_target():
+    found = traced("cross_entropy(x, t)", "x=[1, 2]", "t=1")
+    assert gradients(found)["x"] == pytest.approx([0.26894142, -0.26894142])
+    assert "class numbers" in refusal("cross_entropy(x, t)", "x=[1, 2]", "t=0.5")
+
+
+def test_a_nan_is_no_error():
+    found = traced("log(x) * 2", "x=-1")
+    assert np.isnan(found.result.array)
+
+
+# ---- refusals -------------------------------------------------------------------------------------------------------
+
+UNSAFE = [
+    "__import__('os').system('true')", "x.__class__", "x.T.__class__", "(lambda: x)()", "[y for y in x]", "{x: 1}",
+    "x[0]", "f'{x}'", "'text'", "b'x'", "x if x else x", "x and x", "not x", "x < x", "x is x", "x % x", "x // x",
+    "x << x", "~x", "x := 2", "(y := x)", "await x", "yield x", "*x", "x, x", "[x]", "...", "None", "True", "1j",
+    "print(x)", "relu.__globals__", "sum(*x)", "sum(**x)", "sum(x, out=x)", "relu(x)(x)", "eval('x')", "x._data",
+    "x.T()", "import os", "del x", "global x", "def f(): pass", "class A: pass", "while x: pass", "x += 1",
+    "assert x", "raise x", "x: int", "a = b = x; a", "a, b = x; a", "x.a = x; x", "a[0] = x; x", "with x: pass",
+    "try:\n x\nexcept: x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNSAFE)
+def test_the_unsafe_is_refused(text):
+    assert refusal(text, "x=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "message"),
+    [
+        ("w*x", ["w=1"], "x has no value; add x=1, say"),
+        ("x", ["x=1", "y=2"], "does not use y"),
+        ("x + ", ["x=1"], "is no expression"),
+        ("log(x", ["x=1"], "'(' was never closed"),
+        ("", [], "is empty"),
+        ("x", ["x=1"], "nothing to step through"),
+        ("1 + 2", [], "nothing to step through"),
+        ("foo(x)", ["x=1"], "foo is no function here; there are: relu, "),
+        ("relu + x", ["x=1"], "it is a function"),
+        ("relu(x, x)", ["x=1"], "'relu(x, x)' does not work"),
+        ("W @ x", ["W=[[1, 2]]", "x=[1, 2, 3]"], "'W @ x' does not work with shapes (1, 2) and (3,)"),
+        ("2 * (a + b)", ["a=[1, 2]", "b=[1, 2, 3]"], "'a + b' does not work with shapes (2,) and (3,)"),
+        ("sum(x, dim=2)", ["x=[1, 2]"], "'sum(x, dim=2)' does not work"),
+        ("sum(x, dim=y)", ["x=[1, 2]", "y=1"], "not allowed"),
+        ("x = x + 1", ["x=1"], "x has a meaning already"),
+        ("relu = x; x", ["x=1"], "relu has a meaning already"),
+        ("x; x", ["x=1"], "must be assignments"),
+        ("x * 1e400", ["x=1"], "too large"),
+        ("-" * 1500 + "x", ["x=1"], "too deeply"),
+        ("x + " * 600 + "x", ["x=1"], "2401 characters"),
+        ("(" * 300 + "x" + ")" * 300, ["x=1"], "no expression"),
+        ("x\0", ["x=1"], "no expression"),
+    ],
+)
+def test_refusals_say_what_and_where(text, values, message):
+    assert message in refusal(text, *values)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["x", "=1", "1=2", "x=", "x=one", "x=1+", "x='a'", "x=[1, [2]]", "x=[]", "x=True", "x=None", "x=1j",
+     "x={1: 2}", "relu=1", "x-y=1", "x=__import__('os')", "x=[1]*10**9", "x=" + "[" * 500, "x=[1, 'a']", "x=[True]"],
+)  # fmt: skip
+def test_values_are_numbers(word):
+    with pytest.raises(UsageError):
+        assignments([word])
+
+
+def test_a_name_is_given_once_and_a_value_is_not_endless():
+    with pytest.raises(UsageError, match="given twice"):
+        assignments(["x=1", "x=2"])
+    with pytest.raises(UsageError, match="10001 numbers"):
+        parse_value("x", str([0] * 10_001))
+
+
+@given(st.text(string.printable, max_size=60), st.text(string.printable, max_size=20))
+def test_whatever_is_typed_is_a_trace_or_a_clear_error(text, value):
+    try:
+        found = traced(text, f"x={value}")
+    except UsageError:
+        return
+    assert isinstance(found[len(found) - 1], Backward)
+
+
+PIECES = "x ( ) . T __class__ [ ] lambda : sum eval 'x' , = ; + * @ ** 1 open print import"
+fragments = st.lists(st.sampled_from([*PIECES.split(), " "]), max_size=12)
+
+
+@given(fragments)
+def test_nothing_is_executed(parts):
+    """No builtin is called with anything of the expression, whatever it is made of."""
+    called = []
+    watched = {name: getattr(builtins, name) for name in ("eval", "exec", "open", "print", "__import__", "input")}
+
+    def spy(name):
+        def call(*args, **options):
+            called.append(name) if args and isinstance(args[0], str) and args[0] in "".join(parts) else None
+            return watched[name](*args, **options)
+
+        return call
+
+    patched = {name: spy(name) for name in ("eval", "exec", "open", "print", "input")}
+    try:
+        for name, function in patched.items():
+            setattr(builtins, name, function)
+        traced("".join(parts), "x=1")
+    except UsageError:
+        pass
+    finally:
+        for name, function in watched.items():
+            setattr(builtins, name, function)
+    assert called == []
+
+
+def test_every_function_works_on_something():
+    v, w, matrix = "v=[0.5, 2]", "w=[1, 2]", "A=[[1, 2]]"
+    special = {
+        "cross_entropy": ("cross_entropy(A, t)", [matrix, "t=[0]"]),
+        "linear": ("linear(v, A)", [v, matrix]),
+        "matmul": ("matmul(A, v)", [matrix, v]),
+        "mse_loss": ("mse_loss(v, w)", [v, w]),
+        "maximum": ("maximum(v, 1)", [v]),
+        "minimum": ("minimum(v, 1)", [v]),
+    }
+    for name in FUNCTIONS:
+        text, values = special.get(name, (f"{name}(v)", [v]))
+        assert np.isfinite(traced(text, *values).result.array), name
