@@ -77,4 +77,6 @@ def test_names_and_settings_are_escaped():
 
 
 def test_its_own_name_is_short(steps):
+    assert repr(steps[0]) == str(steps[0])
+    assert repr(steps[0].inputs[0].value) == "w = 2."
     assert repr(steps) == f"Trace of {len(steps)} steps to {steps.result.name} = 8."

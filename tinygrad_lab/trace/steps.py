@@ -14,7 +14,7 @@ from tinygrad_lab.trace import html
 from tinygrad_lab.trace.rule import with_numbers
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Value:
     """A tensor as the graph knows it.
 
@@ -34,6 +34,9 @@ class Value:
     gradient: np.ndarray | None = None
     uses: int = 0
 
+    def __repr__(self) -> str:
+        return f"{self.name} = {shown(self.array)}"
+
 
 @dataclass(frozen=True)
 class Input:
@@ -43,7 +46,7 @@ class Input:
     value: Value
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Forward:
     """An operation that was run.
 
@@ -75,6 +78,8 @@ class Forward:
         made = ", ".join(f"{value.name} = {shown(value.array)}" for value in self.outputs)
         return f"{self.index:4d} forward   {self.operation.name}({given}) -> {made}"
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return html.of_forward(self)
 
@@ -98,7 +103,7 @@ class Contribution:
     first: bool
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Backward:
     """An operation differentiated.
 
@@ -131,6 +136,8 @@ class Backward:
             for c in self.contributions
         ]
         return f"{self.index:4d} backward  {self.operation.name}: {given} -> {', '.join(parts) or 'nothing'}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return html.of_backward(self)

@@ -1,0 +1,94 @@
+"""Notebooks: a walk through each paper's smallest instance, written from one template and the paper's own parts.
+
+The script notebooks/<slug>.py is the source, in jupytext's percent format; notebooks/<slug>.ipynb is made from it and run.
+A paper that is added gets both by ``make notebooks``, with nothing else to write.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jinja2
+
+from tinygrad_lab.lab import claims, registry
+from tinygrad_lab.lab.sides import NumpySide
+from tinygrad_lab.paper import Paper
+
+PICTURES = 2  # of the results, at most
+KNOWN = ("model", "optimizer", "scheduler", "batches")  # what a training loop is given
+
+
+def script(paper: Paper) -> str:
+    """The notebook's source."""
+    side = NumpySide(paper)
+    readme = claims.paper_folder(paper) / "README.md"
+    notes = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    loop, names = training_loop(side.train_module)
+    template = jinja2.Template(
+        files("tinygrad_lab.lab.notebooks").joinpath("walkthrough.py.jinja").read_text(encoding="utf-8"),
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return template.render(
+        paper=paper,
+        folder=f"../papers/{paper.slug}",
+        idea=_as_comment(_section(notes, "The idea", paper.slug)),
+        classes=[cls.__name__ for cls in classes(side, registry.configuration(paper))],
+        loop=loop,
+        imports=imports(side.train_module, {*names, "configure_optimizer"}),
+        summary="<!-- summary -->" in notes,
+        pictures=re.findall(r"\]\((results/[^)]+\.png)\)", notes)[:PICTURES],
+        others=", ".join(f"`{name}`" for name in list(paper.variants)[1:]),
+    )
+
+
+def classes(side: NumpySide, config: Any) -> list[type]:
+    """The classes of the paper's model file that an instance is made of, bases too, in the file's order."""
+    used = {base for module in side.build(config).modules() for base in type(module).__mro__}
+    found = [cls for cls in used if cls.__module__ == side.model_module.__name__]
+    return sorted(found, key=lambda cls: inspect.getsourcelines(cls)[1])
+
+
+def training_loop(module: ModuleType) -> tuple[str, set[str]]:
+    """The body of the paper's ``train`` with ``losses.append`` in place of ``yield``, and the names that it needs."""
+    source = textwrap.dedent(inspect.getsource(module.train))
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    lines = source.splitlines()[body[0].lineno - 1 : body[-1].end_lineno]
+    text = textwrap.dedent("\n".join(lines))
+    names = {node.id for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Name)}
+    return re.sub(r"^(\s*)yield (.+)$", r"\1losses.append(\2)", text, flags=re.M), names & set(vars(module)) - {*KNOWN}
+
+
+def imports(module: ModuleType, names: set[str]) -> str:
+    """Import statements for names of a module, from where the module has them."""
+    origins: dict[str, list[str]] = {}
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                origins.setdefault(node.module, []).append(alias.name)
+    known = {name: origin for origin, members in origins.items() for name in members}
+    by_origin: dict[str, list[str]] = {}
+    for name in names:
+        by_origin.setdefault(known.get(name, module.__name__), []).append(name)
+    return "\n".join(f"from {origin} import {', '.join(sorted(by_origin[origin]))}" for origin in sorted(by_origin))
+
+
+def _section(notes: str, title: str, slug: str) -> str:
+    """A section of the paper's notes, its links as they are from here."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", notes, re.M | re.S)
+    return re.sub(r"\]\((?!https?:|#)", f"](../papers/{slug}/", found.group(1).strip()) if found else ""
+
+
+def _as_comment(text: str) -> str:
+    return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
+
+
+def folder() -> Path:
+    """Where the notebooks of this checkout are."""
+    return Path(__file__).parents[3] / "notebooks"
