@@ -114,13 +114,22 @@ def test_packed_sequences(ours: Any, theirs: Any, extra: dict, settings: dict, g
 
 
 def test_halves_with_the_state_carried_equal_the_whole() -> None:
+    """Also in the gradients, to which each parameter's two uses add up."""
     layer = LSTM(D, H, 2, dtype=np.float64)
     x, _ = both(6, B, D)
+    weight = Tensor(np.random.default_rng(3).standard_normal((6, B, H)))
     whole, last = layer(x)
+    (whole * weight).sum().backward()
+    expected = [t.grad.numpy().copy() for t in (x, *layer.parameters())]
+    layer.zero_grad()
+    x.grad = None
     first, state = layer(x[:4])
     second, end = layer(x[4:], state)
+    ((first * weight[:4]).sum() + (second * weight[4:]).sum()).backward()
     assert relative_error(np.concatenate([first.numpy(), second.numpy()]), whole.numpy()) < 1e-14
     assert all(relative_error(a.numpy(), b.numpy()) < 1e-14 for a, b in zip(end, last, strict=True))
+    for tensor, gradient in zip((x, *layer.parameters()), expected, strict=True):
+        assert relative_error(tensor.grad.numpy(), gradient) < 1e-13
 
 
 def test_only_the_last_state_is_used() -> None:

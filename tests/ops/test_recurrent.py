@@ -55,6 +55,16 @@ def test_padding_is_never_seen(operation: Any, reverse: bool) -> None:
     assert not x.grad.numpy()[np.arange(T)[:, None] >= lengths].any()
 
 
+def test_nothing_overflows_after_the_end() -> None:
+    """A growing relu network may run far beyond a short sequence's end; nothing of that may reach a gradient."""
+    x, h_0, weight_ih, weight_hh, *_ = arguments(rnn)
+    growing = Tensor(1e100 * np.abs(weight_hh.numpy()), requires_grad=True)
+    lengths = np.array([1, 2, 1])
+    output, _ = rnn(x, h_0, weight_ih, growing, lengths=lengths, nonlinearity="relu")
+    output.backward(np.ones(output.shape))
+    assert np.isfinite(growing.grad.numpy()).all()
+
+
 @every
 def test_outputs_do_not_share_memory(operation: Any) -> None:
     outputs = operation(*arguments(operation))

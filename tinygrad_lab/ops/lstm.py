@@ -69,11 +69,10 @@ def lstm(
     sequences = recurrent.Sequences(input, lengths, reverse)
     x = sequences.visits(input)
     gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
-    in_, forget, _, out = blocks = np.split(gates, 4, axis=1)
+    in_, forget, _, _ = blocks = np.split(gates, 4, axis=1)
     in_forget = gates[:, : 2 * in_.shape[1]]
-    sequences.close(in_, -math.inf)  # after the end i = o = 0 and f = 1: c stands still and h is 0
+    sequences.close(in_, -math.inf)  # after the end i = 0 and f = 1: c stands still, and h no longer matters
     sequences.close(forget, math.inf)
-    sequences.close(out, -math.inf)
     h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
     tanh_c = np.empty_like(c[1:])
     from_state, product = np.empty_like(gates[0]), np.empty_like(c[0])
@@ -189,14 +188,12 @@ def lstm_1997(
     sequences = recurrent.Sequences(input, lengths, reverse)
     x = sequences.visits(input)
     gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
-    in_, _, out = blocks = np.split(gates, 3, axis=1)
-    sequences.close(in_, -math.inf)  # after the end i = o = 0: c stands still and h is 0
-    sequences.close(out, -math.inf)
+    sequences.close(gates[:, : h_0.shape[1]], -math.inf)  # after the end i = 0: c stands still, and h no longer matters
     h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
     squashed_c = np.empty_like(c[1:])
     from_state, product = np.empty_like(gates[0]), np.empty_like(c[0])
     for a, i, half_g, o, h_before, h_t, c_before, c_t, squashed in zip(
-        gates, *blocks, h, h[1:], c, c[1:], squashed_c, strict=False
+        gates, *np.split(gates, 3, axis=1), h, h[1:], c, c[1:], squashed_c, strict=False
     ):
         np.matmul(weight_hh, h_before, out=from_state)  # (1)
         a += from_state
@@ -215,7 +212,7 @@ def lstm_1997(
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
         di, dg, do = np.split(da, 3)
         for dh_t, a, i, half_g, o, squashed, da_t in recurrent.backwards(
-            dh_outside, gates, *blocks, squashed_c, da_all
+            dh_outside, gates, *np.split(gates, 3, axis=1), squashed_c, da_all
         ):
             dh += dh_t  # (4'): dc += dh o (1 - h(c)^2) / 2
             np.multiply(squashed, squashed, out=dc_h)
