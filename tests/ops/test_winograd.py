@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.numerics import relative_error, tolerance
 from tinygrad_lab.ops.convolution import conv2d
 from tinygrad_lab.ops.kernels import sliding, winograd
-from tinygrad_lab.ops.kernels.sliding import Window, batch_innermost
+from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost
 from tinygrad_lab.tensor import Tensor
 
 ALEXNET = {  # padded image (C, H, W), weight, groups
@@ -26,6 +26,11 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 def window(weight: tuple[int, ...], groups: int, stride: int = 1, dilation: int = 1) -> Window:
     return Window(weight[2:], (stride, stride), (dilation, dilation), groups)
+
+
+def torch_images(x: np.ndarray) -> torch.Tensor:
+    """(C, H, W, N) -> (N, C, H, W) in float64."""
+    return torch.from_numpy(np.ascontiguousarray(batch_first(x), np.float64))
 
 
 def assert_equal_products(x: np.ndarray, weight: np.ndarray, groups: int) -> None:
@@ -57,13 +62,31 @@ def test_equals_the_plain_products(taps, down, across, groups, channels, filters
 def test_full_size_layers_are_picked_and_keep_their_digits(name):
     """Parity allows float32 50 eps √(longest sum); at least four fifths of that must stay free."""
     shape, weight, groups = ALEXNET[name]
-    x, w = normal(*shape, 8), normal(*weight, seed=1)
-    assert winograd.pays(x, w, window(weight, groups))
-    y = winograd.correlate(x, w, None, window(weight, groups))
-    twin = torch.from_numpy(np.ascontiguousarray(x.transpose(3, 0, 1, 2))).double()
-    expected = torch.nn.functional.conv2d(twin, torch.from_numpy(w).double(), groups=groups)
-    allowed = tolerance(np.dtype(np.float32), int(np.prod(weight[1:])))
-    assert relative_error(y.transpose(3, 0, 1, 2), expected.numpy()) < allowed / 5
+    x, w, settings = normal(*shape, 8), normal(*weight, seed=1), window(weight, groups)
+    assert winograd.pays(x, w, settings)
+    y = winograd.correlate(x, w, None, settings)
+    dy = normal(*y.shape, seed=2)
+    dx, dweight = winograd.gradients(x, w, dy, settings, True, True)
+
+    images, weights = torch_images(x).requires_grad_(), torch.tensor(w, dtype=torch.float64, requires_grad=True)
+    expected = torch.nn.functional.conv2d(images, weights, groups=groups)
+    expected.backward(torch_images(dy))
+    allowed = tolerance(np.dtype(np.float32), int(np.prod(weight[1:]))) / 5
+    assert relative_error(batch_first(y), expected.detach().numpy()) < allowed
+    assert relative_error(batch_first(dx), images.grad.numpy()) < allowed
+    assert relative_error(dweight, weights.grad.numpy()) < allowed
+
+
+def test_a_pixel_that_is_not_finite_spoils_its_tile():
+    """As it spoils the outputs that it takes part in, so nothing is hidden."""
+    x = normal(1, 12, 12, 8)
+    x[0, 6, 6, 3] = np.inf
+    settings = window((1, 1, 3, 3), 1)
+    with np.errstate(invalid="ignore"):
+        y = winograd.correlate(x, normal(1, 1, 3, 3), None, settings)
+    assert not np.isfinite(y[0, 4:7, 4:7, 3]).any()
+    assert np.isfinite(y[..., [0, 1, 2, 4, 5, 6, 7]]).all()
+    assert np.isfinite(y[0, -1, -1, 3])
 
 
 @pytest.mark.parametrize(
