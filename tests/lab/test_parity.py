@@ -8,7 +8,8 @@ import pytest
 
 from tests.lab.command import run
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.parity import Parity
+from tinygrad_lab.lab.parity import Parity, with_few_items
+from tinygrad_lab.lab.parity_report import jobs
 from tinygrad_lab.ops.operation import OPERATIONS
 
 SCHEMA = {
@@ -27,6 +28,21 @@ def test_both_sides_agree(slug: str, variant: str, dtype: str, seed: int) -> Non
     checks = {row.check for row in rows}
     assert {"forward", "loss", "gradient", "trajectory", "weights"} <= checks
     assert any(row.name.startswith("input ") for row in rows if row.check == "gradient")
+
+
+@pytest.mark.parametrize(("size", "variant", "expected"), [
+    ("tiny", None, ["1998", "modern"]), ("paper", None, ["1998"]), ("paper", "modern", ["modern"]),
+])  # fmt: skip
+def test_all_variants_are_compared_at_size_tiny_and_the_first_at_others(
+    size: str, variant: str | None, expected: list[str]
+) -> None:
+    assert [name for _, name, _ in jobs(["lenet"], variant, "float64", size)] == expected
+
+
+def test_few_items_come_with_a_smaller_learning_rate() -> None:
+    """AlexNet's rate is for 128 images; on two it diverges."""
+    config = with_few_items(registry.configuration(registry.find("alexnet"), "2012", "paper"))
+    assert (config.batch_size, config.learning_rate) == (2, 0.01 * 2 / 128)
 
 
 def test_every_parameter_is_checked() -> None:

@@ -260,6 +260,17 @@ def test_small_network_keeps_the_spread_of_the_papers_first_signals() -> None:
     assert 0.4 < ratio.min() < ratio.max() < 1.5
 
 
+def test_the_papers_small_weights_hand_nothing_through_narrow_layers() -> None:
+    """Why ``small`` does not start from N(0, 0.01²): all images get the same answer, give or take a millionth."""
+    spreads = []
+    for std in (0.01, 0.04):
+        config = replace(VARIANTS["2012"]["small"], init_std=std, batch_size=16)
+        output = network(config).eval()(example(config)["image"]).numpy()
+        spreads.append(output.std(axis=0).mean())
+    assert spreads[0] < 1e-5
+    assert spreads[1] > 1e-2
+
+
 def test_units_are_dropped_from_fc6_and_fc7_in_training_only() -> None:
     model, batch = network(TINY), example(TINY)
     for mode, variant, expected in ((True, "2012", [(4, 16)] * 2), (False, "2012", []), (True, "no-dropout", [])):

@@ -41,7 +41,7 @@ def papers(json_file: str | None) -> None:
 
 @cli.command()
 @click.argument("slugs", nargs=-1, metavar="[SLUG]...")
-@click.option("--variant", help="Only this variant.")
+@click.option("--variant", help="Only this variant; by default all at size tiny, at other sizes the first.")
 @click.option("--dtype", type=click.Choice(["float32", "float64", "both"]), default="both", show_default=True)
 @size_option
 @click.option("--steps", type=click.IntRange(1), help="Length of the trajectory: 20 at tiny, else 2, by default.")
