@@ -41,11 +41,12 @@ def inside(step: Forward, incoming: Sequence[np.ndarray | None] | None = None, l
         raise ValueError(f"inside: {step.operation.name!r} is elementary or draws random numbers: it cannot be opened")
     tensors = {i.value: Tensor(i.value.array, requires_grad=i.value.gradient is not None) for i in step.inputs}
     given = {item.parameter: tensors[item.value] for item in step.inputs}
+    settings = {name: Tensor(v) if isinstance(v, np.ndarray) else v for name, v in step.settings.items()}
     recorder = _Inside(step.operation, given, limit)
     before, state.modules = state.modules, []
     try:
         with listening(recorder):
-            made = step.operation.definition(**given, **step.settings)  # type: ignore[misc]  # can_open
+            made = step.operation.definition(**given, **settings)  # type: ignore[misc]  # can_open
     finally:
         state.modules = before
     outputs = made if isinstance(made, tuple) else (made,)
