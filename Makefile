@@ -11,14 +11,14 @@ TORCH_INDEX ?=
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
-SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests -name '*.py' -o -name '*.md' -o -name '*.json')
+SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests docs notebooks -name '*.py' -o -name '*.md' -o -name '*.json' -o -name '*.ipynb')
 ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # One BLAS thread for each test worker: more would fight over the cores.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install parity test test-engine test-external lint format readme browser clean
+.PHONY: install parity test test-engine test-external lint format readme notebooks documents browser clean
 
 install: $(VENV)/installed
 
@@ -64,6 +64,14 @@ lint: install
 # The generated blocks of README.md: what the two commands printed, and how far each paper agrees.
 readme: $(VENV)/tested
 	$(VENV)/bin/python -m tinygrad_lab.lab.front_page
+
+# One notebook for each paper, from its parts: notebooks/SLUG.py is the source, SLUG.ipynb has been run.
+notebooks: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.notebooks
+
+# What the code in the documents prints.
+documents: install
+	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md
 
 format: install
 	$(VENV)/bin/ruff format .

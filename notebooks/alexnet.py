@@ -16,6 +16,18 @@
 # [NumPy](../papers/alexnet/model.py), [PyTorch](../reference/alexnet/model.py).
 
 # %% [markdown]
+# ## The idea
+#
+# Convolutional networks were fourteen years old, but small. This paper shows what happens when one is made as large as
+# two graphics cards hold, sixty million weights, and is given 1.2 million photographs: it beats all hand-made features of
+# its time by a wide margin.
+#
+# The size alone would not train, and would not generalise. Four additions make it work: **rectified units**, which do not
+# saturate and therefore learn faster; **local response normalisation**, in which neighbouring maps compete; **overlapping
+# pooling**; and, against overfitting, **dropout** together with crops, mirror images and colour shifts that turn each
+# photograph into thousands.
+
+# %% [markdown]
 # ## The instance
 #
 # Every paper has three sizes. `tiny` is the same model with everything small, so that it runs in a moment.
@@ -123,7 +135,7 @@ print("loss", loss.item())
 loss.backward()
 for name, parameter in model.named_parameters():
     size = "none" if parameter.grad is None else f"{np.linalg.norm(parameter.grad.numpy()):.3g}"
-    print(f"{name:32} {shape(parameter):>14}   norm of the gradient {size}")
+    print(f"{name:36} {shape(parameter):>14}   norm of the gradient {size}")
 
 # %% [markdown]
 # ## Step by step
@@ -187,7 +199,7 @@ largest = max(float(abs(p.grad).max()) for p in others.values() if p.grad is not
 for name, parameter in model.named_parameters():
     if parameter.grad is not None:
         apart = np.abs(parameter.grad.numpy() - others[name].grad.numpy()).max() / largest
-        print(f"{name:32} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
+        print(f"{name:36} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
         assert apart < 1e-4
 
 # %% [markdown]
@@ -220,6 +232,21 @@ assert np.mean(losses[-10:]) < np.mean(losses[:10])
 figure, axes = plt.subplots(figsize=(6, 2.5))
 axes.plot(losses)
 _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
+
+# %% [markdown]
+# ## Trained for real
+#
+# What the committed results say; `tinygrad-lab claims alexnet` measures them anew.
+#
+# ![](../papers/alexnet/results/speed.png)
+#
+# ![](../papers/alexnet/results/arms.png)
+
+# %%
+from pathlib import Path
+
+notes = (Path(inspect.getfile(parts)).parent / "README.md").read_text(encoding="utf-8")
+Markdown(notes.split("<!-- summary -->")[1].split("<!-- /summary -->")[0])
 
 # %% [markdown]
 # ## Go on

@@ -140,7 +140,7 @@ print("loss", loss.item())
 loss.backward()
 for name, parameter in model.named_parameters():
     size = "none" if parameter.grad is None else f"{np.linalg.norm(parameter.grad.numpy()):.3g}"
-    print(f"{name:32} {shape(parameter):>14}   norm of the gradient {size}")
+    print(f"{name:36} {shape(parameter):>14}   norm of the gradient {size}")
 
 # %% [markdown]
 # ## Step by step
@@ -204,7 +204,7 @@ largest = max(float(abs(p.grad).max()) for p in others.values() if p.grad is not
 for name, parameter in model.named_parameters():
     if parameter.grad is not None:
         apart = np.abs(parameter.grad.numpy() - others[name].grad.numpy()).max() / largest
-        print(f"{name:32} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
+        print(f"{name:36} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
         assert apart < 1e-4
 
 # %% [markdown]

@@ -16,6 +16,15 @@
 # [NumPy](../papers/seq2seq_attention/model.py), [PyTorch](../reference/seq2seq_attention/model.py).
 
 # %% [markdown]
+# ## The idea
+#
+# One LSTM reads a sentence, another writes its translation. In 2014 all that the second knew of the first was its last
+# state: one vector for the whole sentence, whatever its length. Attention keeps the states of all source positions. Before
+# it writes a word, the decoder compares its own state with each of them, turns the scores into weights that sum to 1, and
+# takes the weighted average of the source states as the context of that word. Nothing tells it where to look. It learns
+# to, because looking at the right place makes the next word likelier.
+
+# %% [markdown]
 # ## The instance
 #
 # Every paper has three sizes. `tiny` is the same model with everything small, so that it runs in a moment.
@@ -132,7 +141,7 @@ print("loss", loss.item())
 loss.backward()
 for name, parameter in model.named_parameters():
     size = "none" if parameter.grad is None else f"{np.linalg.norm(parameter.grad.numpy()):.3g}"
-    print(f"{name:32} {shape(parameter):>14}   norm of the gradient {size}")
+    print(f"{name:36} {shape(parameter):>14}   norm of the gradient {size}")
 
 # %% [markdown]
 # ## Step by step
@@ -196,7 +205,7 @@ largest = max(float(abs(p.grad).max()) for p in others.values() if p.grad is not
 for name, parameter in model.named_parameters():
     if parameter.grad is not None:
         apart = np.abs(parameter.grad.numpy() - others[name].grad.numpy()).max() / largest
-        print(f"{name:32} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
+        print(f"{name:36} {'the same' if apart == 0 else f'{-np.log10(apart):.1f} digits'}")
         assert apart < 1e-4
 
 # %% [markdown]
@@ -231,6 +240,21 @@ assert np.mean(losses[-10:]) < np.mean(losses[:10])
 figure, axes = plt.subplots(figsize=(6, 2.5))
 axes.plot(losses)
 _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
+
+# %% [markdown]
+# ## Trained for real
+#
+# What the committed results say; `tinygrad-lab claims seq2seq_attention` measures them anew.
+#
+# ![](../papers/seq2seq_attention/results/dates.png)
+#
+# ![](../papers/seq2seq_attention/results/lengths.png)
+
+# %%
+from pathlib import Path
+
+notes = (Path(inspect.getfile(parts)).parent / "README.md").read_text(encoding="utf-8")
+Markdown(notes.split("<!-- summary -->")[1].split("<!-- /summary -->")[0])
 
 # %% [markdown]
 # ## Go on

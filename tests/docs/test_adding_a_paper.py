@@ -68,9 +68,7 @@ def test_both_sides_have_the_same_outline(place) -> None:
         assert ours == theirs
 
 
-@pytest.mark.parametrize(
-    "arguments", [c for c in commands(TEXT) if c[0] in ("papers", "train", "step")], ids=" ".join
-)
+@pytest.mark.parametrize("arguments", [c for c in commands(TEXT) if c[0] in ("papers", "train", "step")], ids=" ".join)
 def test_its_commands_run(place, arguments: list[str]) -> None:
     place()
     result = run(*arguments)

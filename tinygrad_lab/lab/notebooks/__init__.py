@@ -1,7 +1,7 @@
 """Notebooks: a walk through each paper's smallest instance, written from one template and the paper's own parts.
 
-The script notebooks/<slug>.py is the source, in jupytext's percent format; notebooks/<slug>.ipynb is made from it and run.
-A paper that is added gets both by ``make notebooks``, with nothing else to write.
+The script notebooks/<slug>.py is the source, in jupytext's percent format; notebooks/<slug>.ipynb is made from it and
+run.  A paper that is added gets both by ``make notebooks``, with nothing else to write.
 """
 
 import ast

@@ -1,10 +1,13 @@
 """A notebook made from its script, run, and saved without what would not last."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
 import nbclient
 import nbformat
+from jupyter_client.manager import KernelManager
 
 SECONDS = 120  # for one cell
 LARGEST = 100_000  # characters of HTML that a saved output may have: the stepper's page is for those who run the cell
@@ -19,23 +22,49 @@ def notebook(script: str) -> nbformat.NotebookNode:
     return made
 
 
-def run(made: nbformat.NotebookNode, folder: Path) -> None:
-    """Run every cell; outputs go into the notebook.
+@contextmanager
+def kernel(folder: Path) -> Iterator[KernelManager]:
+    """A kernel that runs notebooks one after the other, in ``folder``: what one has imported the next need not load."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(folder))
+    try:
+        yield manager
+    finally:
+        manager.shutdown_kernel(now=True)
+
+
+def run(made: nbformat.NotebookNode, kernel: KernelManager) -> None:
+    """Run every cell, in a kernel that has forgotten all variables; outputs go into the notebook.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised an error.
     """
     kept = dict(made.metadata)
-    nbclient.NotebookClient(
-        made, timeout=SECONDS, record_timing=False, resources={"metadata": {"path": str(folder)}}
-    ).execute()
-    made.metadata = nbformat.from_dict(kept)  # not the version of the Python that happened to run it
+    made.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    client = nbclient.NotebookClient(made, km=kernel, timeout=SECONDS, record_timing=False)
+    try:
+        client.execute()
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
+        del made.cells[0]
+        made.metadata = nbformat.from_dict(kept)  # not the version of the Python that happened to run it
+    for number, cell in enumerate((cell for cell in made.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+
+
+def without_pages(made: nbformat.NotebookNode) -> None:
+    """Drop outputs too large to be saved; what they say in plain text stays."""
     for cell in made.cells:
         for output in cell.get("outputs", ()):
-            if len("".join(output.get("data", {}).get("text/html", ""))) > LARGEST:
+            if len(output.get("data", {}).get("text/html", "")) > LARGEST:
                 del output["data"]["text/html"]
 
 
 def save(made: nbformat.NotebookNode, path: Path) -> None:
-    """Write the notebook."""
+    """Write the notebook, without what would make it large."""
+    without_pages(made)
     nbformat.write(made, path)
