@@ -28,7 +28,8 @@ def paper_table(rows: Sequence[Row]) -> str:
             for dtype in ("float64", "float32")
         }
         links = (
-            f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), [PyTorch](reference/{slug}/model.py)"
+            f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), "
+            f"[PyTorch](reference/{slug}/model.py), [notebook](notebooks/{slug}.ipynb)"
         )
         cells = (paper.title, str(paper.year), ", ".join(paper.variants), *(f"{d:.1f}" for d in worst.values()), links)
         lines.append("| " + " | ".join(cells) + " |")
