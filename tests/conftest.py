@@ -1,7 +1,12 @@
-"""Run-time shape checks for everything under test, and the hypothesis profiles."""
+"""Run-time shape checks for everything under test, the hypothesis profiles, and the site that several tests look at."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -12,3 +17,28 @@ settings.register_profile("dev", max_examples=10, **slow_ok)
 settings.register_profile("ci", max_examples=30, derandomize=True, **slow_ok)
 settings.register_profile("thorough", max_examples=500, **slow_ok)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from tinygrad_lab.lab import parity_report
+from tinygrad_lab.lab.site import build
+
+rows = parity_report.run(parity_report.jobs(("lenet", "dropout"), None, "both", "tiny"), "tiny", 2, 0)
+build(Path(sys.argv[1]), rows)
+"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader's site of all papers, built once for all workers, in a process without run-time shape checks, which
+    would take most of the time; two papers have been compared."""
+    worker = tmp_path_factory.getbasetemp()
+    shared = worker.parent if "PYTEST_XDIST_WORKER" in os.environ else worker
+    folder = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not folder.exists():
+            result = subprocess.run([sys.executable, "-c", BUILD, str(folder)], capture_output=True, text=True)
+            assert result.returncode == 0, result.stderr
+    return folder

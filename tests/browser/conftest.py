@@ -13,6 +13,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
+PATIENCE = 120_000  # milliseconds: a machine may have much else to do
 
 
 @dataclass
@@ -51,6 +52,7 @@ def look(browser: Browser) -> Iterator[Look]:
 
     def open_page(what: Path | str, width: int = 1400, scheme: str = "light") -> Watched:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         watched = Watched(context.new_page())
         watched.page.on("console", lambda message: watched.complaints.append(message.text))

@@ -65,7 +65,7 @@ def silhouette(graph: Graph) -> str:
 
 
 # ---- where nodes stand ----------------------------------------------------------------------------------------------
-def _layout(graph: Graph) -> tuple[dict[str, Place], float]:
+def _layout(graph: Graph) -> tuple[dict[str, Place], int]:
     """Places of all nodes, and the width of the widest rank."""
     ranks = _ranks(graph)
     rows: dict[int, list[str]] = {}
@@ -120,7 +120,7 @@ def _direct(places: dict[str, Place], edge: tuple[str, str], way: tuple[str, ...
     return f'<path class="edge" d="{path}" marker-end="url(#arrow)"/>' + (label if words else "")
 
 
-def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: float, side: int, kind: str) -> str:
+def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: int, side: int, kind: str) -> str:
     """Out of a node's side, along a lane, into the other's side; below or above the neighbours where there are some."""
     start, end = places[edge[0]], places[edge[1]]
     free = [place.last if side > 0 else place.first for place in (start, end)]

@@ -61,7 +61,7 @@ class Observation:
     forward_steps: int  # those until the model gave its output; the others are the loss's
 
     @property
-    def items(self) -> int:
+    def items(self) -> float | int:
         """What the batch's loss is divided by."""
         return self.batch["count"]
 
@@ -110,8 +110,9 @@ def multiplications(step: Forward) -> int:
     if step.operation.definition is None:
         return 0
     tensors = {name: Tensor(array) for name, array in arrays.items()}
+    settings = {name: Tensor(v) if isinstance(v, np.ndarray) else v for name, v in step.settings.items()}
     with no_grad(), record(limit=MANY) as inside:
-        step.operation.definition(**tensors, **step.settings)
+        step.operation.definition(**tensors, **settings)
     return sum(multiplications(part) for part in inside.steps if isinstance(part, Forward))
 
 

@@ -124,13 +124,13 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, rest))
 
 
-def part(value: float, among: Sequence[float]) -> float:
+def part(value: float | int, among: Sequence[float]) -> float:
     """Where a count stands between a tenth of the least of its like and the most, on a logarithmic scale."""
     least = min(among) / 10
     return math.log(value / least) / math.log(max(among) / least)
 
 
-def quantity(value: float) -> str:
+def quantity(value: float | int) -> str:
     """A count in three digits: 950, 1.23 thousand, 45.6 million."""
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
         if value >= size:
