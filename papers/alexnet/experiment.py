@@ -30,8 +30,8 @@ STARTS: dict[str, dict[str, Any]] = {  # what a network of figure 1 begins with
     "small pixels": {"init_bias": 0.0, "pixel_scale": 16.0, "init_std": 0.08},  # nothing saturates a tanh unit
 }
 SPEED_ITEMS = 10_000
-SPEED_RATES = (0.003, 0.01, 0.03, 0.1)
-SWEEP_STEPS, SPEED_STEPS, EVERY = 120, 400, 10  # steps of a trial, of a curve, and between two of its points
+SPEED_RATES = (0.01, 0.03, 0.1)
+SWEEP_STEPS, SPEED_STEPS, EVERY = 150, 400, 10  # steps of a trial, of a curve, and between two of its points
 LEVEL = 25.0  # percent of the training images
 
 
