@@ -263,8 +263,8 @@ def summary(lab: Any) -> Summary:
         f"gradients no longer than {config['clip']:g}",
         schedule=f"cosine to 0 over {_passes(results['runs'])}",
         metric="unseen days translated exactly, greedy search",
-        expected="perplexity near 1 after some hundred updates, once the alignment has been found; after the four passes "
-        "of `small` nearly every date is right",
+        expected="perplexity near 1 after some hundred updates, once the alignment has been found; after the four "
+        "passes of `small` nearly every date is right",
         numpy=f"{lab.interval(dates_right(lab, 'general')):.1f %}",
         torch=f"{lab.interval(dates_right(lab, 'general', 'torch')):.1f %}",
         command="tinygrad-lab claims seq2seq_attention (all), tinygrad-lab train seq2seq_attention (four passes)",
