@@ -1,7 +1,7 @@
 """What became of the claims, judged from the result files alone.
 
 A task counts as solved by an arm when every one of its seeds solved it within the budget, with the learning rate that
-is best for the arm on these seeds. A difference in bits per character counts when its 95 % interval over seeds, taken in
+is best for the arm on these seeds. A difference in bits per character counts when its 95 % interval over seeds, in
 pairs, excludes 0.
 """
 
