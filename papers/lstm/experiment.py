@@ -16,7 +16,9 @@ from tinygrad_lab.random import generator
 
 __all__ = ["claims", "figures", "measure", "summary", "tables"]
 
-RATES = (3e-3, 1e-2, 3e-2)
+# Tried beforehand and left out: 3e-2, with which gated layers lost seeds; for the grammar 3e-3, too slow for the budget.
+ADDING_RATES = (3e-3, 1e-2)
+REBER_RATES = (1e-2, 3e-2)
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 
 # name -> what an arm changes; the plain layer has no fewer parameters than the others
@@ -143,7 +145,7 @@ def measure_lag(lab: Any, lag: int) -> None:
     """Three seeds of every arm and learning rate; one trial also on PyTorch; the gradients by time lag."""
     found: dict[str, dict[str, Any]] = {"trials": {}, "gradients": {}, "configs": {}}
     for arm in LAGS[lag]:
-        label, rates = f"adding {arm}, T = {lag}", RATES[:1] if lab.quick else RATES
+        label, rates = f"adding {arm}, T = {lag}", ADDING_RATES[:1] if lab.quick else ADDING_RATES
         configs = {rate: adding_config(arm, lag, rate, lab.quick) for rate in rates}
         trials = every_rate(lab, configs, lab.seeds(3), label)
         best = best_rate(trials)
@@ -171,7 +173,7 @@ def measure_reber(lab: Any) -> None:
     """Four seeds of every arm and learning rate, each with strings of its own; one trial also on PyTorch."""
     found: dict[str, dict[str, Any]] = {"trials": {}, "configs": {}}
     for arm in REBER_ARMS:
-        label, rates = f"reber {arm}", RATES[:1] if lab.quick else RATES
+        label, rates = f"reber {arm}", REBER_RATES[:1] if lab.quick else REBER_RATES
         configs = {rate: reber_config(arm, rate, lab.quick) for rate in rates}
         trials = every_rate(lab, configs, lab.seeds(4), label)
         best = best_rate(trials)
