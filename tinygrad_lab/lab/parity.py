@@ -22,7 +22,7 @@ from tinygrad_lab.lab.sides import Arrays, Side, sides
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator, record_draws
 
-ITEMS = 2  # in a batch at sizes other than tiny
+ITEMS = 8  # in a batch at sizes other than tiny: from here on convolution has all of its forms
 
 
 def with_few_items(config: Any) -> Any:
