@@ -8,6 +8,7 @@ import click
 import pytest
 
 from tests.docs.snippets import DOCS, ROOT, blocks, commands, runs
+from tests.lab.command import run
 from tinygrad_lab.lab.cli import cli
 
 DOCUMENTS = sorted(DOCS.glob("*.md"))
@@ -63,3 +64,14 @@ def test_a_document_is_cut_into_its_blocks() -> None:
     )
     assert [(block.language, block.text) for block in found[:2]] == [("python", "x = 1\n"), ("text", "2\n")]
     assert commands("```sh\n.venv/bin/tinygrad-lab step 'a + b' a=1  # c\n```\n") == [["step", "a + b", "a=1"]]
+
+
+STEPS = [c for path in DOCUMENTS for c in commands(path.read_text(encoding="utf-8")) if c[0] == "step"]
+
+
+@pytest.mark.parametrize("arguments", [call for call in STEPS if "weight_decay" not in call], ids=" ".join)
+def test_what_they_step_through(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.code == 0, result.err
+    assert list(tmp_path.iterdir()) if "--html" in arguments else "backward" in result.out

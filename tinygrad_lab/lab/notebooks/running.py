@@ -41,7 +41,7 @@ def run(made: nbformat.NotebookNode, kernel: KernelManager) -> None:
     """
     kept = dict(made.metadata)
     made.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
-    client = nbclient.NotebookClient(made, km=kernel, timeout=SECONDS, record_timing=False)
+    client = nbclient.NotebookClient(made, km=kernel, timeout=SECONDS, record_timing=False, coalesce_streams=True)
     try:
         client.execute()
     finally:
