@@ -1,17 +1,16 @@
 """Two sources cut into blocks, each beside its twin.
 
-A block is a public class with its docstring, one of its methods, a public function or a public constant.  What only one
-side has (private helpers, imports, a type alias) stays with the block that it follows; what stands before the first
-twin, the module's docstring and imports, is a block of its own.  Every line of both files is in exactly one block.
+A block is a public class with its docstring, one of its methods, a public function or a public constant.  Private
+helpers and imports stay with the block that they follow; what stands before the first one, the module's docstring and
+imports, is a block of its own.  A block that only one side has stands alone.  Every line is in exactly one block.
 """
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import pairwise
 
-HEAD = ""  # the name of the block before the first twin
+HEAD = ""  # the name of what comes before the first definition
 
 
 @dataclass(frozen=True)
@@ -47,30 +46,27 @@ def align(left: str, right: str) -> list[Block]:
     Raises:
         SyntaxError: one of them is no Python.
     """
-    pieces = [list(_pieces(source)) for source in (left, right)]
-    twins = _twins(*([piece.name for piece in side] for side in pieces))
-    return [
-        Block(name, *_rows(left.splitlines(), ours, right.splitlines(), theirs))
-        for name, ours, theirs in zip(
-            [HEAD, *twins], _gathered(pieces[0], twins), _gathered(pieces[1], twins), strict=True
-        )
-    ]
-
-
-def _twins(left: list[str], right: list[str]) -> list[str]:
-    """Names that both sides have, in an order that both have."""
-    runs = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    return [name for run in runs for name in left[run.a : run.a + run.size] if name]
-
-
-def _gathered(pieces: list[Piece], twins: list[str]) -> list[range]:
-    """The lines of HEAD and of each twin: from its first to where the next one begins."""
-    begins = {piece.name: piece.start for piece in reversed(pieces)}
-    starts = [0, *(begins[name] for name in twins), max((piece.end for piece in pieces), default=0)]
-    return [range(start, end) for start, end in pairwise(starts)]
+    ours, theirs = _parts(left), _parts(right)
+    names = [[part.name for part in side] for side in (ours, theirs)]
+    pairs: list[tuple[Piece | None, Piece | None]] = []
+    for tag, a, a_end, b, b_end in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pairs += zip(ours[a:a_end], theirs[b:b_end], strict=True)
+        else:
+            pairs += [(part, None) for part in ours[a:a_end]] + [(None, part) for part in theirs[b:b_end]]
+    texts = left.splitlines(), right.splitlines()
+    return [Block((here or there).name, *_rows(*texts, here, there)) for here, there in pairs]  # type: ignore[union-attr]
 
 
 # ---- one file -------------------------------------------------------------------------------------------------------
+def _parts(source: str) -> list[Piece]:
+    """The definitions of a file, each with what follows it, after HEAD."""
+    lines = len(source.splitlines())
+    named = [Piece(HEAD, 0, 0), *(piece for piece in _pieces(source) if piece.name)]
+    ends = [*(piece.start for piece in named[1:]), lines]
+    return [Piece(piece.name, piece.start, end) for piece, end in zip(named, ends, strict=True)]
+
+
 def _pieces(source: str) -> Iterator[Piece]:
     """The statements of a module and the methods of its classes; those with no public name are called HEAD."""
     lines = source.splitlines()
@@ -114,21 +110,24 @@ def _start(node: ast.stmt, lines: list[str]) -> int:
 
 
 # ---- line by line ---------------------------------------------------------------------------------------------------
-def _rows(left: list[str], ours: range, right: list[str], theirs: range) -> tuple[list[Line], list[Line]]:
+def _rows(left: list[str], right: list[str], here: Piece | None, there: Piece | None) -> tuple[list[Line], list[Line]]:
     """Equal lines in one row; where the sides differ, line by line as far as both go."""
-    ours, theirs = _trimmed(left, ours), _trimmed(right, theirs)
+    ours, theirs = _trimmed(left, here), _trimmed(right, there)
     matcher = SequenceMatcher(None, [left[i] for i in ours], [right[i] for i in theirs], autojunk=False)
-    row, here, there = 1, [], []
+    row = 1
+    made: tuple[list[Line], list[Line]] = ([], [])
     for tag, a, a_end, b, b_end in matcher.get_opcodes():
-        here += [Line(ours[i] + 1, row + i - a, tag == "equal") for i in range(a, a_end)]
-        there += [Line(theirs[i] + 1, row + i - b, tag == "equal") for i in range(b, b_end)]
+        made[0].extend(Line(ours[i] + 1, row + i - a, tag == "equal") for i in range(a, a_end))
+        made[1].extend(Line(theirs[i] + 1, row + i - b, tag == "equal") for i in range(b, b_end))
         row += max(a_end - a, b_end - b)
-    return here, there
+    return made
 
 
-def _trimmed(lines: list[str], within: range) -> range:
-    """Without blank lines at the end."""
-    end = within.stop
-    while end > within.start and not lines[end - 1].strip():
+def _trimmed(lines: list[str], piece: Piece | None) -> range:
+    """The numbers of a piece's lines without blank ones at the end; none where there is no piece."""
+    if piece is None:
+        return range(0)
+    end = piece.end
+    while end > piece.start and not lines[end - 1].strip():
         end -= 1
-    return range(within.start, end)
+    return range(piece.start, end)

@@ -73,8 +73,8 @@ class Observation:
         return "image" if "image" in self.batch else "sequence" if "sequence" in self.batch else "example"
 
     def multiply_adds(self) -> float:
-        """Products of two numbers, for each item; of the loss too."""
-        return sum(multiplications(step) for step in self.steps) / self.items
+        """Products of two elements in a forward pass, without the loss, for each item."""
+        return sum(multiplications(step) for step in self.steps[: self.forward_steps]) / self.items
 
 
 def observe(paper: Paper, variant: str, size: str, training: bool) -> Observation:
@@ -129,7 +129,7 @@ def _contracted(step: Forward, arrays: dict[str, np.ndarray]) -> int:
 
 
 PRODUCTS: dict[str, Callable[[Forward, dict[str, np.ndarray]], int]] = {
-    "multiply": lambda step, _: _made(step),
+    "multiply": lambda step, x: _made(step) if len(x) == 2 else 0,  # scaling by a constant is not counted
     "square": lambda step, _: _made(step),
     "matmul": lambda step, x: _made(step) * x["input"].shape[-1],
     "linear": lambda step, x: _made(step) * x["weight"].shape[1],
