@@ -71,7 +71,8 @@ def test_a_product_in_full():
 def test_numbers_come_back_exactly(array):
     data = json.loads(json.dumps(schema.tensor(array), allow_nan=False))
     if "values" in data:
-        back = np.array([float(value) for value in data["values"]]).astype(array.dtype).reshape(data["shape"])
+        values = [float(value) if isinstance(value, str) else value for value in data["values"]]
+        back = np.array(values, array.dtype).reshape(data["shape"])
         np.testing.assert_array_equal(back, array)
     else:
         assert array.size > schema.FULL
@@ -102,7 +103,7 @@ def test_a_heat_map_is_made_of_means_over_blocks():
 @pytest.mark.parametrize(
     ("value", "written"),
     [(np.nan, "NaN"), (np.inf, "Infinity"), (-np.inf, "-Infinity"), (np.float32(0.1), 0.1), (np.float64(3), 3),
-     (np.int64(7), 7), (np.bool_(True), 1), (1e300, 1e300)],
+     (np.float64(1e300), 1e300), (np.float32(-0.0), -0.0), (2.5, 2.5)],
 )  # fmt: skip
 def test_numbers(value, written):
     assert number(value) == written

@@ -62,6 +62,9 @@ HEAT = 16  # rows and columns of a heat map
 INSIDE_STEPS = 1000  # of one opened operation
 INSIDE_BYTES = 600_000  # of all opened operations of a trace, as compact JSON
 
+NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+STEP_BYTES = 250  # the least that a step takes in JSON
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -119,6 +122,8 @@ class _Writer:
                     waiting.append((inner, found))
 
     def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
+        if len(inner) * STEP_BYTES > self._room:
+            return None
         before = len(self.tensors)
         found = self.trace(inner)
         size = len(json.dumps([found, self.tensors[before:]], separators=(",", ":")))
@@ -245,25 +250,22 @@ def heat(array: np.ndarray) -> dict[str, Any]:
             with np.errstate(invalid="ignore"):
                 matrix = np.stack([block.mean(axis=axis) for block in blocks], axis=axis)
     rows, columns = matrix.shape
-    rounded = [float(f"{value:.4g}") for value in matrix.ravel()]
-    return {"rows": rows, "columns": columns, "values": [number(value) for value in rounded]}
+    return {"rows": rows, "columns": columns, "values": [number(float(f"{v:.4g}")) for v in matrix.ravel().tolist()]}
 
 
 def numbers(array: np.ndarray) -> list[Any]:
     """The elements, row by row."""
+    if array.dtype.kind != "f":
+        return [int(value) for value in array.ravel()]
     return [number(value) for value in array.ravel()]
 
 
 def number(value: Any) -> Any:
     """One number as JSON has it: the shortest that its dtype reads as the same."""
-    if isinstance(value, np.bool_ | bool):
-        return int(value)
-    if isinstance(value, np.integer | int):
-        return int(value)
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    exact = float(str(value))  # of a float32: 0.1, not 0.10000000149011612
-    return int(exact) if exact.is_integer() and abs(exact) < 1e15 and str(exact) != "-0.0" else exact
+    text = str(value)  # of a float32: 0.1, not 0.10000000149011612
+    if text in NOT_FINITE:
+        return NOT_FINITE[text]
+    return int(text[:-2]) if text.endswith(".0") and text != "-0.0" else float(text)
 
 
 # ---- where things went wrong ----------------------------------------------------------------------------------------
