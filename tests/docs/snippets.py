@@ -6,6 +6,7 @@ python -m tests.docs.snippets FILE...        writes the outputs anew
 import contextlib
 import io
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,8 +49,6 @@ def runs(document: str, name: str) -> Iterator[tuple[Block, str, Block | None]]:
 
 def commands(document: str) -> list[list[str]]:
     """The arguments of every ``tinygrad-lab`` command in shell blocks."""
-    import shlex
-
     lines = [line for block in blocks(document) if block.language == "sh" for line in block.text.splitlines()]
     calls = [shlex.split(line, comments=True) for line in lines]
     return [call[1:] for call in calls if call and call[0].endswith("tinygrad-lab")]
