@@ -9,10 +9,11 @@ import pytest
 from papers.alexnet import PAPER, data
 from papers.alexnet.config import VARIANTS, AlexNetConfig
 from papers.alexnet.experiment import EVERY, LEVEL, endless, fastest, picture
-from papers.alexnet.verdicts import steps_to
+from papers.alexnet.verdicts import judge_speed, speed_ratios, steps_to
 from tinygrad_lab.data.augment import centre_crop, principal_colours, ten_views
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.lab.sides import sides
+from tinygrad_lab.lab.statistics import interval
 from tinygrad_lab.random import generator
 
 
@@ -129,6 +130,20 @@ def test_network_trains_on_the_embedded_digits() -> None:
 def test_steps_to_a_level_are_those_of_the_first_point_at_or_below_it() -> None:
     curve = [80.0, 30.0, 25.0, 26.0, 10.0]
     assert [steps_to(level, curve, 10) for level in (90.0, 25.0, 24.0, 5.0)] == [10, 30, 50, None]
+
+
+def test_speed_is_judged_only_where_both_kinds_of_units_learn() -> None:
+    relu = [[40.0, 20.0, 10.0, 5.0, 5.0, 5.0]] * 2
+    slow, late = ([[60.0, 45.0, 40.0, 35.0, 30.0, end]] * 2 for end in (25.0, 27.0))
+    equal, never = [[41.0, 24.0, 20.0, 20.0, 20.0, 20.0]] * 2, [[90.0] * 6] * 2
+    assert speed_ratios(relu, slow, 25.0) == [3.0, 3.0]
+    assert speed_ratios(relu, equal, 25.0) == [1.0, 1.0]
+    assert speed_ratios(relu, late, 25.0) == [3.0, 3.0]  # at least
+    verdicts = [
+        judge_speed(interval(speed_ratios(relu, tanh, 25.0)), tanh, 25.0) for tanh in (slow, equal, late, never)
+    ]
+    assert [verdict for verdict, _ in verdicts] == ["reproduced", "not reproduced", "reproduced", "out of reach here"]
+    assert "more than 3.0" in verdicts[2][1]
 
 
 def test_fastest_trial_is_the_first_below_the_level_else_the_lowest_at_the_end() -> None:
