@@ -47,9 +47,9 @@ def align(left: str, right: str) -> list[Block]:
         SyntaxError: one of them is no Python.
     """
     ours, theirs = _parts(left), _parts(right)
-    names = [[part.name for part in side] for side in (ours, theirs)]
+    names, their_names = ([part.name for part in side] for side in (ours, theirs))
     pairs: list[tuple[Piece | None, Piece | None]] = []
-    for tag, a, a_end, b, b_end in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    for tag, a, a_end, b, b_end in SequenceMatcher(None, names, their_names, autojunk=False).get_opcodes():
         if tag == "equal":
             pairs += zip(ours[a:a_end], theirs[b:b_end], strict=True)
         else:
