@@ -44,7 +44,8 @@ def arms(lab: Any) -> None:
                 axes.plot([place] * len(errors), errors, "k.", markersize=4)
         axes.set_xticks(range(len(ARMS)), ARMS)
         axes.set(ylabel="error, %", title="with 95 % intervals over seeds")
-        axes.legend(loc="lower right")
+        axes.margins(y=0.2)
+        axes.legend(loc="upper right", ncols=2)
 
 
 def kernels(lab: Any) -> None:
