@@ -76,7 +76,7 @@ def variants(lab: Any) -> None:
             left.plot([place] * len(values), values, "o", color=f"C{place}", alpha=0.6)
             right.plot(*_curve(lab.results(f"dates-{name}")["runs"][0]), color=f"C{place}", label=name, linewidth=1)
         left.set_xticks(range(len(names)), names, rotation=30, ha="right")
-        left.set(ylabel="dates right, %", title="one pass, three seeds")
+        left.set(ylabel="dates right, %", title="unseen dates, a point a seed")
         right.set(xlabel="update", ylabel="training loss, nats a token", yscale="log", title="seed 0")
         right.legend(fontsize="small")
 
