@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["typing", "modes", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "trace", "paper", "lab"]
+LAYERS = (
+    "typing", "modes", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "trace",
+    "paper", "lab",
+)  # fmt: skip
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, int]]:
