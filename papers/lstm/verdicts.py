@@ -104,7 +104,7 @@ def _plain(lab: Any) -> Claim:
 def _forget_bias(lab: Any) -> Claim:
     arms = {bias: f"2000, forget bias {bias}" for bias in (1, 5)}
     cells, wins = [], False
-    for lag in measured_lags(lab, arms[5]):
+    for lag in measured_lags(lab, arms[1]):
         shares = {bias: [trial["solved"] for trial in adding_trials(lab, lag, arm)] for bias, arm in arms.items()}
         cells.append(f"T = {lag}: " + ", ".join(f"bias {b}: {sum(s)} of {len(s)}" for b, s in shares.items()))
         wins = wins or (all(shares[5]) and not any(shares[1]))
