@@ -93,6 +93,11 @@ def test_a_large_tensor_keeps_its_extent_and_mean(array):
     assert max(cells["values"]) <= array.max() + 1e-2
 
 
+def test_a_large_mask_has_whole_numbers_for_its_extent():
+    shown = schema.tensor(np.arange(100) < 50)
+    assert (shown["min"], shown["max"]) == (0, 1)
+
+
 def test_a_heat_map_is_made_of_means_over_blocks():
     assert heat(np.arange(64.0).reshape(2, 32))["values"][:2] == [0.5, 2.5]
     assert heat(np.eye(16))["values"] == np.eye(16).ravel().tolist()

@@ -233,7 +233,8 @@ def tensor(array: np.ndarray) -> dict[str, Any]:
     exact = array.astype(np.float64)
     with np.errstate(invalid="ignore"):
         norm = float(np.linalg.norm(exact))
-    return {**head, "norm": number(norm), "min": number(array.min()), "max": number(array.max()), "heat": heat(exact)}
+    least, most = numbers(np.array([array.min(), array.max()]))
+    return {**head, "norm": number(norm), "min": least, "max": most, "heat": heat(exact)}
 
 
 def heat(array: np.ndarray) -> dict[str, Any]:
