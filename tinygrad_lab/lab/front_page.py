@@ -41,7 +41,7 @@ def parity_output(rows: Sequence[Row]) -> str:
     paper_variants = {(slug, paper.default_variant) for slug, paper in registry.discover().items()}
     shown = [row for row in rows if (row.paper, row.variant) in paper_variants]
     page = StringIO()
-    before, console.stdout = console.stdout, Console(file=page, width=132, highlight=False)
+    before, console.stdout = console.stdout, Console(file=page, width=150, highlight=False)
     try:
         parity_report.print_rows(shown)
     finally:
