@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.command import run
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.parity import Parity, with_few_items
+from tinygrad_lab.lab.parity import ITEMS, Parity, with_few_items
 from tinygrad_lab.lab.parity_report import jobs
 from tinygrad_lab.ops.operation import OPERATIONS
 
@@ -40,9 +40,9 @@ def test_all_variants_are_compared_at_size_tiny_and_the_first_at_others(
 
 
 def test_few_items_come_with_a_smaller_learning_rate() -> None:
-    """AlexNet's rate is for 128 images; on two it diverges."""
+    """AlexNet's rate is for 128 images; on a few it diverges."""
     config = with_few_items(registry.configuration(registry.find("alexnet"), "2012", "paper"))
-    assert (config.batch_size, config.learning_rate) == (2, 0.01 * 2 / 128)
+    assert (config.batch_size, config.learning_rate) == (ITEMS, 0.01 * ITEMS / 128)
 
 
 def test_every_parameter_is_checked() -> None:
@@ -50,6 +50,27 @@ def test_every_parameter_is_checked() -> None:
     rows = list(Parity(paper, "1998", "tiny", "float64", 0, 2).run())
     gradients = {row.name for row in rows if row.check == "gradient"}
     assert {"c1.weight", "s2.bias", "c3.weight", "f6.bias", "input image"} <= gradients
+
+
+@pytest.mark.parametrize("variant", ["1998", "modern"])
+def test_both_sides_agree_at_larger_sizes(variant: str) -> None:
+    """Where float32 gradients are compared at the engine's activations."""
+    rows = list(Parity(registry.find("lenet"), variant, "small", "float32", 0, 2).run())
+    assert [(row.check, row.name, row.max_rel, row.worst) for row in rows if not row.passed] == []
+
+
+def test_imposed_activations_do_not_hide_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    pooling = OPERATIONS["max_pool2d"]
+    body = pooling.body
+
+    def wrong(*arguments: Any, **options: Any) -> tuple:
+        output, backward = body(*arguments, **options)
+        return output, lambda needs, dy: (1.01 * backward(needs, dy)[0],)
+
+    monkeypatch.setattr(pooling, "body", wrong)
+    rows = list(Parity(registry.find("lenet"), "modern", "small", "float32", 0, 1).run())
+    failed = {row.name for row in rows if row.check == "gradient" and not row.passed}
+    assert {"conv1.weight", "conv2.weight", "input image"} <= failed
 
 
 def test_json_has_the_public_schema() -> None:
