@@ -86,7 +86,9 @@ def test_what_is_nowhere_is_downloaded_once_into_the_cache(places, mirror, array
     np.testing.assert_array_equal(load_images("mnist").images, data.images)
 
 
-@pytest.mark.parametrize("served", [b"<html>sorry</html>", gzip.compress(b"\0\0\x08\x01\0\0\0\x06abcdef", mtime=0), b""])
+@pytest.mark.parametrize(
+    "served", [b"<html>sorry</html>", gzip.compress(b"\0\0\x08\x01\0\0\0\x06abcdef", mtime=0), b""]
+)
 @pytest.mark.usefixtures("source")
 def test_a_corrupt_download_is_an_error_and_leaves_nothing(places, mirror, arrays, served):
     serve(mirror, arrays)
