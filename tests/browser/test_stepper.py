@@ -4,10 +4,9 @@ import math
 import random
 import statistics
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Look
 from tinygrad_lab import tensor
@@ -226,14 +225,14 @@ def test_playing_waits_at_a_question(look: Look) -> None:
     page = look(html(REUSE, quiz=True)).page
     page.locator("#slider").fill("2")
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('play').getAttribute('aria-pressed') === 'false'")
+    expect(page.locator("#play")).to_have_attribute("aria-pressed", "false")
     assert at(page) == "3 / 4"
 
 
 def test_the_page_judges_as_python_does(look: Look) -> None:
     rng = random.Random(0)
     pairs = [(rng.choice([1, -1]) * math.exp(rng.uniform(-9, 9)), 1 + rng.uniform(-0.2, 0.2)) for _ in range(300)]
-    pairs = [(right * factor, right) for right, factor in pairs] + [(0, 0), (0.004, 0), (0.006, 0), (0, 1), (1e-9, 0)]
+    pairs = [(right * factor, right) for right, factor in pairs] + [(0.0, 0.0), (0.004, 0.0), (0.006, 0.0), (0.0, 1.0)]
     page = look(html(NEURON)).page
     assert page.evaluate("all => all.map(([value, right]) => same(value, right))", pairs) == [
         same(*pair) for pair in pairs
@@ -269,21 +268,40 @@ def long_trace() -> Traced:
     return Traced(trace(total), "long", "long", {})
 
 
-def durations(page: Page) -> list[float]:
-    return page.evaluate("performance.getEntriesByName('step').map(entry => entry.duration)")
+class Work:
+    """Milliseconds that a page's main thread has worked: scripts, styles and layout, whatever else the machine does."""
+
+    def __init__(self, page: Page) -> None:
+        self.session = page.context.new_cdp_session(page)
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        self.before = self.total()
+
+    def total(self) -> float:
+        metrics = self.session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    def lap(self) -> float:
+        now = self.total()
+        done, self.before = now - self.before, now
+        return done
 
 
 def test_two_thousand_steps_stay_fluid(look: Look) -> None:
     traced = long_trace()
     assert len(traced.trace) == 2000
     page = look(pages.render(traced)).page
-    page.evaluate("performance.clearMeasures('step')")
-    page.evaluate("for (const place of [500, 501, 502, 503, 999, 1000, 1500, 1501, 1502, 1998, 1999]) go(place)")
-    assert statistics.median(durations(page)) < 50
+    work = Work(page)
+    rendered = []
+    for place in (500, 501, 999, 1000, 1500, 1501, 1502):
+        page.evaluate("place => go(place)", place)
+        rendered.append(work.lap())
+    assert len(page.evaluate("performance.getEntriesByName('step')")) == 8  # and the first one
+    assert statistics.median(rendered) < 50
 
 
 def test_a_paper_is_interactive_within_a_second(look: Look, lenet: str) -> None:
-    def ready() -> Any:
-        return look(lenet).page.evaluate("(e => e.startTime + e.duration)(performance.getEntriesByName('step')[0])")
-
-    assert min(ready() for _ in range(3)) < 1000
+    page = look("<p>nothing yet</p>").page
+    work = Work(page)
+    page.set_content(lenet)
+    assert at(page) == "1 / 99"
+    assert work.lap() < 1000

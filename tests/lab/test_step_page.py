@@ -162,6 +162,7 @@ def filled(formulas: Formulas, latex: str) -> str:
         (r"\bar y = (1 - 0.5^2) \cdot 1.25 \times 10^{-7}", "y¯=(1−0.52)·1.25×10−7"),
         (r"\begin{pmatrix} -1 & 2 \\ -3 & 4 \end{pmatrix}", "(−12−34)"),
         (r"3 - 4", "3−4"),
+        (r"-\tfrac12 \cdot 4^3", "−12·43"),
         (r"-2", "−2"),
     ],
 )

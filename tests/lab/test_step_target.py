@@ -52,6 +52,16 @@ def test_a_module_and_those_below_it() -> None:
     assert part.trace.result in part.trace.values
 
 
+def test_modules_by_the_end_of_their_path_or_by_their_class() -> None:
+    def modules(slug: str, name: str) -> set[str]:
+        return {step.module for step in trace_target(slug, module=name).trace if isinstance(step, Forward)}
+
+    assert modules("lstm", "lstm") == {"layers.0", "layers.1"}
+    assert modules("seq2seq_attention", "lstm") == {"encoder.lstm", "decoder.lstm"}
+    assert modules("seq2seq_attention", "GlobalAttention") == modules("seq2seq_attention", "decoder.attention")
+    assert modules("lenet", "c1") == {"c1"}
+
+
 def test_an_unknown_module_is_told_those_that_there_are() -> None:
     with pytest.raises(UsageError, match=r"no module 'encodr' .* encoder, encoder.embedding"):
         trace_target("seq2seq_attention", module="encodr")

@@ -178,7 +178,9 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
 @click.argument("target")
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option(
-    "--module", metavar="PATH", help="Only this module of a paper and what is below it, such as encoder.lstm."
+    "--module",
+    metavar="PATH",
+    help="Only this module of a paper and what is below it: encoder.lstm; or all called so: lstm.",
 )
 @click.option("--variant", help="Which of the paper's models; the first one by default.")
 @click.option(

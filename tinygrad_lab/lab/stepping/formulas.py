@@ -7,8 +7,11 @@ import re
 
 from latex2mathml.converter import convert
 
-# A number as tinygrad_lab.trace.rule writes it; its sign belongs to it where it follows no operand.
-NUMBER = re.compile(r"(?:(?<=[(&={])|(?<=[(&={] )|(?<=\\\\ )|(?<=\} )|^)-\d+(?:\.\d+)?(?![\d.])|\d+(?:\.\d+)?")
+# A number as tinygrad_lab.trace.rule writes it; its sign belongs to it where it follows no operand.  An exponent or an
+# argument without braces, as in z^2 and \tfrac12, is the rule's own.
+SIGNED = r"(?:(?<=[(&={])|(?<=[(&={] )|(?<=\\\\ )|(?<=\} )|^)-\d+(?:\.\d+)?(?![\d.])"
+PLAIN = r"(?<![\^_A-Za-z\d.])\d+(?:\.\d+)?"
+NUMBER = re.compile(f"{SIGNED}|{PLAIN}")
 FIRST_GAP = 70_000_001  # numbers that stand for gaps while latex2mathml works
 
 Filled = tuple[int, list[str]]  # which form, and its numbers

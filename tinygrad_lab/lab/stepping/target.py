@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinygrad_lab import Tensor
+from tinygrad_lab import Tensor, nn
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.sides import NumpySide
@@ -44,7 +44,8 @@ def trace_target(
     Args:
         target: a paper's slug, or an expression as in ``tinygrad_lab.lab.stepping.expression``.
         assignments: the values of an expression, "name=value".
-        module: keep only the steps of this module of a paper and of those below it.
+        module: keep only the steps of this module of a paper and of those below it: its path, or the last part of its
+            path, or its class, which several may share.
         variant: the paper's variant; its default one if None.
 
     Raises:
@@ -75,27 +76,35 @@ def trace_paper(paper: Paper, module: str | None, variant: str | None) -> Traced
     found = trace(loss)
     title = f"{paper.slug} {variant or paper.default_variant}"
     if module is not None:
-        found, title = only_module(found, module), f"{title}: {module}"
+        found, title = only_modules(found, modules_called(module, model)), f"{title}: {module}"
     if len(found) > LARGEST:
         sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(found).items() if size <= LARGEST)
         raise UsageError(f"{title} has {len(found)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
     return Traced(found, title, paper.slug, sources(found))
 
 
-def only_module(found: Trace, module: str) -> Trace:
-    """The steps of a module and of those below it, numbered from 0, and the values that they speak of.
+def modules_called(name: str, model: nn.Module) -> list[str]:
+    """The paths of the modules that have this path, or else end with it, or are of this class, whatever its case."""
+    classes = {path: type(part).__name__.lower() for path, part in model.named_modules() if path}
+    if name in classes:
+        return [name]
+    return [path for path, kind in classes.items() if path.split(".")[-1] == name or kind == name.lower()] or [name]
+
+
+def only_modules(found: Trace, modules: Sequence[str]) -> Trace:
+    """The steps of some modules and of those below them, numbered from 0, and the values that they speak of.
 
     Raises:
-        UsageError: no operation ran in such a module.
+        UsageError: no operation ran in any of them.
     """
     sizes = module_sizes(found)
-    if module not in sizes:
-        raise UsageError(f"no module {module!r} ran an operation; the modules are: {', '.join(sizes)}")
+    if not any(module in sizes for module in modules):
+        raise UsageError(f"no module {modules[0]!r} ran an operation; the modules are: {', '.join(sizes)}")
     steps: list[Forward | Backward] = []
     kept: dict[int, Forward] = {}
     for step in found:
         if isinstance(step, Forward):
-            if f"{step.module}.".startswith(f"{module}."):
+            if any(f"{step.module}.".startswith(f"{module}.") for module in modules):
                 kept[id(step)] = replace(step, index=len(steps))
                 steps.append(kept[id(step)])
         elif id(step.forward) in kept:
