@@ -19,7 +19,7 @@ from tinygrad_lab.lab.site.stepper import stepper_page
 from tinygrad_lab.paper import SIZES, Paper
 
 DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those that are there; others follow
-PAGE_ANCHORS = ("notes", "model", "sources", "stepper", "results", "config")  # taken by the paper's page
+PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config")  # taken by the paper's page
 
 
 def build_all(out: Path) -> list[Row]:
@@ -158,7 +158,8 @@ class Site:
             return [], []
         text = self.text(file)
         resolve = self.library.resolver(file, address)
-        parts = markdown.sections(text, resolve, PAGE_ANCHORS)
+        files = [Path(name).stem for name in twin_files(self.library.root, paper.slug)]
+        parts = markdown.sections(text, resolve, (*PAGE_ANCHORS, *files))
         measured_from = next((k for k, part in enumerate(parts) if part.title in RESULTS), len(parts))
         return parts[:measured_from], parts[measured_from:]
 

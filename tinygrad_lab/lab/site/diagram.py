@@ -12,11 +12,6 @@ BESIDE, BELOW = 20, 34  # between nodes
 LANE = 14  # between the lines that pass by
 MARGIN = 10
 
-ARROW = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-    'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>'
-)
-
 
 @dataclass(frozen=True)
 class Place:
@@ -29,22 +24,28 @@ class Place:
     last: bool
 
 
-def draw(graph: Graph, title: str) -> str:
-    """The graph from top to bottom.  What skips ranks passes on the right, what goes back on the left, dashed."""
+def draw(graph: Graph, title: str, name: str = "") -> str:
+    """The graph from top to bottom.  What skips ranks passes on the right, what goes back on the left, dashed.
+
+    Args:
+        name: tells the drawing's arrow from those of others on the page.
+    """
     places, width = _layout(graph)
     skipping = [e for e in graph.edges if places[e[1]].rank > places[e[0]].rank + 1]
     returning = [e for e in graph.edges if places[e[1]].rank <= places[e[0]].rank]
     left = MARGIN + LANE * len(returning) + (LANE if returning else 0)
     right = LANE * len(skipping) + MARGIN
-    parts = [_direct(places, edge, way) for edge, way in graph.edges.items() if edge not in {*skipping, *returning}]
-    parts += [_by_lane(places, edge, width + LANE * (k + 1), 1, "skip") for k, edge in enumerate(skipping)]
-    parts += [_by_lane(places, edge, -LANE * (k + 1), -1, "back") for k, edge in enumerate(returning)]
-    parts += [_box(places[key], node) for key, node in graph.nodes.items()]
+    lines = [_direct(places, edge, way) for edge, way in graph.edges.items() if edge not in {*skipping, *returning}]
+    lines += [_by_lane(places, edge, width + LANE * (k + 1), 1, "skip") for k, edge in enumerate(skipping)]
+    lines += [_by_lane(places, edge, -LANE * (k + 1), -1, "back") for k, edge in enumerate(returning)]
+    boxes = [_box(places[key], node) for key, node in graph.nodes.items()]
     height = max((place.y for place in places.values()), default=0) + HEIGHT / 2 + MARGIN
     total = left + width + right
     return (
         f'<svg class="diagram" role="img" aria-label="{escape(title)}" width="{total:.0f}" height="{height:.0f}" '
-        f'viewBox="{-left:.0f} 0 {total:.0f} {height:.0f}">{ARROW}{"".join(parts)}</svg>'
+        f'viewBox="{-left:.0f} 0 {total:.0f} {height:.0f}"><defs><marker id="arrow-{escape(name)}" viewBox="0 0 8 8" '
+        'refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/>'
+        f'</marker></defs><g style="marker-end:url(#arrow-{escape(name)})">{"".join(lines)}</g>{"".join(boxes)}</svg>'
     )
 
 
@@ -117,7 +118,7 @@ def _direct(places: dict[str, Place], edge: tuple[str, str], way: tuple[str, ...
     path = f"M{start.x:.0f} {top:.0f}C{start.x:.0f} {middle:.0f} {end.x:.0f} {middle:.0f} {end.x:.0f} {bottom:.0f}"
     words = ", ".join(way[:3]) + (" …" if len(way) > 3 else "")
     label = f'<text class="way" x="{(start.x + end.x) / 2 + 8:.0f}" y="{middle + 3:.0f}">{escape(words)}</text>'
-    return f'<path class="edge" d="{path}" marker-end="url(#arrow)"/>' + (label if words else "")
+    return f'<path class="edge" d="{path}"/>' + (label if words else "")
 
 
 def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: int, side: int, kind: str) -> str:
@@ -136,7 +137,7 @@ def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: int, side: i
         if free[1]
         else f"V{end.y - HEIGHT / 2 - BELOW / 3:.0f}H{corners[1]:.0f}V{end.y - HEIGHT / 2 - 1:.0f}"
     )
-    return f'<path class="edge {kind}" d="{out}{into}" marker-end="url(#arrow)"/>'
+    return f'<path class="edge {kind}" d="{out}{into}"/>'
 
 
 def _box(place: Place, node: Node) -> str:

@@ -114,7 +114,7 @@ def _parser() -> MarkdownIt:
 def _fence(_self: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
     language = tokens[index].info.strip().split(" ")[0]
     if language == "mermaid":  # the page has a drawing of its own, made from a run
-        return '<p class="aside">The <a href="#model">drawing</a> below is made from a run.</p>\n'
+        return '<p class="aside">The <a href="#seen">drawing</a> below is made from a run.</p>\n'
     return f'<pre class="code" tabindex="0"><code>{code(tokens[index].content, language)}</code></pre>\n'
 
 

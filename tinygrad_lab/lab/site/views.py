@@ -98,7 +98,7 @@ def variant_view(paper: Paper, variant: str, evidence: Evidence, stepper: str | 
     return VariantView(
         variant,
         evidence.of_variant(variant),
-        diagram.draw(tiny, f"{paper.slug}, {variant}: what flows from module to module"),
+        diagram.draw(tiny, f"{paper.slug}, {variant}: what flows from module to module", variant),
         diagram.silhouette(small),
         [(node.name, _shape(node.shape)) for node in small.nodes.values() if node.kind in ("input", "module")],
         count_parameters(seen.model),
