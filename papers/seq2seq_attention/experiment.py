@@ -16,8 +16,6 @@ from papers.seq2seq_attention.metrics import bleu, error_rates, exact, spellings
 from tinygrad_lab.data import available
 from tinygrad_lab.paper import Claim, Summary
 
-GREEDY = SearchOptions(beam=1)
-BEAM = SearchOptions(beam=5)
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
 
@@ -61,13 +59,13 @@ def measure_dates(lab: Any, variant: str) -> None:
         runs.append(lab.train(config, 0, side="torch", label=variant))
     records = []
     for run in runs:
-        right = exact(translations(on_engine(lab, run), config, written, GREEDY), iso)
+        right = exact(translations(on_engine(lab, run), config, written, beams(lab, 1)), iso)
         by_length = counted(written, right, DATE_LENGTHS)
         records.append(run.record() | {"exact": 100 * sum(right) / len(right), "by_length": by_length})
         lab.log(f"{variant} seed {run.seed} ({run.side}): {records[-1]['exact']:.2f} % of the dates right")
     found: dict[str, Any] = {"runs": records}
     if variant != "none":
-        found["alignments"] = [aligned(runs[0].model, config, text, GREEDY) for text in prompts(config)]
+        found["alignments"] = [aligned(runs[0].model, config, text, beams(lab, 1)) for text in prompts(config)]
     lab.save(f"dates-{variant}", found, config)
 
 
@@ -77,7 +75,7 @@ def measure_words(lab: Any, variant: str) -> None:
     records = []
     for seed in lab.seeds(2):
         run = lab.train(config, seed, label=f"words, {variant}")
-        records.append(run.record() | spelling_errors(lab, config, run.model, GREEDY))
+        records.append(run.record() | spelling_errors(lab, config, run.model, beams(lab, 1)))
         lab.log(f"words, {variant} seed {seed}: PER {records[-1]['PER']:.2f}, WER {records[-1]['WER']:.2f}")
     lab.save(f"words-{variant}", {"runs": records}, config)
 
@@ -90,10 +88,10 @@ def measure_dictionary(lab: Any) -> None:
     for side in ("numpy", "torch"):
         run = lab.train(config, 0, side=side, label="dictionary")
         model = on_engine(lab, run)
-        found = {str(options.beam): spelling_errors(lab, config, model, options) for options in (GREEDY, BEAM)}
+        found = {str(width): spelling_errors(lab, config, model, beams(lab, width)) for width in (1, 5)}
         records.append(run.record() | {"beams": found})
         lab.log(f"dictionary ({side}): " + ", ".join(f"{b} beam(s) WER {e['WER']:.2f}" for b, e in found.items()))
-        alignments = alignments or [aligned(model, config, word, GREEDY) for word in SHOWN_WORDS]
+        alignments = alignments or [aligned(model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
     lab.save("dictionary", {"runs": records, "alignments": alignments}, config)
 
 
@@ -102,7 +100,7 @@ def measure_verses(lab: Any, variant: str) -> None:
     config = configuration("verses", variant, lab.quick)
     run = lab.train(config, 0, label=f"verses, {variant}")
     english, spanish = zip(*test_pairs(lab, config), strict=True)
-    outputs = translations(run.model, config, english, BEAM)
+    outputs = translations(run.model, config, english, beams(lab, 5))
     score, signature = bleu(outputs, spanish)
     lab.log(f"verses, {variant}: BLEU {score:.2f}")
     rows = zip(english, outputs, spanish, strict=True)
@@ -116,8 +114,13 @@ def measure_verses(lab: Any, variant: str) -> None:
         },
         "examples": examples[:: max(1, len(examples) // 12)],
     }
-    alignments = [] if variant == "none" else [aligned(run.model, config, min(english, key=len), GREEDY)]
+    alignments = [] if variant == "none" else [aligned(run.model, config, min(english, key=len), beams(lab, 1))]
     lab.save(f"verses-{variant}", {"runs": [found], "alignments": alignments}, config)
+
+
+def beams(lab: Any, width: int) -> SearchOptions:
+    """How to search; what is written by a network that has learned nothing need not be long."""
+    return SearchOptions(beam=width, max_length=12 if lab.quick else 100)
 
 
 def on_engine(lab: Any, run: Any) -> Any:

@@ -26,7 +26,7 @@ def words(lab: Any) -> None:
 
 def verses(lab: Any) -> None:
     """A verse: words that change places leave the diagonal."""
-    with lab.figure("verse", 8.0, 7.0) as figure:
+    with lab.figure("verse", 6.0, 5.0) as figure:
         (alignment,) = lab.results("verses-general")["alignments"]
         axes = figure.subplots()
         _matrix(axes, alignment)
