@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.cases import Case
@@ -32,6 +32,7 @@ def test_gradients_inside_are_those_of_the_fused_operation(case: Case, data: st.
     args, options = tensors(args), tensors(options)
     with record():
         outputs = as_outputs(case.ours(*args, **options))
+    assume(all(np.isfinite(out.numpy()).all() for out in outputs))  # a mean over no targets is 0 / 0
     chosen = [out for out in outputs if out.requires_grad]
     for number, out in enumerate(chosen):
         weight = np.random.default_rng(number).standard_normal(out.shape)
