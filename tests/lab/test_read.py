@@ -18,13 +18,25 @@ from tinygrad_lab.lab import registry
 from tinygrad_lab.lab import site as reader
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.site import alignment, diagram, evidence, library, markdown, measured, observation, output, views
+from tinygrad_lab.lab.site import (
+    alignment,
+    diagram,
+    evidence,
+    formula,
+    library,
+    markdown,
+    measured,
+    observation,
+    output,
+    views,
+)
 from tinygrad_lab.lab.site.serve import server
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.trace import record
 
 PAPERS = registry.discover()
 TWINS = [(slug, name) for slug in PAPERS for name in library.twin_files(ROOT, slug)]
+DOCUMENTS = ("first-hour", "engine", "adding-a-paper")
 HEAVIEST = 1_500_000  # bytes of a page
 
 
@@ -333,6 +345,23 @@ def test_formulas_links_pictures_and_verdicts() -> None:
     assert "claims --" not in claims.html
 
 
+def test_alphabets_of_mathematics_are_letters_of_their_own() -> None:
+    assert ">𝔼<" in formula.mathml(r"\mathbb E", display=False)
+    assert ">ℝ<" in formula.mathml(r"\mathbb{R}", display=False)
+    assert ">𝒩<" in formula.mathml(r"\mathcal N", display=False)
+    assert ">ℒ<" in formula.mathml(r"\mathcal L", display=False)
+    assert ">𝐱<" in formula.mathml(r"\mathbf x", display=False)
+    assert ">x<" in formula.mathml("x", display=True)
+
+
+@pytest.mark.parametrize(
+    "file", [*(f"papers/{slug}/README.md" for slug in PAPERS), *(f"docs/{d}.md" for d in DOCUMENTS)]
+)
+def test_every_formula_of_ours_is_set(file: str) -> None:
+    parts = markdown.sections((ROOT / file).read_text(encoding="utf-8"), lambda target: None)
+    assert 'class="latex"' not in "".join(part.html for part in parts)
+
+
 def test_headings_of_one_name_have_anchors_of_their_own() -> None:
     parts = markdown.sections("## Notes\n\na\n\n## Notes\n\nb\n", lambda target: None, ("notes",))
     assert [part.name for part in parts] == ["notes-2", "notes-3"]
@@ -408,7 +437,7 @@ def test_pages_ask_nobody_and_say_nothing_of_this_machine(site: Path) -> None:
 
 
 def test_documents_are_pages(site: Path) -> None:
-    for name in ("first-hour", "engine", "adding-a-paper"):
+    for name in DOCUMENTS:
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert text.count("<h2") > 2
         assert f"{name}.html" in (site / "index.html").read_text(encoding="utf-8")

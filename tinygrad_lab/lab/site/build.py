@@ -2,12 +2,14 @@
 
 import importlib.resources
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
@@ -28,12 +30,26 @@ def build_all(out: Path) -> list[Row]:
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
-    with staged(out) as folder:
+    with staged(out) as folder, one_thread():
         rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
         with console.progress() as bar:
             task = bar.add_task("pages", total=None)
             Site(folder, rows, lambda address: bar.update(task, description=address)).write()
     return rows
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tiny models gain nothing from more, and lose much where the cores have other work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def build(out: Path, rows: Sequence[Row]) -> None:

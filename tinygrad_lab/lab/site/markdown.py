@@ -6,34 +6,18 @@ Raw HTML in the notes is shown as text; nothing in them can become markup of the
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, get_args
-from xml.etree import ElementTree
 
-from latex2mathml import exceptions
-from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from tinygrad_lab.lab.site.formula import mathml
 from tinygrad_lab.lab.site.highlight import code
 from tinygrad_lab.paper import Verdict
 
 MARKER = re.compile(r"^<!-- /?[\w-]+ -->$", re.M)  # around a generated block
-UNTRANSLATABLE: tuple[type[Exception], ...] = (
-    IndexError,
-    KeyError,
-    ValueError,
-    ElementTree.ParseError,
-    *(error for error in vars(exceptions).values() if isinstance(error, type)),
-)
 VERDICTS = get_args(Verdict)
-
-PLAIN_ATTRIBUTES = {  # of MathML, those that do no more than set type: no links, no styles
-    "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form", "height",
-    "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing", "rspace",
-    "scriptlevel", "separator", "stretchy", "voffset", "width",
-}  # fmt: skip
 
 Resolve = Callable[[str], str | None]  # a link's target as written -> as it is in the site; None for nowhere
 
@@ -88,17 +72,6 @@ class Anchors:
             name, number = f"{base}-{number}", number + 1
         self._taken.add(name)
         return name
-
-
-def mathml(latex: str, display: bool) -> str:
-    """A formula; as written where it cannot be translated, or would be more than a formula."""
-    try:
-        made = convert(latex, display="block" if display else "inline")
-        root = ElementTree.fromstring(made)
-    except UNTRANSLATABLE:
-        return f'<code class="latex">{escape(latex)}</code>'
-    plain = all(set(element.attrib) <= PLAIN_ATTRIBUTES for element in root.iter())
-    return made if plain else f'<code class="latex">{escape(latex)}</code>'
 
 
 # ---- parsing --------------------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 import importlib.util
 import json
 from collections import Counter
+from typing import get_args
 
 from tinygrad_lab.lab import claims
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Paper
+from tinygrad_lab.paper import Paper, Verdict
 
 
 def verdicts(paper: Paper) -> dict[str, int]:
@@ -17,9 +18,10 @@ def verdicts(paper: Paper) -> dict[str, int]:
         return {}
     lab = Lab(paper, None, False, folder)
     try:
-        return dict(Counter(claim.verdict for claim in claims.experiment(paper).claims(lab)))
+        counts = Counter(claim.verdict for claim in claims.experiment(paper).claims(lab))
     except UsageError:  # not all of them have been
         return {}
+    return {verdict: counts[verdict] for verdict in get_args(Verdict) if counts[verdict]}
 
 
 def speed(paper: Paper) -> float | None:
