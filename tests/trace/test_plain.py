@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from tests.operations import ENGINE_OPERATIONS
 from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.trace.plain import PIECES, plain
 
@@ -30,7 +31,7 @@ def test_examples(latex, expected):
     assert re.sub(r" {3,}", "   ", plain(latex)) == unicodedata.normalize("NFC", expected)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", ENGINE_OPERATIONS)
 def test_every_rule_is_known_to_the_last_command(name):
     rule = OPERATIONS[name].rule
     assert set(re.findall(r"\\([A-Za-z]+|.)", rule)) <= PIECES
