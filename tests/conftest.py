@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -34,6 +33,8 @@ build(Path(sys.argv[1]), rows)
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reader's site of all papers, built once for all workers, in a process without run-time shape checks, which
     would take most of the time; two papers have been compared."""
+    from filelock import FileLock  # not where the engine is tested alone
+
     worker = tmp_path_factory.getbasetemp()
     shared = worker.parent if "PYTEST_XDIST_WORKER" in os.environ else worker
     folder = shared / "site"
