@@ -120,7 +120,7 @@ def measure_verses(lab: Any, variant: str) -> None:
 
 def beams(lab: Any, width: int) -> SearchOptions:
     """How to search; what is written by a network that has learned nothing need not be long."""
-    return SearchOptions(beam=width, max_length=12 if lab.quick else 100)
+    return SearchOptions(beam=width, max_length=3 if lab.quick else 100)
 
 
 def on_engine(lab: Any, run: Any) -> Any:
