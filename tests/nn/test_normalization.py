@@ -1,4 +1,4 @@
-"""LayerNorm and BatchNorm: parameters, running statistics, bad input."""
+"""LayerNorm, RMSNorm and BatchNorm: parameters, running statistics, bad input."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import torch
 
 from tests.nn.twins import assert_same_state, assert_twins, share_state
 from tests.numerics import relative_error
-from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
+from tinygrad_lab.ops.rms_norm import rms_norm
 from tinygrad_lab.tensor import Tensor
 
 
@@ -15,6 +16,12 @@ from tinygrad_lab.tensor import Tensor
 @pytest.mark.parametrize("shape", [4, (3, 4)])
 def test_layer_norm_equals_torch(options: dict, shape: int | tuple[int, ...]) -> None:
     assert_twins(LayerNorm(shape, **options), torch.nn.LayerNorm(shape, **options), (2, 5, 3, 4))
+
+
+@pytest.mark.parametrize("options", [{}, {"elementwise_affine": False}, {"eps": 0.1}])
+@pytest.mark.parametrize("shape", [4, (3, 4)])
+def test_rms_norm_equals_torch(options: dict, shape: int | tuple[int, ...]) -> None:
+    assert_twins(RMSNorm(shape, **options), torch.nn.RMSNorm(shape, **options), (2, 5, 3, 4))
 
 
 LAYERS = [(BatchNorm1d, (6, 3)), (BatchNorm1d, (6, 3, 5)), (BatchNorm1d, (1, 3, 5)), (BatchNorm2d, (2, 3, 4, 5))]
@@ -67,3 +74,7 @@ def test_bad_input_is_named() -> None:
         layer_norm(x, (4,))
     with pytest.raises(ValueError, match=r"weight has shape \(1,\), it must be \(3,\)"):
         layer_norm(x, (3,), np.ones(1))
+    with pytest.raises(ValueError, match=r"rms_norm: input has shape \(1, 3\), which does not end in \(4,\)"):
+        rms_norm(x, (4,))
+    with pytest.raises(ValueError, match=r"rms_norm: weight has shape \(1,\), it must be \(3,\)"):
+        rms_norm(x, (3,), np.ones(1))

@@ -19,7 +19,7 @@ from tinygrad_lab.nn.dropout import Dropout, GaussianDropout
 from tinygrad_lab.nn.linear import Flatten, Identity, Linear
 from tinygrad_lab.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from tinygrad_lab.nn.module import Module, Parameter
-from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm
+from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm, RMSNorm
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
 from tinygrad_lab.nn.recurrent import LSTM, RNN, LSTMCell
 from tinygrad_lab.nn.sparse import Embedding
@@ -28,6 +28,6 @@ __all__ = [
     "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
     "Dropout", "Embedding", "Flatten", "GELU", "GaussianDropout", "Identity", "LSTM", "LSTMCell", "LayerNorm",
     "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict",
-    "ModuleList", "Parameter", "RNN", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
-    "functional", "init", "max_norm_", "utils",
+    "ModuleList", "Parameter", "RMSNorm", "RNN", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Tanh", "functional", "init", "max_norm_", "utils",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Layer, batch and local response normalisation."""
+"""Layer, root mean square, batch and local response normalisation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.operation import Float
+from tinygrad_lab.ops.rms_norm import rms_norm
 from tinygrad_lab.tensor import Tensor
 
 
@@ -44,6 +45,39 @@ class LayerNorm(Module):
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+
+
+class RMSNorm(Module):
+    """Each item divided by its root mean square over its trailing axes.
+
+    Args:
+        normalized_shape: sizes of those axes; a number stands for the last axis.
+        eps: added to the mean square; None for the dtype's machine epsilon.
+        elementwise_affine: whether there is a weight.
+        dtype: of the weight.
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        *,
+        dtype: Any = np.float32,
+    ) -> None:
+        super().__init__()
+        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = sizes
+        self.eps = eps
+        self.register_parameter("weight", Parameter(np.ones(sizes, dtype)) if elementwise_affine else None)
+
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"

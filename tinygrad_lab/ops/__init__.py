@@ -39,7 +39,9 @@ from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.packing import pack, unpack
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
 from tinygrad_lab.ops.reductions import amax, amin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from tinygrad_lab.ops.rms_norm import rms_norm
 from tinygrad_lab.ops.rnn import rnn
+from tinygrad_lab.ops.rotary import rotary_embedding
 from tinygrad_lab.ops.shapes import (
     cat,
     chunk,
@@ -60,6 +62,7 @@ from tinygrad_lab.ops.shapes import (
     unsqueeze,
 )
 from tinygrad_lab.ops.softmax import log_softmax, masked_softmax, softmax
+from tinygrad_lab.ops.swiglu import swiglu
 
 __all__ = [
     "abs", "add", "amax", "amin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "cat", "chunk",
@@ -68,7 +71,7 @@ __all__ = [
     "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
     "logsumexp", "lstm", "lstm_1997", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean",
     "min", "minimum", "mse_loss", "multiply", "negative", "norm", "outer", "pack", "pad", "permute", "power", "prod",
-    "reciprocal", "relu", "reshape", "rnn", "roll", "rsqrt", "scatter_add", "sigmoid", "silu", "sin", "softmax",
-    "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take_along_dim", "tanh",
-    "transpose", "tril", "triu", "unbind", "unpack", "unsqueeze", "var", "where",
+    "reciprocal", "relu", "reshape", "rms_norm", "rnn", "roll", "rotary_embedding", "rsqrt", "scatter_add", "sigmoid",
+    "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
+    "swiglu", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unpack", "unsqueeze", "var", "where",
 ]  # fmt: skip

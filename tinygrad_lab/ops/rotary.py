@@ -1,0 +1,92 @@
+"""Rotary position embedding (Su et al. 2021, section 3.2): pairs of features turned by an angle.
+
+A pair (a, b) turned by θ becomes (a cos θ - b sin θ, b cos θ + a sin θ).  θ grows with a token's position, and the
+scalar product of two turned vectors depends on the difference of their angles only: on how far apart two tokens are.
+Which features form a pair is a convention, and published weights differ in it:
+
+    halves (the default)   feature i goes with i + h/2, as in GPT-NeoX and in Hugging Face's LLaMA
+    interleaved            feature 2i goes with 2i + 1, as in the RoFormer paper and in Meta's LLaMA
+"""
+
+import numpy as np
+
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.shapes import cat, flatten, stack
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward
+
+
+@operation(
+    r"\bar x = (\bar y_a c + \bar y_b s,\; \bar y_b c - \bar y_a s) \qquad "
+    r"\bar c = \textstyle\sum \bar y_a x_a + \bar y_b x_b \qquad \bar s = \sum \bar y_b x_a - \bar y_a x_b"
+)
+def rotary_embedding(
+    input: Float[Array, "*n t h"], cos: Float[Array, "t half"], sin: Float[Array, "t half"], interleaved: bool = False
+) -> tuple[Float[Array, "*n t h"], Backward]:
+    """y_a = x_a cos - x_b sin, y_b = x_b cos + x_a sin for each pair (a, b).    (*, T, h), (T, h/2) -> (*, T, h)
+
+    Args:
+        input: queries or keys, one row for each position.
+        cos: cosines of the angles, one for each position and pair.
+        sin: their sines.
+        interleaved: pairs of neighbours (2i, 2i + 1); otherwise i goes with i + h/2.
+
+    Raises:
+        ValueError: an odd h, or ``cos`` or ``sin`` of another shape than (T, h/2).
+    """
+    _check_shapes(input.shape, cos, sin)
+    x_a, x_b = _pairs(input, interleaved)
+    y = np.empty_like(input)  # in the input's layout: heads are often a transposed view
+    y_a, y_b = _pairs(y, interleaved)
+    _turn(x_a, x_b, cos, sin, y_a, y_b)
+
+    def backward(needs, dy):
+        dy_a, dy_b = _pairs(dy, interleaved)
+        dx = None
+        if needs.input:
+            dx = np.empty_like(dy)
+            _turn(dy_a, dy_b, cos, -sin, *_pairs(dx, interleaved))
+        dcos = _over_positions(dy_a * x_a + dy_b * x_b) if needs.cos else None
+        dsin = _over_positions(dy_b * x_a - dy_a * x_b) if needs.sin else None
+        return dx, dcos, dsin
+
+    return y, backward
+
+
+@rotary_embedding.define
+def rotary_embedding_definition(input: Tensor, cos: Tensor, sin: Tensor, interleaved: bool = False) -> Tensor:
+    half = input.shape[-1] // 2
+    x_a = input[..., 0::2] if interleaved else input[..., :half]
+    x_b = input[..., 1::2] if interleaved else input[..., half:]
+    turned = [x_a * cos - x_b * sin, x_b * cos + x_a * sin]
+    return flatten(stack(turned, -1), -2) if interleaved else cat(turned, -1)
+
+
+def _pairs(x: np.ndarray, interleaved: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Views of the first and of the second feature of each pair."""
+    half = x.shape[-1] // 2
+    return (x[..., 0::2], x[..., 1::2]) if interleaved else (x[..., :half], x[..., half:])
+
+
+def _turn(a: np.ndarray, b: np.ndarray, cos: np.ndarray, sin: np.ndarray, out_a: np.ndarray, out_b: np.ndarray) -> None:
+    """out_a = a cos - b sin, out_b = b cos + a sin"""
+    np.multiply(a, cos, out=out_a)
+    out_a -= b * sin
+    np.multiply(b, cos, out=out_b)
+    out_b += a * sin
+
+
+def _over_positions(x: np.ndarray) -> np.ndarray:
+    """Sum over all axes before the last two."""
+    return x.sum(axis=tuple(range(x.ndim - 2)))
+
+
+def _check_shapes(shape: tuple[int, ...], cos: np.ndarray, sin: np.ndarray) -> None:
+    positions, features = shape[-2:]
+    if features % 2:
+        raise ValueError(f"rotary_embedding: input has shape {shape}, its last axis must be even")
+    for name, table in (("cos", cos), ("sin", sin)):
+        if table.shape != (positions, features // 2):
+            raise ValueError(
+                f"rotary_embedding: {name} has shape {table.shape}, input {shape} needs {(positions, features // 2)}"
+            )
