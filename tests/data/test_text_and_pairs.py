@@ -96,7 +96,7 @@ def test_topics_are_always_there_and_plain_ascii():
 
 
 def test_unknown_names_and_splits_are_errors():
-    with pytest.raises(ValueError, match="one of timemachine, tinyshakespeare, topics, got 'mnist'"):
+    with pytest.raises(ValueError, match="one of timemachine, tinyshakespeare, kjv, topics, got 'mnist'"):
         load_text("mnist")
     with pytest.raises(ValueError, match="one of cmudict, eng-spa, got 'dates'"):
         load_pairs("dates", "train")

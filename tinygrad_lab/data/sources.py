@@ -234,6 +234,14 @@ TINY_SHAKESPEARE = TextSource(
     ),
 )
 
+KING_JAMES = TextSource(
+    name="kjv",
+    what="the King James Bible, 31,102 verses, one a line, without references",
+    licence="public domain (in the United Kingdom under a Crown printing patent)",
+    package="apt install bible-kjv; bible -f Gen1:1-Rev22:21 prints it, with references to cut off",
+    file=TextFile("kjv.txt", 4_137_847, "376f0fd8429cec6cc77659d428b2debd01f069dbfb3917776a09a36a7cfed5c4"),
+)
+
 CMUDICT = PairSource(
     name="cmudict",
     what="CMUdict 0.7b: 118,788 words and their phonemes without stress, the usual split",
@@ -258,7 +266,8 @@ ENGLISH_SPANISH = PairSource(
 )
 
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (MNIST, FASHION_MNIST, TIME_MACHINE, TINY_SHAKESPEARE, CMUDICT, ENGLISH_SPANISH)
+    source.name: source
+    for source in (MNIST, FASHION_MNIST, TIME_MACHINE, TINY_SHAKESPEARE, KING_JAMES, CMUDICT, ENGLISH_SPANISH)
 }
 
 Kind = TypeVar("Kind", bound=Source)

@@ -1,4 +1,4 @@
-"""Running text for language models: The Time Machine, Tiny Shakespeare, and the embedded help texts of Python."""
+"""Running text for language models: novels, plays, the King James Bible, and the embedded help texts of Python."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class TextData:
 
     Args:
         text: all of it.
-        name: "timemachine", "tinyshakespeare" or "topics".
+        name: "timemachine", "tinyshakespeare", "kjv" or "topics".
         source: the file it was read from, or the package it comes with.
         checksum: the SHA-256 of the text in UTF-8.
         licence: its licence.
@@ -38,7 +38,7 @@ def load_text(name: str) -> TextData:
     """A text, from the first place that has it (see ``locate``); files nowhere found are downloaded.
 
     Args:
-        name: "timemachine", "tinyshakespeare", or "topics", which is always there.
+        name: "timemachine", "tinyshakespeare", "kjv", or "topics", which is always there.
 
     Raises:
         ValueError: an unknown name.
