@@ -1,0 +1,95 @@
+"""A text as windows of tokens: random ones to train on, and held-out text from beginning to end."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from papers.llama.config import LlamaConfig
+from papers.llama.tokenizer import learn, tokenizer
+from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.typing import Generator
+
+HELD_OUT = 0.1  # the last part of the text is for testing
+EVALUATION_WINDOWS = 64  # in a batch
+
+
+def example_batch(config: LlamaConfig, rng: Generator) -> dict[str, Any]:
+    """Random tokens, each to be predicted from those before it."""
+    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.context + 1)))
+
+
+def dataset(config: LlamaConfig, split: str) -> TextData:
+    """The first nine tenths of the text for "train", the rest for "test"."""
+    data = load_text(_name(config.dataset))
+    cut = int(len(data) * (1 - HELD_OUT))
+    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+
+
+def vocabularies(config: LlamaConfig) -> dict[str, str]:
+    """Pieces learned from the training text; nothing for characters, which are always the same."""
+    return {} if config.tokens == "characters" else {"text": _pieces(_name(config.dataset), config.vocab_size)}
+
+
+def training_batches(config: LlamaConfig, generator: Generator) -> Batches:
+    """Windows from random places of the text, drawn with replacement.
+
+    Raises:
+        ValueError: a text that is not longer than a window, or a vocabulary without room for its tokens.
+    """
+    tokens = encoded(config, "train")
+    places = len(tokens) - config.context
+    if places < 1:
+        raise ValueError(f"context must be less than the {len(tokens)} tokens of the text, got {config.context}")
+
+    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
+        start = rng.integers(0, places, len(batch["window"]))
+        return _batch(tokens[start[:, None] + np.arange(config.context + 1)])
+
+    return Batches({"window": np.arange(config.windows)}, config.batch_size, generator, transform=windows)
+
+
+def evaluation_batches(config: LlamaConfig, split: str) -> list[dict[str, Any]]:
+    """All windows of the held-out text one after the other, or as many of the training text.
+
+    A batch also has "bytes", how much text its targets stand for.
+    """
+    tokens, length = encoded(config, split), config.context
+    whole = np.arange(0, len(tokens) - length, length)
+    starts = whole[:: max(1, len(whole) * length // len(encoded(config, "test")))] if split == "train" else whole
+    bytes_of = tokenizer(vocabularies(config)).lengths()
+    batches = []
+    for first in range(0, len(starts), EVALUATION_WINDOWS):
+        batch = _batch(tokens[starts[first : first + EVALUATION_WINDOWS, None] + np.arange(length + 1)])
+        batches.append(batch | {"bytes": float(bytes_of[batch["target"]].sum())})
+    return batches
+
+
+def encoded(config: LlamaConfig, split: str) -> np.ndarray:
+    """A split as tokens.
+
+    Raises:
+        ValueError: tokens of which there are more than ``vocab_size``.
+    """
+    tokens = tokenizer(vocabularies(config)).encode(dataset(config, split).text)
+    if tokens.max(initial=0) >= config.vocab_size:
+        raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
+    return tokens
+
+
+def _name(name: str) -> str:
+    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
+    return best if name == "auto" else name
+
+
+@cache
+def _pieces(name: str, size: int) -> str:
+    data = load_text(name)
+    return learn(data.text[: int(len(data) * (1 - HELD_OUT))], size)
+
+
+def _batch(windows: np.ndarray) -> dict[str, Any]:
+    """From windows of n + 1 tokens: n to read and the n that follow them."""
+    tokens, target = windows[:, :-1], windows[:, 1:]
+    return {"tokens": tokens, "target": target, "count": float(target.size)}

@@ -1,0 +1,121 @@
+"""From text to tokens and back: the characters of ASCII, or pieces learned by byte pair encoding.
+
+Pieces are made of bytes (Radford et al. 2019), so there is no text that they cannot spell.  They are kept as the JSON
+of the tokenizers library, which a checkpoint carries with it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from papers.llama.config import CHARACTERS
+
+UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
+
+
+class Tokenizer(Protocol):
+    """What both kinds can do."""
+
+    def encode(self, text: str) -> np.ndarray:
+        """The numbers of a text's tokens."""
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of these tokens."""
+
+    def lengths(self) -> np.ndarray:
+        """The number of bytes that each token stands for."""
+
+
+def tokenizer(vocabularies: Mapping[str, str]) -> Tokenizer:
+    """Pieces where ``vocabularies`` has them under "text", else characters."""
+    return Pieces(vocabularies["text"]) if "text" in vocabularies else Characters()
+
+
+class Characters:
+    """Newline and the 95 printable characters of ASCII."""
+
+    number_of = {character: number for number, character in enumerate(CHARACTERS)}  # noqa: RUF012
+
+    def encode(self, text: str) -> np.ndarray:
+        """The number of each character.
+
+        Raises:
+            ValueError: a character that is not one of them, named with its place.
+        """
+        for place, character in enumerate(text):
+            if character not in self.number_of:
+                raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known")
+        return np.array([self.number_of[character] for character in text], np.int64)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        return "".join(CHARACTERS[token] for token in tokens)
+
+    def lengths(self) -> np.ndarray:
+        return np.ones(len(CHARACTERS), np.int64)
+
+
+class Pieces:
+    """Byte pair encoding.
+
+    Args:
+        json: what ``learn`` or ``papers.llama.pretrained`` made.
+    """
+
+    def __init__(self, json: str) -> None:
+        self.library = libraries().Tokenizer.from_str(json)
+
+    def encode(self, text: str) -> np.ndarray:
+        return np.array(self.library.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        return self.library.decode(list(tokens), skip_special_tokens=False)
+
+    def lengths(self) -> np.ndarray:
+        """A letter of a piece as the library writes it stands for a byte."""
+        return np.array([len(self.library.id_to_token(token)) for token in range(self.library.get_vocab_size())])
+
+
+def learn(text: str, size: int) -> str:
+    """Pieces of ``text`` as JSON: 256 bytes, and the pairs that were merged until there were ``size``.
+
+    Raises:
+        ValueError: a size that has no room for the bytes.
+        ImportError: tokenizers is not installed.
+    """
+    library = libraries()
+    alphabet = library.pre_tokenizers.ByteLevel.alphabet()
+    if size < len(alphabet):
+        raise ValueError(f"vocab_size must be at least {len(alphabet)}, one for each byte, got {size}")
+    pieces = library.Tokenizer(library.models.BPE())
+    pieces.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pieces.decoder = library.decoders.ByteLevel()
+    trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)
+    pieces.train_from_iterator(text.splitlines(keepends=True), trainer)
+    return pieces.to_str()
+
+
+def stream(tokens: Iterable[int], known: Tokenizer) -> Iterator[str]:
+    """Text as its tokens come; a character that needs several of them waits for the last."""
+    waiting: list[int] = []
+    for token in tokens:
+        waiting.append(token)
+        text = known.decode(waiting)
+        if not text.endswith(UNFINISHED):
+            yield text
+            waiting = []
+    if waiting:
+        yield known.decode(waiting)
+
+
+def libraries() -> Any:
+    """The tokenizers library.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ImportError("byte pair encoding needs tokenizers: pip install tinygrad-lab[lab]") from error
+    return tokenizers

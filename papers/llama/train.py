@@ -1,0 +1,53 @@
+"""Training LLaMA on the engine: five steps for each batch, and gradients kept short."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from papers.llama.config import LlamaConfig
+from papers.llama.model import Llama, loss
+from tinygrad_lab import nn, no_grad, optim
+
+
+def configure_optimizer(
+    model: Llama, config: LlamaConfig, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Section 2.3: AdamW, the learning rate up along a line and down along half a cosine, to a tenth of its height."""
+    optimizer = optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, config.beta2), weight_decay=config.weight_decay
+    )
+    final = config.final_rate * config.learning_rate
+    warmup = int(config.warmup * steps)
+    return optimizer, optim.lr_scheduler.CosineWithWarmup(optimizer, warmup, steps, min_lr=final)
+
+
+def train(
+    model: Llama,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward, and all gradients together no longer than the clip
+        nn.utils.clip_grad_norm_(model.parameters(), model.clip)
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
+    """Nats that a character of the text costs, and the perplexity of a token, in evaluation mode.
+
+    Nats for each character compare models whose tokens are of different lengths.
+    """
+    model.eval()
+    nats = tokens = characters = 0.0
+    with no_grad():
+        for batch in batches:
+            nats += loss(model, batch).item() * batch["count"]
+            tokens += batch["count"]
+            characters += batch["bytes"]
+    return {"loss": nats / characters, "perplexity": math.exp(min(nats / tokens, 700.0))}
