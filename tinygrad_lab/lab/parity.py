@@ -133,7 +133,7 @@ class Parity:
             checkpoint.save(there, weights, {})
             theirs = self.torch.build(self.config, self.seed + 1, self.dtype)
             theirs.load_state_dict(load_file(there))
-            save_file({name: value.contiguous() for name, value in theirs.state_dict().items()}, back)
+            save_file({name: value.clone() for name, value in theirs.state_dict().items()}, back)
             ours = self.numpy.build(self.config, self.seed + 2, self.dtype)
             ours.load_state_dict(checkpoint.load(back)[0])
         yield from self._rows("weights", self.numpy.state(ours), weights, 0.0, clock.lap())
