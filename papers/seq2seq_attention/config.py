@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-DATASETS = ("dates", "cmudict", "eng-spa")
+from tinygrad_lab.translation.data import DATASETS
+
 ATTENTIONS = ("global", "local-m", "local-p", "none")
 SCORES = ("dot", "general", "concat")
 

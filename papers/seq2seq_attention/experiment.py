@@ -11,10 +11,10 @@ from papers.seq2seq_attention import figures as drawing
 from papers.seq2seq_attention import verdicts
 from papers.seq2seq_attention.alignment import aligned
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
-from papers.seq2seq_attention.inference import SearchOptions, prompts
-from papers.seq2seq_attention.metrics import bleu, error_rates, exact, spellings, translations
+from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
 from tinygrad_lab.data import available
 from tinygrad_lab.paper import Claim, Summary
+from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spellings
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}

@@ -1,39 +1,18 @@
-"""Translating text: the search on tokens, and around it everything that knows strings."""
+"""Translating: the search on tokens, and the text that goes in and comes out."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from papers.seq2seq_attention.config import Seq2SeqConfig
-from papers.seq2seq_attention.data import dataset
+from papers.seq2seq_attention.data import vocabularies as learned_vocabularies
 from papers.seq2seq_attention.model import EOS, Seq2Seq
 from papers.seq2seq_attention.search import beam_search
-from papers.seq2seq_attention.vocabulary import UNKNOWN, Vocabulary
 from tinygrad_lab import Tensor
-from tinygrad_lab.data.dates import days_of, forms
+from tinygrad_lab.translation import writing
+from tinygrad_lab.translation.vocabulary import UNKNOWN
+from tinygrad_lab.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
-
-SHOWN_LANGUAGES = ("es", "de", "fr", "pl", "ru", "el", "tr", "ar", "hi", "ja")
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """How to search.
-
-    Raises:
-        ValueError: a beam or length below 1.
-    """
-
-    beam: int = 5  # hypotheses kept; 1 is greedy search
-    max_length: int = 100  # tokens written at most
-    length_penalty: float = 1.0  # hypotheses rank by log-probability / length^this
-
-    def __post_init__(self) -> None:
-        for name in ("beam", "max_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-
 
 OPTIONS = SearchOptions()
 GREEDY = SearchOptions(beam=1, max_length=12)
@@ -59,21 +38,22 @@ def generate(
         ValueError: a prompt that is empty, has characters that did not occur in training, or is longer than anything
             that did.
     """
-    source, target = (Vocabulary(vocabularies[side]) for side in ("source", "target"))
-    tokens = [*source.encode(prompt), EOS]
-    if len(tokens) > config.max_length:
-        raise ValueError(f"a text to translate may have {config.max_length - 1} tokens, this one has {len(tokens) - 1}")
-    yield f"{prompt} → "
-    yield target.decode(search(tokens, options))
+    yield from writing.written(lambda tokens: search(tokens, options), vocabularies, prompt, config.max_length)
+
+
+def translations(model: Seq2Seq, config: Seq2SeqConfig, sources: Sequence[str], options: SearchOptions) -> list[str]:
+    """The best translation found of each source."""
+    beam, limit, alpha = options.beam, options.max_length, options.length_penalty
+    return writing.translations(
+        lambda source, length: beam_search(model, source, length, beam, limit, alpha),
+        learned_vocabularies(config),
+        sources,
+    )
 
 
 def prompts(config: Seq2SeqConfig) -> list[str]:
     """Ten sources that were not trained on; of dates, ten days in ten languages."""
-    if config.dataset == "dates":
-        chosen = [next(f for f in forms() if f.language == name and f.weekday) for name in SHOWN_LANGUAGES]
-        return [form.write(day) for form, day in zip(chosen, days_of("test"), strict=False)]
-    pairs = dataset(config, "test").pairs
-    return [source for source, _ in pairs[:: len(pairs) // 10][:10]]
+    return writing.prompts(config.dataset)
 
 
 def example_tokens(config: Seq2SeqConfig, rng: Generator) -> list[int]:

@@ -16,6 +16,7 @@ for the LSTMs.
 
 from typing import NamedTuple
 
+import numpy as np
 from jaxtyping import Float, Int
 
 from papers.seq2seq_attention.config import Seq2SeqConfig
@@ -39,6 +40,10 @@ class Memory(NamedTuple):
     real: Tensor  # (B, S): whether a position is not padding
     length: Tensor  # (B,)
 
+    def select(self, rows: Int[np.ndarray, " n"]) -> "Memory":
+        """The same of some sentences only."""
+        return Memory(*[part[rows] for part in self])
+
 
 class State(NamedTuple):
     """Where the decoder stands after ``steps`` target positions."""
@@ -47,6 +52,10 @@ class State(NamedTuple):
     c: Tensor  # (layers, B, d)
     attentional: Tensor  # (B, 1, d): the last h̃_t, 0 before the first
     steps: int
+
+    def select(self, rows: Int[np.ndarray, " n"]) -> "State":
+        """The same of some sentences only."""
+        return State(self.h[:, rows], self.c[:, rows], self.attentional[rows], self.steps)
 
 
 class Encoder(nn.Module):

@@ -1,25 +1,15 @@
-"""Writing a translation on the engine: beam search, of which greedy search is the case of one beam.
+"""Writing a translation on the engine: beam search, hypotheses ranked by log p(y_1 ... y_n) / n^alpha.
 
-A hypothesis y_1 ... y_n ranks by log p(y_1 ... y_n) / n^alpha.  With alpha = 0 that is its probability, and short ones
-win; with alpha = 1 it is the mean over its tokens, EOS included.  The paper does not say what it did.
+With alpha = 0 that is the probability itself; with alpha = 1 the mean over the tokens, EOS included.  The paper does
+not say what it did.
 """
 
-from typing import NamedTuple
+from jaxtyping import Int
 
-import numpy as np
-from jaxtyping import Float, Int
-
-from papers.seq2seq_attention.model import BOS, EOS, PAD, Memory, Seq2Seq, State
-from tinygrad_lab import Tensor, no_grad
-from tinygrad_lab.nn import functional as F
-
-
-class Hypothesis(NamedTuple):
-    """A translation."""
-
-    tokens: list[int]  # without BOS and EOS
-    score: float  # log-probability divided by length^alpha
-    finished: bool  # whether EOS was written within the limit
+from papers.seq2seq_attention.model import Seq2Seq
+from tinygrad_lab import Tensor
+from tinygrad_lab.translation import search
+from tinygrad_lab.translation.search import Hypothesis
 
 
 def beam_search(
@@ -35,74 +25,4 @@ def beam_search(
     Raises:
         ValueError: a width or limit below 1.
     """
-    if width < 1 or limit < 1:
-        raise ValueError(f"beam_search: width and limit must be at least 1, got {width} and {limit}")
-    model.eval()
-    with no_grad():
-        beams = _Beams(*model.encode(source, length), width, alpha)
-        for _ in range(limit):
-            beams.advance(model)
-            if beams.done.all():
-                break
-    return beams.hypotheses()
-
-
-class _Beams:
-    """All hypotheses of all sources: (b, width) of each quantity, the model's state with b * width rows."""
-
-    def __init__(self, memory: Memory, state: State, width: int, alpha: float) -> None:
-        b = len(memory.length)
-        rows = np.repeat(np.arange(b), width)
-        self.memory = Memory(*[part[rows] for part in memory])
-        self.state = _select(state, rows)
-        self.alpha = alpha
-        self.tokens = np.full((b, width, 1), BOS)
-        self.total = np.zeros((b, width))  # log-probability
-        self.total[:, 1:] = -np.inf  # all begin alike: one of them is enough to begin with
-        self.size = np.zeros((b, width), int)
-        self.done = np.zeros((b, width), bool)
-
-    def advance(self, model: Seq2Seq) -> None:
-        """One more token for every hypothesis that is not finished; the best of all continuations are kept."""
-        b, width = self.done.shape
-        logits, _, state = model.decode(Tensor(self.tokens[:, :, -1].reshape(-1, 1)), self.state, self.memory)
-        log_p = F.log_softmax(logits[:, -1], dim=-1).numpy().reshape(b, width, -1)
-        total = self.total[:, :, None] + self.continuations(log_p)
-        size = self.size + ~self.done
-        parent, token = self.best(total / size[:, :, None] ** self.alpha)
-        chosen = np.arange(b)[:, None], parent
-        self.total, self.size = total[(*chosen, token)], size[chosen]
-        self.tokens = np.concatenate([self.tokens[chosen], token[:, :, None]], axis=2)
-        self.done = self.done[chosen] | (token == EOS)
-        self.state = _select(state, (parent + width * np.arange(b)[:, None]).reshape(-1))
-
-    def continuations(self, log_p: Float[np.ndarray, "b w v"]) -> Float[np.ndarray, "b w v"]:
-        """Log-probabilities of the next token: never PAD or BOS, but nothing else than PAD after EOS."""
-        log_p = log_p.copy()
-        log_p[:, :, [PAD, BOS]] = -np.inf
-        log_p[self.done] = -np.inf
-        log_p[self.done, PAD] = 0.0
-        return log_p
-
-    def best(self, ranked: Float[np.ndarray, "b w v"]) -> tuple[Int[np.ndarray, "b w"], Int[np.ndarray, "b w"]]:
-        """Which hypotheses to go on from, and with which token: the ``width`` highest of each source, highest first."""
-        b, width, vocabulary = ranked.shape
-        flat = ranked.reshape(b, -1)
-        places = np.argpartition(-flat, width - 1, axis=1)[:, :width]
-        order = np.argsort(-np.take_along_axis(flat, places, axis=1), axis=1, kind="stable")
-        parent, token = np.divmod(np.take_along_axis(places, order, axis=1), vocabulary)
-        return parent, token
-
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        scores = self.total / self.size**self.alpha
-        return [
-            [
-                Hypothesis([int(t) for t in tokens[1 : 1 + size - done]], float(score), bool(done))
-                for tokens, size, done, score in zip(*rows, strict=True)
-            ]
-            for rows in zip(self.tokens, self.size, self.done, scores, strict=True)
-        ]
-
-
-def _select(state: State, rows: Int[np.ndarray, " n"]) -> State:
-    return State(state.h[:, rows], state.c[:, rows], state.attentional[rows], state.steps)
+    return search.beam_search(model, source, length, width, limit, lambda n: n**alpha)

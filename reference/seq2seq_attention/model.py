@@ -37,6 +37,10 @@ class Memory(NamedTuple):
     real: Tensor  # (B, S): whether a position is not padding
     length: Tensor  # (B,)
 
+    def select(self, rows: Int[Tensor, " n"]) -> "Memory":
+        """The same of some sentences only."""
+        return Memory(*[part[rows] for part in self])
+
 
 class State(NamedTuple):
     """Where the decoder stands after ``steps`` target positions."""
@@ -45,6 +49,10 @@ class State(NamedTuple):
     c: Tensor  # (layers, B, d)
     attentional: Tensor  # (B, 1, d): the last h̃_t, 0 before the first
     steps: int
+
+    def select(self, rows: Int[Tensor, " n"]) -> "State":
+        """The same of some sentences only."""
+        return State(self.h[:, rows], self.c[:, rows], self.attentional[rows], self.steps)
 
 
 class Encoder(nn.Module):

@@ -1,25 +1,15 @@
-"""Writing a translation in PyTorch: beam search, of which greedy search is the case of one beam.
+"""Writing a translation in PyTorch: beam search, hypotheses ranked by log p(y_1 ... y_n) / n^alpha.
 
-A hypothesis y_1 ... y_n ranks by log p(y_1 ... y_n) / n^alpha.  With alpha = 0 that is its probability, and short ones
-win; with alpha = 1 it is the mean over its tokens, EOS included.  The paper does not say what it did.
+With alpha = 0 that is the probability itself; with alpha = 1 the mean over the tokens, EOS included.  The paper does
+not say what it did.
 """
 
-from typing import NamedTuple
-
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
-from torch.nn import functional as F
 
-from reference.seq2seq_attention.model import BOS, EOS, PAD, Memory, Seq2Seq, State
-
-
-class Hypothesis(NamedTuple):
-    """A translation."""
-
-    tokens: list[int]  # without BOS and EOS
-    score: float  # log-probability divided by length^alpha
-    finished: bool  # whether EOS was written within the limit
+from reference import beam_search as search
+from reference.beam_search import Hypothesis
+from reference.seq2seq_attention.model import Seq2Seq
 
 
 def beam_search(
@@ -35,72 +25,4 @@ def beam_search(
     Raises:
         ValueError: a width or limit below 1.
     """
-    if width < 1 or limit < 1:
-        raise ValueError(f"beam_search: width and limit must be at least 1, got {width} and {limit}")
-    model.eval()
-    with torch.no_grad():
-        beams = _Beams(*model.encode(source, length), width, alpha)
-        for _ in range(limit):
-            beams.advance(model)
-            if beams.done.all():
-                break
-    return beams.hypotheses()
-
-
-class _Beams:
-    """All hypotheses of all sources: (b, width) of each quantity, the model's state with b * width rows."""
-
-    def __init__(self, memory: Memory, state: State, width: int, alpha: float) -> None:
-        b = len(memory.length)
-        rows = torch.arange(b).repeat_interleave(width)
-        self.memory = Memory(*[part[rows] for part in memory])
-        self.state = _select(state, rows)
-        self.alpha = alpha
-        self.tokens = torch.full((b, width, 1), BOS)
-        self.total = torch.zeros(b, width, dtype=torch.float64)  # log-probability
-        self.total[:, 1:] = -torch.inf  # all begin alike: one of them is enough to begin with
-        self.size = torch.zeros(b, width, dtype=torch.int64)
-        self.done = torch.zeros(b, width, dtype=torch.bool)
-
-    def advance(self, model: Seq2Seq) -> None:
-        """One more token for every hypothesis that is not finished; the best of all continuations are kept."""
-        b, width = self.done.shape
-        logits, _, state = model.decode(self.tokens[:, :, -1].reshape(-1, 1), self.state, self.memory)
-        log_p = F.log_softmax(logits[:, -1], dim=-1).reshape(b, width, -1)
-        total = self.total[:, :, None] + self.continuations(log_p)
-        size = self.size + ~self.done
-        parent, token = self.best(total / size[:, :, None].double() ** self.alpha)
-        chosen = torch.arange(b)[:, None], parent
-        self.total, self.size = total[(*chosen, token)], size[chosen]
-        self.tokens = torch.cat([self.tokens[chosen], token[:, :, None]], dim=2)
-        self.done = self.done[chosen] | (token == EOS)
-        self.state = _select(state, (parent + width * torch.arange(b)[:, None]).reshape(-1))
-
-    def continuations(self, log_p: Float[Tensor, "b w v"]) -> Float[Tensor, "b w v"]:
-        """Log-probabilities of the next token: never PAD or BOS, but nothing else than PAD after EOS."""
-        log_p = log_p.clone()
-        log_p[:, :, [PAD, BOS]] = -torch.inf
-        log_p[self.done] = -torch.inf
-        log_p[..., PAD][self.done] = 0.0
-        return log_p
-
-    def best(self, ranked: Float[Tensor, "b w v"]) -> tuple[Int[Tensor, "b w"], Int[Tensor, "b w"]]:
-        """Which hypotheses to go on from, and with which token: the ``width`` highest of each source, highest first."""
-        _, width, vocabulary = ranked.shape
-        places = ranked.flatten(1).topk(width, dim=1).indices
-        return places // vocabulary, places % vocabulary
-
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        scores = self.total / self.size.double() ** self.alpha
-        rows = zip(self.tokens.tolist(), self.size.tolist(), self.done.tolist(), scores.tolist(), strict=True)
-        return [
-            [
-                Hypothesis(tokens[1 : 1 + size - done], score, done)
-                for tokens, size, done, score in zip(*row, strict=True)
-            ]
-            for row in rows
-        ]
-
-
-def _select(state: State, rows: Int[Tensor, " n"]) -> State:
-    return State(state.h[:, rows], state.c[:, rows], state.attentional[rows], state.steps)
+    return search.beam_search(model, source, length, width, limit, lambda n: n**alpha)

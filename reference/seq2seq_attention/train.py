@@ -43,7 +43,7 @@ def train(
 def evaluate(model: Seq2Seq, batches: Iterable[dict]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
-    That is no measure of what the model writes by itself: ``metrics.py`` has those.
+    That is no measure of what the model writes by itself: the experiments have those.
     """
     model.eval()
     right = total = summed = 0.0

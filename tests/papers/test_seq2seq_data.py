@@ -1,60 +1,19 @@
-"""Data of the translator: vocabularies, splits without leaks, batches with the padding where it belongs."""
+"""Data of the translator: batches with the padding where it belongs, prompts, what a translation looks like."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from papers.seq2seq_attention import data, vocabulary
+from papers.seq2seq_attention import data, model
 from papers.seq2seq_attention.config import VARIANTS
 from papers.seq2seq_attention.inference import OPTIONS, generate, prompts
-from papers.seq2seq_attention.vocabulary import BOS, EOS, PAD, SPECIAL, UNKNOWN, Vocabulary, learn
 from tinygrad_lab.data.dates import days_of
-from tinygrad_lab.data.pairs import PairData, pairs_checksum
 from tinygrad_lab.random import generator
+from tinygrad_lab.translation import vocabulary
+from tinygrad_lab.translation.vocabulary import BOS, EOS, PAD, Vocabulary
 
 DATES = replace(VARIANTS["general"]["small"], train_items=500, batch_size=32)
-
-
-def made_up(pairs: tuple, keys: tuple) -> PairData:
-    return PairData(pairs, keys, "made up", "here", pairs_checksum(pairs), "none")
-
-
-@pytest.mark.parametrize(
-    ("kind", "texts"),
-    [
-        ("characters", ["13 марта 2019 г.", "2019年3月13日"]),
-        ("words", ["K AE T", "AE K T"]),
-        ("subwords", ["Y dijo Dios: Sea la luz: y fué la luz.", "¿Y ella dijo? «No».", "la luz de Dios"]),
-    ],
-)
-def test_vocabularies_give_back_every_text(kind: str, texts: list[str]) -> None:
-    known = Vocabulary(learn(kind, texts, 100))
-    for text, tokens in zip(texts, known.encode_all(texts), strict=True):
-        assert known.decode(tokens) == text
-        assert tokens == known.encode(text)
-        assert UNKNOWN not in tokens
-    assert known.pieces([PAD, BOS, EOS, UNKNOWN]) == SPECIAL
-    assert len(known) <= 100
-
-
-def test_subwords_join_what_comes_often() -> None:
-    known = Vocabulary(learn("subwords", ["la luz, la luz, la luz"] * 3, 40))
-    assert known.pieces(known.encode("la luz, la")) == ["▁la", "▁luz", ",", "▁la"]
-
-
-def test_unknown_and_empty_texts_are_errors_but_not_in_bulk() -> None:
-    known = Vocabulary(learn("characters", ["abc"], 10))
-    with pytest.raises(ValueError, match="'ab☃d' has '☃', 'd', which did not occur in training"):
-        known.encode("ab☃d")
-    with pytest.raises(ValueError, match="must not be empty, got ''"):
-        known.encode("")
-    assert known.encode_all(["ad"]) == [[4, UNKNOWN]]
-
-
-def test_a_vocabulary_too_small_is_an_error() -> None:
-    with pytest.raises(ValueError, match="of 5 has no room for 3 characters and 4 special tokens"):
-        learn("characters", ["abc"], 5)
 
 
 def test_training_batches_are_padded_at_the_end_and_count_their_tokens() -> None:
@@ -93,33 +52,6 @@ def test_example_batches_have_the_shortest_and_the_longest_sentence() -> None:
     assert batch["target"].max() < config.target_vocabulary
 
 
-def test_words_set_aside_take_all_their_pronunciations_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = tuple(f"W{i // 2}" for i in range(400))
-    made = made_up(tuple((word, f"P{i}") for i, word in enumerate(words)), words)
-    monkeypatch.setattr(data, "load_pairs", lambda name, split: made)
-    monkeypatch.setattr(data, "DEVELOPMENT_WORDS", 30)
-    training, validation = (data._words(split) for split in ("train", "validation"))
-    assert len(set(validation.keys)) == 30
-    assert len(validation) == 60
-    assert set(training.keys).isdisjoint(validation.keys)
-    assert len(training) + len(validation) == 400
-
-
-def test_no_held_out_verse_stands_in_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By chapter; a verse that repeats one of a held-out chapter, in either language, is left out too."""
-    keys = tuple(f"Book {c}:{v}" for c in range(60) for v in range(5))
-    pairs = tuple((f"e{i % 250}", f"s{i % 270}") for i in range(300))  # the last ones repeat the first
-    monkeypatch.setattr(data, "load_pairs", lambda name, split: made_up(pairs, keys))
-    parts = {split: data._verses(split) for split in ("train", "validation", "test")}
-    chapters = {split: {key.partition(":")[0] for key in part.keys} for split, part in parts.items()}
-    assert chapters["train"].isdisjoint(chapters["test"] | chapters["validation"])
-    assert len(chapters["test"]) == len(chapters["validation"]) == data.HELD_OUT_CHAPTERS
-    for side in (0, 1):
-        held_out = {pair[side] for split in ("validation", "test") for pair in parts[split].pairs}
-        assert held_out.isdisjoint(pair[side] for pair in parts["train"].pairs)
-    assert len(parts["train"]) < 300 - 2 * 5 * data.HELD_OUT_CHAPTERS
-
-
 @pytest.mark.parametrize("name", ["cmudict", "eng-spa"])
 def test_unknown_split(name: str) -> None:
     with pytest.raises(ValueError, match="split must be train, validation or test, got 'dev'"):
@@ -153,6 +85,4 @@ def test_generate_shows_the_source_and_its_translation() -> None:
 
 
 def test_model_and_vocabulary_mean_the_same_tokens() -> None:
-    from papers.seq2seq_attention import model
-
     assert (model.PAD, model.BOS, model.EOS) == (vocabulary.PAD, vocabulary.BOS, vocabulary.EOS)

@@ -2,39 +2,74 @@
 
 Dates and words are read character by character, phonemes one by one, verses in subwords (byte pair encoding, Sennrich,
 Haddow & Birch 2016).  Every vocabulary begins with the same four tokens, so the model's PAD, BOS and EOS are 0, 1, 2.
+A model either numbers the tokens of its two sides apart (``learn`` for each), or together (``learn_joint``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 PAD, BOS, EOS, UNKNOWN = range(4)
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 
-KINDS = {  # what the tokens of (source, target) are
-    "dates": ("characters", "characters"),
-    "cmudict": ("characters", "words"),
-    "eng-spa": ("subwords", "subwords"),
-}
+Cut = Callable[[str], Iterable[str]]
+CUTS: dict[str, Cut] = {"characters": list, "words": lambda text: text.split(" ")}
 
 
 def learn(kind: str, texts: Iterable[str], size: int) -> str:
     """A vocabulary of at most ``size`` tokens for texts like these, as JSON.
 
+    Args:
+        kind: what its tokens are: "characters", "words" or "subwords".
+        texts: to find them in.
+        size: tokens at most, the four special ones included.
+
     Raises:
         ValueError: characters or words of which there are more.
         ImportError: tokenizers is not installed.
     """
-    library = _tokenizers()
     if kind == "subwords":
-        return _learn_subwords(library, texts, size)
-    cut = (lambda text: text.split(" ")) if kind == "words" else list
-    found = sorted({token for text in texts for token in cut(text)})
+        return _learn_subwords(texts, size)
+    return _with_table(kind, _table([kind], [texts], size))
+
+
+def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterable[str], size: int) -> tuple[str, str]:
+    """Vocabularies of both sides with one numbering: a token that occurs on both has one number.
+
+    Args:
+        kinds: as in ``learn``, of the sources and of the targets; subwords on both sides or on none.
+        sources: texts of the one side.
+        targets: texts of the other.
+        size: tokens at most in all.
+
+    Raises:
+        ValueError: subwords on one side only, or characters and words of which there are more.
+        ImportError: tokenizers is not installed.
+    """
+    if "subwords" not in kinds:
+        table = _table(kinds, (sources, targets), size)
+        return _with_table(kinds[0], table), _with_table(kinds[1], table)
+    if kinds != ("subwords", "subwords"):
+        raise ValueError(f"learn_joint: both kinds must be subwords where one is, got {kinds}")
+    both = _learn_subwords(chain(sources, targets), size)
+    return both, both
+
+
+def _table(kinds: Iterable[str], sides: Iterable[Iterable[str]], size: int) -> dict[str, int]:
+    """The number of every token: special ones first, then what occurs on any side, sorted."""
+    kinds = list(kinds)
+    found = sorted({t for kind, texts in zip(kinds, sides, strict=True) for text in texts for t in CUTS[kind](text)})
     if len(found) + len(SPECIAL) > size:
         raise ValueError(
-            f"a vocabulary of {size} has no room for {len(found)} {kind} and {len(SPECIAL)} special tokens"
+            f"a vocabulary of {size} has no room for {len(found)} {' and '.join(dict.fromkeys(kinds))} "
+            f"and {len(SPECIAL)} special tokens"
         )
-    known = {token: number for number, token in enumerate([*SPECIAL, *found])}
-    tokenizer = library.Tokenizer(library.models.WordLevel(known, unk_token=SPECIAL[UNKNOWN]))
+    return {token: number for number, token in enumerate([*SPECIAL, *found])}
+
+
+def _with_table(kind: str, table: dict[str, int]) -> str:
+    library = _tokenizers()
+    tokenizer = library.Tokenizer(library.models.WordLevel(table, unk_token=SPECIAL[UNKNOWN]))
     if kind == "words":
         tokenizer.pre_tokenizer = library.pre_tokenizers.WhitespaceSplit()
     else:
@@ -44,7 +79,8 @@ def learn(kind: str, texts: Iterable[str], size: int) -> str:
     return tokenizer.to_str()
 
 
-def _learn_subwords(library: Any, texts: Iterable[str], size: int) -> str:
+def _learn_subwords(texts: Iterable[str], size: int) -> str:
+    library = _tokenizers()
     tokenizer = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[UNKNOWN]))
     tokenizer.normalizer = library.normalizers.NFC()
     tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papers.seq2seq_attention.metrics import Spelling, bleu, edit_distance, error_rates, exact, spellings
+from tinygrad_lab.translation.metrics import Spelling, bleu, edit_distance, error_rates, exact, spellings
 
 texts = st.text("abc", max_size=6)
 

@@ -3,34 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from papers.seq2seq_attention.config import Seq2SeqConfig
-from papers.seq2seq_attention.data import padded, vocabularies
-from papers.seq2seq_attention.inference import SearchOptions
-from papers.seq2seq_attention.model import EOS, Seq2Seq
-from papers.seq2seq_attention.search import beam_search
-from papers.seq2seq_attention.vocabulary import Vocabulary
-from tinygrad_lab import Tensor
-
-TOGETHER = 200  # sources that are searched for at once
-
-
-def translations(model: Seq2Seq, config: Seq2SeqConfig, sources: Sequence[str], options: SearchOptions) -> list[str]:
-    """The best translation found of each source; sources of similar length are searched for together."""
-    json = vocabularies(config)
-    tokens = [[*row, EOS] for row in Vocabulary(json["source"]).encode_all(sources)]
-    target = Vocabulary(json["target"])
-    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-    found = [""] * len(tokens)
-    for start in range(0, len(order), TOGETHER):
-        rows = order[start : start + TOGETHER]
-        source, length = Tensor(padded([tokens[i] for i in rows])), Tensor(np.array([len(tokens[i]) for i in rows]))
-        searched = beam_search(model, source, length, options.beam, options.max_length, options.length_penalty)
-        for i, hypotheses in zip(rows, searched, strict=True):
-            found[i] = target.decode(hypotheses[0].tokens)
-    return found
-
 
 def exact(outputs: Sequence[str], references: Sequence[str]) -> list[bool]:
     """Whether each output is the reference, character for character."""
