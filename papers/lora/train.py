@@ -1,0 +1,51 @@
+"""Adapting a decoder on the engine: five steps for each batch, and an optimiser that knows of nothing frozen."""
+
+from collections.abc import Iterable, Iterator
+
+from papers.lora.config import LoRAConfig
+from papers.lora.decoder import Decoder
+from papers.lora.model import loss, trainable
+from tinygrad_lab import no_grad, optim
+
+
+def configure_optimizer(
+    model: Decoder, config: LoRAConfig, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """AdamW on what is trained, its rate up and down along two lines (appendix D.3).
+
+    What is frozen must not be here: weight decay would shrink it, without any gradient.
+    """
+    parameters = trainable(model).values()
+    optimizer = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+    rise = max(1, round(config.warmup * steps))
+    return optimizer, optim.lr_scheduler.LambdaLR(
+        optimizer, lambda t: min((t + 1) / rise, max(0.0, (steps - t) / max(1, steps - rise)))
+    )
+
+
+def train(
+    model: Decoder,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward, through frozen weights to the adapters before them
+        optimizer.step()  # 4. move the adapters
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
+    """Nats per character, in evaluation mode."""
+    model.eval()
+    summed = total = 0.0
+    with no_grad():
+        for batch in batches:
+            summed += loss(model, batch).item() * batch["count"]
+            total += batch["count"]
+    return {"loss": summed / total}
