@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lab import random
+from tinygrad_lab import ops, random
 from tinygrad_lab.lab.noise import ReplayDraws
 
 
@@ -62,3 +62,13 @@ def test_recording_is_off_outside_the_block() -> None:
         random.normal(random.generator(0), (2,), np.dtype(np.float32))
     random.normal(random.generator(0), (2,), np.dtype(np.float32))
     assert len(draws) == 1
+
+
+def test_attention_of_torch_drops_the_recorded_weights() -> None:
+    arrays = np.random.default_rng(0).standard_normal((3, 2, 2, 4, 5))
+    with random.record_draws() as draws:
+        ours = ops.scaled_dot_product_attention(*arrays, dropout_p=0.3, generator=random.generator(0))
+    with ReplayDraws(draws) as replay:
+        theirs = torch.nn.functional.scaled_dot_product_attention(*map(torch.from_numpy, arrays), dropout_p=0.3)
+    replay.check_all_used()
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12, atol=1e-14)

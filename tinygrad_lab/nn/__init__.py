@@ -12,6 +12,7 @@ from tinygrad_lab.nn.activation import (
     Softplus,
     Tanh,
 )
+from tinygrad_lab.nn.attention import MultiheadAttention
 from tinygrad_lab.nn.constraints import max_norm_
 from tinygrad_lab.nn.container import ModuleDict, ModuleList, Sequential
 from tinygrad_lab.nn.convolution import Conv2d, ConvTranspose2d
@@ -28,6 +29,6 @@ __all__ = [
     "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
     "Dropout", "Embedding", "Flatten", "GELU", "GaussianDropout", "Identity", "LSTM", "LSTMCell", "LayerNorm",
     "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict",
-    "ModuleList", "Parameter", "RMSNorm", "RNN", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Tanh", "functional", "init", "max_norm_", "utils",
+    "ModuleList", "MultiheadAttention", "Parameter", "RMSNorm", "RNN", "ReLU", "Sequential", "SiLU", "Sigmoid",
+    "Softmax", "Softplus", "Tanh", "functional", "init", "max_norm_", "utils",
 ]  # fmt: skip

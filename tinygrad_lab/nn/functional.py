@@ -28,6 +28,7 @@ from tinygrad_lab.ops import (
     rms_norm,
     rnn,
     rotary_embedding,
+    scaled_dot_product_attention,
     sigmoid,
     silu,
     softmax,
@@ -40,5 +41,6 @@ __all__ = [
     "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
     "dropout", "embedding", "gaussian_dropout", "gelu", "l1_loss", "layer_norm", "leaky_relu", "linear",
     "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997", "masked_softmax", "max_pool2d", "mse_loss",
-    "pad", "relu", "rms_norm", "rnn", "rotary_embedding", "sigmoid", "silu", "softmax", "softplus", "swiglu", "tanh",
+    "pad", "relu", "rms_norm", "rnn", "rotary_embedding", "scaled_dot_product_attention",
+    "sigmoid", "silu", "softmax", "softplus", "swiglu", "tanh",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from tinygrad_lab.ops import methods as methods
 from tinygrad_lab.ops.activation import gelu, leaky_relu, logsigmoid, relu, sigmoid, silu, softplus, tanh
+from tinygrad_lab.ops.attention import scaled_dot_product_attention
 from tinygrad_lab.ops.contraction import bmm, einsum, matmul, outer
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
 from tinygrad_lab.ops.dropout import dropout, gaussian_dropout
@@ -71,7 +72,8 @@ __all__ = [
     "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid",
     "logsumexp", "lstm", "lstm_1997", "masked_fill", "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean",
     "min", "minimum", "mse_loss", "multiply", "negative", "norm", "outer", "pack", "pad", "permute", "power", "prod",
-    "reciprocal", "relu", "reshape", "rms_norm", "rnn", "roll", "rotary_embedding", "rsqrt", "scatter_add", "sigmoid",
-    "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swiglu", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unpack", "unsqueeze", "var", "where",
+    "reciprocal", "relu", "reshape", "rms_norm", "rnn", "roll", "rotary_embedding", "rsqrt",
+    "scaled_dot_product_attention", "scatter_add", "sigmoid", "silu", "sin", "softmax", "softplus", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "swiglu", "take_along_dim", "tanh", "transpose", "tril",
+    "triu", "unbind", "unpack", "unsqueeze", "var", "where",
 ]  # fmt: skip
