@@ -4,11 +4,13 @@ from tinygrad_lab.ops import (
     avg_pool2d,
     batch_norm,
     binary_cross_entropy_with_logits,
+    causal_conv1d,
     conv2d,
     conv_transpose2d,
     cross_entropy,
     dropout,
     embedding,
+    forgetting_attention,
     gaussian_dropout,
     gelu,
     l1_loss,
@@ -29,6 +31,7 @@ from tinygrad_lab.ops import (
     rnn,
     rotary_embedding,
     scaled_dot_product_attention,
+    selective_scan,
     sigmoid,
     silu,
     softmax,
@@ -38,9 +41,9 @@ from tinygrad_lab.ops import (
 )
 
 __all__ = [
-    "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
-    "dropout", "embedding", "gaussian_dropout", "gelu", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997", "masked_softmax", "max_pool2d", "mse_loss",
-    "pad", "relu", "rms_norm", "rnn", "rotary_embedding", "scaled_dot_product_attention",
-    "sigmoid", "silu", "softmax", "softplus", "swiglu", "tanh",
+    "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "causal_conv1d", "conv2d", "conv_transpose2d",
+    "cross_entropy", "dropout", "embedding", "forgetting_attention", "gaussian_dropout", "gelu", "l1_loss",
+    "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997",
+    "masked_softmax", "max_pool2d", "mse_loss", "pad", "relu", "rms_norm", "rnn", "rotary_embedding",
+    "scaled_dot_product_attention", "selective_scan", "sigmoid", "silu", "softmax", "softplus", "swiglu", "tanh",
 ]  # fmt: skip
