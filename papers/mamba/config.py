@@ -1,0 +1,134 @@
+"""Configurations of Mamba: the published sizes, sizes for two cores, and the synthetic tasks."""
+
+import math
+import string
+from dataclasses import dataclass, replace
+from typing import Any
+
+TASKS = ("text", "copying", "induction")
+DATASETS = ("auto", "tinyshakespeare", "timemachine", "topics")
+CHARACTERS = "\n" + "".join(sorted(string.printable[:95]))  # newline and the 95 printable characters of ASCII
+STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
+SMALLEST_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class MambaConfig:
+    """The network, its task and its training recipe.
+
+    Raises:
+        ValueError: an unknown name; a size, count or rate out of range; a vocabulary that is too small for the task;
+            more tokens to copy than the sequence has places for.
+    """
+
+    variant: str = "s6"
+    selective: bool = True  # Δ, B and C depend on the token; otherwise each channel has its own for all times
+    task: str = "text"  # next characters; "copying", table 1; "induction", table 2
+    vocab_size: int = len(CHARACTERS)  # V
+    hidden_size: int = 128  # d
+    layers: int = 7  # L: as many parameters as 4 layers of attention and gated units of this width
+    state_size: int = 16  # N, of every channel
+    conv_kernel: int = 4  # K
+    expand: int = 2
+    norm_eps: float = 1e-5
+
+    dataset: str = "auto"  # of the text: "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
+    length: int = 64  # tokens in a training window; T of the synthetic tasks
+    copies: int = 16  # tokens to copy
+    batch_size: int = 12
+    items: int = 3000  # windows or sequences in an epoch, each drawn anew
+    epochs: int = 8
+    learning_rate: float = 3e-3
+    final_rate: float = 0.1  # the learning rate falls along half a cosine to this share of itself
+    warmup: float = 0.05  # share of the steps in which it rises
+    beta2: float = 0.95
+    weight_decay: float = 0.1
+    clip: float = 1.0  # the largest norm of all gradients together
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in (("task", TASKS), ("dataset", DATASETS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in (
+            "vocab_size", "hidden_size", "layers", "state_size", "conv_kernel", "expand", "length", "copies",
+            "batch_size", "items", "epochs",
+        ):  # fmt: skip
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("norm_eps", "learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("final_rate", "warmup", "beta2", "weight_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        self._check_task()
+
+    def _check_task(self) -> None:
+        smallest = {"text": 1, "copying": 3, "induction": 2}[self.task]
+        if self.vocab_size < smallest:
+            raise ValueError(f"vocab_size must be at least {smallest} for {self.task}, got {self.vocab_size}")
+        if self.task == "copying" and self.copies > self.length:
+            raise ValueError(f"copies must be at most the length {self.length}, got {self.copies}")
+        if self.task == "induction" and self.length < 3:
+            raise ValueError(f"length must be at least 3 for induction, got {self.length}")
+
+    @property
+    def channels(self) -> int:
+        """E"""
+        return self.expand * self.hidden_size
+
+    @property
+    def rank(self) -> int:
+        """R, numbers from which the step sizes of all channels are made."""
+        return math.ceil(self.hidden_size / 16)
+
+
+def _published(hidden_size: int, layers: int) -> MambaConfig:
+    """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8."""
+    return MambaConfig(vocab_size=50_280, hidden_size=hidden_size, layers=layers, length=2048, batch_size=256)
+
+
+PUBLISHED = {
+    "130M": _published(768, 24),
+    "370M": _published(1024, 48),
+    "790M": _published(1536, 48),
+    "1.4B": _published(2048, 48),
+    "2.8B": _published(2560, 64),
+}
+
+TINY = MambaConfig(
+    vocab_size=11, hidden_size=6, layers=2, state_size=4, length=10, copies=3, batch_size=3, items=6, epochs=2
+)
+SMALL = MambaConfig()
+PAPER_SIZE = PUBLISHED["130M"]
+
+# The synthetic tasks of section 4.1: two layers of width 64, 16 tokens, a constant learning rate, no weight decay.
+# Shorter here than there (4,096 and 256 tokens), so that they are learned in minutes.
+SYNTHETIC: dict[str, Any] = {
+    "vocab_size": 16, "hidden_size": 64, "layers": 2, "length": 64, "batch_size": 32, "items": 3200, "epochs": 10,
+    "learning_rate": 1e-3, "final_rate": 1.0, "warmup": 0.0, "weight_decay": 0.0, "beta2": 0.999,
+}  # fmt: skip
+COPYING: dict[str, Any] = {"task": "copying", **SYNTHETIC, "copies": 8}
+INDUCTION: dict[str, Any] = {"task": "induction", **SYNTHETIC}
+
+VARIANTS = {
+    variant: {
+        size: replace(config, variant=variant, selective=variant == "s6")
+        for size, config in {"tiny": TINY, "small": SMALL, "paper": PAPER_SIZE}.items()
+    }
+    for variant in ("s6", "lti")
+} | {
+    "copying": {
+        "tiny": replace(TINY, variant="copying", task="copying"),
+        "small": MambaConfig(variant="copying", **COPYING),
+        "paper": MambaConfig(
+            variant="copying", **COPYING | {"length": 4096, "copies": 16, "batch_size": 64, "learning_rate": 1e-4}
+        ),
+    },
+    "induction": {
+        "tiny": replace(TINY, variant="induction", task="induction"),
+        "small": MambaConfig(variant="induction", **INDUCTION),
+        "paper": MambaConfig(variant="induction", **INDUCTION | {"length": 256, "batch_size": 8, "epochs": 25}),
+    },
+}

@@ -1,0 +1,115 @@
+"""Text from a trained Mamba, one character after the other, in time and memory that do not grow with the text.
+
+The last inputs of the convolution and the states of the channels are all that is kept of the characters so far.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from papers.mamba.config import MambaConfig
+from papers.mamba.model import Mamba, State
+from papers.mamba.text import decode, encode
+from tinygrad_lab import Tensor, no_grad, random
+from tinygrad_lab.nn import functional as F
+from tinygrad_lab.typing import Generator
+
+PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the next character is chosen from the logits.
+
+    Raises:
+        ValueError: a length below 1, or a negative temperature, top_k or seed.
+    """
+
+    length: int = 500  # characters to write
+    temperature: float = 0.7  # the logits are divided by it; 0 takes the most likely character always
+    top_k: int = 0  # choose among that many most likely characters only; 0 for all
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"length must be at least 1, got {self.length}")
+        for name in ("temperature", "top_k", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+OPTIONS = Options()
+GREEDY = Options(length=20, temperature=0.0)
+
+
+def choose(logits: Tensor, options: Options, rng: Generator) -> int:
+    """One character: where a uniform number falls among the cumulated probabilities.    (V,)"""
+    if options.temperature == 0:
+        return int(logits.argmax().item())
+    scaled = logits.double() / options.temperature
+    if options.top_k:
+        smallest = np.sort(scaled.numpy())[-options.top_k :][0]
+        scaled = scaled.masked_fill(scaled < smallest, -np.inf)
+    cumulated = F.softmax(scaled, dim=0).cumsum(dim=0).numpy()
+    return min(int(np.searchsorted(cumulated, rng.random(), side="right")), len(cumulated) - 1)
+
+
+def fresh(model: Mamba, config: MambaConfig) -> list[State]:
+    """The states before the first token."""
+    dtype = model.backbone.embeddings.weight.dtype.type
+    return [State(config, dtype=dtype) for _ in range(config.layers)]
+
+
+def read(model: Mamba, tokens: Sequence[int], states: list[State]) -> Tensor:
+    """Take tokens in; the logits of what follows the last.    (V,)"""
+    with no_grad():
+        for start in range(0, len(tokens), PIECE):
+            x = model.backbone(Tensor(np.array([tokens[start : start + PIECE]])), states)
+        return model.logits(x[0, -1])
+
+
+def search(model: Mamba, config: MambaConfig, tokens: Sequence[int], options: Options) -> Iterator[int]:
+    """Read ``tokens``, then write ``options.length`` characters, each of them read in its turn.
+
+    Raises:
+        ValueError: no tokens.
+    """
+    if not len(tokens):
+        raise ValueError("the prompt must have at least one character, got none")
+    model.eval()
+    rng = random.generator(options.seed)
+    states = fresh(model, config)
+    for _ in range(options.length):
+        tokens = [choose(read(model, tokens, states), options, rng)]
+        yield tokens[0]
+
+
+def generate(
+    search: Callable[[list[int], Options], Iterable[int]],
+    config: MambaConfig,
+    prompt: str,
+    options: Options,
+    vocabularies: dict[str, str],  # noqa: ARG001  (the alphabet is fixed)
+) -> Iterator[str]:
+    """The prompt, then what the network writes, a character at a time.
+
+    Raises:
+        ValueError: an empty prompt, a character that is not in the alphabet, or a network for another task than text.
+    """
+    if config.task != "text":
+        raise ValueError(f"a network for the task {config.task!r} does not write text")
+    tokens = search(encode(prompt).tolist(), options)
+    yield prompt
+    for token in tokens:
+        yield decode([token])
+
+
+def prompts(config: MambaConfig) -> list[str]:
+    """What the network goes on from when nothing else is asked for."""
+    return ["ROMEO:\n"] if config.task == "text" else []
+
+
+def example_tokens(config: MambaConfig, rng: Generator) -> list[int]:
+    """A random prompt, for parity; a network for another task than text writes nothing."""
+    return rng.integers(0, config.vocab_size, 5).tolist() if config.task == "text" else []

@@ -1,0 +1,92 @@
+"""Text as numbers: windows from random places to train on, and held-out text from its beginning to its end."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from papers.mamba.config import CHARACTERS, MambaConfig
+from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.typing import Generator
+
+HELD_OUT = 0.1  # the last part of the text is for testing
+EVALUATION_WINDOWS = 64  # in a batch
+
+
+def encode(text: str) -> np.ndarray:
+    """The number of each character.
+
+    Raises:
+        ValueError: a character that the alphabet does not have, named with its place.
+    """
+    number_of = {character: number for number, character in enumerate(CHARACTERS)}
+    for place, character in enumerate(text):
+        if character not in number_of:
+            raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known ones")
+    return np.array([number_of[character] for character in text], np.int64)
+
+
+def decode(numbers: Any) -> str:
+    """The characters of these numbers; a question mark for a number that stands for none."""
+    return "".join(CHARACTERS[number] if number < len(CHARACTERS) else "?" for number in numbers)
+
+
+def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:
+    """Random tokens, each to be predicted from those before it."""
+    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
+
+
+def dataset(config: MambaConfig, split: str) -> TextData:
+    """The first nine tenths of the text for "train", the rest for "test"."""
+    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
+    data = load_text(best if config.dataset == "auto" else config.dataset)
+    cut = int(len(data) * (1 - HELD_OUT))
+    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+
+
+def training_batches(config: MambaConfig, generator: Generator) -> Batches:
+    """Windows from random places of the text, drawn with replacement.
+
+    Raises:
+        ValueError: a text that is not longer than a window, or fewer tokens than it has characters.
+    """
+    numbers = encoded(config, "train")
+    places = len(numbers) - config.length
+    if places < 1:
+        raise ValueError(f"length must be less than the {len(numbers)} characters of the text, got {config.length}")
+
+    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
+        start = rng.integers(0, places, len(batch["window"]))
+        return _batch(numbers[start[:, None] + np.arange(config.length + 1)])
+
+    return Batches({"window": np.arange(config.items)}, config.batch_size, generator, transform=windows)
+
+
+def evaluation_batches(config: MambaConfig, split: str) -> list[dict[str, Any]]:
+    """All windows of the held-out text one after the other, each without what came before; as many of the training
+    text."""
+    numbers, length = encoded(config, split), config.length
+    whole = np.arange(0, len(numbers) - length, length)
+    starts = whole[:: max(1, len(whole) * length // len(encoded(config, "test")))] if split == "train" else whole
+    return [
+        _batch(numbers[starts[first : first + EVALUATION_WINDOWS, None] + np.arange(length + 1)])
+        for first in range(0, len(starts), EVALUATION_WINDOWS)
+    ]
+
+
+def encoded(config: MambaConfig, split: str) -> np.ndarray:
+    """A split as numbers.
+
+    Raises:
+        ValueError: numbers of which there are more than ``vocab_size``.
+    """
+    numbers = encode(dataset(config, split).text)
+    if numbers.max(initial=0) >= config.vocab_size:
+        raise ValueError(f"vocab_size must be above {numbers.max()}, the text has that number; got {config.vocab_size}")
+    return numbers
+
+
+def _batch(windows: np.ndarray) -> dict[str, Any]:
+    """From windows of n + 1 characters: n to read and the n that follow them."""
+    tokens, target = windows[:, :-1], windows[:, 1:]
+    return {"tokens": tokens, "target": target, "count": float(target.size)}

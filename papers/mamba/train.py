@@ -1,0 +1,56 @@
+"""Training Mamba on the engine: five steps for each batch, and gradients kept short."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from papers.mamba.config import MambaConfig
+from papers.mamba.model import Mamba, loss
+from tinygrad_lab import nn, no_grad, optim
+
+
+def configure_optimizer(
+    model: Mamba, config: MambaConfig, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Section E.2: AdamW, the learning rate up along a line and down along half a cosine.
+
+    Not decayed: A and D, as in the paper's code, and what is one number a channel, or Δ would drift.
+    """
+    groups: dict[bool, list] = {True: [], False: []}
+    for name, parameter in model.named_parameters():
+        groups[parameter.ndim > 1 and not name.endswith("A_log")].append(parameter)
+    optimizer = optim.AdamW(
+        [{"params": groups[True]}, {"params": groups[False], "weight_decay": 0.0}],
+        lr=config.learning_rate, betas=(0.9, config.beta2), weight_decay=config.weight_decay,
+    )  # fmt: skip
+    final = config.final_rate * config.learning_rate
+    return optimizer, optim.lr_scheduler.CosineWithWarmup(optimizer, int(config.warmup * steps), steps, min_lr=final)
+
+
+def train(
+    model: Mamba,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward, and all gradients together no longer than the clip
+        nn.utils.clip_grad_norm_(model.parameters(), model.clip)
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
+    """Bits that an answer costs, and percent of the answers that are right, in evaluation mode."""
+    model.eval()
+    bits = right = count = 0.0
+    with no_grad():
+        for batch in batches:
+            bits += loss(model, batch).item() * batch["count"] / math.log(2)
+            right += (model(batch["tokens"]).argmax(-1) == batch["target"]).sum().item()
+            count += batch["count"]
+    return {"bits": bits / count, "accuracy": 100 * right / count}
