@@ -1,0 +1,94 @@
+"""A text as windows of characters: random ones to train on, and held-out text in windows as long as is asked for."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from papers.forgetting_transformer.config import CHARACTERS, FoXConfig
+from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.typing import Generator
+
+HELD_OUT = 0.1  # the last part of the text is for testing
+EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
+EVALUATION_BATCH = 4096  # tokens in a batch of it
+
+
+def encode(text: str) -> np.ndarray:
+    """The number of each character.
+
+    Raises:
+        ValueError: a character that is not one of ASCII's, named with its place.
+    """
+    number_of = {character: number for number, character in enumerate(CHARACTERS)}
+    for place, character in enumerate(text):
+        if character not in number_of:
+            raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known")
+    return np.array([number_of[character] for character in text], np.int64)
+
+
+def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
+    """Random tokens, each to be predicted from those before it."""
+    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
+
+
+def dataset(config: FoXConfig, split: str) -> TextData:
+    """The first nine tenths of the text for "train", the rest for "test"."""
+    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
+    data = load_text(best if config.dataset == "auto" else config.dataset)
+    cut = round(len(data) * (1 - HELD_OUT))
+    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+
+
+def training_batches(config: FoXConfig, generator: Generator) -> Batches:
+    """Windows from random places of the text, drawn with replacement.
+
+    Raises:
+        ValueError: a text that is not longer than a window, or a character that the vocabulary has no room for.
+    """
+    tokens = encoded(config, "train")
+    places = len(tokens) - config.length
+    if places < 1:
+        raise ValueError(f"length must be less than the {len(tokens)} characters of the text, got {config.length}")
+
+    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
+        start = rng.integers(0, places, len(batch["window"]))
+        return _batch(tokens[start[:, None] + np.arange(config.length + 1)])
+
+    return Batches({"window": np.arange(config.windows)}, config.batch_size, generator, transform=windows)
+
+
+def evaluation_batches(config: FoXConfig, split: str, length: int | None = None) -> list[dict[str, Any]]:
+    """Windows of ``length`` tokens (by default as in training) from all over a split, always the same.
+
+    Raises:
+        ValueError: a text that is not longer than a window.
+    """
+    tokens, length = encoded(config, split), config.length if length is None else length
+    whole = (len(tokens) - 1) // length
+    if not whole:
+        raise ValueError(f"length must be less than the {len(tokens)} characters of the text, got {length}")
+    chosen = np.linspace(0, whole - 1, min(whole, max(1, EVALUATED // length))).astype(int) * length
+    rows = max(1, EVALUATION_BATCH // length)
+    return [
+        _batch(tokens[chosen[first : first + rows, None] + np.arange(length + 1)])
+        for first in range(0, len(chosen), rows)
+    ]
+
+
+def encoded(config: FoXConfig, split: str) -> np.ndarray:
+    """A split as tokens.
+
+    Raises:
+        ValueError: a character that ``vocab_size`` has no room for.
+    """
+    tokens = encode(dataset(config, split).text)
+    if tokens.max(initial=0) >= config.vocab_size:
+        raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
+    return tokens
+
+
+def _batch(windows: np.ndarray) -> dict[str, Any]:
+    """From windows of n + 1 tokens: n to read and the n that follow them."""
+    tokens, target = windows[:, :-1], windows[:, 1:]
+    return {"tokens": tokens, "target": target, "count": float(target.size)}

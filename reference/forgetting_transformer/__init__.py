@@ -1,0 +1,1 @@
+"""Forgetting Transformer (Lin, Nikishin, He, Courville 2025), in PyTorch."""

@@ -1,0 +1,49 @@
+"""Text from a trained model in PyTorch, token by token, each read once; no position is the last."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reference.forgetting_transformer.model import ForgettingTransformer, new_memories
+
+PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
+
+
+def choose(logits: Tensor, options: Any, rng: np.random.Generator) -> int:
+    """One token: where a uniform number falls among the cumulated probabilities.    (V,)"""
+    if options.temperature == 0:
+        return int(logits.argmax())
+    order = torch.argsort(-logits, stable=True)[: options.top_k or None]
+    scaled = logits[order].double() / options.temperature
+    cumulated = torch.exp(scaled - scaled[0]).cumsum(dim=0).numpy()
+    place = np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right")
+    return int(order[min(place, len(order) - 1)])
+
+
+def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any]) -> Tensor:
+    """Take tokens in; the logits of what follows the last.    (V,)"""
+    with torch.no_grad():
+        for start in range(0, len(tokens), PIECE):
+            x = model.model(torch.tensor([tokens[start : start + PIECE]]), memories)
+        return model.lm_head(x[0, -1])
+
+
+def search(model: ForgettingTransformer, config: Any, tokens: Sequence[int], options: Any) -> Iterator[int]:
+    """Read ``tokens``, then write ``options.length`` tokens, each of them read in its turn.
+
+    Raises:
+        ValueError: no tokens, or one that the vocabulary lacks.
+    """
+    if not len(tokens):
+        raise ValueError("the prompt must have at least one character, got none")
+    if not 0 <= min(tokens) <= max(tokens) < config.vocab_size:
+        raise ValueError(f"tokens must be from 0 to {config.vocab_size - 1}, got {min(tokens)} to {max(tokens)}")
+    model.eval()
+    rng = np.random.Generator(np.random.SFC64(options.seed))
+    memories, new = new_memories(config), list(tokens)
+    for _ in range(options.length):
+        new = [choose(read(model, new, memories), options, rng)]
+        yield new[0]

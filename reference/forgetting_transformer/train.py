@@ -1,0 +1,59 @@
+"""Training the Forgetting Transformer in PyTorch: five steps for each batch, and gradients kept short."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import nn, optim
+
+from reference.forgetting_transformer.model import ForgettingTransformer, loss
+
+
+def configure_optimizer(
+    model: ForgettingTransformer, config: Any, steps: int
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """AdamW, the learning rate up along a line and down half a cosine to 0; gates that are numbers do not decay."""
+    gates = [parameter for name, parameter in model.named_parameters() if name.endswith("fgate_bias")]
+    others = [parameter for name, parameter in model.named_parameters() if not name.endswith("fgate_bias")]
+    groups = [{"params": others, "weight_decay": config.weight_decay}]
+    if gates:
+        groups.append({"params": gates, "weight_decay": 0.0})
+    optimizer = optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95))
+    warmup = int(config.warmup * steps)
+
+    def share(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return (1 + math.cos(math.pi * min((step - warmup) / (steps - warmup), 1.0))) / 2
+
+    return optimizer, optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def train(
+    model: ForgettingTransformer,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward, and all gradients together no longer than the clip
+        nn.utils.clip_grad_norm_(model.parameters(), model.clip)
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str, float]:
+    """Nats that a token costs, and its perplexity, in evaluation mode."""
+    model.eval()
+    nats = count = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            nats += loss(model, batch).item() * batch["count"]
+            count += batch["count"]
+    return {"loss": nats / count, "perplexity": math.exp(nats / count)}
