@@ -168,6 +168,24 @@ def generate(
 
 
 @cli.command()
+@click.argument("sentences", nargs=-1, required=True, metavar="SENTENCE...")
+@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@json_option
+def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
+    """Say how alike sentences are, with the published weights of all-MiniLM-L6-v2 in our BERT.
+
+    embed "A man is eating food." "Someone eats a meal." "The sky is blue."
+    """
+    from tinygrad_lab.lab import console, embedding
+
+    vectors = embedding.SentenceSpace(side).vectors(sentences)
+    if json_file:
+        console.write_json(embedding.as_json(sentences, vectors, side), json_file)
+    if json_file != "-":
+        embedding.print_table(sentences, vectors, side)
+
+
+@cli.command()
 @click.argument("slug")
 @click.option("--seeds", type=click.IntRange(1), help="Seeds for each setting, instead of the experiment's own number.")
 @click.option("--quick", is_flag=True, help="A token size, to see that it runs; the verdicts mean nothing.")
