@@ -5,7 +5,7 @@ alone; in the backward pass the module runs again, recording this time, and is w
 forward pass, and of a stack of n such modules only one at a time has its inside in memory (Chen et al. 2016).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,12 @@ class _Segment:
     """A call that can be made again."""
 
     def __init__(
-        self, function: Callable, args: tuple, inputs: list[Tensor], weights: list[Tensor], generators: list[Generator]
+        self,
+        function: Callable,
+        args: tuple,
+        inputs: list[Tensor],
+        weights: Sequence[Tensor],
+        generators: list[Generator],
     ) -> None:
         self.function = function
         self.weights = weights
