@@ -50,7 +50,7 @@ class Recipe:
 def recompute_blocks(model: Llama) -> None:
     """Keep what goes into each block, and not what happens in it."""
     for block in model.model.layers:
-        block.forward = partial(nn.utils.recompute, block.forward)
+        block.forward = partial(nn.utils.recompute, block.forward)  # type: ignore[method-assign]
 
 
 class Run:
@@ -76,7 +76,7 @@ class Run:
         self.optimizer, self.scheduler = configure_optimizer(self.model, config, self.steps)
         self.step = 0
         self.losses: list[float] = []  # of every step
-        self.history: list[dict[str, float]] = []  # of every evaluation
+        self.history: list[dict[str, Any]] = []  # of every evaluation
         self.best = float("inf")
         self._stream = self._endless()
 
@@ -150,7 +150,7 @@ def tensors(batch: dict[str, Any], part: int = 0, parts: int = 1) -> dict[str, A
     return {n: Tensor(value[part::parts]) if isinstance(value, np.ndarray) else value for n, value in batch.items()}
 
 
-def report(entry: dict[str, float]) -> None:
+def report(entry: dict[str, Any]) -> None:
     """One line on stdout."""
     print("  ".join(f"{name} {value:.4f}" if name != "step" else f"step {value}" for name, value in entry.items()))
 
