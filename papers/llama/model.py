@@ -249,6 +249,7 @@ def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
     return Llama(config, generator=generator)
 
 
+@nn.utils.in_halves
 def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])

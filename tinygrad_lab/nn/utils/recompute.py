@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from tinygrad_lab import random
 from tinygrad_lab.modes import no_grad, state
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.ops.operation import Float, operation
@@ -114,6 +115,5 @@ def _set(generators: list[Generator], states: list[Any]) -> None:
 
 
 def _generators(module: Module) -> list[Generator]:
-    """Every generator that a module or one below it holds, each once."""
-    held = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Generator)]
-    return list({id(rng): rng for rng in held}.values())
+    """What a module and those below it draw from, in this thread."""
+    return [random.stream(rng) for rng in random.held_by(module.modules())]
