@@ -27,7 +27,9 @@ from tinygrad_lab.typing import Generator
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 
 Hidden = Float[Tensor, "b t d"]
-Heads = Float[Tensor, "b h t size"]
+Queries = Float[Tensor, "b h t d_k"]
+Keys = Float[Tensor, "b h s d_k"]
+Values = Float[Tensor, "b h s d_v"]
 Mask = Bool[Tensor, "..."]
 KeysValues = tuple[Tensor, Tensor]  # (B, h, S, d_k), (B, h, S, d_v)
 
@@ -58,7 +60,7 @@ class State(NamedTuple):
         return State(tuple((k[rows], v[rows]) for k, v in self.layers))
 
 
-def attention(q: Heads, k: Heads, v: Heads, mask: Mask) -> Heads:
+def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
     """softmax(q kᵀ / √d_k) v, over the keys where ``mask`` is true  (equation 1)"""
     return F.scaled_dot_product_attention(q, k, v, mask)
 
@@ -78,23 +80,23 @@ class MultiHeadAttention(nn.Module):
         self.in_proj_bias = nn.Parameter(np.empty(rows, np.float32))
         self.out_proj = nn.Linear(self.h * self.d_v, d, generator=generator)
 
-    def queries(self, x: Hidden) -> Heads:
+    def queries(self, x: Hidden) -> Queries:
         """q of x"""
         size = self.h * self.d_k
         return self.split(F.linear(x, self.in_proj_weight[:size], self.in_proj_bias[:size]), self.d_k)
 
-    def keys_values(self, y: Hidden) -> tuple[Heads, Heads]:
+    def keys_values(self, y: Hidden) -> tuple[Keys, Values]:
         """k and v of y"""
         size = self.h * self.d_k
         both = F.linear(y, self.in_proj_weight[size:], self.in_proj_bias[size:])
         return self.split(both[..., :size], self.d_k), self.split(both[..., size:], self.d_v)
 
-    def split(self, x: Float[Tensor, "b t all"], size: int) -> Heads:
+    def split(self, x: Float[Tensor, "b t all"], size: int) -> Float[Tensor, "b h t size"]:
         """Heads side by side become an axis."""
         b, t, _ = x.shape
         return x.reshape(b, t, self.h, size).transpose(1, 2)
 
-    def forward(self, x: Hidden, k: Heads, v: Heads, mask: Mask) -> Hidden:
+    def forward(self, x: Hidden, k: Keys, v: Values, mask: Mask) -> Hidden:
         heads = attention(self.queries(x), k, v, mask)
         b, _, t, _ = heads.shape
         return self.out_proj(heads.transpose(1, 2).reshape(b, t, self.h * self.d_v))
@@ -139,7 +141,7 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self, x: Hidden, past: KeysValues, source: KeysValues, causal: Mask, real: Mask
-    ) -> tuple[Hidden, Heads, Heads]:
+    ) -> tuple[Hidden, Keys, Values]:
         k, v = (cat([before, now], dim=2) for before, now in zip(past, self.self_attn.keys_values(x), strict=True))
         x = self.norm1(x + self.dropout1(self.self_attn(x, k, v, causal)))
         x = self.norm2(x + self.dropout2(self.multihead_attn(x, *source, real)))
@@ -297,6 +299,7 @@ def build(config: TransformerConfig, generator: Generator | None = None) -> Tran
     return model
 
 
+@nn.utils.in_halves
 def loss(model: Transformer, batch: dict) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]

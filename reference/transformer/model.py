@@ -24,7 +24,9 @@ from torch.nn import functional as F
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 
 Hidden = Float[Tensor, "b t d"]
-Heads = Float[Tensor, "b h t size"]
+Queries = Float[Tensor, "b h t d_k"]
+Keys = Float[Tensor, "b h s d_k"]
+Values = Float[Tensor, "b h s d_v"]
 Mask = Bool[Tensor, "..."]
 KeysValues = tuple[Tensor, Tensor]  # (B, h, S, d_k), (B, h, S, d_v)
 
@@ -55,7 +57,7 @@ class State(NamedTuple):
         return State(tuple((k[rows], v[rows]) for k, v in self.layers))
 
 
-def attention(q: Heads, k: Heads, v: Heads, mask: Mask) -> Heads:
+def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
     """softmax(q kᵀ / √d_k) v, over the keys where ``mask`` is true  (equation 1)"""
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     return F.softmax(scores.masked_fill(~mask, -torch.inf), dim=-1) @ v
@@ -76,23 +78,23 @@ class MultiHeadAttention(nn.Module):
         self.in_proj_bias = nn.Parameter(torch.empty(rows))
         self.out_proj = nn.Linear(self.h * self.d_v, d)
 
-    def queries(self, x: Hidden) -> Heads:
+    def queries(self, x: Hidden) -> Queries:
         """q of x"""
         size = self.h * self.d_k
         return self.split(F.linear(x, self.in_proj_weight[:size], self.in_proj_bias[:size]), self.d_k)
 
-    def keys_values(self, y: Hidden) -> tuple[Heads, Heads]:
+    def keys_values(self, y: Hidden) -> tuple[Keys, Values]:
         """k and v of y"""
         size = self.h * self.d_k
         both = F.linear(y, self.in_proj_weight[size:], self.in_proj_bias[size:])
         return self.split(both[..., :size], self.d_k), self.split(both[..., size:], self.d_v)
 
-    def split(self, x: Float[Tensor, "b t all"], size: int) -> Heads:
+    def split(self, x: Float[Tensor, "b t all"], size: int) -> Float[Tensor, "b h t size"]:
         """Heads side by side become an axis."""
         b, t, _ = x.shape
         return x.reshape(b, t, self.h, size).transpose(1, 2)
 
-    def forward(self, x: Hidden, k: Heads, v: Heads, mask: Mask) -> Hidden:
+    def forward(self, x: Hidden, k: Keys, v: Values, mask: Mask) -> Hidden:
         heads = attention(self.queries(x), k, v, mask)
         b, _, t, _ = heads.shape
         return self.out_proj(heads.transpose(1, 2).reshape(b, t, self.h * self.d_v))
@@ -135,7 +137,7 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self, x: Hidden, past: KeysValues, source: KeysValues, causal: Mask, real: Mask
-    ) -> tuple[Hidden, Heads, Heads]:
+    ) -> tuple[Hidden, Keys, Values]:
         k, v = (cat([before, now], dim=2) for before, now in zip(past, self.self_attn.keys_values(x), strict=True))
         x = self.norm1(x + self.dropout1(self.self_attn(x, k, v, causal)))
         x = self.norm2(x + self.dropout2(self.multihead_attn(x, *source, real)))
