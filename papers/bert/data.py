@@ -127,12 +127,21 @@ def _labelled(config: BertConfig, split: str, generator: Generator | None = None
 
 
 def _chosen(config: BertConfig, rows: np.ndarray, generator: Generator | None) -> np.ndarray:
-    """The rows to use: for training ``items`` of them, always the same ones; for evaluation an even sample."""
+    """The rows to use: for training ``items`` of them, for evaluation an even sample."""
     if generator is None:
         return rows[:: -(-len(rows) // EVALUATED)]
-    if config.items > len(rows):
-        raise ValueError(f"items must be at most {len(rows)}, got {config.items}")
-    chosen = np.random.Generator(np.random.SFC64(0)).permutation(len(rows))[: config.items or None]
+    return chosen_rows(rows, config.items)
+
+
+def chosen_rows(rows: np.ndarray, items: int) -> np.ndarray:
+    """So many of the rows, always the same ones; all of them for 0.
+
+    Raises:
+        ValueError: more than there are.
+    """
+    if items > len(rows):
+        raise ValueError(f"items must be at most {len(rows)}, got {items}")
+    chosen = np.random.Generator(np.random.SFC64(0)).permutation(len(rows))[: items or None]
     return rows[np.sort(chosen)]
 
 

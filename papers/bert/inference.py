@@ -43,7 +43,7 @@ def prompts(config: BertConfig) -> list[str]:  # noqa: ARG001
     """Verses, and a sentence on Python."""
     return [
         "In the [MASK] God created the [MASK] and the earth.",
-        "And Moses spake unto the [MASK] of Israel, saying,",
+        "And Moses [MASK] unto the children of Israel, saying,",
         "The LORD is my [MASK]; I shall not want.",
         "A class [MASK] is executed when the [MASK] is defined.",
     ]

@@ -356,6 +356,7 @@ def build(config: BertConfig, generator: Generator | None = None) -> Model:
     return model
 
 
+@nn.utils.in_halves
 def loss(model: Model, batch: dict) -> Float[Tensor, ""]:
     """The model's loss on a batch of ``data.py``."""
     return model.loss(batch)

@@ -40,8 +40,8 @@ class LlamaConfig:
     dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
     tokens: str = "characters"  # or "bpe", pieces learned from the training text
     batch_size: int = 12
-    windows: int = 3000  # in an epoch, each from a random place of the text
-    epochs: int = 8
+    windows: int = 6000  # in an epoch, each from a random place of the text
+    epochs: int = 4
     learning_rate: float = 3e-3
     final_rate: float = 0.1  # the learning rate falls along half a cosine to this share of itself
     warmup: float = 0.05  # share of the steps in which it rises

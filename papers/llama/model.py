@@ -38,6 +38,9 @@ class RMSNorm(nn.Module):
 class RotaryEmbedding(nn.Module):
     """Angles m θ_i, θ_i = theta^(-2i/h): a pair of numbers of a head for each frequency (Su et al. 2021, eq. 15)."""
 
+    cos: Tensor  # (context, h/2)
+    sin: Tensor
+
     def __init__(self, head_size: int, context: int, theta: float) -> None:
         super().__init__()
         frequency = theta ** (-np.arange(0, head_size, 2, dtype=np.float64) / head_size)
@@ -71,7 +74,8 @@ class KVCache:
 
     def __init__(self, config: LlamaConfig, length: int, batch: int = 1, dtype: type = np.float32) -> None:
         shape = (batch, config.kv_heads, length, config.head_size)
-        self.keys, self.values = np.empty(shape, dtype), np.empty(shape, dtype)
+        self.keys: np.ndarray = np.empty(shape, dtype)
+        self.values: np.ndarray = np.empty(shape, dtype)
         self.length = 0
 
     def append(
@@ -196,8 +200,8 @@ class Decoder(nn.Module):
         if self.embed_positions is not None:
             x = x + self.embed_positions(np.arange(start, start + length))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
-        for layer, cache in zip(self.layers, caches or [None] * len(self.layers), strict=True):
-            x = layer(x, angles, cache)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, angles, caches[number] if caches else None)
         return self.norm(x)
 
 
@@ -245,6 +249,7 @@ def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
     return Llama(config, generator=generator)
 
 
+@nn.utils.in_halves
 def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])

@@ -4,8 +4,9 @@ Pieces are made of bytes (Radford et al. 2019), so there is no text that they ca
 of the tokenizers library, which a checkpoint carries with it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,25 +15,23 @@ from papers.llama.config import CHARACTERS
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
 
 
-class Tokenizer(Protocol):
+class Tokenizer(ABC):
     """What both kinds can do."""
 
+    @abstractmethod
     def encode(self, text: str) -> np.ndarray:
         """The numbers of a text's tokens."""
 
+    @abstractmethod
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of these tokens."""
 
+    @abstractmethod
     def lengths(self) -> np.ndarray:
         """The number of bytes that each token stands for."""
 
 
-def tokenizer(vocabularies: Mapping[str, str]) -> Tokenizer:
-    """Pieces where ``vocabularies`` has them under "text", else characters."""
-    return Pieces(vocabularies["text"]) if "text" in vocabularies else Characters()
-
-
-class Characters:
+class Characters(Tokenizer):
     """Newline and the 95 printable characters of ASCII."""
 
     number_of = {character: number for number, character in enumerate(CHARACTERS)}  # noqa: RUF012
@@ -55,7 +54,7 @@ class Characters:
         return np.ones(len(CHARACTERS), np.int64)
 
 
-class Pieces:
+class Pieces(Tokenizer):
     """Byte pair encoding.
 
     Args:
@@ -74,6 +73,11 @@ class Pieces:
     def lengths(self) -> np.ndarray:
         """A letter of a piece as the library writes it stands for a byte."""
         return np.array([len(self.library.id_to_token(token)) for token in range(self.library.get_vocab_size())])
+
+
+def tokenizer(vocabularies: Mapping[str, str]) -> Tokenizer:
+    """Pieces where ``vocabularies`` has them under "text", else characters."""
+    return Pieces(vocabularies["text"]) if "text" in vocabularies else Characters()
 
 
 def learn(text: str, size: int) -> str:

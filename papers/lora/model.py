@@ -233,6 +233,7 @@ def build(config: LoRAConfig, generator: Generator | None = None) -> Decoder:
     return model
 
 
+@nn.utils.in_halves
 def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])

@@ -4,29 +4,30 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reference.llama.config import LlamaConfig
-from reference.llama.model import Llama, RMSNorm
+from reference.llama.model import Attention, Llama, RMSNorm
 from reference.llama.model import build as build_written_out
+
+
+class FusedAttention(Attention):
+    """Of as many queries as keys, as in training."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
 
 
 def build(config: LlamaConfig) -> Llama:
     """The model of ``config``, with the same parameters."""
     model = build_written_out(config)
-    for block in model.model.layers:
-        block.self_attn.attend = attend
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if isinstance(child, RMSNorm):
-                setattr(module, name, fused(child))
+            if isinstance(child, Attention):
+                setattr(module, name, loaded(FusedAttention(config), child))
+            elif isinstance(child, RMSNorm):
+                setattr(module, name, loaded(nn.RMSNorm(config.hidden_size, eps=child.eps), child))
     return model
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention over as many keys as queries, in groups.    (B, H, T, h), (B, G, T, h) -> (B, H, T, h)"""
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-
-
-def fused(written_out: RMSNorm) -> nn.RMSNorm:
-    """torch's module around the same weight."""
-    module = nn.RMSNorm(written_out.weight.shape, eps=written_out.eps)
-    module.weight = written_out.weight
+def loaded(module: nn.Module, written_out: nn.Module) -> nn.Module:
+    """torch's module with the same weights."""
+    module.load_state_dict(written_out.state_dict())
     return module

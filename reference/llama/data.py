@@ -91,7 +91,7 @@ def _pieces(parts: tuple[str, str], size: int) -> Tokens:
     trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)
     pieces.train_from_iterator(parts[0].splitlines(keepends=True), trainer)
     train, test = (torch.tensor(pieces.encode(part).ids) for part in parts)
-    lengths = torch.tensor([len(pieces.id_to_token(token)) for token in range(pieces.get_vocab_size())])
+    lengths = torch.tensor([len(pieces.id_to_token(token) or "") for token in range(pieces.get_vocab_size())])
     return Tokens(train, test, lengths, pieces.to_str())
 
 

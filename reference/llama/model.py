@@ -38,6 +38,9 @@ class RMSNorm(nn.Module):
 class RotaryEmbedding(nn.Module):
     """Angles m θ_i, θ_i = theta^(-2i/h): a pair of numbers of a head for each frequency (Su et al. 2021, eq. 15)."""
 
+    cos: Tensor  # (context, h/2)
+    sin: Tensor
+
     def __init__(self, head_size: int, context: int, theta: float) -> None:
         super().__init__()
         frequency = theta ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
@@ -76,7 +79,8 @@ class KVCache:
 
     def __init__(self, config: LlamaConfig, length: int, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
         shape = (batch, config.kv_heads, length, config.head_size)
-        self.keys, self.values = torch.empty(shape, dtype=dtype), torch.empty(shape, dtype=dtype)
+        self.keys = torch.empty(shape, dtype=dtype)
+        self.values = torch.empty(shape, dtype=dtype)
         self.length = 0
 
     def append(
@@ -203,8 +207,8 @@ class Decoder(nn.Module):
         if self.embed_positions is not None:
             x = x + self.embed_positions(torch.arange(start, start + length, device=tokens.device))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
-        for layer, cache in zip(self.layers, caches or [None] * len(self.layers), strict=True):
-            x = layer(x, angles, cache)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, angles, caches[number] if caches else None)
         return self.norm(x)
 
 

@@ -70,6 +70,19 @@ def test_masked_softmax_follows_torch() -> None:
         assert np.isnan(ours[1]).all()
 
 
+def test_gelu_in_float32_is_exact_to_a_rounding_error_of_the_cdf() -> None:
+    x = np.concatenate([np.linspace(-7, 7, 100_001), [-1e30, -40, 40, 1e30]]).astype(np.float32)
+    wide = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    exact = torch.nn.functional.gelu(wide)
+    exact.sum().backward()
+    mine = Tensor(x, requires_grad=True)
+    y = ops.gelu(mine)
+    y.backward(np.ones(x.shape))
+    size = np.maximum(np.abs(x), 1)
+    assert (np.abs(y.numpy() - exact.detach().numpy()) / size).max() < 2e-7
+    assert np.abs(mine.grad.numpy() - wide.grad.numpy())[:-4].max() < 4e-7
+
+
 def test_an_unknown_form_of_gelu() -> None:
     with pytest.raises(ValueError, match="approximate must be 'none' or 'tanh', got 'erf'"):
         ops.gelu(Tensor([1.0]), "erf")

@@ -4,6 +4,10 @@ Both sides take turns in one process, in blocks of at least 0.3 s of which the f
 thread pools go on spinning for a while after work, so call-by-call interleaving would slow both.  A side's time is the
 median of its blocks' medians.  PyTorch counts with the faster of its two forms where a paper has them: the one written
 out for reading, and the one that uses torch's own module for the paper's idea (``reference/<slug>/builtin.py``).
+
+Both sides use both cores: PyTorch inside its operations; the engine inside matrix products and, where a paper's loss is
+decorated with ``nn.utils.in_halves`` and the step is large enough, by working on the two halves of the batch at once.
+The C library keeps freed memory for both (``allocator.py``).  ``train`` runs under the same conditions.
 """
 
 import importlib
@@ -17,6 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_lab.lab import console, overrides, registry
+from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -109,6 +114,7 @@ def run(
     slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int
 ) -> list[dict[str, Any]]:
     """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
+    keep_freed_memory()
     papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
     rows = []
     with console.progress() as bar:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.paper import Claim, Paper, Summary
@@ -76,6 +77,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own."""
     module = experiment(paper)
     if not redraw:
+        keep_freed_memory()
         (lab.folder / "log.txt").unlink(missing_ok=True)
         module.measure(lab)
     module.figures(lab)

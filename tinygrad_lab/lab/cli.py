@@ -134,24 +134,55 @@ def train(
 @click.option(
     "--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="A run's file, if not the last one's."
 )
+@click.option("--weights", metavar="NAME|PATH", help="A published model instead: smollm2, a GGUF file, a folder.")
 @json_option
 @click.pass_context
 def generate(
-    ctx: click.Context, slug: str, given: tuple[str, ...], side: str, checkpoint: Path | None, json_file: str | None
+    ctx: click.Context,
+    slug: str,
+    given: tuple[str, ...],
+    side: str,
+    checkpoint: Path | None,
+    weights: str | None,
+    json_file: str | None,
 ) -> None:
     """Let a trained model write: go on from a prompt, or translate it.
 
     The checkpoint is of either side; how to search or sample is set by further options, which the paper lists when one
     is wrong: generate lstm --prompt "The Time Traveller" --temperature 0.5.
+
+    Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0.
     """
     from tinygrad_lab.lab import console, generation
 
     paper = registry.find(slug)
-    writer = generation.Writer(paper, side, checkpoint or generation.last_checkpoint(paper), ctx.args)
-    prompts = given or writer.prompts()
+    if checkpoint and weights:
+        raise UsageError("generate: --checkpoint and --weights exclude each other")
+    source = generation.from_weights(paper, weights) if weights else generation.from_checkpoint(paper, checkpoint)
+    writer = generation.Writer(paper, side, source, ctx.args)
+    prompts = given or source.prompts
     written = [{"prompt": prompt, "text": writer.write(prompt, echo=json_file != "-")} for prompt in prompts]
+    writer.pace.print()
     if json_file:
         console.write_json(written, json_file)
+
+
+@cli.command()
+@click.argument("sentences", nargs=-1, required=True, metavar="SENTENCE...")
+@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@json_option
+def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
+    """Say how alike sentences are, with the published weights of all-MiniLM-L6-v2 in our BERT.
+
+    embed "A man is eating food." "Someone eats a meal." "The sky is blue."
+    """
+    from tinygrad_lab.lab import console, embedding
+
+    vectors = embedding.SentenceSpace(side).vectors(sentences)
+    if json_file:
+        console.write_json(embedding.as_json(sentences, vectors, side), json_file)
+    if json_file != "-":
+        embedding.print_table(sentences, vectors, side)
 
 
 @cli.command()

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -76,12 +76,21 @@ class Lab:
         """``"numpy"`` or ``"torch"``."""
         return one_side(self.paper, name)
 
-    def train(self, config: Any, seed: int, side: str = "numpy", label: str = "", each_epoch: bool = False) -> Run:
+    def train(
+        self,
+        config: Any,
+        seed: int,
+        side: str = "numpy",
+        label: str = "",
+        each_epoch: bool = False,
+        watch: Callable[[Any], None] | None = None,
+    ) -> Run:
         """Train ``config`` for its ``epochs`` with the paper's loop; both sides start from the same weights and see
         the same batches.
 
         Args:
             each_epoch: evaluate on the test data after each epoch, into ``history``.
+            watch: called with the model before the first epoch and after each.
         """
         bench = self.side(side)
         model = bench.build(config, seed)
@@ -94,6 +103,8 @@ class Lab:
         losses: list[float] = []
         history: list[dict[str, float]] = []
         seconds = 0.0
+        if watch:
+            watch(model)
         with console.progress() as bar:
             task = bar.add_task(f"{label or self.paper.slug} seed {seed} ({side})", total=steps)
             for _ in range(config.epochs):
@@ -102,6 +113,8 @@ class Lab:
                     losses.append(loss)
                     bar.advance(task)
                 seconds += time.perf_counter() - start
+                if watch:
+                    watch(model)
                 if each_epoch:
                     history.append(bench.evaluate(model, self.data.evaluation_batches(config, "test")))
         metrics = history[-1] if each_epoch else bench.evaluate(model, self.data.evaluation_batches(config, "test"))

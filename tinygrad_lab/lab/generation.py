@@ -4,8 +4,9 @@ What is searched for and how text becomes tokens is the paper's own affair (``pa
 checkpoint is opened, the model built on the side that is asked for, and its pieces of text printed as they come.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.peak_memory import resident_mb
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import CHECKPOINT, run_folder
 from tinygrad_lab.paper import Paper
@@ -71,38 +73,95 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
     return type(default)(**values)
 
 
+@dataclass(frozen=True)
+class Source:
+    """A trained model that has not been given to a side yet.
+
+    Attributes:
+        name: where it comes from, for messages.
+        tensors: its parameters, whole, or one at a time if they are too many to be in memory twice.
+        prompts: what to show where nothing is asked for.
+    """
+
+    name: str
+    config: Any
+    vocabularies: dict[str, str]
+    tensors: Arrays | Iterator[tuple[str, np.ndarray]]
+    prompts: list[str]
+
+
+def from_checkpoint(paper: Paper, path: Path | None) -> Source:
+    """A training run's file, or without a path the last one's.
+
+    Raises:
+        UsageError: a paper whose models do not write, or no last run.
+        CheckpointError: an unreadable checkpoint, or one of another paper.
+    """
+    inference = _inference(paper)
+    path = path or last_checkpoint(paper)
+    weights, saved, position = open_run(path)
+    config = restore_config(paper, saved, path)
+    return Source(str(path), config, position["vocabularies"], weights, inference.prompts(config))
+
+
+def from_weights(paper: Paper, name: str) -> Source:
+    """A published model, as the paper's ``pretrained`` module knows it: by name or by path.
+
+    Raises:
+        UsageError: a paper without such a module, an unknown name, a broken file, a missing package.
+    """
+    _inference(paper)
+    if not registry.has_part(paper, "pretrained"):
+        raise UsageError(f"{paper.slug} knows no published weights")
+    module = registry.part(paper, "pretrained")
+    try:
+        found = module.pretrained(name)
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"--weights: {error}") from error
+    return Source(name, found.config, found.vocabularies, found.tensors, module.PROMPTS)
+
+
+def _inference(paper: Paper) -> Any:
+    if not registry.generates(paper):
+        able = ", ".join(slug for slug, other in registry.discover().items() if registry.generates(other))
+        raise UsageError(f"{paper.slug} has nothing to generate; papers that have: {able}")
+    return registry.part(paper, "inference")
+
+
 class Writer:
     """A trained model and the options to search or sample with.
 
     Args:
-        side: "numpy" or "torch"; a checkpoint of either side serves both.
-        path: the checkpoint.
+        side: "numpy" or "torch"; a model of either side serves both.
+        source: the model.
         arguments: command line options that change the paper's ``OPTIONS``.
 
     Raises:
-        UsageError: a paper whose models do not write, or a wrong option.
-        CheckpointError: an unreadable checkpoint, or one that does not fit.
+        UsageError: a wrong option, or published weights that do not fit together.
+        CheckpointError: a checkpoint whose tensors do not fit its configuration.
     """
 
-    def __init__(self, paper: Paper, side: str, path: Path, arguments: Sequence[str]) -> None:
-        if not registry.generates(paper):
-            able = ", ".join(slug for slug, other in registry.discover().items() if registry.generates(other))
-            raise UsageError(f"{paper.slug} has nothing to generate; papers that have: {able}")
-        self.inference = registry.part(paper, "inference")
+    def __init__(self, paper: Paper, side: str, source: Source, arguments: Sequence[str]) -> None:
+        self.inference = _inference(paper)
         self.options = overrides.apply(self.inference.OPTIONS, arguments)
-        weights, saved, position = open_run(path)
-        self.config = restore_config(paper, saved, path)
-        self.vocabularies: dict[str, str] = position["vocabularies"]
+        self.source, self.pace = source, Pace()
         self.side = one_side(paper, side)
-        self.model = self.side.build(self.config)
-        try:
-            self.side.load(self.model, weights)
-        except (KeyError, ValueError, RuntimeError) as error:  # torch's mismatches are RuntimeErrors
-            raise CheckpointError(f"{path} does not fit its own configuration: {error}") from error
+        self.model = self.side.build(source.config)
+        self._load()
 
-    def prompts(self) -> list[str]:
-        """What the paper shows where nothing is asked for."""
-        return self.inference.prompts(self.config)
+    def _load(self) -> None:
+        """Into the model's own memory."""
+        tensors, name = self.source.tensors, self.source.name
+        try:
+            if isinstance(tensors, dict):
+                self.side.load(self.model, tensors)
+            else:
+                for key, array in tensors:
+                    self.side.load(self.model, {key: array}, strict=False)
+        except (KeyError, ValueError, RuntimeError) as error:  # torch's mismatches are RuntimeErrors
+            if isinstance(tensors, dict):
+                raise CheckpointError(f"{name} does not fit its own configuration: {error}") from error
+            raise UsageError(f"--weights {name}: {error}") from error
 
     def write(self, prompt: str, echo: bool) -> str:
         """All that the model writes for ``prompt``; printed piece by piece with ``echo``.
@@ -111,8 +170,9 @@ class Writer:
             UsageError: a prompt the model cannot take.
         """
         pieces = []
+        config, vocabularies = self.source.config, self.source.vocabularies
         try:
-            for piece in self.inference.generate(self._search, self.config, prompt, self.options, self.vocabularies):
+            for piece in self.inference.generate(self._search, config, prompt, self.options, vocabularies):
                 pieces.append(piece)
                 if echo:
                     console.stdout.print(piece, end="", markup=False, soft_wrap=True)
@@ -123,4 +183,48 @@ class Writer:
         return "".join(pieces)
 
     def _search(self, tokens: list[int], options: Any) -> Iterable[int]:
-        return self.side.search(self.model, self.config, tokens, options)
+        return self.pace.watched(len(tokens), self.side.search(self.model, self.source.config, tokens, options))
+
+
+class Pace:
+    """How fast tokens come: the first of a text, for which the prompt has to be read, and those after it."""
+
+    def __init__(self) -> None:
+        self.read = self.first = self.later = 0
+        self.first_seconds = self.later_seconds = 0.0
+
+    def watched(self, read: int, tokens: Iterable[int]) -> Iterator[int]:
+        """The same tokens, timed; what happens between two of them elsewhere does not count."""
+        self.read += read
+        stream, number = iter(tokens), 0
+        while True:
+            start = time.perf_counter()
+            token = next(stream, None)
+            seconds = time.perf_counter() - start
+            if token is None:
+                return
+            if number == 0:
+                self.first, self.first_seconds = self.first + 1, self.first_seconds + seconds
+            else:
+                self.later, self.later_seconds = self.later + 1, self.later_seconds + seconds
+            number += 1
+            yield token
+
+    def as_json(self) -> dict[str, float | int]:
+        """Tokens read and written, seconds to the first, tokens per second after it, megabytes at the most."""
+        return {
+            "read": self.read,
+            "written": self.first + self.later,
+            "first_seconds": self.first_seconds / max(1, self.first),
+            "tokens_per_second": self.later / self.later_seconds if self.later else 0.0,
+            "peak_mb": resident_mb(peak=True),
+        }
+
+    def print(self) -> None:
+        """The same as a line on stderr."""
+        found = self.as_json()
+        console.stderr.print(
+            f"{found['read']} tokens read, {found['written']} written: the first after {found['first_seconds']:.2f} s, "
+            f"then {found['tokens_per_second']:.1f} a second; peak memory {found['peak_mb']:,.0f} MB",
+            soft_wrap=True,
+        )

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tinygrad_lab.lab import overrides, registry
+from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.bench import training_step
 from tinygrad_lab.lab.sides import one_side
 
@@ -31,6 +32,7 @@ def resident_mb(peak: bool) -> float:
 
 def main(slug: str, variant: str, size: str, side: str, *fields: str) -> None:
     """Measure one side."""
+    keep_freed_memory()
     paper = registry.find(slug)
     bench = one_side(paper, side)
     training_step(bench, paper, registry.configuration(paper, variant, "tiny"))()

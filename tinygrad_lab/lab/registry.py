@@ -29,13 +29,18 @@ def find(slug: str) -> Paper:
 
 
 def part(paper: Paper, name: str) -> Any:
-    """The engine side's module of that name: "data", "experiment", "inference"."""
+    """The engine side's module of that name: "data", "experiment", "inference", "pretrained"."""
     return importlib.import_module(f"papers.{paper.slug}.{name}")
+
+
+def has_part(paper: Paper, name: str) -> bool:
+    """Whether the engine side has a module of that name."""
+    return importlib.util.find_spec(f"papers.{paper.slug}.{name}") is not None
 
 
 def generates(paper: Paper) -> bool:
     """Whether the paper's models can write: whether it has an ``inference`` module."""
-    return importlib.util.find_spec(f"papers.{paper.slug}.inference") is not None
+    return has_part(paper, "inference")
 
 
 def configuration(paper: Paper, variant: str | None = None, size: str = "tiny") -> Any:

@@ -48,8 +48,8 @@ class Side(ABC):
         """Copies of all parameters and persistent buffers by name."""
 
     @abstractmethod
-    def load(self, model: Any, state: Arrays) -> None:
-        """Copy values into the model."""
+    def load(self, model: Any, state: Arrays, strict: bool = True) -> None:
+        """Copy values into the model; not ``strict``, into those of its tensors that ``state`` has."""
 
     @abstractmethod
     def save(self, path: Path, model: Any, optimizer: Any, scheduler: Any, position: Any, config: Any) -> None:
@@ -139,8 +139,8 @@ class NumpySide(Side):
     def state(self, model: Any) -> Arrays:
         return {name: value.copy() for name, value in model.state_dict().items()}
 
-    def load(self, model: Any, state: Arrays) -> None:
-        model.load_state_dict(state)
+    def load(self, model: Any, state: Arrays, strict: bool = True) -> None:
+        model.load_state_dict(state, strict)
 
     def save(self, path: Path, model: Any, optimizer: Any, scheduler: Any, position: Any, config: Any) -> None:
         checkpoint.save_training(path, model, optimizer, scheduler, {"model": self.generator}, position, config)
@@ -174,8 +174,8 @@ class TorchSide(Side):
     def state(self, model: Any) -> Arrays:
         return {name: self.array(value) for name, value in model.state_dict().items()}
 
-    def load(self, model: Any, state: Arrays) -> None:
-        model.load_state_dict({name: self.torch.from_numpy(np.array(value)) for name, value in state.items()})
+    def load(self, model: Any, state: Arrays, strict: bool = True) -> None:
+        model.load_state_dict({name: self.torch.from_numpy(np.array(value)) for name, value in state.items()}, strict)
 
     def save(self, path: Path, model: Any, optimizer: Any, scheduler: Any, position: Any, config: Any) -> None:
         from tinygrad_lab.lab import torch_checkpoint

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
@@ -99,6 +100,7 @@ def start(paper: Paper, side: str, config: Any, folder: Path, resume: bool) -> T
     Raises:
         UsageError: an impossible configuration; a checkpoint in ``folder`` without ``resume``, or none with it.
     """
+    keep_freed_memory()
     try:
         training = Training(paper, side, config, folder)
     except ValueError as error:

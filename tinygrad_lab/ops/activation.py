@@ -117,7 +117,7 @@ def gelu(input: Float[Array, "*shape"], approximate: str = "none") -> Elementwis
     forms = {"none": _gelu_exact, "tanh": _gelu_tanh}
     if approximate not in forms:
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    y, slope = in_chunks(forms[approximate], input, 2)
+    y, slope = in_chunks(forms[approximate], [input], 2)
 
     def backward(needs, dy):
         return (slope * dy,)
@@ -132,34 +132,31 @@ def gelu_definition(input: Tensor, approximate: str = "none") -> Tensor:
     return 0.5 * input * (1 + erf(input / math.sqrt(2)))
 
 
-def _gelu_exact(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gelu_exact(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     """Value x Φ(x) and slope Φ(x) + x φ(x)."""
-    cdf, slope = normal_cdf(x)
+    normal_cdf(x, y, slope)
     slope *= 1 / math.sqrt(2 * math.pi)
     slope *= x
-    slope += cdf
-    cdf *= x
-    return cdf, slope
+    slope += y
+    y *= x
 
 
-def _gelu_tanh(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     """Value x g and slope g + x g', with g = ½ (1 + t), t = tanh(c (x + a x³)), g' = ½ (1 - t²) c (1 + 3 a x²)."""
     a, c = 0.044715, math.sqrt(2 / math.pi)
-    square = np.square(x)
-    t = square * (a * c)
-    t += c
-    t *= x
-    np.tanh(t, out=t)
-    slope = square  # its memory: x² is needed once more, as the last factor of g'
+    np.square(x, out=slope)  # x² is needed twice: in tanh's argument, and as the last factor of g'
+    np.multiply(slope, a * c, out=y)
+    y += c
+    y *= x
+    np.tanh(y, out=y)
     slope *= 1.5 * a * c
     slope += 0.5 * c
     slope *= x
-    slope *= 1 - np.square(t)
-    t += 1
-    t *= 0.5
-    slope += t
-    t *= x
-    return t, slope
+    slope *= 1 - np.square(y)
+    y += 1
+    y *= 0.5
+    slope += y
+    y *= x
 
 
 # ---- smooth versions of max(x, 0) and min(x, 0) ---------------------------------------------------------------------

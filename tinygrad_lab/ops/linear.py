@@ -37,7 +37,13 @@ def linear(
 
 
 def _rows_times(x: Array, weight: Array) -> Array:
-    """x Wᵀ.  BLAS is up to twice as fast with the large matrix on the left, while x has few rows to turn around."""
+    """x Wᵀ.  BLAS is up to twice as fast with the large matrix on the left, while x has few rows to turn around.
+
+    A single row is read against each row of W: scalar products stream W from memory twice as fast as BLAS's product of
+    a matrix and a vector, and reading W is all that such a product costs.
+    """
+    if len(x) == 1:
+        return np.vecdot(weight, x[0])[None]
     return x @ weight.T if len(x) > FEW_ROWS else np.ascontiguousarray((weight @ x.T).T)
 
 

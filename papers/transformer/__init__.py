@@ -1,0 +1,15 @@
+"""The Transformer (Vaswani et al. 2017)."""
+
+from papers.transformer.config import VARIANTS
+from tinygrad_lab.paper import Paper
+
+PAPER = Paper(
+    slug="transformer",
+    title="Attention Is All You Need",
+    authors="A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. N. Gomez, Ł. Kaiser, I. Polosukhin",
+    year=2017,
+    venue="NIPS 2017, arXiv 1706.03762",
+    family="attention and language models",
+    summary="No recurrence: every position looks at every other in one step, through several heads at once.",
+    variants=VARIANTS,
+)

@@ -1,0 +1,53 @@
+"""Training the Transformer on the engine: five steps for each batch."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from papers.transformer.config import TransformerConfig
+from papers.transformer.model import PAD, Transformer, loss
+from tinygrad_lab import no_grad, optim
+
+
+def configure_optimizer(
+    model: Transformer,
+    config: TransformerConfig,
+    steps: int,  # noqa: ARG001 (the schedule has no end)
+) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
+    """Adam, its rate growing linearly for ``warmup_steps``, then falling as 1/√step  (section 5.3, equation 3)"""
+    adam = optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), eps=1e-9)
+    return adam, optim.lr_scheduler.Noam(adam, config.hidden_size, config.warmup_steps, config.learning_rate)
+
+
+def train(
+    model: Transformer,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    batches: Iterable[dict],
+) -> Iterator[float]:
+    """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
+    for batch in batches:
+        model.train()
+        optimizer.zero_grad()  # 1. forget the last gradients
+        value = loss(model, batch)  # 2. forward
+        value.backward()  # 3. backward
+        optimizer.step()  # 4. move the weights
+        scheduler.step()  # 5. and the learning rate
+        yield value.item()
+
+
+def evaluate(model: Transformer, batches: Iterable[dict]) -> dict[str, float]:
+    """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
+
+    Targets are not smoothed.  Nor is that a measure of what the model writes by itself: the experiments have those.
+    """
+    model.eval()
+    right = total = summed = 0.0
+    with no_grad():
+        for batch in batches:
+            target = batch["target"]
+            logits = model(batch["source"], batch["length"], target[:, :-1])
+            correct = (logits.argmax(dim=-1) == target[:, 1:]) & (target[:, 1:] != PAD)
+            right += float(correct.sum().item())
+            summed += model.loss(logits, target[:, 1:]).item()
+            total += batch["count"]
+    return {"perplexity": math.exp(min(summed / total, 700.0)), "forced accuracy": 100 * right / total}

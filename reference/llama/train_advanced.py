@@ -1,0 +1,232 @@
+"""Training LLaMA in PyTorch when it takes long: what ``train.py`` leaves out, and no more.
+
+Gradient accumulation, activation checkpointing, mixed precision, torch.compile, several processes, evaluation on the
+way, the best and the last checkpoint, and a resume that equals the run that was never stopped.
+
+    python -m reference.llama.train_advanced --text FILE --out FOLDER
+    torchrun --nproc-per-node 2 -m reference.llama.train_advanced --text FILE --out FOLDER --parallel fsdp
+
+A batch does not depend on who works on it: two processes make the same steps as one that accumulates two parts.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from reference.llama import parallel, saving
+from reference.llama.config import VARIANTS, LlamaConfig
+from reference.llama.data import Tokens, evaluation_batches, read_text, tokenise, training_batch
+from reference.llama.model import Llama, build, loss
+from reference.llama.train import configure_optimizer, evaluate
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What can be changed without changing the model, its data or (but for rounding) its losses.
+
+    Raises:
+        ValueError: an unknown precision or kind of parallelism, or a number below 1.
+    """
+
+    accumulate: int = 1  # parts into which every process cuts its share of a batch, one after the other in memory
+    recompute: bool = False  # activation checkpointing: the inside of a block is computed again in the backward pass
+    evaluate_every: int = 250  # steps between evaluations, each with a checkpoint
+    precision: str = "float32"  # of the products in forward and backward; weights and moments are float32 in any case
+    compile: str = ""  # a backend of torch.compile, "inductor" say; nothing for eager mode
+    parallel: str = "ddp"  # of several processes; or "fsdp"
+
+    def __post_init__(self) -> None:
+        for name, known in (("precision", PRECISIONS), ("parallel", parallel.KINDS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("accumulate", "evaluate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+def recompute_blocks(model: Llama) -> None:
+    """Keep what goes into each block, and not what happens in it."""
+    for block in model.model.layers:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+
+
+class Run:
+    """A training run: where it stands, and how to go on.
+
+    Args:
+        config: the model and its recipe of train.py.
+        recipe: the rest.
+        tokens: of the text.
+        device: of this process.
+    """
+
+    def __init__(self, config: LlamaConfig, recipe: Recipe, tokens: Tokens, device: torch.device) -> None:
+        self.config, self.recipe, self.tokens, self.device = config, recipe, tokens, device
+        self.steps = config.epochs * -(-config.windows // config.batch_size)
+        torch.manual_seed(config.seed)
+        model = build(config)
+        if recipe.recompute:
+            recompute_blocks(model)
+        if recipe.precision == "bfloat16":
+            model.register_forward_hook(lambda _model, _args, logits: logits.float())  # the loss is not rounded
+        if recipe.compile:
+            model.compile(backend=recipe.compile)
+        self.model = parallel.share(model, list(model.model.layers), recipe.parallel, device)
+        self.optimizer, self.scheduler = configure_optimizer(self.model, config, self.steps)  # type: ignore[arg-type]
+        self.step = 0
+        self.losses: list[float] = []  # of every step
+        self.history: list[dict[str, Any]] = []  # of every evaluation
+        self.best = float("inf")
+
+    def train_step(self) -> float:
+        """One step on the whole batch, in parts; its loss."""
+        self.model.train()
+        self.optimizer.zero_grad()
+        parts, total = self.recipe.accumulate, torch.zeros((), device=self.device)
+        for part in range(parts):
+            batch = self._part(part * parallel.ranks() + parallel.rank(), parts * parallel.ranks())
+            with parallel.exchange(self.model, now=part == parts - 1):
+                with self._autocast():
+                    value = loss(self.model, batch)  # type: ignore[arg-type]
+                (value * parallel.ranks()).backward()  # processes average, and parts of one batch have to be added up
+            total += value.detach()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.scheduler.step()
+        self.step += 1
+        return parallel.summed(total)
+
+    def evaluate(self) -> dict[str, float]:
+        """On all of the held-out text; every process does all of it, so that all know the result."""
+        batches = evaluation_batches(self.tokens, self.config)
+        with self._autocast():
+            return evaluate(self.model, (self._on_device(batch) for batch in batches))  # type: ignore[arg-type]
+
+    def go_on(self, folder: Path) -> None:
+        """Train to the end; now and then evaluate, and write the last checkpoint and, if it is, the best."""
+        while self.step < self.steps:
+            self.losses.append(self.train_step())
+            if self.step % self.recipe.evaluate_every == 0 or self.step == self.steps:
+                self.history.append({"step": self.step, "training loss": self.losses[-1], **self.evaluate()})
+                better = self.history[-1]["loss"] < self.best
+                self.best = min(self.best, self.history[-1]["loss"])
+                self.save(folder, (LAST, BEST) if better else (LAST,))
+                report(self.history[-1])
+
+    def save(self, folder: Path, names: Sequence[str]) -> None:
+        """Write everything that going on takes, from the first process."""
+        tensors, groups = saving.gather(self.model, self.optimizer)
+        if parallel.rank() == 0:
+            about = {
+                "config": self.identity(), "step": self.step, "best": self.best, "losses": self.losses,
+                "history": self.history, "groups": groups, "scheduler": self.scheduler.state_dict(),
+                "pieces": self.tokens.pieces,
+            }  # fmt: skip
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                saving.save(folder / name, tensors, about)
+
+    def resume(self, folder: Path) -> None:
+        """Stand where the last checkpoint was written.
+
+        Raises:
+            ValueError: there is none, or it is of another configuration.
+        """
+        tensors, about = saving.load(folder / LAST)
+        saving.check_same(folder / LAST, about["config"], self.identity())
+        saving.scatter(self.model, self.optimizer, tensors, about["groups"])
+        self.scheduler.load_state_dict(about["scheduler"])
+        self.step, self.best, self.losses, self.history = (about[k] for k in ("step", "best", "losses", "history"))
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be the same one: the configuration, the text, the precision."""
+        text = hashlib.sha256(self.tokens.train.numpy().tobytes()).hexdigest()
+        return asdict(self.config) | {"text": text, "precision": self.recipe.precision}
+
+    def _part(self, number: int, parts: int) -> dict[str, Any]:
+        return self._on_device(training_batch(self.tokens.train, self.config, self.step, number, parts))
+
+    def _on_device(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {name: v.to(self.device) if isinstance(v, torch.Tensor) else v for name, v in batch.items()}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
+
+
+def report(entry: dict[str, Any]) -> None:
+    """One line on stdout, from the first process."""
+    if parallel.rank() == 0:
+        print("  ".join(f"{name} {value:.4f}" if name != "step" else f"step {value}" for name, value in entry.items()))
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options for every field of the configuration and of the recipe."""
+    parser = argparse.ArgumentParser(prog="reference.llama.train_advanced", description="Train LLaMA in PyTorch.")
+    parser.add_argument("--text", type=Path, help="a text file; without one, the configuration's data set")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    parser.add_argument("--variant", default="llama", choices=VARIANTS)
+    parser.add_argument("--size", default="small", choices=("tiny", "small", "paper"))
+    for field in (*fields(LlamaConfig), *fields(Recipe)):
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.name == "variant":
+            continue
+        if isinstance(field.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
+        else:
+            parser.add_argument(flag, type=type(field.default))
+    return parser.parse_args(arguments)
+
+
+def given(options: argparse.Namespace, of: type) -> dict[str, Any]:
+    """The options that were given and are fields of ``of``."""
+    values = {field.name: getattr(options, field.name) for field in fields(of) if field.name != "variant"}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def start(options: argparse.Namespace, device: torch.device) -> Run:
+    """A new run, or the one in ``--out`` taken up again; what is there is not overwritten unasked.
+
+    Raises:
+        ValueError: options that make no sense or do not fit the checkpoint; a checkpoint that must not be overwritten.
+        OSError: the text cannot be read.
+    """
+    config = replace(VARIANTS[options.variant][options.size], **given(options, LlamaConfig))
+    run = Run(
+        config, Recipe(**given(options, Recipe)), tokenise(read_text(config.dataset, options.text), config), device
+    )
+    if options.resume:
+        run.resume(options.out)
+    elif (options.out / LAST).exists():
+        raise ValueError(f"{options.out / LAST} exists: pass --resume to go on, or another --out")
+    return run
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train as the command line says."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    with parallel.processes() as device:
+        try:
+            run = start(options, device)
+        except (ValueError, OSError) as error:
+            raise SystemExit(f"train_advanced: {error}") from error
+        run.go_on(options.out)
+
+
+if __name__ == "__main__":
+    main()
