@@ -10,10 +10,12 @@ from transformers import MambaForCausalLM
 
 from papers.mamba.config import MambaConfig
 from papers.mamba.model import State, build
-from tests.numerics import relative_error
+from tests.numerics import relative_error, tolerance
 from tinygrad_lab import Tensor, checkpoint, no_grad
 from tinygrad_lab.random import generator
 
+# The other one normalises and scans in float32 whatever its dtype is.
+BOUND = tolerance(np.dtype(np.float32), 80)
 SIZES = {"vocab_size": 31, "hidden_size": 40, "state_size": 5, "expand": 2, "conv_kernel": 3}
 
 
@@ -33,10 +35,10 @@ def test_logits_and_generation_agree(tmp_path: Path) -> None:
     tokens = np.random.default_rng(0).integers(0, 31, (2, 17))
     with torch.no_grad(), no_grad():
         expected = theirs(torch.from_numpy(tokens)).logits.numpy()
-        assert relative_error(ours(Tensor(tokens)).numpy(), expected) < 1e-12
+        assert relative_error(ours(Tensor(tokens)).numpy(), expected) < BOUND
         states = [State(config, 2, np.float64) for _ in range(config.layers)]
         one_by_one = [ours(Tensor(tokens[:, t : t + 1]), states).numpy() for t in range(17)]
-    assert relative_error(np.concatenate(one_by_one, axis=1), expected) < 1e-12
+    assert relative_error(np.concatenate(one_by_one, axis=1), expected) < BOUND
 
 
 def test_gradients_agree(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_gradients_agree(tmp_path: Path) -> None:
     (ours(Tensor(tokens)) ** 2).sum().backward()
     expected = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():
-        assert relative_error(parameter.grad.numpy(), expected[name].grad.numpy()) < 1e-10, name
+        assert relative_error(parameter.grad.numpy(), expected[name].grad.numpy()) < BOUND, name
 
 
 def test_the_other_way_our_file_loads_there(tmp_path: Path) -> None:
