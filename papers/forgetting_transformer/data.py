@@ -13,6 +13,9 @@ HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
 EVALUATION_BATCH = 4096  # tokens in a batch of it
 
+NUMBERS = np.full(128, -1)  # of each character, by its code; the last code is of no character, as all beyond it
+NUMBERS[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
+
 
 def encode(text: str) -> np.ndarray:
     """The number of each character.
@@ -20,11 +23,12 @@ def encode(text: str) -> np.ndarray:
     Raises:
         ValueError: a character that is not one of ASCII's, named with its place.
     """
-    number_of = {character: number for number, character in enumerate(CHARACTERS)}
-    for place, character in enumerate(text):
-        if character not in number_of:
-            raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known")
-    return np.array([number_of[character] for character in text], np.int64)
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    numbers = NUMBERS[np.minimum(codes, len(NUMBERS) - 1)]
+    if (numbers < 0).any():
+        place = int((numbers < 0).argmax())
+        raise ValueError(f"character {text[place]!r} at place {place} is not one of the {len(CHARACTERS)} known")
+    return numbers
 
 
 def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
@@ -59,7 +63,8 @@ def training_batches(config: FoXConfig, generator: Generator) -> Batches:
 
 
 def evaluation_batches(config: FoXConfig, split: str, length: int | None = None) -> list[dict[str, Any]]:
-    """Windows of ``length`` tokens (by default as in training) from all over a split, always the same.
+    """Windows of ``length`` tokens (by default as in training) from all over a split, always the same; no more than an
+    epoch of training has.
 
     Raises:
         ValueError: a text that is not longer than a window.
@@ -68,7 +73,8 @@ def evaluation_batches(config: FoXConfig, split: str, length: int | None = None)
     whole = (len(tokens) - 1) // length
     if not whole:
         raise ValueError(f"length must be less than the {len(tokens)} characters of the text, got {length}")
-    chosen = np.linspace(0, whole - 1, min(whole, max(1, EVALUATED // length))).astype(int) * length
+    count = min(whole, config.windows, max(1, EVALUATED // length))
+    chosen = np.linspace(0, whole - 1, count).astype(int) * length
     rows = max(1, EVALUATION_BATCH // length)
     return [
         _batch(tokens[chosen[first : first + rows, None] + np.arange(length + 1)])

@@ -23,6 +23,11 @@ class LinearState:
         self.sums: Float[Tensor, "b heads h v"] | None = None
         self.norm: Float[Tensor, "b heads 1 h"] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept: the same after any number of tokens."""
+        return sum(part.numpy().nbytes for part in (self.sums, self.norm) if part is not None)
+
 
 def feature_map(x: Float[Tensor, "*n h"]) -> Float[Tensor, "*n h"]:
     """φ(x) = elu(x) + 1, above 0 everywhere: a denominator made of such numbers cannot be 0."""

@@ -17,6 +17,11 @@ class Cache:
         self.kept: Kept = ()
         self.last: tuple[Tensor | None, Tensor | None] = (None, None)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept for the tokens so far."""
+        return sum(kept[:, :, : self.length].nbytes for kept in self.kept)
+
     def append(self, *new: Tensor) -> tuple[Tensor, ...]:
         """Keep keys and values (B, H, T, h) and log gates (B, H, T) of T new tokens; returns those of all S."""
         end = self.length + new[0].shape[2]

@@ -1,4 +1,4 @@
-"""Forgetting attention (Lin et al. 2025, eq. 3-6): softmax attention in which the past fades as gates say.
+"""Forgetting attention (Lin et al. 2025, section 3): softmax attention in which the past fades as gates say.
 
 Every key carries a gate f in [0, 1], and a key's weight is multiplied by all gates after it, up to the query's own.
 With c the running sum of log f, that is one number added to each score:
@@ -69,7 +69,7 @@ def forgetting_attention(
     s = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     c = np.cumsum(np.maximum(log_fgate, SMALLEST_LOG_GATE), axis=-1, dtype=np.float64)
     direct = not pruning and query.shape[-2] * key.shape[-2] <= LARGEST_DIRECT
-    y, inner = (_direct if direct else _in_blocks)(query, key, value, c, s, pruning)
+    y, inner = (all_at_once if direct else in_blocks)(query, key, value, c, s, pruning)
 
     def backward(needs, dy):
         dquery, dkey, dvalue, dc = inner(needs, dy)
@@ -101,7 +101,7 @@ def forgetting_attention_definition(
 Inner = Callable[[Any, np.ndarray], tuple]  # (needs, dy) -> dquery, dkey, dvalue, dc
 
 
-def _direct(
+def all_at_once(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, c: np.ndarray, s: float, _: float
 ) -> tuple[np.ndarray, Inner]:
     """All scores at once: what blocks do, in the order of the equations above."""
@@ -131,7 +131,7 @@ def _direct(
     return y, inner
 
 
-def _in_blocks(
+def in_blocks(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, c: np.ndarray, s: float, pruning: float
 ) -> tuple[np.ndarray, Inner]:
     """One head after the other, block by block."""

@@ -1,0 +1,87 @@
+"""Time and memory against length: all scores at once, in blocks, pruned; and of writing with a cache or a state."""
+
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from papers.forgetting_transformer.config import FoXConfig
+from papers.forgetting_transformer.inference import read
+from papers.forgetting_transformer.model import build, new_memories
+from tinygrad_lab.ops.forgetting_attention import all_at_once, forgetting_attention, in_blocks
+from tinygrad_lab.random import generator
+
+LENGTHS = (512, 1024, 2048, 4096, 8192)
+LARGEST_AT_ONCE = 2048  # four heads' scores of 8,192 tokens would be a gigabyte, several times
+HEADS, SIZE = 4, 64
+MEMORIES = (4.0, 256.0)  # tokens after which a head has forgotten to 1/e, of the first and the last
+WRITTEN = (100, 300, 1000, 3000, 10_000, 20_000)  # positions
+TIMED = 50  # tokens written at each position, of whose times the median counts
+
+EVERYTHING = forgetting_attention.info.needs_of([True] * 4)  # a gradient for each input
+
+Kernel = Callable[..., tuple[np.ndarray, Callable]]
+
+
+def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str, float]]]:
+    """Seconds, and megabytes beyond the inputs, of a forward and backward pass for each kernel and length."""
+    kernels: dict[str, tuple[Kernel, float]] = {
+        "all at once": (all_at_once, 0.0),
+        "in blocks": (in_blocks, 0.0),
+        "pruned": (in_blocks, pruning),
+    }
+    return {
+        name: [_measured(kernel, share, n) for n in lengths if kernel is in_blocks or n <= LARGEST_AT_ONCE]
+        for name, (kernel, share) in kernels.items()
+    }
+
+
+def _measured(kernel: Kernel, pruning: float, length: int) -> dict[str, float]:
+    rng = generator(0)
+    q, k, v, dy = (rng.standard_normal((1, HEADS, length, SIZE), np.float32) for _ in range(4))
+    forgetting = 1 / np.geomspace(*MEMORIES, HEADS)[:, None]
+    c = -(forgetting * rng.exponential(1.0, (1, HEADS, length))).cumsum(axis=-1)
+
+    def both_ways() -> None:
+        _, backward = kernel(q, k, v, c, SIZE**-0.5, pruning)
+        backward(EVERYTHING, dy)
+
+    start = time.perf_counter()
+    both_ways()
+    seconds = time.perf_counter() - start
+    return {"length": length, "seconds": seconds, "megabytes": _peak(both_ways)}
+
+
+def _peak(run: Callable[[], None]) -> float:
+    """The most memory that arrays took at a time while it ran, in megabytes."""
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def writing(config: FoXConfig, positions: Sequence[int]) -> dict[str, list[dict[str, float]]]:
+    """Milliseconds a token, and kilobytes that are kept, by position: keys and values of all tokens, or a state."""
+    configs = {"softmax": config, "linear": replace(config, variant="linear", attention="linear")}
+    return {name: _written(other, positions) for name, other in configs.items()}
+
+
+def _written(config: FoXConfig, positions: Sequence[int]) -> list[dict[str, float]]:
+    """Random tokens: what they are does not matter to the time."""
+    model, memories = build(config, generator(0)).eval(), new_memories(config)
+    tokens = generator(1).integers(0, config.vocab_size, positions[-1] + TIMED).tolist()
+    found, at = [], 0
+    for position in positions:
+        read(model, tokens[at:position], memories)
+        seconds = []
+        for at in range(position, position + TIMED):
+            start = time.perf_counter()
+            read(model, tokens[at : at + 1], memories)
+            seconds.append(time.perf_counter() - start)
+        at += 1
+        kept = sum(memory.nbytes for memory in memories)
+        found.append({"position": position, "milliseconds": 1e3 * float(np.median(seconds)), "kilobytes": kept / 1e3})
+    return found
