@@ -106,10 +106,10 @@ PAPER_SIZE = PUBLISHED["130M"]
 # The synthetic tasks of section 4.1: two layers of width 64, 16 tokens, a constant learning rate, no weight decay.
 # Shorter here than there (4,096 and 256 tokens), so that they are learned in minutes.
 SYNTHETIC: dict[str, Any] = {
-    "vocab_size": 16, "hidden_size": 64, "layers": 2, "length": 64, "batch_size": 32, "items": 3200, "epochs": 10,
+    "vocab_size": 16, "hidden_size": 64, "layers": 2, "length": 64, "batch_size": 32, "items": 3200, "epochs": 8,
     "learning_rate": 1e-3, "final_rate": 1.0, "warmup": 0.0, "weight_decay": 0.0, "beta2": 0.999,
 }  # fmt: skip
-COPYING: dict[str, Any] = {"task": "copying", **SYNTHETIC, "copies": 8}
+COPYING: dict[str, Any] = {"task": "copying", **SYNTHETIC, "length": 48, "copies": 6}
 INDUCTION: dict[str, Any] = {"task": "induction", **SYNTHETIC}
 
 VARIANTS = {

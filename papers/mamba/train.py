@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from papers.mamba.config import MambaConfig
-from papers.mamba.model import Mamba, loss
+from papers.mamba.model import Mamba, loss, nats
 from tinygrad_lab import nn, no_grad, optim
 
 
@@ -50,7 +50,8 @@ def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
     bits = right = count = 0.0
     with no_grad():
         for batch in batches:
-            bits += loss(model, batch).item() * batch["count"] / math.log(2)
-            right += (model(batch["tokens"]).argmax(-1) == batch["target"]).sum().item()
+            logits = model(batch["tokens"])
+            bits += nats(logits, batch).item() / math.log(2)
+            right += (logits.argmax(-1) == batch["target"]).sum().item()
             count += batch["count"]
     return {"bits": bits / count, "accuracy": 100 * right / count}

@@ -207,8 +207,11 @@ def build(config: Any) -> Mamba:
     return Mamba(config)
 
 
+def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
+    """Cross-entropy with {"target": (B, T)}, summed over the batch; a target of -100 is none."""
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
+
+
 def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
-    """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count; a target of -100 is none."""
-    logits = model(batch["tokens"])
-    flat = logits.reshape(-1, logits.shape[-1])
-    return F.cross_entropy(flat, batch["target"].reshape(-1), reduction="sum") / batch["count"]
+    """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
+    return nats(model(batch["tokens"]), batch) / batch["count"]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from reference.mamba.model import Mamba, loss
+from reference.mamba.model import Mamba, loss, nats
 
 
 def configure_optimizer(
@@ -59,7 +59,8 @@ def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
     bits = right = count = 0.0
     with torch.no_grad():
         for batch in batches:
-            bits += loss(model, batch).item() * batch["count"] / math.log(2)
-            right += (model(batch["tokens"]).argmax(-1) == batch["target"]).sum().item()
+            logits = model(batch["tokens"])
+            bits += nats(logits, batch).item() / math.log(2)
+            right += (logits.argmax(-1) == batch["target"]).sum().item()
             count += batch["count"]
     return {"bits": bits / count, "accuracy": 100 * right / count}
