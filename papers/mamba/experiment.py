@@ -106,7 +106,7 @@ def lengths(lab: Any, model: Any, config: MambaConfig, label: str) -> dict[str, 
     """Percent right at every length; an arm that has not learned the task is asked no further than twice the length."""
     found: dict[str, float] = {}
     for length in LENGTHS[: 3 if lab.quick else None]:
-        if length > 2 * config.length and found[str(LENGTHS[0])] < 50:
+        if length > 2 * LENGTHS[0] and found[str(LENGTHS[0])] < 50:
             break
         found[str(length)] = probes.accuracy_at(model, config, length, max(4, min(512, TOKENS_READ // length)))
     lab.log(f"{label}: " + ", ".join(f"{length}: {accuracy:.1f} %" for length, accuracy in found.items()))

@@ -81,7 +81,7 @@ class SelectiveScan(torch.autograd.Function):
 def parts(u: Tensor, A: Tensor) -> list[slice]:
     """The steps of each chunk."""
     steps = u.shape[1]
-    length = max(math.isqrt(steps), CHUNK // (len(u) * A.numel()))
+    length = max(math.isqrt(steps), CHUNK // max(1, len(u) * A.numel()))
     return [slice(start, min(start + length, steps)) for start in range(0, steps, length)]
 
 

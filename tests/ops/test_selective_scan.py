@@ -100,6 +100,15 @@ def test_no_step_size_leaves_the_states_alone() -> None:
     np.testing.assert_array_equal(h.numpy(), given["h_0"])
 
 
+def test_a_batch_of_nothing_is_nothing() -> None:
+    given = {name: x[:0] if x.shape[0] == B else x for name, x in arrays().items()}
+    inputs = with_gradients(given)
+    y, h = selective_scan(*inputs)
+    assert (y.shape, h.shape) == ((0, T, E), (0, E, N))
+    y.backward(np.ones(y.shape))
+    assert not inputs[2].grad.numpy().any()
+
+
 def test_gradients_flow_through_the_last_state_alone() -> None:
     inputs = with_gradients(arrays())
     _, h = selective_scan(*inputs)

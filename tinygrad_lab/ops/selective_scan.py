@@ -145,7 +145,7 @@ def _parts(u: Array, A: Array) -> list[slice]:
     With T / L chunks of L steps, T / L + 3 L arrays of states are in memory, instead of T.
     """
     steps = u.shape[1]
-    length = max(math.isqrt(steps), CHUNK // (len(u) * A.size))
+    length = max(math.isqrt(steps), CHUNK // max(1, len(u) * A.size))
     return [slice(start, min(start + length, steps)) for start in range(0, steps, length)]
 
 
