@@ -1,0 +1,141 @@
+"""The experiments run, save, judge and draw; the probes see what the model does; comparisons are fair."""
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from papers.forgetting_transformer import costs, data, experiment, verdicts
+from papers.forgetting_transformer.config import VARIANTS
+from papers.forgetting_transformer.model import build
+from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
+from tinygrad_lab import Tensor
+from tinygrad_lab.lab import claims, registry
+from tinygrad_lab.lab.experiments import Lab
+from tinygrad_lab.paper import Verdict
+from tinygrad_lab.random import generator
+
+PAPER = registry.find("forgetting_transformer")
+CONFIG = VARIANTS["llama"]["tiny"]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """One seed, on the text that is always there."""
+    lab = Lab(PAPER, 1, True, tmp_path_factory.mktemp("results"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "available", lambda name: False)
+        experiment.measure(lab)
+    return lab
+
+
+# ---- a whole experiment ----------------------------------------------------------------------------------------------
+
+
+def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
+    found = experiment.claims(quick)
+    assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
+    experiment.figures(quick)
+    assert {path.stem for path in quick.folder.glob("*.png")} == {"costs", "decay", "gates", "losses", "positions"}
+    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    filled = claims.fill(readme, claims.blocks(PAPER, quick))
+    assert "| in blocks |" in filled
+    assert "Python's help texts" in filled
+
+
+def test_the_witness_starts_and_ends_where_the_engine_does(quick: Lab) -> None:
+    ours, theirs = quick.results(verdicts.ARMS[experiment.WITNESS])["runs"]
+    assert (ours["side"], theirs["side"]) == ("numpy", "torch")
+    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=1e-4)
+    np.testing.assert_allclose(ours["metrics"]["loss"], theirs["metrics"]["loss"], rtol=1e-4)
+
+
+def test_files_have_the_names_that_verdicts_look_for() -> None:
+    assert {arm: experiment.file_of(arm) for arm in experiment.ARMS} == verdicts.ARMS
+
+
+def test_windows_are_sixteen_times_as_long_as_in_training(quick: Lab) -> None:
+    assert verdicts.positions_of(quick, "fixed gates").shape == (1, 16 * verdicts.training_length(quick))
+
+
+def test_a_rise_is_what_is_lost_beyond_training() -> None:
+    class Rising:
+        def results(self, name: str) -> dict:
+            run = {"side": "numpy", "config": {"length": 4}}
+            return {"positions": [[9, 9, 1, 3, 5, 5, 5, 7]], "runs": [run]}
+
+    assert verdicts.rise(Rising(), "fixed gates") == [5.5 - 2.0]
+
+
+def test_octaves_end_with_the_longest() -> None:
+    assert verdicts.octaves(16) == [(1, 2), (2, 4), (4, 8), (8, 16)]
+
+
+def test_arms_have_about_as_many_parameters_and_the_same_recipe() -> None:
+    configs = {arm: experiment.arm_config(arm, 1e-3, quick=False) for arm in experiment.ARMS}
+    sizes = {arm: sum(p.numel() for p in build(config).parameters()) for arm, config in configs.items()}
+    assert max(sizes.values()) / min(sizes.values()) < 1.03
+    recipes = {(c.windows, c.epochs, c.batch_size, c.length, c.learning_rate, c.dataset) for c in configs.values()}
+    assert len(recipes) == 1
+    layers, heads, width = 3, 4, 64
+    assert sizes["FoX (LLaMA)"] - sizes["Transformer (LLaMA)"] == layers * heads * (width + 1)
+
+
+# ---- probes ----------------------------------------------------------------------------------------------------------
+
+
+def windows(length: int, count: int = 2) -> dict:
+    tokens = generator(3).integers(0, CONFIG.vocab_size, (count, length + 1))
+    return {"tokens": Tensor(tokens[:, :-1]), "target": Tensor(tokens[:, 1:]), "count": float(count * length)}
+
+
+def test_losses_by_position_are_those_of_the_loss() -> None:
+    from papers.forgetting_transformer.train import evaluate
+
+    model, batch = build(CONFIG, generator(0)), windows(9)
+    by_position = loss_by_position(model, [batch, windows(9)])
+    assert len(by_position) == 9
+    assert np.mean(by_position) == pytest.approx(evaluate(model, [batch])["loss"], abs=1e-5)
+
+
+def test_gates_are_those_of_every_layer_and_head() -> None:
+    model = build(CONFIG, generator(0))
+    found = log_gates(model, windows(9)["tokens"])
+    assert found.shape == (CONFIG.layers, 2, CONFIG.heads, 9)
+    assert np.exp(found).mean() == pytest.approx(0.5, abs=0.05)  # where they start
+
+
+def test_pruning_leaves_the_diagonal_of_forgetful_heads_and_the_model_as_it_was() -> None:
+    model, batch = build(CONFIG, generator(0)), windows(1100, count=1)
+    before = float(np.mean(loss_by_position(model, [batch])))
+    left = blocks_left(model, batch["tokens"], np.exp(-10))
+    np.testing.assert_array_equal(left, np.full((CONFIG.layers, CONFIG.heads), 9 / 15))  # 1 + 2 + 2 + 2 + 2 blocks
+    assert pruned_loss(model, [batch], np.exp(-10)) == pytest.approx(before, abs=1e-4)
+    assert not any("attend" in vars(layer.attn) for layer in model.model.layers)
+
+
+# ---- costs -----------------------------------------------------------------------------------------------------------
+
+
+def test_blocks_need_less_memory_than_all_scores_at_once() -> None:
+    found = costs.attention([512, 1024], 0.0)
+    at_once, blocks = ([entry["megabytes"] for entry in found[name]] for name in ("all at once", "in blocks"))
+    assert blocks[1] < 2.2 * blocks[0]
+    assert at_once[1] > 3 * at_once[0]
+
+
+def test_a_state_stays_as_large_as_it_is_and_a_cache_grows() -> None:
+    found = costs.writing(CONFIG, [10, 60])
+    assert [entry["kilobytes"] for entry in found["linear"]] == [CONFIG.layers * 8 * (4 + 1) * 4 / 1e3] * 2
+    kept = CONFIG.layers * (2 * 8 + 2) * 4 / 1e3  # a token's keys, values and gates
+    assert [entry["kilobytes"] for entry in found["softmax"]] == pytest.approx([60 * kept, 110 * kept])
+
+
+def test_kinds_of_characters() -> None:
+    assert [experiment.kind_of(character) for character in "a7 \n;"] == [
+        "letter or digit", "letter or digit", "space", "line end", "punctuation",
+    ]  # fmt: skip
+    assert {experiment.kind_of(character) for character in data.CHARACTERS} == {
+        "letter or digit", "space", "line end", "punctuation",
+    }  # fmt: skip
