@@ -187,8 +187,8 @@ def _scanning(lab: Any) -> Claim:
         statement="one fused scan, which runs forward again on the way back, needs a fraction of the time and memory "
         "of the standard one (20 to 40 times faster)",
         source="sections 3.3.2 and 4.5, figure 8",
-        ran="forward and backward of 128 channels with 16 states, one sequence, processor time; the scan as one operation "
-        f"and as its definition, step by step, both on the engine; lengths {', '.join(steps)}",
+        ran="forward and backward of 128 channels with 16 states, one sequence, processor time; the scan as one "
+        f"operation and as its definition, step by step, both on the engine; lengths {', '.join(steps)}",
         numpy="; ".join(f"{n}: {_against(found)}" for n, found in steps.items()),
         torch="-",
         verdict=_judge(speed >= 2 and 2 * longest["fused"]["megabytes"] <= longest["step by step"]["megabytes"]),
