@@ -1,4 +1,4 @@
-"""Processor time and memory against length: all scores at once, in blocks, pruned; and of writing with a cache or a state."""
+"""Processor time and memory by length: all scores at once, in blocks, pruned; of writing with a cache or a state."""
 
 import time
 import tracemalloc
