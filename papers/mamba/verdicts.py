@@ -67,10 +67,10 @@ def _copying(lab: Any) -> Claim:
         f"4,080); {_ran(lab, 'copying')}; the control is the same block with Δ, B and C of its own for every channel, "
         "but not for every token",
         numpy="; ".join(
-            f"{arm}: {lab.interval(accuracy(runs)):.1f} % after {lab.interval(updates(runs)):,.0f} updates"
+            f"{arm}: {lab.interval(accuracy(runs)):.1f %} after {lab.interval(updates(runs)):,.0f updates}"
             for arm, runs in found.items()
         ),
-        torch=f"selective: {lab.interval(accuracy(torch)):.1f} % after {lab.interval(updates(torch)):,.0f} updates",
+        torch=f"selective: {lab.interval(accuracy(torch)):.1f %} after {lab.interval(updates(torch)):,.0f updates}",
         verdict=_judge(min(selective) >= SOLVED["copying"] > max(control) + 10),
         why=f"{SOLVED['copying']:g} % is asked of every selective seed, and 10 points less of every other one; "
         "training ends where that is reached",
@@ -113,7 +113,7 @@ def _induction(lab: Any) -> Claim:
 
 def _by_length(lab: Any, arm: str) -> str:
     cells = [(length, at_length(lab, arm, length)) for length in asked_lengths(lab)]
-    return ", ".join(f"{int(length):,}: {lab.interval(values):.1f} %" for length, values in cells if values)
+    return ", ".join(f"{int(length):,}: {lab.interval(values):.1f %}" for length, values in cells if values)
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
@@ -134,11 +134,11 @@ def _ablation(lab: Any) -> Claim:
         ran=f"{TEXTS[config['dataset']]}, {config['layers']} layers of width {config['hidden_size']} "
         f"({selective[0]['parameters']:,} against {control[0]['parameters']:,} parameters), "
         f"{selective[0]['steps']:,} updates with the same recipe for both; {len(selective)} seeds",
-        numpy=f"selective {lab.interval(bits(selective)):.3f}, time-invariant {lab.interval(bits(control)):.3f} bits "
+        numpy=f"selective {lab.interval(bits(selective)):.3f}, time-invariant {lab.interval(bits(control)):.3f bits} "
         "per character",
         torch="-",
         verdict=_judge(gain.low > 0),
-        why=f"difference {gain:.3f} bits",
+        why=f"difference {gain:.3f bits}",
     )
 
 
@@ -237,10 +237,10 @@ def summary(lab: Any) -> Summary:
         f"{first['steps']:,} updates",
         metric=f"bits per character of the held-out text in windows of {config['length']}, each read from a zero state",
         expected="below 3 bits within 500 updates, and falling to the end",
-        numpy=f"{lab.interval(bits(runs)):.3f} bits ({nats:.3f} nats), {len(runs)} seeds",
+        numpy=f"{lab.interval(bits(runs)):.3f bits} ({nats:.3f nats}), {len(runs)} seeds",
         torch="- (the trajectories of `tinygrad-lab parity mamba` agree)",
         command="tinygrad-lab claims mamba (all), tinygrad-lab train mamba (one run)",
-        time=f"{lab.interval([run['seconds'] for run in runs]):.0f} s a run on NumPy, "
+        time=f"{lab.interval([run['seconds'] for run in runs]):.0f s} a run on NumPy, "
         f"{results['environment']['blas_threads']} BLAS thread(s)",
     )
 
