@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,14 @@ LARGEST_AT_ONCE = 2048  # four heads' scores of 8,192 tokens would be a gigabyte
 HEADS, SIZE = 4, 64
 MEMORIES = (4.0, 256.0)  # tokens after which a head has forgotten to 1/e, of the first and the last
 WRITTEN = (100, 300, 1000, 3000, 10_000, 20_000)  # positions
-TIMED = 50  # tokens written at each position, of whose times the median counts
+TIMED = 20  # tokens written at each position, of whose times the median counts
 
 EVERYTHING = forgetting_attention.info.needs_of([True] * 4)  # a gradient for each input
 
 Kernel = Callable[..., tuple[np.ndarray, Callable]]
 
 
-def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str, float]]]:
+def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str, Any]]]:
     """Processor seconds, and megabytes beyond the inputs, of a forward and backward pass for each kernel and length."""
     kernels: dict[str, tuple[Kernel, float]] = {
         "all at once": (all_at_once, 0.0),
@@ -38,7 +39,7 @@ def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str
     }
 
 
-def _measured(kernel: Kernel, pruning: float, length: int) -> dict[str, float]:
+def _measured(kernel: Kernel, pruning: float, length: int) -> dict[str, Any]:
     rng = generator(0)
     q, k, v, dy = (rng.standard_normal((1, HEADS, length, SIZE), np.float32) for _ in range(4))
     forgetting = 1 / np.geomspace(*MEMORIES, HEADS)[:, None]
@@ -63,13 +64,13 @@ def _peak(run: Callable[[], None]) -> float:
     return peak / 1e6
 
 
-def writing(config: FoXConfig, positions: Sequence[int]) -> dict[str, list[dict[str, float]]]:
+def writing(config: FoXConfig, positions: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
     """Milliseconds a token, and kilobytes that are kept, by position: keys and values of all tokens, or a state."""
     configs = {"softmax": config, "linear": replace(config, variant="linear", attention="linear")}
     return {name: _written(other, positions) for name, other in configs.items()}
 
 
-def _written(config: FoXConfig, positions: Sequence[int]) -> list[dict[str, float]]:
+def _written(config: FoXConfig, positions: Sequence[int]) -> list[dict[str, Any]]:
     """Random tokens: what they are does not matter to the time."""
     model, memories = build(config, generator(0)).eval(), new_memories(config)
     tokens = generator(1).integers(0, config.vocab_size, positions[-1] + TIMED).tolist()

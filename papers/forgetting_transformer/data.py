@@ -1,6 +1,7 @@
 """A text as windows of characters: random ones to train on, and held-out text in windows as long as is asked for."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
 def dataset(config: FoXConfig, split: str) -> TextData:
     """The first nine tenths of the text for "train", the rest for "test"."""
     best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
-    data = load_text(best if config.dataset == "auto" else config.dataset)
-    cut = round(len(data) * (1 - HELD_OUT))
-    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    return _part(best if config.dataset == "auto" else config.dataset, split)[0]
 
 
 def training_batches(config: FoXConfig, generator: Generator) -> Batches:
@@ -88,10 +87,21 @@ def encoded(config: FoXConfig, split: str) -> np.ndarray:
     Raises:
         ValueError: a character that ``vocab_size`` has no room for.
     """
-    tokens = encode(dataset(config, split).text)
+    tokens = _part(dataset(config, split).name, split)[1]
     if tokens.max(initial=0) >= config.vocab_size:
         raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
     return tokens
+
+
+@cache
+def _part(name: str, split: str) -> tuple[TextData, np.ndarray]:
+    """A split and its tokens, made once: experiments ask for them again and again."""
+    data = load_text(name)
+    cut = round(len(data) * (1 - HELD_OUT))
+    part = replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    tokens = encode(part.text)
+    tokens.setflags(write=False)
+    return part, tokens
 
 
 def _batch(windows: np.ndarray) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def measure_rates(lab: Any) -> None:
     losses: dict[str, dict[str, float]] = {}
     for arm in ARMS:
         losses[arm] = {}
-        for rate in RATES:
+        for rate in RATES[: 1 if lab.quick else None]:
             config = replace(arm_config(arm, rate, lab.quick), epochs=SWEEP_EPOCHS)
             losses[arm][f"{rate:g}"] = lab.train(config, SWEEP_SEED, label=f"{arm}, {rate:g}").metrics["loss"]
     lab.save("rates", {"loss": losses, "config": asdict(config)}, config)
@@ -153,7 +153,7 @@ def measure_costs(lab: Any) -> None:
     config = arm_config("FoX (LLaMA)", RATES[0], lab.quick)
     found = {
         "attention": costs.attention(costs.LENGTHS[: 2 if lab.quick else None], PRUNING),
-        "writing": costs.writing(config, costs.WRITTEN[: 2 if lab.quick else None]),
+        "writing": costs.writing(config, costs.WRITTEN[: 1 if lab.quick else None]),
     }
     lab.save("costs", found, config)
 

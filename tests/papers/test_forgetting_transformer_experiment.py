@@ -125,10 +125,10 @@ def test_blocks_need_less_memory_than_all_scores_at_once() -> None:
 
 
 def test_a_state_stays_as_large_as_it_is_and_a_cache_grows() -> None:
-    found = costs.writing(CONFIG, [10, 80])
+    found = costs.writing(CONFIG, [10, 40])
     assert [entry["kilobytes"] for entry in found["linear"]] == [CONFIG.layers * 8 * (4 + 1) * 4 / 1e3] * 2
     kept = CONFIG.layers * (2 * 8 + 2) * 4 / 1e3  # a token's keys, values and gates
-    assert [entry["kilobytes"] for entry in found["softmax"]] == pytest.approx([60 * kept, 130 * kept])
+    assert [entry["kilobytes"] for entry in found["softmax"]] == pytest.approx([30 * kept, 60 * kept])
 
 
 def test_kinds_of_characters() -> None:

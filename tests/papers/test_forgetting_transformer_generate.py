@@ -109,10 +109,13 @@ def test_tokens_are_drawn_as_often_as_the_softmax_says() -> None:
     assert choose(logits, Options(temperature=0.0), rng) == 2
 
 
-@pytest.mark.parametrize("name", ["length", "temperature", "top_k", "seed"])
-def test_impossible_options_and_tokens_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be at least"):
-        Options(**{name: -1})
+@pytest.mark.parametrize(("name", "value"), [("length", 0), ("temperature", -0.1), ("top_k", -1), ("seed", -1)])
+def test_impossible_options_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"{name} must be at least [01], got {value}"):
+        Options(**{name: value})
+
+
+def test_impossible_tokens_are_refused() -> None:
     config = VARIANTS["llama"]["tiny"]
     with pytest.raises(ValueError, match="tokens must be from 0 to 10, got 0 to 11"):
         list(inference.search(made(config), config, [0, 11], GREEDY))
