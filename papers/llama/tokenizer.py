@@ -34,7 +34,8 @@ class Tokenizer(ABC):
 class Characters(Tokenizer):
     """Newline and the 95 printable characters of ASCII."""
 
-    number_of = {character: number for number, character in enumerate(CHARACTERS)}  # noqa: RUF012
+    number_of = np.full(128, -1, np.int64)  # by the code of a character; -1 for those that are not known
+    number_of[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
 
     def encode(self, text: str) -> np.ndarray:
         """The number of each character.
@@ -42,10 +43,12 @@ class Characters(Tokenizer):
         Raises:
             ValueError: a character that is not one of them, named with its place.
         """
-        for place, character in enumerate(text):
-            if character not in self.number_of:
-                raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known")
-        return np.array([self.number_of[character] for character in text], np.int64)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        numbers = np.where(codes < len(self.number_of), self.number_of[codes % len(self.number_of)], -1)
+        if (numbers < 0).any():
+            place = int((numbers < 0).argmax())
+            raise ValueError(f"character {text[place]!r} at place {place} is not one of the {len(CHARACTERS)} known")
+        return numbers
 
     def decode(self, tokens: Iterable[int]) -> str:
         return "".join(CHARACTERS[token] for token in tokens)
