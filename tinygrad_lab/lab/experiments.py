@@ -71,6 +71,14 @@ class Lab:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
         return list(range(self._seeds or (2 if self.quick else default)))
 
+    def beside(self, slug: str) -> "Lab":
+        """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
+        return Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+
+    def part(self, name: str) -> Any:
+        """The engine side's module of that name: "inference", say."""
+        return registry.part(self.paper, name)
+
     # ---- running ----------------------------------------------------------------------------------------------------
     def side(self, name: str) -> Side:
         """``"numpy"`` or ``"torch"``."""
