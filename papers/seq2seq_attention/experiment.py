@@ -14,7 +14,7 @@ from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
 from tinygrad_lab.data import available
 from tinygrad_lab.paper import Claim, Summary
-from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spellings
+from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spelled_words
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
@@ -141,11 +141,8 @@ def test_pairs(lab: Any, config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
 
 def spelling_errors(lab: Any, config: Seq2SeqConfig, model: Any, options: SearchOptions) -> dict[str, Any]:
     """PER and WER over the test words, and by length of the word."""
-    pronunciations: dict[str, list[str]] = {}
-    for word, phonemes in test_pairs(lab, config):
-        pronunciations.setdefault(word, []).append(phonemes)
-    words = list(pronunciations)
-    spelled = spellings(dict(zip(words, translations(model, config, words, options), strict=True)), pronunciations)
+    spelled = spelled_words(test_pairs(lab, config), lambda words: translations(model, config, words, options))
+    words = list(spelled)
     groups = grouped(words, WORD_LENGTHS)
     return error_rates(list(spelled.values())) | {
         "words": len(words),

@@ -130,8 +130,8 @@ class Vocabulary:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Each token as it is written in the vocabulary."""
-        return [self.tokenizer.id_to_token(token) for token in tokens]
+        """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""
+        return [self.tokenizer.id_to_token(token) or SPECIAL[UNKNOWN] for token in tokens]
 
 
 def _tokenizers() -> Any:
