@@ -1,0 +1,198 @@
+"""The claims: heads, sizes of keys, positions, dropout, smoothing, warm-up; and the Luong model on the same data.
+
+tinygrad-lab claims transformer
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from papers.transformer import figures as drawing
+from papers.transformer import verdicts
+from papers.transformer.config import VARIANTS, TransformerConfig
+from papers.transformer.inference import SearchOptions, prompts, translations
+from papers.transformer.maps import translated
+from tinygrad_lab.data import available
+from tinygrad_lab.paper import Claim, Summary
+from tinygrad_lab.translation.metrics import error_rates, exact, spelled_words
+
+RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
+SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")
+FACTORS = (0.1, 0.3, 1.0)  # on the schedule, in the runs with and without warm-up
+
+# what differs from the variant's ``small``
+DATES: dict[str, Any] = {"epochs": 1}
+FEW: dict[str, Any] = {"train_items": 4000, "epochs": 8}
+DEEP: dict[str, Any] = {
+    "layers": 6, "hidden_size": 32, "feed_forward": 128, "dropout": 0.0, "train_items": 16_000, "epochs": 1,
+    "batch_size": 64, "warmup_steps": 100,
+}  # fmt: skip
+WORDS: dict[str, Any] = {"dataset": "cmudict", "train_items": 30_000, "epochs": 2}
+RIVAL_WORDS = WORDS | {"source_vocabulary": 32, "target_vocabulary": 48}
+
+# name -> (variant, what differs, seeds)
+ROWS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "sinusoidal": ("sinusoidal", {}, 3),
+    "one-head": ("one-head", {}, 3),
+    "narrow-keys": ("narrow-keys", {}, 3),
+    "learned": ("learned", {}, 3),
+    "no-smoothing": ("sinusoidal", {"label_smoothing": 0.0}, 3),
+    "no-positions": ("no-positions", {}, 1),
+}
+Translate = Callable[[Any, Any, Any, SearchOptions], list[str]]
+
+
+def configuration(variant: str, changes: dict[str, Any], quick: bool) -> TransformerConfig:
+    """What a setting trains."""
+    config = replace(VARIANTS[variant]["small"], **changes)
+    return replace(config, layers=1, hidden_size=16, train_items=256, epochs=1, batch_size=64) if quick else config
+
+
+def rival_configuration(lab: Any, changes: dict[str, Any]) -> Any:
+    """The Luong model of one setting: general global attention."""
+    config = replace(lab.beside(RIVAL).paper.variants["general"]["small"], **changes)
+    return replace(config, hidden_size=16, train_items=256, epochs=1, batch_size=64) if lab.quick else config
+
+
+def measure(lab: Any) -> None:
+    """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
+    for name in ROWS:
+        measure_dates(lab, name)
+    measure_rival(lab)
+    measure_dropout(lab)
+    measure_warm_up(lab)
+    if available("cmudict"):
+        measure_words(lab)
+
+
+def measure_dates(lab: Any, name: str) -> None:
+    """One row of table 3 on dates; the first seed of the default on PyTorch too."""
+    variant, changes, seeds = ROWS[name]
+    config = configuration(variant, DATES | changes, lab.quick)
+    runs = [lab.train(config, seed, label=name) for seed in lab.seeds(seeds)]
+    if name == "sinusoidal":
+        runs.append(lab.train(config, 0, side="torch", label=name))
+    records = [dates_record(lab, run, lab, translations) for run in runs]
+    found: dict[str, Any] = {"runs": records}
+    if name == "sinusoidal":
+        found["maps"] = [translated(runs[0].model, config, text, beams(lab, 1)) for text in prompts(config)[:6]]
+        found["beams"] = {str(width): right(lab, runs[0], lab, translations, width) for width in (1, 4)}
+    lab.save(f"dates-{name}", found, config)
+
+
+def measure_rival(lab: Any) -> None:
+    """The Luong model on the same dates, as often."""
+    rival = lab.beside(RIVAL)
+    config = rival_configuration(lab, DATES)
+    runs = [rival.train(config, seed, label="Luong") for seed in lab.seeds(3)]
+    search = rival.part("inference").translations
+    lab.save("dates-luong", {"runs": [dates_record(lab, run, rival, search) for run in runs]}, config)
+
+
+def measure_dropout(lab: Any) -> None:
+    """Few dates, many passes: what dropping units is for."""
+    records = []
+    for dropout in (0.0, 0.1):
+        config = configuration("sinusoidal", FEW | {"dropout": dropout}, lab.quick)
+        runs = [lab.train(config, seed, label=f"dropout {dropout}") for seed in lab.seeds(2)]
+        records += [dates_record(lab, run, lab, translations) for run in runs]
+    lab.save("few-dates", {"runs": records}, config)
+
+
+def measure_warm_up(lab: Any) -> None:
+    """Six layers at three rates: with warm-up; without, from the same highest rate, or with the same later rates."""
+    default = configuration("sinusoidal", DEEP, lab.quick)
+    found: dict[str, list[dict[str, Any]]] = {"warm-up": [], "same highest rate": [], "same later rates": []}
+    for factor in FACTORS:
+        for name, runs in found.items():
+            warm = name == "warm-up"
+            rate = factor * default.warmup_steps**-0.5 if name == "same highest rate" else factor
+            config = replace(default, learning_rate=rate, warmup_steps=default.warmup_steps if warm else 1)
+            runs.append(lab.train(config, 0, label=f"{name}, factor {factor}").record() | {"factor": factor})
+    lab.save("warm-up", {"runs": found}, default)
+
+
+def measure_words(lab: Any) -> None:
+    """Letters to phonemes: both models on the same words, two seeds each."""
+    rival = lab.beside(RIVAL)
+    ours, theirs = configuration("sinusoidal", WORDS, lab.quick), rival_configuration(lab, RIVAL_WORDS)
+    for name, bench, config in (("transformer", lab, ours), ("luong", rival, theirs)):
+        records, maps = [], []
+        for seed in lab.seeds(2):
+            run = bench.train(config, seed, label=f"words, {name}")
+            translate = bench.part("inference").translations
+            records.append(run.record() | spelling_errors(lab, run, translate))
+            lab.log(f"words, {name} seed {seed}: PER {records[-1]['PER']:.2f}, WER {records[-1]['WER']:.2f}")
+            if name == "transformer" and seed == 0:
+                maps = [translated(run.model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
+        lab.save(f"words-{name}", {"runs": records, "maps": maps}, config)
+
+
+def beams(lab: Any, width: int) -> SearchOptions:
+    """How to search; what is written by a network that has learned nothing need not be long."""
+    return SearchOptions(beam=width, max_length=3 if lab.quick else 100, length_penalty=0.6)
+
+
+def test_pairs(lab: Any, config: Any) -> tuple[tuple[str, str], ...]:
+    """The test pairs, a few of them when quick."""
+    pairs = lab.data.dataset(config, "test").pairs
+    return pairs[:60] if lab.quick else pairs
+
+
+def right(lab: Any, run: Any, bench: Any, translate: Translate, width: int = 1) -> float:
+    """Unseen dates translated exactly, in percent; a witness's weights are searched on the engine."""
+    model = run.model
+    if run.side != "numpy":
+        model = bench.side("numpy").build(run.config, run.seed)
+        bench.side("numpy").load(model, bench.side("torch").state(run.model))
+    written, iso = zip(*test_pairs(lab, run.config), strict=True)
+    found = exact(translate(model, run.config, written, beams(lab, width)), iso)
+    return 100 * sum(found) / len(found)
+
+
+def dates_record(lab: Any, run: Any, bench: Any, translate: Translate) -> dict[str, Any]:
+    """A run's record with its exact matches."""
+    record = run.record() | {"exact": right(lab, run, bench, translate)}
+    lab.log(f"seed {run.seed} ({run.side}): {record['exact']:.2f} % of the dates right")
+    return record
+
+
+def spelling_errors(lab: Any, run: Any, translate: Translate) -> dict[str, float]:
+    """PER and WER over the test words."""
+    pairs = test_pairs(lab, run.config)
+    spelled = spelled_words(pairs, lambda words: translate(run.model, run.config, words, beams(lab, 1)))
+    return error_rates(list(spelled.values()))
+
+
+def claims(lab: Any) -> list[Claim]:
+    """The verdicts, from the result files."""
+    return verdicts.claims(lab)
+
+
+def summary(lab: Any) -> Summary:
+    """The standard training run."""
+    return verdicts.summary(lab)
+
+
+def tables(lab: Any) -> dict[str, str]:
+    """The block "variants"."""
+    return verdicts.tables(lab)
+
+
+def figures(lab: Any) -> None:
+    """Every picture whose results are there."""
+    drawing.positions(lab)
+    drawing.dates(lab)
+    drawing.layers(lab)
+    drawing.variants(lab)
+    drawing.warm_up(lab)
+    if lab.has("words-transformer"):
+        drawing.words(lab)
+
+
+if __name__ == "__main__":
+    import runpy
+    import sys
+
+    sys.argv = ["tinygrad-lab", "claims", "transformer", *sys.argv[1:]]
+    runpy.run_module("tinygrad_lab", run_name="__main__")
