@@ -45,7 +45,7 @@ class LoRALinear(nn.Module):
         self,
         base_layer: nn.Linear,
         rank: int,
-        alpha: float,
+        alpha: float | int,
         dropout: float = 0.0,
         generator: Generator | None = None,
     ) -> None:
@@ -121,7 +121,7 @@ def attach(
     model: nn.Module,
     targets: Sequence[str],
     rank: int,
-    alpha: float,
+    alpha: float | int,
     dropout: float = 0.0,
     generator: Generator | None = None,
 ) -> list[str]:

@@ -40,7 +40,7 @@ class LoRALinear(nn.Module):
         ValueError: a rank below 1, or above the smaller side of W0.
     """
 
-    def __init__(self, base_layer: nn.Linear, rank: int, alpha: float, dropout: float = 0.0) -> None:
+    def __init__(self, base_layer: nn.Linear, rank: int, alpha: float | int, dropout: float = 0.0) -> None:
         super().__init__()
         check_rank(base_layer, rank)
         inputs, outputs, dtype = base_layer.in_features, base_layer.out_features, base_layer.weight.dtype
@@ -109,7 +109,7 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")
 
 
-def attach(model: nn.Module, targets: Sequence[str], rank: int, alpha: float, dropout: float = 0.0) -> list[str]:
+def attach(model: nn.Module, targets: Sequence[str], rank: int, alpha: float | int, dropout: float = 0.0) -> list[str]:
     """Freeze a model and put a LoRALinear in the place of every linear layer that a pattern matches.
 
     Args:
