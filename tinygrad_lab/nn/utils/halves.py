@@ -38,7 +38,8 @@ def in_halves(loss: Loss) -> Loss:
     Same seed, same numbers, as long as batches are halved in both runs.
 
     It pays where gradients are on, NumPy's BLAS has exactly two threads (more were not measured) and operations are
-    large: Transformers of the papers' size ``small`` take four fifths of the time, the size ``tiny`` stays whole.  A step that is traced, checked for anomalies or whose draws are recorded is worked on as a whole.
+    large: Transformers of the papers' size ``small`` take four fifths of the time, those of size ``tiny`` stay whole.
+    A step that is traced, checked for anomalies or whose draws are recorded is worked on as a whole.
     """
 
     @functools.wraps(loss)
