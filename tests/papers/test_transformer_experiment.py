@@ -1,5 +1,6 @@
 """The experiments run, save, judge and draw; maps of attention are distributions over what may be seen."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -10,25 +11,33 @@ import pytest
 from papers.transformer import experiment
 from papers.transformer.config import VARIANTS
 from papers.transformer.maps import attention_maps, translated
+from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Verdict
+from tinygrad_lab.translation import data as pairs
 from tinygrad_lab.translation.vocabulary import EOS
 
 PAPER = registry.find("transformer")
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Dates only, what is always there; one seed."""
-    lab = Lab(PAPER, 1, True, tmp_path_factory.mktemp("results"))
-    for name in experiment.ROWS:
-        experiment.measure_dates(lab, name)
-    experiment.measure_rival(lab)
-    experiment.measure_dropout(lab)
-    experiment.measure_warm_up(lab)
-    return lab
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Dates only, what is always there; one seed, one rate, and few dates to be evaluated on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "FACTORS", (0.3,))
+        patch.setattr(experiment, "available", lambda name: False)
+        patch.setattr(pairs, "evaluation_batches", lambda data, vocabularies, split: few(data, vocabularies))
+        lab = Lab(PAPER, 1, True, tmp_path_factory.mktemp("results"))
+        experiment.measure(lab)
+        yield lab
+
+
+def few(data: PairData, vocabularies: dict[str, str]) -> Batches:
+    """The first pairs of a split in one batch."""
+    arrays = {name: array[:32] for name, array in pairs.encoded(data, vocabularies).items()}
+    return Batches(arrays, 32, shuffle=False, transform=lambda batch, _: pairs.trimmed(batch))
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
