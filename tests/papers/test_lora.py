@@ -1,6 +1,7 @@
 """LoRA: what the update is, what is frozen, merging there and back, and which layers are adapted."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 from itertools import islice
 
@@ -290,6 +291,22 @@ def test_gradients_are_only_made_for_what_is_trained() -> None:
     model = build(config, generator(0))
     loss(model, example(config)).backward()
     assert {name for name, p in model.named_parameters() if p.grad is not None} == set(trainable(model))
+
+
+def test_frozen_weights_cost_no_memory_in_the_backward_pass() -> None:
+    """Few characters and many weights, so that gradients of weights are what memory goes into."""
+    peaks = {}
+    for variant in ("full", "lora"):
+        config = tiny(variant, width=96, context=4, batch_size=1)
+        model = build(config, generator(0))
+        value = loss(model, example(config))
+        tracemalloc.start()
+        value.backward()
+        peaks[variant] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    weights = sum(array.nbytes for array in build(tiny("full", width=96)).state_dict().values())
+    assert peaks["full"] > 0.95 * weights
+    assert peaks["lora"] < 0.1 * weights
 
 
 @pytest.mark.parametrize(("width", "rank"), [(12, 2), (16, 4)])
