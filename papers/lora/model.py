@@ -209,7 +209,8 @@ def load_base(model: Decoder, path: str) -> None:
     """Read the weights of a pretrained decoder from a checkpoint of either side.
 
     Raises:
-        ValueError: the checkpoint lacks weights of this decoder, or has them in other shapes.
+        CheckpointError: the checkpoint cannot be read.
+        ValueError: it lacks weights of this decoder, or has them in other shapes.
     """
     weights = {name.removeprefix("model."): array for name, array in checkpoint.load(path)[0].items()}
     own = model.state_dict()

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -194,11 +195,14 @@ def load_base(model: Decoder, path: str) -> None:
     """Read the weights of a pretrained decoder from a checkpoint of either side.
 
     Raises:
-        ValueError: the checkpoint lacks weights of this decoder, or has them in other shapes.
+        ValueError: the checkpoint cannot be read, lacks weights of this decoder, or has them in other shapes.
     """
-    weights = {name.removeprefix("model."): array for name, array in load_file(path).items()}
+    try:
+        weights = {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"base: {path} cannot be read: {error}") from error
     own = model.state_dict()
-    unfit = [name for name, array in own.items() if name not in weights or weights[name].shape != array.shape]
+    unfit = [name for name, tensor in own.items() if name not in weights or weights[name].shape != tensor.shape]
     if unfit:
         raise ValueError(f"base: {path} has no weights that fit {', '.join(unfit)}")
     model.load_state_dict({name: weights[name] for name in own})

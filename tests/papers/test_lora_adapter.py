@@ -199,9 +199,12 @@ def test_a_base_comes_from_a_checkpoint_of_either_side(tmp_path: Path) -> None:
             )
 
 
-def test_a_base_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_a_base_of_another_size_or_of_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "base.safetensors"
     checkpoint.save(path, build(replace(BASE, width=8), generator(5)).state_dict())
     for make in (build, reference.build):
         with pytest.raises(ValueError, match=r"base: .* has no weights that fit token\.weight"):
             make(replace(ADAPTED, base=str(path)))
+    for make, error in ((build, CheckpointError), (reference.build, ValueError)):
+        with pytest.raises(error, match="nowhere"):
+            make(replace(ADAPTED, base=str(tmp_path / "nowhere.safetensors")))
