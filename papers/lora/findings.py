@@ -58,8 +58,8 @@ def schedule(lab: Any, *names: str) -> str:
     base = lab.results("base")["runs"][0]
     return (
         f"a decoder of {base['parameters']:,} parameters, {base['steps']:,} steps on the source text, then "
-        f"{first['steps']:,} on the target text; learning rates {rates}, each the best of three on a validation part; "
-        f"{len(values(lab, names[0]))} seeds"
+        f"{first['steps']:,} on the target text; learning rates {rates}, each the best of several "
+        f"on a validation part; {len(values(lab, names[0]))} seeds"
     )
 
 
