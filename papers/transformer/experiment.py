@@ -3,8 +3,10 @@
 tinygrad-lab claims transformer
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from papers.transformer import figures as drawing
@@ -59,6 +61,7 @@ def measure(lab: Any) -> None:
     for name in ROWS:
         measure_dates(lab, name)
     measure_rival(lab)
+    measure_cost(lab)
     measure_dropout(lab)
     measure_warm_up(lab)
     if available("cmudict"):
@@ -86,7 +89,26 @@ def measure_rival(lab: Any) -> None:
     config = rival_configuration(lab, DATES)
     runs = [rival.train(config, seed, label="Luong") for seed in lab.seeds(3)]
     search = rival.part("inference").translations
-    lab.save("dates-luong", {"runs": [dates_record(lab, run, rival, search) for run in runs]}, config)
+    records = [dates_record(lab, run, rival, search) for run in runs]
+    lab.save("dates-luong", {"runs": records}, configuration("sinusoidal", DATES, lab.quick))
+
+
+def measure_cost(lab: Any) -> None:
+    """Processor time of a pass over the dates, on each side; in turns, so that neither model has a busier machine."""
+    ours = configuration("sinusoidal", DATES, lab.quick)
+    benches = {"luong": (lab.beside(RIVAL), rival_configuration(lab, DATES)), "transformer": (lab, ours)}
+    pairs, dates = (64 if lab.quick else 1280), len(lab.data.dataset(ours, "train"))
+    found: dict[str, dict[str, list[float]]] = {}
+    for side in ("numpy", "torch"):
+        loops = {name: lab_of.steps(config, side) for name, (lab_of, config) in benches.items()}
+        found[side] = {name: [] for name in loops}
+        for _ in range(2 if lab.quick else 8):
+            for name, loop in loops.items():
+                start = time.process_time()
+                for _ in islice(loop, pairs // benches[name][1].batch_size):
+                    pass
+                found[side][name].append((time.process_time() - start) * dates / pairs)
+    lab.save("cost", {"seconds": found}, ours)
 
 
 def measure_dropout(lab: Any) -> None:
@@ -121,11 +143,11 @@ def measure_words(lab: Any) -> None:
         for seed in lab.seeds(2):
             run = bench.train(config, seed, label=f"words, {name}")
             translate = bench.part("inference").translations
-            records.append(run.record() | spelling_errors(lab, run, translate))
+            records.append(run.record() | spelling_errors(bench, run, translate))
             lab.log(f"words, {name} seed {seed}: PER {records[-1]['PER']:.2f}, WER {records[-1]['WER']:.2f}")
             if name == "transformer" and seed == 0:
                 maps = [translated(run.model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
-        lab.save(f"words-{name}", {"runs": records, "maps": maps}, config)
+        lab.save(f"words-{name}", {"runs": records, "maps": maps}, ours)
 
 
 def beams(lab: Any, width: int) -> SearchOptions:
@@ -133,10 +155,10 @@ def beams(lab: Any, width: int) -> SearchOptions:
     return SearchOptions(beam=width, max_length=3 if lab.quick else 100, length_penalty=0.6)
 
 
-def test_pairs(lab: Any, config: Any) -> tuple[tuple[str, str], ...]:
+def test_pairs(bench: Any, config: Any) -> tuple[tuple[str, str], ...]:
     """The test pairs, a few of them when quick."""
-    pairs = lab.data.dataset(config, "test").pairs
-    return pairs[:60] if lab.quick else pairs
+    pairs = bench.data.dataset(config, "test").pairs
+    return pairs[:60] if bench.quick else pairs
 
 
 def right(lab: Any, run: Any, bench: Any, translate: Translate, width: int = 1) -> float:
@@ -145,7 +167,7 @@ def right(lab: Any, run: Any, bench: Any, translate: Translate, width: int = 1) 
     if run.side != "numpy":
         model = bench.side("numpy").build(run.config, run.seed)
         bench.side("numpy").load(model, bench.side("torch").state(run.model))
-    written, iso = zip(*test_pairs(lab, run.config), strict=True)
+    written, iso = zip(*test_pairs(bench, run.config), strict=True)
     found = exact(translate(model, run.config, written, beams(lab, width)), iso)
     return 100 * sum(found) / len(found)
 
@@ -157,10 +179,10 @@ def dates_record(lab: Any, run: Any, bench: Any, translate: Translate) -> dict[s
     return record
 
 
-def spelling_errors(lab: Any, run: Any, translate: Translate) -> dict[str, float]:
+def spelling_errors(bench: Any, run: Any, translate: Translate) -> dict[str, float]:
     """PER and WER over the test words."""
-    pairs = test_pairs(lab, run.config)
-    spelled = spelled_words(pairs, lambda words: translate(run.model, run.config, words, beams(lab, 1)))
+    pairs = test_pairs(bench, run.config)
+    spelled = spelled_words(pairs, lambda words: translate(run.model, run.config, words, beams(bench, 1)))
     return error_rates(list(spelled.values()))
 
 
@@ -185,7 +207,8 @@ def figures(lab: Any) -> None:
     drawing.dates(lab)
     drawing.layers(lab)
     drawing.variants(lab)
-    drawing.warm_up(lab)
+    if lab.has("warm-up"):
+        drawing.warm_up(lab)
     if lab.has("words-transformer"):
         drawing.words(lab)
 

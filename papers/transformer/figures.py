@@ -6,7 +6,7 @@ import numpy as np
 
 from papers.transformer.config import VARIANTS
 from papers.transformer.model import SinusoidalPositions
-from papers.transformer.verdicts import TABLE, curve, dates_right, warm_up_losses
+from papers.transformer.verdicts import curve, dates_right, rows_measured, warm_up_losses
 
 
 def positions(lab: Any) -> None:
@@ -73,7 +73,7 @@ def _tokens(axes: Any, direction: str, tokens: list[str]) -> None:
 
 def variants(lab: Any) -> None:
     """Exact match of every row, each seed a point; and the first seed's training losses, without their smoothing's."""
-    names = (*TABLE, "luong")
+    names = rows_measured(lab)
     with lab.figure("variants", 10.0, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         for place, name in enumerate(names):

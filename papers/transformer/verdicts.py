@@ -16,20 +16,19 @@ EQUAL = 5.0  # points of exact match within which two kinds of positions count a
 
 def claims(lab: Any) -> list[Claim]:
     """One row for each claim whose results are there."""
-    found = [
-        _against_luong(lab),
-        _cost(lab),
-        _heads(lab),
-        _key_size(lab),
-        _no_positions(lab),
-        _learned_positions(lab),
-        _smoothing(lab),
-        _dropout(lab),
-        _warm_up(lab),
-    ]
-    if lab.has("words-transformer"):
-        found.insert(1, _words(lab))
-    return [*found, _translation()]
+    judges = {
+        _against_luong: "dates-luong",
+        _words: "words-luong",
+        _cost: "cost",
+        _heads: "dates-one-head",
+        _key_size: "dates-narrow-keys",
+        _no_positions: "dates-no-positions",
+        _learned_positions: "dates-learned",
+        _smoothing: "dates-no-smoothing",
+        _dropout: "few-dates",
+        _warm_up: "warm-up",
+    }
+    return [*(judge(lab) for judge, results in judges.items() if lab.has(results)), _translation()]
 
 
 def runs_of(lab: Any, name: str, side: str = "numpy") -> list[dict[str, Any]]:
@@ -82,19 +81,18 @@ def _words(lab: Any) -> Claim:
 
 
 def _cost(lab: Any) -> Claim:
-    ours, theirs = (
-        lab.interval([run["seconds"] for run in runs_of(lab, f"dates-{name}")]) for name in ("sinusoidal", "luong")
-    )
+    seconds = lab.results("cost")["seconds"]
+    saved = lab.paired_difference(seconds["numpy"]["luong"], seconds["numpy"]["transformer"])
+    means = {side: {name: lab.interval(values).mean for name, values in of.items()} for side, of in seconds.items()}
+    shown = {side: f"{of['luong']:.0f} s (Luong) -> {of['transformer']:.0f} s" for side, of in means.items()}
     return Claim(
         statement="it needs less time to train than recurrent networks",
         source="abstract, table 2",
-        ran="the runs on dates: seconds of one pass on one core",
-        numpy=f"{theirs:.0f s} (Luong) -> {ours:.0f s}",
-        torch="-",
-        verdict=_judge(ours.high < theirs.low),
-        why="a core that does one thing at a time has no use for positions that could all be computed at once"
-        if ours.mean > theirs.mean
-        else f"{theirs.mean / ours.mean:.1f} times faster",
+        ran="one pass over the dates on one core, from the processor time of steps of both models in turns",
+        numpy=shown["numpy"],
+        torch=shown["torch"],
+        verdict=_judge(saved.low > 0),
+        why=f"{saved:.0f} s less; the paper's saving is that of processors that compute all positions at once",
     )
 
 
@@ -270,7 +268,7 @@ def tables(lab: Any) -> dict[str, str]:
     lines = [
         "| model | parameters | dates right | perplexity | training time a run |",
         "|---|---:|---:|---:|---:|",
-        *(_row(lab, name) for name in (*TABLE, "luong")),
+        *(_row(lab, name) for name in rows_measured(lab)),
     ]
     beams = lab.results("dates-sinusoidal")["beams"]
     greedy, wide = beams.values()
@@ -279,6 +277,11 @@ def tables(lab: Any) -> dict[str, str]:
         "beams": f"Seed 0 of the default writes {greedy:.1f} % of the dates right greedily, and {wide:.1f} % with "
         f"{list(beams)[-1]} beams.",
     }
+
+
+def rows_measured(lab: Any) -> list[str]:
+    """The rows on dates whose results are there, the Luong model last."""
+    return [name for name in (*TABLE, "luong") if lab.has(f"dates-{name}")]
 
 
 def _row(lab: Any, name: str) -> str:

@@ -130,6 +130,15 @@ class Lab:
         self.log(f"{label or self.paper.slug} seed {seed} ({side}): {_shown(metrics)}, {seconds:.0f} s")
         return Run(side, seed, config, losses, metrics, train_metrics, history, seconds, count_parameters(model), model)
 
+    def steps(self, config: Any, side: str = "numpy", seed: int = 0) -> Iterator[float]:
+        """Losses of the paper's loop on its training batches, epoch after epoch without end, to time its steps."""
+        bench = self.side(side)
+        model = bench.build(config, seed)
+        batches = self.data.training_batches(config, generator(seed))
+        optimizer, scheduler = bench.optimizer(model, config, config.epochs * len(batches))
+        while True:
+            yield from bench.train(model, optimizer, scheduler, batches)
+
     # ---- results ----------------------------------------------------------------------------------------------------
     def log(self, line: str) -> None:
         """Say a line on stderr and keep it in ``results/log.txt``."""
