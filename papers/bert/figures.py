@@ -11,15 +11,12 @@ SHORT = {
     "bert": "BERT", "no-nsp": "no NSP", "left-to-right": "left to right", "always-mask": "always [MASK]",
     "none": "not pre-trained",
 }  # fmt: skip
-SMOOTHED = 9  # points of the thinned loss curve that are averaged
 
 
-def pretraining_curve(run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Updates, and the loss averaged over a few of them."""
-    losses = np.array(run["losses"])
-    width = min(SMOOTHED, len(losses))
-    smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
-    return np.linspace(0, run["steps"], len(smooth)), smooth
+def pretraining_curve(run: dict[str, Any]) -> tuple[np.ndarray, list[float]]:
+    """Updates, and the mean loss of the stretch that ends there."""
+    losses = run["losses"]
+    return np.linspace(0, run["steps"], len(losses) + 1)[1:], losses
 
 
 def pretraining_figure(lab: Any) -> None:
