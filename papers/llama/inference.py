@@ -82,7 +82,7 @@ def candidates(logits: Array, options: Options) -> tuple[Array, Array]:
     probabilities /= probabilities.sum()
     likely = probabilities * len(tokens) >= 1 - options.top_p
     tokens, probabilities = tokens[likely], probabilities[likely]
-    order = np.argsort(-probabilities, kind="stable")
+    order = np.argsort(-logits[tokens], kind="stable")
     tokens, probabilities = tokens[order], probabilities[order]
     kept = probabilities.cumsum() - probabilities <= options.top_p
     return tokens[kept], probabilities[kept]

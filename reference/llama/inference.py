@@ -48,7 +48,7 @@ def candidates(logits: Tensor, options: Any) -> tuple[Tensor, Tensor]:
     probabilities /= probabilities.sum()
     likely = probabilities * len(tokens) >= 1 - options.top_p
     tokens, probabilities = tokens[likely], probabilities[likely]
-    order = torch.argsort(-probabilities, stable=True)
+    order = torch.argsort(-logits[tokens], stable=True)
     tokens, probabilities = tokens[order], probabilities[order]
     kept = probabilities.cumsum(dim=0) - probabilities <= options.top_p
     return tokens[kept], probabilities[kept]

@@ -23,7 +23,9 @@ from tinygrad_lab.paper import Verdict
 from tinygrad_lab.random import generator
 
 PAPER = registry.find("llama")
-CONFIG = replace(VARIANTS["llama"]["tiny"], vocab_size=96, context=32, dataset="topics", batch_size=4, windows=12)
+CONFIG = replace(
+    VARIANTS["llama"]["tiny"], init=0.02, vocab_size=96, context=32, dataset="topics", batch_size=4, windows=12
+)
 BYTES = replace(CONFIG, tokens="bpe", vocab_size=300)
 
 
