@@ -92,7 +92,7 @@ def _cost(lab: Any) -> Claim:
         numpy=shown["numpy"],
         torch=shown["torch"],
         verdict=_judge(saved.low > 0),
-        why=f"{saved:.0f} s less; the paper's saving is that of processors that compute all positions at once",
+        why=f"{saved:.0f} s saved; the paper's saving is that of processors that compute all positions at once",
     )
 
 
