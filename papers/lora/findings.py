@@ -78,8 +78,8 @@ def kilobytes(size: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with two digits."""
-    return f"{100 * share:.2g} %"
+    """A share with two digits, or with all three of 100 %."""
+    return f"{100 * share:.3g} %" if share >= 0.995 else f"{100 * share:.2g} %"
 
 
 def spectrum_share(spectra: dict[str, list[list[float]]], name: str, rank: int = 8) -> float:
