@@ -74,9 +74,9 @@ def _recipe(lab: Any) -> str:
     tuned = lab.results("fine-tuning")["runs"]["bert"][0]["config"]
     rates = ", ".join(lab.results("rates")["accuracy"]["bert"])
     return (
-        f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}, {run['steps']:,} updates on pairs of "
-        f"{config['length']} tokens, then {tuned['items']:,} labelled sentences, {tuned['epochs']} passes, the best "
-        f"rate of {rates} for each arm; {len(pretraining(lab, 'bert'))} seeds"
+        f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}, {run['steps']:,} updates on "
+        f"pairs of {config['length']} tokens, then {tuned['items']:,} labelled sentences, {tuned['epochs']} passes, "
+        f"the best rate of {rates} for each arm; {len(pretraining(lab, 'bert'))} seeds"
     )
 
 
@@ -193,8 +193,8 @@ def summary(lab: Any) -> Summary:
     }
     return Summary(
         data=f"{TEXTS[data['name']]}: {data['items']:,} sentences to train on, a twelfth of the chapters for testing",
-        model=f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}, {first['parameters']:,} "
-        f"parameters, {config['vocab_size']:,} word pieces",
+        model=f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}, "
+        f"{first['parameters']:,} parameters, {config['vocab_size']:,} word pieces",
         loss="cross-entropy of the hidden tokens, and of the second sentence's being the next one",
         optimiser=f"Adam as in BERT's code, rate {config['learning_rate']:g}, decay {config['weight_decay']:g}, "
         f"batch {config['batch_size']}, gradients clipped to norm {config['clip']:g}",
