@@ -153,7 +153,7 @@ def _learned_positions(lab: Any) -> Claim:
         numpy=f"{_right(lab, 'sinusoidal')} -> {_right(lab, 'learned')}",
         torch="-",
         verdict=verdict,
-        why=f"difference {difference:.1f points}, within {EQUAL:.0f} counts as identical; one pass is short for a table "
+        why=f"difference {difference:.1f points}, {EQUAL:.0f} count as identical; one pass is short for a table "
         "that has to be learned first",
     )
 
