@@ -98,8 +98,9 @@ def warm_up(lab: Any) -> None:
             config = runs[name][-1]["config"]
             peak = np.minimum(steps**-0.5, steps * config["warmup_steps"] ** -1.5)
             left.plot(steps, config["learning_rate"] * config["hidden_size"] ** -0.5 * peak, f"k{style}", label=name)
-            right.plot(factors, losses, f"ko{style}", label=name)
+            right.plot(range(len(factors)), losses, f"ko{style}", label=name)
         left.set(xlabel="update", ylabel="learning rate", yscale="log", title=f"schedules, factor {factors[-1]:g}")
-        right.set(xlabel="factor", ylabel="test loss, nats a token", xscale="log", title="six layers on dates")
+        right.set_xticks(range(len(factors)), [f"{factor:g}" for factor in factors])
+        right.set(xlabel="factor", ylabel="test loss, nats a token", title="six layers on dates")
         left.legend(fontsize="small")
         right.legend(fontsize="small")
