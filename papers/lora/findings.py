@@ -58,7 +58,7 @@ def schedule(lab: Any, *names: str) -> str:
     base = lab.results("base")["runs"][0]
     return (
         f"a decoder of {base['parameters']:,} parameters, {base['steps']:,} steps on the source text, then "
-        f"{first['steps']:,} on the target text; learning rates {rates}, each the best of three "
+        f"{first['steps']:,} on the target text; learning rates {rates}, each the best of those tried "
         f"on a validation part; {len(values(lab, names[0]))} seeds"
     )
 
