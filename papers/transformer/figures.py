@@ -83,7 +83,9 @@ def variants(lab: Any) -> None:
                 right.plot(*curve(lab.results(f"dates-{name}")["runs"][0]), color=f"C{place}", label=name, linewidth=1)
         left.set_xticks(range(len(names)), names, rotation=30, ha="right")
         left.set(ylabel="dates right, %", ylim=(0, 100), title="unseen dates, a point a seed")
-        right.set(xlabel="update", ylabel="training loss, nats a token", yscale="log", title="seed 0, targets smoothed")
+        right.set(
+            xlabel="update", ylabel="training loss, nats a token", yscale="log", title="seed 0, smoothing included"
+        )
         right.legend(fontsize="small")
 
 
