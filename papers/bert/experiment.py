@@ -26,7 +26,7 @@ SIZES: dict[str, Any] = {
     "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 256, "vocab_size": 1000, "length": 32,
     "initializer_range": 0.12, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
 }  # fmt: skip
-PRETRAINING: dict[str, Any] = {"batch_size": 8, "items": 18_000, "epochs": 2, "learning_rate": 1e-3}
+PRETRAINING: dict[str, Any] = {"batch_size": 8, "epochs": 3, "learning_rate": 1e-3}
 ARMS: dict[str, dict[str, Any]] = {  # arm -> variant, and what it changes
     "bert": {"variant": "bert"},
     "no-nsp": {"variant": "no-nsp"},
