@@ -20,8 +20,8 @@ __all__ = ["claims", "figures", "measure", "summary", "tables"]
 Weights = dict[str, np.ndarray]
 
 # Tried beforehand, one seed each, without next sentences: batches of 32 and 48 (the same loss after three times the
-# work), rates of 2e-3 and 5e-3 (worse), dropout of 0.1 (worse: nothing is seen more than three times), a bias that starts at
-# the words' log frequencies (no better). The same for all arms.
+# work), rates of 2e-3 and 5e-3 (worse), dropout of 0.1 (worse: nothing is seen more than three times), a bias that
+# starts at the words' log frequencies (no better). The same for all arms.
 SIZES: dict[str, Any] = {
     "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 256, "vocab_size": 1000, "length": 32,
     "initializer_range": 0.12, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
