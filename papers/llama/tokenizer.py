@@ -6,11 +6,11 @@ of the tokenizers library, which a checkpoint carries with it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from papers.llama.config import CHARACTERS
+from tinygrad_lab.data.libraries import tokenizers
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
 
@@ -65,7 +65,7 @@ class Pieces(Tokenizer):
     """
 
     def __init__(self, json: str) -> None:
-        self.library = libraries().Tokenizer.from_str(json)
+        self.library = tokenizers().Tokenizer.from_str(json)
 
     def encode(self, text: str) -> np.ndarray:
         return np.array(self.library.encode(text, add_special_tokens=False).ids, np.int64)
@@ -90,7 +90,7 @@ def learn(text: str, size: int) -> str:
         ValueError: a size that has no room for the bytes.
         ImportError: tokenizers is not installed.
     """
-    library = libraries()
+    library = tokenizers()
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()
     if size < len(alphabet):
         raise ValueError(f"vocab_size must be at least {len(alphabet)}, one for each byte, got {size}")
@@ -113,16 +113,3 @@ def stream(tokens: Iterable[int], known: Tokenizer) -> Iterator[str]:
             waiting = []
     if waiting:
         yield known.decode(waiting)
-
-
-def libraries() -> Any:
-    """The tokenizers library.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError("byte pair encoding needs tokenizers: pip install tinygrad-lab[lab]") from error
-    return tokenizers
