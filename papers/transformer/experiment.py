@@ -10,13 +10,14 @@ from itertools import islice
 from typing import Any
 
 from papers.transformer import figures as drawing
-from papers.transformer import verdicts
 from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.inference import SearchOptions, prompts, translations
 from papers.transformer.maps import translated
+from papers.transformer.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.paper import Claim, Summary
 from tinygrad_lab.translation.metrics import error_rates, exact, spelled_words
+
+__all__ = ["claims", "figures", "measure", "summary", "tables"]
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
 SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")
@@ -186,21 +187,6 @@ def spelling_errors(bench: Any, run: Any, translate: Translate) -> dict[str, flo
     pairs = test_pairs(bench, run.config)
     spelled = spelled_words(pairs, lambda words: translate(run.model, run.config, words, beams(bench, 1)))
     return error_rates(list(spelled.values()))
-
-
-def claims(lab: Any) -> list[Claim]:
-    """The verdicts, from the result files."""
-    return verdicts.claims(lab)
-
-
-def summary(lab: Any) -> Summary:
-    """The standard training run."""
-    return verdicts.summary(lab)
-
-
-def tables(lab: Any) -> dict[str, str]:
-    """The block "variants"."""
-    return verdicts.tables(lab)
 
 
 def figures(lab: Any) -> None:
