@@ -11,6 +11,8 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
     papers/<slug>/inference.py  where the model writes text: search(model, config, tokens, options) -> token ids, and
                                 generate(search, config, prompt, options, vocabularies) -> pieces of text; OPTIONS,
                                 GREEDY, prompts(config), example_tokens(config, rng)
+    papers/<slug>/pretrained.py where weights are published: pretrained(name) -> an object with config, vocabularies and
+                                tensors, pairs of name and array that come one at a time; PROMPTS
     reference/<slug>/           model.py and train.py with the same names, build(config); inference.py: search(...);
                                 builtin.py, where torch has a module of its own for the paper's idea: build(config)
 

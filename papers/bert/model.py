@@ -187,7 +187,7 @@ class SentenceEncoder(BertModel):
     e = Σ_t m_t y_t / Σ_t m_t, divided by its length; the similarity of two sentences is their product.
     """
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b d"]:
         y = self.encoder(self.embeddings(input_ids, token_type_ids), self.visible(attention_mask))
@@ -214,12 +214,12 @@ class Transform(nn.Module):
 class Predictions(nn.Module):
     """Which token stands here: t Eᵀ + b, with the word embeddings E and a bias of its own for every token."""
 
-    def __init__(self, config: BertConfig, word_embeddings: nn.Parameter) -> None:
+    def __init__(self, config: BertConfig, word_embeddings: nn.Embedding) -> None:
         super().__init__()
         self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
-        self.decoder.weight = word_embeddings
+        self.decoder.weight = word_embeddings.weight
         self.decoder.bias = self.bias
 
     def forward(self, y: Float[Tensor, "*n d"]) -> Float[Tensor, "*n v"]:
@@ -229,7 +229,7 @@ class Predictions(nn.Module):
 class Heads(nn.Module):
     """Both tasks of pre-training, or the first of them alone."""
 
-    def __init__(self, config: BertConfig, word_embeddings: nn.Parameter, next_sentence: bool) -> None:
+    def __init__(self, config: BertConfig, word_embeddings: nn.Embedding, next_sentence: bool) -> None:
         super().__init__()
         self.predictions = Predictions(config, word_embeddings)
         self.seq_relationship = nn.Linear(config.hidden_size, 2) if next_sentence else None
@@ -244,7 +244,7 @@ class BertForMaskedLM(nn.Module):
         super().__init__()
         self.clip = config.clip
         self.bert = BertModel(config, self.next_sentence, generator)
-        self.cls = Heads(config, self.bert.embeddings.word_embeddings.weight, self.next_sentence)
+        self.cls = Heads(config, self.bert.embeddings.word_embeddings, self.next_sentence)
 
     def forward(
         self,
@@ -264,7 +264,7 @@ class BertForMaskedLM(nn.Module):
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
             y = index_select(y.flatten(0, 1), 0, places)
-        related = self.cls.seq_relationship(pooled) if self.next_sentence else None
+        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
     def asked(self, batch: dict) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
@@ -345,7 +345,7 @@ def initialise(model: nn.Module, config: BertConfig, generator: Generator | None
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.bias is not None:
             init.zeros_(module.bias)
 
 

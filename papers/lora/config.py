@@ -36,6 +36,7 @@ class LoRAConfig:
     vocabulary: int = len(CHARACTERS)
 
     text: str = "target"  # what is trained and tested on: "source" to pretrain, "target" to adapt
+    windows: int = 0  # in an epoch, spread evenly over the text; 0 for one after the other
     batch_size: int = 16
     epochs: int = 2
     learning_rate: float = 3e-3
@@ -50,7 +51,7 @@ class LoRAConfig:
         for name in ("rank", "width", "layers", "heads", "context", "vocabulary", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("alpha", "initial_b", "weight_decay"):
+        for name in ("alpha", "initial_b", "windows", "weight_decay"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("dropout", "warmup"):

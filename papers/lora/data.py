@@ -12,7 +12,7 @@ from tinygrad_lab.typing import Generator
 
 SOURCE, TARGET = "tinyshakespeare", "timemachine"  # plays in verse, and a novel
 SPLITS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}  # shares of a text
-EVALUATION_ITEMS = 64
+EVALUATION_ITEMS, EVALUATION_WINDOWS = 64, 256
 
 
 def example_batch(config: LoRAConfig, rng: Generator) -> dict[str, Any]:
@@ -37,8 +37,11 @@ def training_batches(config: LoRAConfig, generator: Generator) -> Batches:
         ValueError: a text shorter than two windows.
     """
     numbers = encode(dataset(config, "train").text)
-    starts = np.arange(0, len(numbers) - 2 * config.context, config.context)
-    if not len(starts):
+    last = len(numbers) - 2 * config.context
+    starts = (
+        np.linspace(0, last, config.windows, dtype=np.int64) if config.windows else np.arange(0, last, config.context)
+    )
+    if last < 1:
         raise ValueError(f"context must be less than half of the {len(numbers)} characters, got {config.context}")
 
     def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
@@ -49,9 +52,10 @@ def training_batches(config: LoRAConfig, generator: Generator) -> Batches:
 
 
 def evaluation_batches(config: LoRAConfig, split: str) -> Batches:
-    """A whole split in order, in windows that do not overlap; a last one that would be shorter is left out."""
+    """Windows that do not overlap, in order: all there are, or of a long split as many, spread evenly over it."""
     numbers = encode(dataset(config, split).text)
     starts = np.arange(0, len(numbers) - config.context, config.context)
+    starts = starts[:: -(-len(starts) // EVALUATION_WINDOWS)]
 
     def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:  # noqa: ARG001  (nothing is drawn)
         return _batch(numbers[batch["start"][:, None] + np.arange(config.context + 1)])

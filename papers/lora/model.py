@@ -45,7 +45,7 @@ class LoRALinear(nn.Module):
         self,
         base_layer: nn.Linear,
         rank: int,
-        alpha: float,
+        alpha: float | int,
         dropout: float = 0.0,
         generator: Generator | None = None,
     ) -> None:
@@ -121,7 +121,7 @@ def attach(
     model: nn.Module,
     targets: Sequence[str],
     rank: int,
-    alpha: float,
+    alpha: float | int,
     dropout: float = 0.0,
     generator: Generator | None = None,
 ) -> list[str]:
@@ -209,7 +209,8 @@ def load_base(model: Decoder, path: str) -> None:
     """Read the weights of a pretrained decoder from a checkpoint of either side.
 
     Raises:
-        ValueError: the checkpoint lacks weights of this decoder, or has them in other shapes.
+        CheckpointError: the checkpoint cannot be read.
+        ValueError: it lacks weights of this decoder, or has them in other shapes.
     """
     weights = {name.removeprefix("model."): array for name, array in checkpoint.load(path)[0].items()}
     own = model.state_dict()

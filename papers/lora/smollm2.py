@@ -40,13 +40,13 @@ class Recipe:
         ValueError: a number that is not above 0.
     """
 
-    steps: int = 60
+    steps: int = 40
     batch_size: int = 4
     length: int = 128  # tokens in a window
     rank: int = 8
     alpha: float = 16.0
     learning_rate: float = 2e-3
-    warmup: int = 5  # steps; then the rate falls along a line to 0
+    warmup: int = 4  # steps; then the rate falls along a line to 0
     clip: float = 1.0
     windows: int = 24  # of the held-out text, that the loss is measured on
     seed: int = 0

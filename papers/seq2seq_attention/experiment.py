@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from papers.seq2seq_attention import figures as drawing
-from papers.seq2seq_attention import verdicts
 from papers.seq2seq_attention.alignment import aligned
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
+from papers.seq2seq_attention.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.paper import Claim, Summary
-from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spellings
+from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spelled_words
+
+__all__ = ["claims", "figures", "measure", "summary", "tables"]
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
@@ -141,11 +142,8 @@ def test_pairs(lab: Any, config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
 
 def spelling_errors(lab: Any, config: Seq2SeqConfig, model: Any, options: SearchOptions) -> dict[str, Any]:
     """PER and WER over the test words, and by length of the word."""
-    pronunciations: dict[str, list[str]] = {}
-    for word, phonemes in test_pairs(lab, config):
-        pronunciations.setdefault(word, []).append(phonemes)
-    words = list(pronunciations)
-    spelled = spellings(dict(zip(words, translations(model, config, words, options), strict=True)), pronunciations)
+    spelled = spelled_words(test_pairs(lab, config), lambda words: translations(model, config, words, options))
+    words = list(spelled)
     groups = grouped(words, WORD_LENGTHS)
     return error_rates(list(spelled.values())) | {
         "words": len(words),
@@ -166,21 +164,6 @@ def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], i
 def counted(texts: Sequence[str], right: Sequence[bool], bounds: Sequence[int]) -> dict[str, float]:
     """The share that is right, in percent, by length of the text."""
     return {name: 100 * sum(right[i] for i in rows) / len(rows) for name, rows in grouped(texts, bounds).items()}
-
-
-def claims(lab: Any) -> list[Claim]:
-    """The verdicts, from the result files."""
-    return verdicts.claims(lab)
-
-
-def summary(lab: Any) -> Summary:
-    """The standard training run."""
-    return verdicts.summary(lab)
-
-
-def tables(lab: Any) -> dict[str, str]:
-    """The blocks "variants", "lengths" and "examples"."""
-    return verdicts.tables(lab)
 
 
 def figures(lab: Any) -> None:

@@ -53,5 +53,5 @@ def torchs_names(layer: dict[str, Tensor]) -> dict[str, Tensor]:
 def build(config: Any) -> Model:
     """The model for ``config.task``, its encoder torch's."""
     model = build_written_out(config)
-    model.bert.encoder = TorchEncoder(model.bert.encoder, config)
+    model.bert.encoder = TorchEncoder(model.bert.encoder, config)  # type: ignore[assignment]
     return model

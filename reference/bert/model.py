@@ -184,7 +184,7 @@ class SentenceEncoder(BertModel):
     e = Σ_t m_t y_t / Σ_t m_t, divided by its length; the similarity of two sentences is their product.
     """
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b d"]:
         y = self.encoder(self.embeddings(input_ids, token_type_ids), self.visible(attention_mask))
@@ -211,12 +211,12 @@ class Transform(nn.Module):
 class Predictions(nn.Module):
     """Which token stands here: t Eᵀ + b, with the word embeddings E and a bias of its own for every token."""
 
-    def __init__(self, config: Any, word_embeddings: nn.Parameter) -> None:
+    def __init__(self, config: Any, word_embeddings: nn.Embedding) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
-        self.decoder.weight = word_embeddings
+        self.decoder.weight = word_embeddings.weight
         self.decoder.bias = self.bias
 
     def forward(self, y: Float[Tensor, "*n d"]) -> Float[Tensor, "*n v"]:
@@ -226,7 +226,7 @@ class Predictions(nn.Module):
 class Heads(nn.Module):
     """Both tasks of pre-training, or the first of them alone."""
 
-    def __init__(self, config: Any, word_embeddings: nn.Parameter, next_sentence: bool) -> None:
+    def __init__(self, config: Any, word_embeddings: nn.Embedding, next_sentence: bool) -> None:
         super().__init__()
         self.predictions = Predictions(config, word_embeddings)
         self.seq_relationship = nn.Linear(config.hidden_size, 2) if next_sentence else None
@@ -241,7 +241,7 @@ class BertForMaskedLM(nn.Module):
         super().__init__()
         self.clip = config.clip
         self.bert = BertModel(config, self.next_sentence)
-        self.cls = Heads(config, self.bert.embeddings.word_embeddings.weight, self.next_sentence)
+        self.cls = Heads(config, self.bert.embeddings.word_embeddings, self.next_sentence)
 
     def forward(
         self,
@@ -261,7 +261,7 @@ class BertForMaskedLM(nn.Module):
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
             y = y.flatten(0, 1).index_select(0, places)
-        related = self.cls.seq_relationship(pooled) if self.next_sentence else None
+        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
     def asked(self, batch: dict) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
@@ -342,7 +342,7 @@ def initialise(model: nn.Module, config: Any) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
 

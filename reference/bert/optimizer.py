@@ -40,7 +40,7 @@ class BertAdam(optim.Optimizer):
 
     def _update(self, w: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
-        g = [parameter.grad for parameter in w]
+        g = [parameter.grad for parameter in w if parameter.grad is not None]
         m, v = self._slots(w, "exp_avg"), self._slots(w, "exp_avg_sq")
         torch._foreach_lerp_(m, g, 1.0 - beta1)
         torch._foreach_mul_(v, beta2)

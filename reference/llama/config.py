@@ -32,6 +32,7 @@ class LlamaConfig:
     rope_theta: float = 10_000.0  # the base of the angles' wavelengths
     norm_eps: float = 1e-5
     tied: bool = False  # the output layer is the table of embeddings
+    init: float = 0.02  # standard deviation of the initial weights
     pairing: str = "halves"  # which two numbers rotate together: (i, i + h/2); or "adjacent", (2i, 2i + 1)
     norm: str = "rms"  # or "layer", as in the Transformer
     activation: str = "swiglu"  # or "gelu", two matrices instead of three
@@ -63,7 +64,7 @@ class LlamaConfig:
         ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("rope_theta", "norm_eps", "learning_rate", "clip"):
+        for name in ("rope_theta", "norm_eps", "init", "learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("final_rate", "warmup", "beta2"):
@@ -125,7 +126,16 @@ PUBLISHED = {
 }
 
 TINY = LlamaConfig(
-    vocab_size=11, hidden_size=8, layers=2, heads=2, kv_heads=2, feed_forward=12, context=6, batch_size=3, windows=6
+    vocab_size=11,
+    hidden_size=8,
+    layers=2,
+    heads=2,
+    kv_heads=2,
+    feed_forward=12,
+    context=6,
+    init=0.4,
+    batch_size=3,
+    windows=6,
 )
 SMALL = LlamaConfig()
 PAPER_SIZE = PUBLISHED["LLaMA 7B"]

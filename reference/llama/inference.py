@@ -40,13 +40,18 @@ def candidates(logits: Tensor, options: Any) -> tuple[Tensor, Tensor]:
     """The tokens to choose among, the likeliest first, and their probabilities, which may add up to less than 1.
 
     ``top_k`` comes first.  For ``top_p`` a token is left out if those before it have that much together, so the one
-    that crosses the line stays, and with it there is always one.
+    that crosses the line stays, and with it there is always one.  Few are worth sorting: those of n tokens that are
+    below (1 - top_p) / n have less than 1 - top_p together, so none of them is reached.
     """
-    order = torch.argsort(-logits, stable=True)[: options.top_k or None]
-    probabilities = torch.exp(logits[order] - logits[order[0]])
+    tokens = torch.argsort(-logits, stable=True)[: options.top_k] if options.top_k else torch.arange(len(logits))
+    probabilities = torch.exp(logits[tokens] - logits.max())
     probabilities /= probabilities.sum()
+    likely = probabilities * len(tokens) >= 1 - options.top_p
+    tokens, probabilities = tokens[likely], probabilities[likely]
+    order = torch.argsort(-logits[tokens], stable=True)
+    tokens, probabilities = tokens[order], probabilities[order]
     kept = probabilities.cumsum(dim=0) - probabilities <= options.top_p
-    return order[kept], probabilities[kept]
+    return tokens[kept], probabilities[kept]
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------

@@ -238,14 +238,14 @@ def normalisation(config: LlamaConfig) -> nn.Module:
 
 
 def initialise(model: Llama, config: LlamaConfig) -> None:
-    """N(0, 0.02²) for every matrix; those whose output is added to the stream smaller, by sqrt(2 L), as in GPT-2.
+    """N(0, init²) for every matrix; those whose output is added to the stream smaller, by sqrt(2 L), as in GPT-2.
 
     The paper does not say how it starts.
     """
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             added = name.endswith(("o_proj.weight", "down_proj.weight"))
-            std = 0.02 / math.sqrt(2 * config.layers) if added else 0.02
+            std = config.init / math.sqrt(2 * config.layers) if added else config.init
             nn.init.normal_(parameter, std=std)
 
 

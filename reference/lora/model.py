@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,7 +41,7 @@ class LoRALinear(nn.Module):
         ValueError: a rank below 1, or above the smaller side of W0.
     """
 
-    def __init__(self, base_layer: nn.Linear, rank: int, alpha: float, dropout: float = 0.0) -> None:
+    def __init__(self, base_layer: nn.Linear, rank: int, alpha: float | int, dropout: float = 0.0) -> None:
         super().__init__()
         check_rank(base_layer, rank)
         inputs, outputs, dtype = base_layer.in_features, base_layer.out_features, base_layer.weight.dtype
@@ -109,7 +110,7 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")
 
 
-def attach(model: nn.Module, targets: Sequence[str], rank: int, alpha: float, dropout: float = 0.0) -> list[str]:
+def attach(model: nn.Module, targets: Sequence[str], rank: int, alpha: float | int, dropout: float = 0.0) -> list[str]:
     """Freeze a model and put a LoRALinear in the place of every linear layer that a pattern matches.
 
     Args:
@@ -194,11 +195,14 @@ def load_base(model: Decoder, path: str) -> None:
     """Read the weights of a pretrained decoder from a checkpoint of either side.
 
     Raises:
-        ValueError: the checkpoint lacks weights of this decoder, or has them in other shapes.
+        ValueError: the checkpoint cannot be read, lacks weights of this decoder, or has them in other shapes.
     """
-    weights = {name.removeprefix("model."): array for name, array in load_file(path).items()}
+    try:
+        weights = {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"base: {path} cannot be read: {error}") from error
     own = model.state_dict()
-    unfit = [name for name, array in own.items() if name not in weights or weights[name].shape != array.shape]
+    unfit = [name for name, tensor in own.items() if name not in weights or weights[name].shape != tensor.shape]
     if unfit:
         raise ValueError(f"base: {path} has no weights that fit {', '.join(unfit)}")
     model.load_state_dict({name: weights[name] for name in own})

@@ -97,6 +97,16 @@ def test_equal_lines_stand_side_by_side_and_stack_on_a_narrow_screen(site: Path,
     assert above["x"] == below["x"]
 
 
+def test_a_row_of_claims_is_read_without_scrolling_on_a_narrow_screen(site: Path, look: Look) -> None:
+    page = look(site / "lenet" / "index.html", 400).page
+    for cell in page.locator(".results td").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 400
+    verdict = page.locator(".results td:has(.verdict)").first
+    assert "verdict" in verdict.evaluate("cell => getComputedStyle(cell, '::before').content")
+
+
 def test_variants_are_switched_by_mouse_keyboard_and_address(site: Path, look: Look) -> None:
     names = list(registry.find("lenet").variants)
     page = look(site / "lenet" / "index.html").page

@@ -32,7 +32,8 @@ def test_the_digits_are_embedded():
 def test_every_entry_says_what_and_under_which_licence():
     entries = {entry.name: entry for entry in catalogue()}
     assert set(entries) == {
-        "mnist", "fashion-mnist", "digits", "timemachine", "tinyshakespeare", "topics", "cmudict", "eng-spa", "dates",
+        "mnist", "fashion-mnist", "digits", "timemachine", "tinyshakespeare", "kjv", "topics", "cmudict", "eng-spa",
+        "dates",
     }  # fmt: skip
     assert all(entry.what and entry.licence for entry in entries.values())
     assert [name for name, entry in entries.items() if not entry.size] == ["dates"]  # made when they are asked for

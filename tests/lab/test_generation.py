@@ -1,6 +1,7 @@
 """tinygrad-lab generate: checkpoints of either side, written by either side, the same text; and what it refuses."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -89,6 +90,30 @@ def test_files_that_do_not_fit(trained: Path, tmp_path: Path) -> None:
     result = run("generate", "seq2seq_attention", "--checkpoint", str(trained))
     assert result.code == 2
     assert "is no run of this seq2seq_attention: its configuration differs in" in result.err
+
+
+def test_pace_counts_first_tokens_and_later_ones_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(generation.time, "perf_counter", lambda: now[0])
+
+    def tokens() -> Iterator[int]:
+        for token, seconds in ((7, 5.0), (8, 1.0), (9, 1.0)):
+            now[0] += seconds
+            yield token
+
+    pace = generation.Pace()
+    for _ in range(2):
+        for _ in pace.watched(4, tokens()):
+            now[0] += 100.0  # what happens elsewhere
+    measured = pace.as_json()
+    assert measured.pop("peak_mb") > 10
+    assert measured == {"read": 8, "written": 6, "first_seconds": 5.0, "tokens_per_second": 1.0}
+
+
+def test_what_was_read_and_written_is_said_on_stderr(trained: Path) -> None:
+    result = run("generate", "lstm", "--checkpoint", str(trained), "--prompt", "abc", "--length", "5")
+    assert result.err.startswith("3 tokens read, 5 written: the first after ")
+    assert "peak memory" in result.err
 
 
 def test_the_configuration_comes_back_whole() -> None:

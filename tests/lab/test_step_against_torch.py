@@ -6,6 +6,7 @@ parameter, must be that of the paper's PyTorch model.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ JOBS = [(slug, variant) for slug, paper in registry.discover().items() for varia
 
 
 Draws = Iterator[np.ndarray]
-BY_NAME = {"reduction", "ignore_index", "lengths", "reverse", "nonlinearity"}  # how the twins take these
+BY_NAME = {  # how the twins take these
+    "reduction", "ignore_index", "lengths", "reverse", "nonlinearity", "approximate", "dropout_p", "is_causal",
+}  # fmt: skip
 
 
 def twin(step: Forward, draws: Draws) -> Any:
@@ -33,10 +36,21 @@ def twin(step: Forward, draws: Draws) -> Any:
         p = step.settings["p"]
         kept = torch.from_numpy(next(draws)) if p else 1
         return lambda x: x * kept / (1 - p)
+    if step.operation.name == "scaled_dot_product_attention":
+        return partial(attention, draws)
+    if step.operation.name == "cast":
+        return lambda input, dtype: input.to(torch.from_numpy(step.outputs[0].array).dtype)
     if step.operation.name == "concatenate":
         return lambda *tensors: torch.cat(tensors, step.settings["dim"])
     found = next(case for case in CASES if getattr(case.ours, "info", None) is step.operation)
     return found.torch_function()
+
+
+def attention(draws: Draws, *args: Any, dropout_p: float = 0.0, generator: Any = None, **options: Any) -> torch.Tensor:
+    """PyTorch's, with the noise that the engine has drawn."""
+    noise = [next(draws)] if dropout_p else []
+    with ReplayDraws(noise):
+        return torch.nn.functional.scaled_dot_product_attention(*args, dropout_p=dropout_p, **options)
 
 
 def in_torch(value: Any, like: torch.dtype) -> Any:
@@ -60,7 +74,7 @@ def run_again(step: Forward, wanted: set[str], draws: Draws) -> tuple[list[torch
     settings = step.settings
     if step.operation.elementwise:
         settings = {name: in_torch(value, like) for name, value in settings.items()}
-    elif step.operation.name in ("getitem", "pack", "unpack"):
+    elif step.operation.name in ("getitem", "pack", "unpack", "embedding", "scaled_dot_product_attention"):
         settings = {
             name: in_torch(value, like) if name != "padding_value" else value for name, value in settings.items()
         }

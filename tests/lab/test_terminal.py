@@ -87,6 +87,7 @@ def test_quiz_right_wrong_slip_and_not_a_number():
     app = Stepper(trace_target(*NEURON), quiz=True)
 
     async def script(pilot, see):
+        assert "asked for each gradient" in see("said")
         await pilot.press("end")
         await pilot.pause()
         answer = app.query_one("#answer", Input)

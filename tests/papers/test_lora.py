@@ -1,6 +1,7 @@
 """LoRA: what the update is, what is frozen, merging there and back, and which layers are adapted."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 from itertools import islice
 
@@ -292,6 +293,22 @@ def test_gradients_are_only_made_for_what_is_trained() -> None:
     assert {name for name, p in model.named_parameters() if p.grad is not None} == set(trainable(model))
 
 
+def test_frozen_weights_cost_no_memory_in_the_backward_pass() -> None:
+    """Few characters and many weights, so that gradients of weights are what memory goes into."""
+    peaks = {}
+    for variant in ("full", "lora"):
+        config = tiny(variant, width=96, context=4, batch_size=1)
+        model = build(config, generator(0))
+        value = loss(model, example(config))
+        tracemalloc.start()
+        value.backward()
+        peaks[variant] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    weights = sum(array.nbytes for array in build(tiny("full", width=96)).state_dict().values())
+    assert peaks["full"] > 0.95 * weights
+    assert peaks["lora"] < 0.1 * weights
+
+
 @pytest.mark.parametrize(("width", "rank"), [(12, 2), (16, 4)])
 def test_trainable_count_is_that_of_the_formula(width: int, rank: int) -> None:
     """Section 4.2: 2 L d r for L adapted square matrices."""
@@ -334,15 +351,25 @@ def test_an_adapter_learns_a_text_that_its_base_does_not_know() -> None:
 # ---- the base and the data -------------------------------------------------------------------------------------------
 
 
-def test_evaluation_reads_every_part_once_and_in_order() -> None:
-    config = tiny(context=50, vocabulary=96)
+def test_evaluation_reads_in_order_and_no_more_than_it_must() -> None:
+    config = tiny(context=200, vocabulary=96)
     text = data.dataset(config, "test").text
     read = np.concatenate([batch["sequence"].reshape(-1) for batch in data.evaluation_batches(config, "test")])
     assert decode(read) == text[: len(read)]
-    assert len(text) - len(read) <= 51
+    assert len(text) - len(read) <= 201
+    windows = [row for batch in data.evaluation_batches(tiny(context=20), "train") for row in batch["sequence"]]
+    whole = data.dataset(config, "train").text
+    assert 128 < len(windows) <= 256
+    assert whole.index(decode(windows[-1])) > 0.95 * len(whole)
+
+
+def test_splits_and_texts_are_disjoint() -> None:
+    config = tiny()
     parts = [data.dataset(config, split).text for split in ("train", "validation", "test")]
-    assert "".join(parts) == data._text("target").text
-    assert data.dataset(replace(config, text="source"), "train").text != parts[0]
+    assert [round(len(part) / sum(map(len, parts)), 3) for part in parts] == [0.8, 0.1, 0.1]
+    source = [data.dataset(replace(config, text="source"), split).text for split in ("train", "validation", "test")]
+    whole = data.load_text("topics").text
+    assert "".join([*source, *parts]) == whole
 
 
 def test_registered_under_regularisation_and_adaptation() -> None:

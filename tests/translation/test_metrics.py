@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lab.translation.metrics import Spelling, bleu, edit_distance, error_rates, exact, spellings
+from tinygrad_lab.translation.metrics import Spelling, bleu, edit_distance, error_rates, exact, spelled_words, spellings
 
 texts = st.text("abc", max_size=6)
 
@@ -34,6 +34,18 @@ def test_error_rates_use_the_nearest_pronunciation() -> None:
     spelled = spellings(outputs, known)
     assert spelled == {"CAT": Spelling(0, 3), "READ": Spelling(0, 3), "TOMATO": Spelling(1, 6)}
     assert error_rates(list(spelled.values())) == pytest.approx({"PER": 100 * 1 / 12, "WER": 100 * 1 / 3})
+
+
+def test_a_word_of_several_pairs_is_translated_once() -> None:
+    asked: list[list[str]] = []
+
+    def translate(words: list[str]) -> list[str]:
+        asked.append(words)
+        return ["R EH D", "K AE"]
+
+    found = spelled_words([("READ", "R IY D"), ("CAT", "K AE T"), ("READ", "R EH D")], translate)
+    assert found == {"READ": Spelling(0, 3), "CAT": Spelling(1, 3)}
+    assert asked == [["READ", "CAT"]]
 
 
 def test_exact_is_all_or_nothing() -> None:

@@ -29,6 +29,7 @@ def test_vocabularies_give_back_every_text(kind: str, texts: list[str]) -> None:
         assert tokens == known.encode(text)
         assert UNKNOWN not in tokens
     assert known.pieces([PAD, BOS, EOS, UNKNOWN]) == SPECIAL
+    assert known.pieces([100]) == ["<unk>"]
     assert len(known) <= 100
 
 

@@ -71,6 +71,14 @@ class Lab:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
         return list(range(self._seeds or (2 if self.quick else default)))
 
+    def beside(self, slug: str) -> "Lab":
+        """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
+        return Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+
+    def part(self, name: str) -> Any:
+        """The engine side's module of that name: "inference", say."""
+        return registry.part(self.paper, name)
+
     # ---- running ----------------------------------------------------------------------------------------------------
     def side(self, name: str) -> Side:
         """``"numpy"`` or ``"torch"``."""
@@ -121,6 +129,15 @@ class Lab:
         train_metrics = bench.evaluate(model, self.data.evaluation_batches(config, "train"))
         self.log(f"{label or self.paper.slug} seed {seed} ({side}): {_shown(metrics)}, {seconds:.0f} s")
         return Run(side, seed, config, losses, metrics, train_metrics, history, seconds, count_parameters(model), model)
+
+    def steps(self, config: Any, side: str = "numpy", seed: int = 0) -> Iterator[float]:
+        """Losses of the paper's loop on its training batches, epoch after epoch without end, to time its steps."""
+        bench = self.side(side)
+        model = bench.build(config, seed)
+        batches = self.data.training_batches(config, generator(seed))
+        optimizer, scheduler = bench.optimizer(model, config, config.epochs * len(batches))
+        while True:
+            yield from bench.train(model, optimizer, scheduler, batches)
 
     # ---- results ----------------------------------------------------------------------------------------------------
     def log(self, line: str) -> None:

@@ -81,7 +81,7 @@ def scaled_dot_product_attention(
 
     def backward(needs, dy):
         scaled = np.divide(dy, total, order="C")
-        delta = np.vecdot(scaled, y)[..., None]
+        delta = row_sums(scaled * y)
         scaled = scaled.reshape(*rows, dy.shape[-1])
         dvalue = kept(e).reshape(*rows, scores[-1]).mT @ scaled if needs.value else None
         if not (needs.query or needs.key or needs.attn_mask):
@@ -149,7 +149,7 @@ def _exponentials(
 
 def _largest(q: np.ndarray, k: np.ndarray) -> float:
     """A bound on the size of all scores, by Cauchy and Schwarz, without looking at them."""
-    return math.sqrt(float(np.vecdot(q, q).max()) * float(np.vecdot(k, k).max()))
+    return math.sqrt(float(row_sums(np.square(q)).max()) * float(row_sums(np.square(k)).max()))
 
 
 def _masks(

@@ -8,7 +8,7 @@ from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
-ONE_HOT_ROWS = 1000  # up to this many table rows a product with one-hot rows beats sorting the indices
+ONE_HOT_ROWS = 100  # up to this many table rows a product with one-hot rows beats sorting the indices
 
 
 @operation(r"\bar W_v = \textstyle\sum_{n : i_n = v} \bar y_n")

@@ -1,6 +1,6 @@
 """How good what the model writes by itself is: exact match, phoneme and word error rate, BLEU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -31,6 +31,15 @@ def spellings(outputs: Mapping[str, str], pronunciations: Mapping[str, Sequence[
             key=lambda spelling: spelling.errors,
         )
     return found
+
+
+def spelled_words(pairs: Iterable[tuple[str, str]], translate: Callable[[list[str]], list[str]]) -> dict[str, Spelling]:
+    """How ``translate`` spells each word of (word, pronunciation) pairs, in which a word may occur several times."""
+    pronunciations: dict[str, list[str]] = {}
+    for word, phonemes in pairs:
+        pronunciations.setdefault(word, []).append(phonemes)
+    words = list(pronunciations)
+    return spellings(dict(zip(words, translate(words), strict=True)), pronunciations)
 
 
 def error_rates(spelled: Sequence[Spelling]) -> dict[str, float]:

@@ -7,7 +7,8 @@ A model either numbers the tokens of its two sides apart (``learn`` for each), o
 
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any
+
+from tinygrad_lab.data.libraries import tokenizers
 
 PAD, BOS, EOS, UNKNOWN = range(4)
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
@@ -68,7 +69,7 @@ def _table(kinds: Iterable[str], sides: Iterable[Iterable[str]], size: int) -> d
 
 
 def _with_table(kind: str, table: dict[str, int]) -> str:
-    library = _tokenizers()
+    library = tokenizers()
     tokenizer = library.Tokenizer(library.models.WordLevel(table, unk_token=SPECIAL[UNKNOWN]))
     if kind == "words":
         tokenizer.pre_tokenizer = library.pre_tokenizers.WhitespaceSplit()
@@ -80,7 +81,7 @@ def _with_table(kind: str, table: dict[str, int]) -> str:
 
 
 def _learn_subwords(texts: Iterable[str], size: int) -> str:
-    library = _tokenizers()
+    library = tokenizers()
     tokenizer = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[UNKNOWN]))
     tokenizer.normalizer = library.normalizers.NFC()
     tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence(
@@ -100,7 +101,7 @@ class Vocabulary:
     """
 
     def __init__(self, json: str) -> None:
-        self.tokenizer = _tokenizers().Tokenizer.from_str(json)
+        self.tokenizer = tokenizers().Tokenizer.from_str(json)
 
     def __len__(self) -> int:
         """Tokens, the special ones included."""
@@ -130,13 +131,5 @@ class Vocabulary:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Each token as it is written in the vocabulary."""
-        return [self.tokenizer.id_to_token(token) for token in tokens]
-
-
-def _tokenizers() -> Any:
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError("vocabularies need tokenizers: pip install tinygrad-lab[lab]") from error
-    return tokenizers
+        """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""
+        return [self.tokenizer.id_to_token(token) or SPECIAL[UNKNOWN] for token in tokens]

@@ -151,9 +151,10 @@ class Site:
         variants = [self.variant(paper, name, found) for name in paper.variants]
         notes, results = self.notes(paper, address)
         config = self.text(f"papers/{paper.slug}/config.py")
+        twins = self.twins(paper, found)
         self.page(
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
-            files=self.twins(paper, found), config=highlight.python_lines(config), sizes=SIZES,
+            files=twins, config=highlight.python_lines(config), own_configs="config.py" in dict(twins), sizes=SIZES,
             parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip

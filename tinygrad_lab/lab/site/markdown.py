@@ -39,7 +39,7 @@ def sections(text: str, resolve: Resolve, taken: Sequence[str] = ()) -> list[Sec
         taken: names that headings must not have as anchors, because the page uses them.
     """
     parser = _parser()
-    tokens = _with_targets(parser.parse(MARKER.sub("", text)), resolve)
+    tokens = _with_labels(_with_targets(parser.parse(MARKER.sub("", text)), resolve))
     names = Anchors(taken)
     found: list[tuple[str, list[Token]]] = []
     title = ""
@@ -103,6 +103,23 @@ def _without_heading(tokens: Sequence[Token]) -> Sequence[Token]:
     """Without the heading that begins a document or a section."""
     begins = bool(tokens) and tokens[0].type == "heading_open" and tokens[0].tag in ("h1", "h2")
     return tokens[3:] if begins else tokens
+
+
+def _with_labels(tokens: list[Token]) -> list[Token]:
+    """Each cell of a table knows its column's heading: a narrow page shows rows as lists."""
+    headings: list[str] = []
+    column = 0
+    for position, token in enumerate(tokens):
+        if token.type == "table_open":
+            headings = []
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            headings.append(tokens[position + 1].content)
+        elif token.type == "td_open":
+            token.attrs["data-label"] = headings[column]
+            column += 1
+    return tokens
 
 
 # ---- links, pictures, verdicts --------------------------------------------------------------------------------------

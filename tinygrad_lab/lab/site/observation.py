@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,10 +147,15 @@ def graph(seen: Observation) -> Graph:
     A module that runs again later is drawn again, unless the diagram gets too large: then each has one place, and what
     goes back to an earlier one is a loop.  The model's own operations between two modules become labels of an edge;
     where they join what came from several places they are a node.  What comes after the model's output is one node,
-    the loss.  What the loss does not depend on is left out.
+    the loss.  What the loss does not depend on is left out.  Modules are drawn as deep as NODES allow.
     """
-    unrolled = _used(_Builder(seen, unroll=True).graph)
-    return unrolled if len(unrolled.nodes) <= NODES else _used(_Builder(seen, unroll=False).graph)
+    deepest = max(len(step.module.split(".")) for step in seen.steps)
+    for depth in range(deepest, 0, -1):
+        for unroll in (True, False):
+            drawn = _used(_Builder(seen, depth, unroll).graph)
+            if len(drawn.nodes) <= NODES:
+                return drawn
+    return drawn
 
 
 def _used(whole: Graph) -> Graph:
@@ -168,10 +173,9 @@ Sources = dict[str, tuple[str, ...]]  # a value comes from these nodes, by these
 
 
 class _Builder:
-    def __init__(self, seen: Observation, unroll: bool) -> None:
-        self.seen, self.unroll, self.graph = seen, unroll, Graph()
+    def __init__(self, seen: Observation, depth: int, unroll: bool) -> None:
+        self.seen, self.depth, self.unroll, self.graph = seen, depth, unroll, Graph()
         self.modules = dict(seen.model.named_modules())
-        self.depth = _depth({step.module for step in seen.steps})
         self.sources: dict[int, Sources] = {}  # by number of the value
         self.running, self.runs = "", Counter[str]()
         for step in seen.steps:
@@ -217,11 +221,3 @@ class _Builder:
             if name != key:
                 self.graph.edges.setdefault((name, key), tuple(dict.fromkeys(way)))
         return {key: ()}
-
-
-def _depth(paths: Iterable[str]) -> int:
-    """How deep into the modules a diagram can go with NODES at most."""
-    parts = [path.split(".") for path in paths if path]
-    deepest = max((len(part) for part in parts), default=1)
-    fitting = [d for d in range(1, deepest + 1) if len({tuple(part[:d]) for part in parts}) <= NODES]
-    return max(fitting, default=1)

@@ -82,6 +82,8 @@ class Stepper(App[None]):
 
     def on_mount(self) -> None:
         self.enter()
+        if self.asking and not self.question():
+            self.say("→ goes on. On the way back you are asked for each gradient.")
 
     # ---- where one is -----------------------------------------------------------------------------------------------
     @property
