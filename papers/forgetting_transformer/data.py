@@ -97,7 +97,7 @@ def encoded(config: FoXConfig, split: str) -> np.ndarray:
 def _part(name: str, split: str) -> tuple[TextData, np.ndarray]:
     """A split and its tokens, made once: experiments ask for them again and again."""
     data = load_text(name)
-    cut = round(len(data) * (1 - HELD_OUT))
+    cut = int(len(data) * (1 - HELD_OUT))
     part = replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
     tokens = encode(part.text)
     tokens.setflags(write=False)

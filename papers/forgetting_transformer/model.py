@@ -280,6 +280,7 @@ def new_memories(config: FoXConfig) -> list[Any]:
     return [LinearState() if config.attention == "linear" else Cache() for _ in range(config.layers)]
 
 
+@nn.utils.in_halves
 def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])

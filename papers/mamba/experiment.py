@@ -10,6 +10,7 @@ from typing import Any
 from papers.mamba import figures as drawing
 from papers.mamba import inference, probes
 from papers.mamba.config import VARIANTS, MambaConfig
+from papers.mamba.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
 from papers.mamba.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, best_rate, claims, summary, tables
 from tinygrad_lab.data import available
 from tinygrad_lab.random import generator
@@ -18,9 +19,10 @@ __all__ = ["claims", "figures", "measure", "summary", "tables"]
 
 RATES = (1e-3, 3e-3)  # tried for both arms of both tasks
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
-EPOCHS = {"copying": 8, "induction": 6}  # of 100 updates; how well it does is looked at after each
+EPOCHS = {"copying": 12, "induction": 12}  # of 100 updates; how well it does is looked at after each
 TOKENS_READ = 2**20  # for the accuracy at one length, at most; and no more than 512 sequences
 ABLATION = {"hidden_size": 64, "layers": 2, "epochs": 3}  # text again, but small, so that both arms have three seeds
+TEXT_RATES = (1.5e-3, 3e-3, 6e-3)  # tried for the language model and its neighbours, in a quarter of the updates
 SCANS = (64, 256, 1024)  # steps
 
 
@@ -46,6 +48,7 @@ def measure(lab: Any) -> None:
         measure_task(lab, task)
     measure_ablation(lab)
     measure_text(lab)
+    measure_neighbours(lab)
     measure_scans(lab)
 
 
@@ -120,27 +123,62 @@ def selected(lab: Any, model: Any, config: MambaConfig) -> dict[str, Any]:
 
 
 def measure_ablation(lab: Any) -> None:
-    """Text with and without selection: three seeds each of a small network."""
+    """Text with and without selection: three seeds each of a small network; the first selective one on PyTorch too."""
     found: dict[str, Any] = {"runs": {}}
     for arm in ARMS:
         config = text_config(arm, lab.quick, **ABLATION)
-        runs = [lab.train(config, seed, label=f"text, {arm}, 2 layers") for seed in lab.seeds(3)]
+        label = f"text, {arm}, 2 layers"
+        runs = [lab.train(config, seed, label=label) for seed in lab.seeds(3)]
+        if ARMS[arm]:
+            runs.append(lab.train(config, 0, side="torch", label=label))
         found["runs"][arm] = [run.record() for run in runs]
     lab.save("ablation", found, config)
 
 
 def measure_text(lab: Any) -> None:
-    """Two seeds of the language model; a sample, and what a character costs wherever it is written."""
+    """The language model; a sample, and what a character costs wherever it is written."""
     config = text_config("selective", lab.quick)
-    runs = [lab.train(config, seed, label="text") for seed in lab.seeds(2)]
+    rates, runs = tuned(lab, lab, "Mamba", config)
     positions = POSITIONS[: 2 if lab.quick else None]
     cost = {
         "positions": positions,
         "written": probes.writing(runs[0].model, config, positions),
         "reread": probes.rereading(runs[0].model, config, positions),
     }
-    found = {"runs": [run.record() for run in runs], "sample": sample(lab, runs[0]), "cost": cost}
+    found = {"rates": rates, "runs": judged(lab, runs), "sample": sample(lab, runs[0]), "cost": cost}
     lab.save("text", found, config)
+
+
+def measure_neighbours(lab: Any) -> None:
+    """LLaMA and the Forgetting Transformer on the same text."""
+    config = text_config("selective", lab.quick)
+    found: dict[str, dict[str, Any]] = {"rates": {}, "runs": {}}
+    for name, (slug, _) in NEIGHBOURS.items():
+        rates, runs = tuned(lab, lab.beside(slug), name, neighbour_config(lab, name, config, lab.quick))
+        found["rates"][name], found["runs"][name] = rates, judged(lab, runs)
+    lab.save("neighbours", found, config)
+
+
+def tuned(lab: Any, bench: Any, name: str, config: Any) -> tuple[dict[str, float], list[Any]]:
+    """A model of ``bench`` with the best of the learning rates, three seeds; and nats with each rate, one seed."""
+    short = replace(config, epochs=max(1, config.epochs // 4))
+    rates = {}
+    for rate in TEXT_RATES[: 1 if lab.quick else None]:
+        run = bench.train(replace(short, learning_rate=rate), SWEEP_SEED, label=f"{name}, {rate:g}")
+        rates[f"{rate:g}"] = nats_a_character(run.model, held_out(lab))
+    best = replace(config, learning_rate=float(min(rates, key=rates.__getitem__)))
+    return rates, [bench.train(best, seed, label=name) for seed in lab.seeds(3)]
+
+
+def held_out(lab: Any) -> list[dict[str, Any]]:
+    """The windows that all language models are judged by."""
+    batches = lab.data.evaluation_batches(text_config("selective", lab.quick), "test")
+    return [lab.side("numpy").batch(batch) for batch in batches]
+
+
+def judged(lab: Any, runs: list[Any]) -> list[dict[str, Any]]:
+    """The records of runs, with nats a character by the same windows."""
+    return [run.record() | {"nats": nats_a_character(run.model, held_out(lab))} for run in runs]
 
 
 def sample(lab: Any, run: Any) -> str:

@@ -201,6 +201,7 @@ def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
+@nn.utils.in_halves
 def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]
