@@ -1,7 +1,7 @@
 """LLaMA and the Forgetting Transformer on Mamba's text.
 
-About as many parameters, the same windows in the same order, as many updates, learning rates chosen in the same way, and
-one measure for all: nats for each character of the same held-out windows.
+About as many parameters, the same windows in the same order, as many updates, learning rates chosen in the same way,
+and one measure for all: nats for each character of the same held-out windows.
 """
 
 from collections.abc import Iterable
