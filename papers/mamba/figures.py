@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from papers.mamba.verdicts import ARMS, accuracy, asked_lengths, at_length, bits, runs_of
+from papers.mamba.verdicts import ARMS, accuracy, asked_lengths, at_length, bits, language_models, nats, runs_of
 
 COLOURS = {"selective": "C0", "time-invariant": "C3"}
 UPDATES = 100  # between two looks at the test sequences
@@ -65,18 +65,19 @@ def step_sizes(lab: Any) -> None:
 
 
 def text(lab: Any) -> None:
-    """Training losses of the small networks with and without selection, and of the language model."""
-    ablation, model = lab.results("ablation")["runs"], lab.results("text")["runs"]
+    """Training losses of small networks with and without selection, and of the language model with its neighbours."""
+    ablation, models = {arm: runs_of(lab, "ablation", arm) for arm in ARMS}, language_models(lab)
     with lab.figure("text", 10.0, 3.6) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for arm, runs in ablation.items():
             _losses(left, runs, COLOURS[arm], f"{arm}: {np.mean(bits(runs)):.2f} held out")
-        _losses(right, model, "C0", f"selective: {np.mean(bits(model)):.2f} held out")
-        for axes, runs in ((left, ablation["selective"]), (right, model)):
-            config = runs[0]["config"]
+        for colour, (name, runs) in zip(("C0", "C1", "C2"), models.items(), strict=True):
+            _losses(right, runs, colour, f"{name}: {np.mean(nats(runs)) / np.log(2):.2f} held out")
+        for axes, config in ((left, ablation["selective"][0]["config"]), (right, models["Mamba"][0]["config"])):
             title = f"{config['layers']} layers of width {config['hidden_size']}"
             axes.set(title=title, xlabel="updates", ylim=(1.5, 5))
             axes.legend(fontsize="small")
+        right.set_title(f"{right.get_title()}, and as many parameters")
         left.set_ylabel("training loss, bits per character")
 
 

@@ -15,6 +15,8 @@ Names of modules and parameters are those of Hugging Face's MambaForCausalLM, so
 
 import math
 from abc import ABC, abstractmethod
+from itertools import repeat
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -90,7 +92,8 @@ class Mixer(nn.Module, ABC):
     ) -> tuple[Float[Tensor, "b t e"], Float[Tensor, "b e n"]]:
         """h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t h_t + D u_t (equation 2, algorithm 2); the last h too."""
         delta, B, C = selection
-        return F.selective_scan(u, delta, -self.A_log.exp(), B, C, self.D, h)
+        y, h = F.selective_scan(u, delta, -self.A_log.exp(), B, C, self.D, h)
+        return y, h
 
     @abstractmethod
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
@@ -107,7 +110,7 @@ class SelectiveMixer(Mixer):
         self.dt_proj = nn.Linear(config.rank, config.channels, generator=generator)
         bound = 1 / math.sqrt(config.rank)
         nn.init.uniform_(self.dt_proj.weight, -bound, bound, generator=generator)
-        step_sizes_(self.dt_proj.bias, generator)
+        step_sizes_(cast(Tensor, self.dt_proj.bias), generator)
 
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
         low_rank, B, C = self.x_proj(u).split(self.sizes, -1)
@@ -169,7 +172,7 @@ class Backbone(nn.Module):
             states: one for each block; they take the new tokens in.
         """
         x = self.embeddings(tokens)
-        for layer, state in zip(self.layers, states or [None] * len(self.layers), strict=True):
+        for layer, state in zip(self.layers, states or repeat(None), strict=states is not None):
             x = layer(x, state)
         return self.norm_f(x)
 

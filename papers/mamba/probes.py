@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     def keep(_module: Any, _args: tuple, output: Tensor) -> None:
         found.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
 
-    handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in model.backbone.layers]
+    handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
     try:
         with no_grad():
             model.eval()(Tensor(tokens[None]))

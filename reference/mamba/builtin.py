@@ -7,7 +7,7 @@ done for a whole chunk at once.
 """
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ CHUNK = 2**19  # numbers in the states of a chunk
 def build(config: Any) -> Mamba:
     """The model of ``config``, with the same parameters."""
     model = build_written_out(config)
-    for block in model.backbone.layers:
+    for block in cast(Any, model.backbone.layers):
         block.mixer.scan = lambda u, selection, h, mixer=block.mixer: scan(mixer, u, selection, h)
     return model
 

@@ -15,6 +15,7 @@ Names of modules and parameters are those of Hugging Face's MambaForCausalLM, so
 
 import math
 from abc import ABC, abstractmethod
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -180,7 +181,7 @@ class Backbone(nn.Module):
             states: one for each block; they take the new tokens in.
         """
         x = self.embeddings(tokens)
-        for layer, state in zip(self.layers, states or [None] * len(self.layers), strict=True):
+        for layer, state in zip(self.layers, states or repeat(None), strict=states is not None):
             x = layer(x, state)
         return self.norm_f(x)
 

@@ -20,8 +20,9 @@ def configure_optimizer(
     groups: dict[bool, list] = {True: [], False: []}
     for name, parameter in model.named_parameters():
         groups[parameter.ndim > 1 and not name.endswith("A_log")].append(parameter)
+    decayed: dict[str, Any] = {"params": groups[True]}
     optimizer = optim.AdamW(
-        [{"params": groups[True]}, {"params": groups[False], "weight_decay": 0.0}],
+        [decayed, {"params": groups[False], "weight_decay": 0.0}],
         lr=config.learning_rate, betas=(0.9, config.beta2), weight_decay=config.weight_decay,
     )  # fmt: skip
     warmup = int(config.warmup * steps)

@@ -64,17 +64,17 @@ def causal_conv1d(
             da *= y
             da += gate
             da *= dy
-        dx = dweight = dbias = None
+        dinput = dpast = dweight = dbias = None
         if needs.input or needs.past:  # (1')
             dx = np.zeros_like(x)
             for j in range(taps):
                 dx[:, j : j + steps] += da * weight[:, j]
+            dpast, dinput = dx[:, : taps - 1], dx[:, taps - 1 :]
         if needs.weight:
             dweight = np.stack([np.einsum("bte,bte->e", da, tap) for tap in seen], axis=1)
         if needs.bias:
             dbias = np.einsum("bte->e", da)
-        dinput = dx[:, taps - 1 :] if needs.input else None
-        return dinput, dweight, dbias, dx[:, : taps - 1] if needs.past else None
+        return dinput, dweight, dbias, dpast if needs.past else None
 
     return y, backward
 

@@ -15,7 +15,7 @@ UNTRANSLATABLE: tuple[type[Exception], ...] = (
     *(error for error in vars(exceptions).values() if isinstance(error, type)),
 )
 PLAIN_ATTRIBUTES = {  # of MathML, those that do no more than set type: no links, no styles
-    "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form", "height",
+    "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form", "height",
     "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing", "rspace",
     "scriptlevel", "separator", "stretchy", "voffset", "width",
 }  # fmt: skip
