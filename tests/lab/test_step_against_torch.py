@@ -29,6 +29,8 @@ BY_NAME = {  # how the twins take these
     "reduction", "ignore_index", "lengths", "reverse", "nonlinearity", "approximate", "dropout_p", "is_causal",
 }  # fmt: skip
 
+TAKES_ARRAYS = {"getitem", "pack", "unpack", "embedding", "rotary_embedding", "scaled_dot_product_attention"}
+
 
 def twin(step: Forward, draws: Draws) -> Any:
     """The torch function of a step, that the operation's own tests compare with; dropout's has the same noise."""
@@ -42,6 +44,8 @@ def twin(step: Forward, draws: Draws) -> Any:
         return lambda input, dtype: input.to(torch.from_numpy(step.outputs[0].array).dtype)
     if step.operation.name == "concatenate":
         return lambda *tensors: torch.cat(tensors, step.settings["dim"])
+    if step.operation.name == "split_at":
+        return lambda input, sizes, dim: input.split(list(sizes), dim)
     found = next(case for case in CASES if getattr(case.ours, "info", None) is step.operation)
     return found.torch_function()
 
@@ -74,7 +78,7 @@ def run_again(step: Forward, wanted: set[str], draws: Draws) -> tuple[list[torch
     settings = step.settings
     if step.operation.elementwise:
         settings = {name: in_torch(value, like) for name, value in settings.items()}
-    elif step.operation.name in ("getitem", "pack", "unpack", "embedding", "scaled_dot_product_attention"):
+    elif step.operation.name in TAKES_ARRAYS:
         settings = {
             name: in_torch(value, like) if name != "padding_value" else value for name, value in settings.items()
         }

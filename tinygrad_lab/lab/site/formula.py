@@ -16,8 +16,8 @@ UNTRANSLATABLE: tuple[type[Exception], ...] = (
 )
 PLAIN_ATTRIBUTES = {  # of MathML, those that do no more than set type: no links, no styles
     "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form",
-    "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing", "rspace",
-    "scriptlevel", "separator", "stretchy", "voffset", "width",
+    "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing",
+    "rspace", "scriptlevel", "separator", "stretchy", "voffset", "width",
 }  # fmt: skip
 ALPHABETS = {"bold": "BOLD", "double-struck": "DOUBLE-STRUCK", "fraktur": "FRAKTUR", "script": "SCRIPT"}
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
