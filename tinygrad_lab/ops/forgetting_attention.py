@@ -37,7 +37,7 @@ LARGEST_DIRECT = 512 * 512  # scores of one head; above it memory for all of the
 @operation(
     r"\bar V = P^\top \bar O \qquad G = P \odot (\bar O V^\top - \textstyle\sum_c \bar O_c O_c) \qquad "
     r"\bar Q = s\,G\,K \qquad \bar K = s\,G^\top Q \qquad "
-    r"\overline{\log f}_l = \textstyle\sum_{i \ge l > j} G_{ij}"
+    r"\bar a_l = \textstyle\sum_{i \ge l > j} G_{ij}, \; a = \log f"
 )
 def forgetting_attention(
     query: Float[Array, "*n t h"],

@@ -7,7 +7,7 @@ from html import escape
 
 from tinygrad_lab.lab.site.observation import Graph, Node
 
-WIDTH, HEIGHT = 216, 44  # of a node
+WIDTH, HEIGHT = 240, 44  # of a node
 BESIDE, BELOW = 20, 34  # between nodes
 LANE = 14  # between the lines that pass by
 MARGIN = 10
