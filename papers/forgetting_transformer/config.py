@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinygrad_lab.data.characters import CHARACTERS
+
 BLOCKS = ("llama", "pro")
 GATES = ("data", "bias_only", "fixed", "none")
 ATTENTIONS = ("softmax", "linear")
 DATASETS = ("auto", "tinyshakespeare", "timemachine", "kjv", "topics")
-CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))  # newline and the 95 printable characters of ASCII
 
 
 @dataclass(frozen=True)

@@ -6,30 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.config import CHARACTERS, FoXConfig
+from papers.forgetting_transformer.config import FoXConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.data.characters import encode
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
 EVALUATION_BATCH = 4096  # tokens in a batch of it
-
-NUMBERS = np.full(128, -1)  # of each character, by its code; the last code is of no character, as all beyond it
-NUMBERS[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
-
-
-def encode(text: str) -> np.ndarray:
-    """The number of each character.
-
-    Raises:
-        ValueError: a character that is not one of ASCII's, named with its place.
-    """
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    numbers = NUMBERS[np.minimum(codes, len(NUMBERS) - 1)]
-    if (numbers < 0).any():
-        place = int((numbers < 0).argmax())
-        raise ValueError(f"character {text[place]!r} at place {place} is not one of the {len(CHARACTERS)} known")
-    return numbers
 
 
 def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import numpy as np
 
 from papers.forgetting_transformer import costs, inference
 from papers.forgetting_transformer import figures as drawing
-from papers.forgetting_transformer.config import CHARACTERS, VARIANTS, FoXConfig, feed_forward_size
+from papers.forgetting_transformer.config import VARIANTS, FoXConfig, feed_forward_size
 from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
 from papers.forgetting_transformer.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
+from tinygrad_lab.data.characters import CHARACTERS, decode
 
 __all__ = ["claims", "figures", "measure", "summary", "tables"]
 
@@ -110,7 +111,7 @@ def gates_of(lab: Any, run: Any) -> dict[str, Any]:
     return {
         "mean": found.mean(axis=(1, 3)).tolist(),
         "by_kind": by_kind,
-        "text": "".join(CHARACTERS[token] for token in tokens[0]),
+        "text": decode(tokens[0]),
         "passage": np.round(found[:, 0].astype(np.float64), 5).tolist(),
     }
 

@@ -1,54 +1,22 @@
 """Text from a trained model, token by token, each read once; no position is the last one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.config import CHARACTERS, FoXConfig
-from papers.forgetting_transformer.data import encode
+from papers.forgetting_transformer.config import FoXConfig
 from papers.forgetting_transformer.model import ForgettingTransformer, new_memories
 from tinygrad_lab import Tensor, no_grad, random
+from tinygrad_lab.data.characters import decode, encode
+from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Array, Generator
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 
 
-@dataclass(frozen=True)
-class Options:
-    """How the next token is chosen from the logits.
-
-    Raises:
-        ValueError: a length below 1, or a negative temperature, top_k or seed.
-    """
-
-    length: int = 500  # tokens to write
-    temperature: float = 0.7  # the logits are divided by it; 0 takes the most likely token always
-    top_k: int = 0  # choose among that many most likely tokens only; 0 for all
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("temperature", "top_k", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-
-
-OPTIONS = Options()
-GREEDY = Options(length=20, temperature=0.0)
-
-
-def choose(logits: Array, options: Options, rng: Generator) -> int:
-    """One token: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax())
-    order = np.argsort(-logits, kind="stable")[: options.top_k or None]
-    scaled = logits[order].astype(np.float64) / options.temperature
-    cumulated = np.exp(scaled - scaled[0]).cumsum()
-    place = np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right")
-    return int(order[min(place, len(order) - 1)])
+OPTIONS = Sampling()
+GREEDY = Sampling(length=20, temperature=0.0)
 
 
 def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any]) -> Array:
@@ -59,7 +27,7 @@ def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any
         return model.lm_head(x[0, -1]).numpy()
 
 
-def search(model: ForgettingTransformer, config: FoXConfig, tokens: Sequence[int], options: Options) -> Iterator[int]:
+def search(model: ForgettingTransformer, config: FoXConfig, tokens: Sequence[int], options: Sampling) -> Iterator[int]:
     """Read ``tokens``, then write ``options.length`` tokens, each of them read in its turn.
 
     Raises:
@@ -88,10 +56,10 @@ def example_tokens(config: FoXConfig, rng: Generator) -> list[int]:
 
 
 def generate(
-    search: Callable[[list[int], Options], Iterable[int]],
+    search: Callable[[list[int], Sampling], Iterable[int]],
     config: FoXConfig,  # noqa: ARG001  (the alphabet is fixed)
     prompt: str,
-    options: Options,
+    options: Sampling,
     vocabularies: dict[str, str],  # noqa: ARG001  (the alphabet is fixed)
 ) -> Iterator[str]:
     """The prompt, then what the model writes, a character at a time.
@@ -102,4 +70,4 @@ def generate(
     tokens = search(encode(prompt).tolist(), options)
     yield prompt
     for token in tokens:
-        yield CHARACTERS[token]
+        yield decode([token])

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinygrad_lab.data.characters import CHARACTERS
+
 PAIRINGS = ("halves", "adjacent")
 NORMS = ("rms", "layer")
 FEED_FORWARDS = ("swiglu", "gelu")
 POSITIONS = ("rotary", "learned")
 TOKENS = ("characters", "bpe")
 DATASETS = ("auto", "tinyshakespeare", "timemachine", "topics")
-CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))  # newline and the 95 printable characters of ASCII
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from papers.llama.config import CHARACTERS
+from tinygrad_lab.data import characters
 from tinygrad_lab.data.libraries import tokenizers
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
@@ -34,27 +34,14 @@ class Tokenizer(ABC):
 class Characters(Tokenizer):
     """Newline and the 95 printable characters of ASCII."""
 
-    number_of = np.full(128, -1, np.int64)  # by the code of a character; -1 for those that are not known
-    number_of[[ord(character) for character in CHARACTERS]] = np.arange(len(CHARACTERS))
-
     def encode(self, text: str) -> np.ndarray:
-        """The number of each character.
-
-        Raises:
-            ValueError: a character that is not one of them, named with its place.
-        """
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        numbers = np.where(codes < len(self.number_of), self.number_of[codes % len(self.number_of)], -1)
-        if (numbers < 0).any():
-            place = int((numbers < 0).argmax())
-            raise ValueError(f"character {text[place]!r} at place {place} is not one of the {len(CHARACTERS)} known")
-        return numbers
+        return characters.encode(text)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        return "".join(CHARACTERS[token] for token in tokens)
+        return characters.decode(tokens)
 
     def lengths(self) -> np.ndarray:
-        return np.ones(len(CHARACTERS), np.int64)
+        return np.ones(len(characters.CHARACTERS), np.int64)
 
 
 class Pieces(Tokenizer):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from papers.lstm.config import CHARACTERS
+from tinygrad_lab.data.characters import CHARACTERS
 
 METHODS = ("lora", "full", "bias", "head")
 TEXTS = ("source", "target")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from papers.lora.config import LoRAConfig
-from papers.lstm.text import encode
 from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.data.characters import encode
 from tinygrad_lab.typing import Generator
 
 SOURCE, TARGET = "tinyshakespeare", "timemachine"  # plays in verse, and a novel

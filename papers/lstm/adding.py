@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from papers.lstm.config import LSTMConfig
-from papers.lstm.generated import Generated
 from tinygrad_lab.data import Batches
+from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 

@@ -1,12 +1,12 @@
 """Configurations of the recurrent networks: a cell and a task, and how to train."""
 
-import string
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinygrad_lab.data.characters import CHARACTERS
+
 CELLS = ("2000", "1997", "rnn")
 TASKS = ("text", "adding", "reber")
-CHARACTERS = "\n" + "".join(sorted(string.printable[:95]))  # newline and the 95 printable characters of ASCII
 REBER_SYMBOLS = "BTPSXVE"
 
 

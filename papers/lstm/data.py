@@ -5,8 +5,8 @@ from typing import Any
 
 from papers.lstm import adding, reber, text
 from papers.lstm.config import LSTMConfig
-from papers.lstm.generated import Generated
 from tinygrad_lab.data import Batches, TextData
+from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
 
 TASKS: dict[str, Any] = {"text": text, "adding": adding, "reber": reber}

@@ -4,56 +4,21 @@ The state of the layers is all that is kept of the characters so far, so memory 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from papers.lstm.config import LSTMConfig
 from papers.lstm.model import Network
-from papers.lstm.text import encode
 from tinygrad_lab import Tensor, no_grad, random
-from tinygrad_lab.nn import functional as F
+from tinygrad_lab.data.characters import encode
+from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Generator
 
-
-@dataclass(frozen=True)
-class Options:
-    """How the next symbol is chosen from the logits.
-
-    Raises:
-        ValueError: a length below 1, or a negative temperature, top_k or seed.
-    """
-
-    length: int = 500  # symbols to write
-    temperature: float = 0.7  # the logits are divided by it; 0 takes the most likely symbol always
-    top_k: int = 0  # choose among that many most likely symbols only; 0 for all
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("temperature", "top_k", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+OPTIONS = Sampling()
+GREEDY = Sampling(length=20, temperature=0.0)
 
 
-OPTIONS = Options()
-GREEDY = Options(length=20, temperature=0.0)
-
-
-def choose(logits: Tensor, options: Options, rng: Generator) -> int:
-    """One symbol: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax().item())
-    scaled = logits.double() / options.temperature
-    if options.top_k:
-        smallest = np.sort(scaled.numpy())[-options.top_k :][0]
-        scaled = scaled.masked_fill(scaled < smallest, -np.inf)
-    cumulated = F.softmax(scaled, dim=0).cumsum(dim=0).numpy()
-    return min(int(np.searchsorted(cumulated, rng.random(), side="right")), len(cumulated) - 1)
-
-
-def search(model: Network, config: LSTMConfig, tokens: list[int], options: Options) -> Iterable[int]:  # noqa: ARG001
+def search(model: Network, config: LSTMConfig, tokens: list[int], options: Sampling) -> Iterable[int]:  # noqa: ARG001
     """Read ``tokens``, then write ``options.length`` symbols, each of them read in its turn.
 
     Raises:
@@ -67,7 +32,7 @@ def search(model: Network, config: LSTMConfig, tokens: list[int], options: Optio
     for _ in range(options.length):
         with no_grad():
             output, states = model(Tensor(np.array([tokens])), states)
-            tokens = [choose(output[-1, 0], options, rng)]
+            tokens = [choose(output[-1, 0].numpy(), options, rng)]
         yield tokens[0]
 
 
@@ -82,10 +47,10 @@ def example_tokens(config: LSTMConfig, rng: Generator) -> list[int]:
 
 
 def generate(
-    search: Callable[[list[int], Options], Iterable[int]],
+    search: Callable[[list[int], Sampling], Iterable[int]],
     config: LSTMConfig,
     prompt: str,
-    options: Options,
+    options: Sampling,
     vocabularies: dict[str, str],  # noqa: ARG001  (the alphabet is fixed)
 ) -> Iterator[str]:
     """The prompt, then what the network writes, a symbol at a time.

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from papers.lstm.config import REBER_SYMBOLS, LSTMConfig
-from papers.lstm.generated import Generated
-from papers.lstm.text import encode
 from tinygrad_lab.data import Batches
+from tinygrad_lab.data.characters import encode
+from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 

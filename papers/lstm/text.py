@@ -5,31 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.config import CHARACTERS, LSTMConfig
+from papers.lstm.config import LSTMConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.data.characters import CHARACTERS, encode
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 PIECE = 20_000  # characters at least that evaluation reads in one go, the state carried on all the way
 EVALUATION_LENGTH = 200  # characters of every piece at a time: it bounds the memory, and changes nothing else
-
-
-def encode(text: str, alphabet: str = CHARACTERS) -> np.ndarray:
-    """The number of each character.
-
-    Raises:
-        ValueError: a character that the alphabet does not have, named with its place.
-    """
-    number_of = {character: number for number, character in enumerate(alphabet)}
-    for place, character in enumerate(text):
-        if character not in number_of:
-            raise ValueError(f"character {character!r} at place {place} is not one of the {len(alphabet)} known ones")
-    return np.array([number_of[character] for character in text], np.int64)
-
-
-def decode(numbers: Any, alphabet: str = CHARACTERS) -> str:
-    """The characters of these numbers."""
-    return "".join(alphabet[number] for number in numbers)
 
 
 def example_batch(config: LSTMConfig, rng: Generator) -> dict[str, Any]:

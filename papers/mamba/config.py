@@ -1,13 +1,13 @@
 """Configurations of Mamba: the published sizes, sizes for two cores, and the synthetic tasks."""
 
 import math
-import string
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinygrad_lab.data.characters import CHARACTERS
+
 TASKS = ("text", "copying", "induction")
 DATASETS = ("auto", "tinyshakespeare", "timemachine", "topics")
-CHARACTERS = "\n" + "".join(sorted(string.printable[:95]))  # newline and the 95 printable characters of ASCII
 STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
 SMALLEST_STEP = 1e-4
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from papers.mamba import synthetic, text
 from papers.mamba.config import MambaConfig
-from papers.mamba.generated import Generated
 from tinygrad_lab.data import Batches, TextData
+from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
 
 TASKS: dict[str, Any] = {"text": text, "copying": synthetic, "induction": synthetic}

@@ -4,55 +4,21 @@ The last inputs of the convolution and the states of the channels are all that i
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from papers.mamba.config import MambaConfig
 from papers.mamba.model import Mamba, State
-from papers.mamba.text import decode, encode
 from tinygrad_lab import Tensor, no_grad, random
-from tinygrad_lab.nn import functional as F
+from tinygrad_lab.data.characters import decode, encode
+from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Generator
 
 PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
 
 
-@dataclass(frozen=True)
-class Options:
-    """How the next character is chosen from the logits.
-
-    Raises:
-        ValueError: a length below 1, or a negative temperature, top_k or seed.
-    """
-
-    length: int = 500  # characters to write
-    temperature: float = 0.7  # the logits are divided by it; 0 takes the most likely character always
-    top_k: int = 0  # choose among that many most likely characters only; 0 for all
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("temperature", "top_k", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-
-
-OPTIONS = Options()
-GREEDY = Options(length=20, temperature=0.0)
-
-
-def choose(logits: Tensor, options: Options, rng: Generator) -> int:
-    """One character: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax().item())
-    scaled = logits.double() / options.temperature
-    if options.top_k:
-        smallest = np.sort(scaled.numpy())[-options.top_k :][0]
-        scaled = scaled.masked_fill(scaled < smallest, -np.inf)
-    cumulated = F.softmax(scaled, dim=0).cumsum(dim=0).numpy()
-    return min(int(np.searchsorted(cumulated, rng.random(), side="right")), len(cumulated) - 1)
+OPTIONS = Sampling()
+GREEDY = Sampling(length=20, temperature=0.0)
 
 
 def fresh(model: Mamba, config: MambaConfig) -> list[State]:
@@ -69,7 +35,7 @@ def read(model: Mamba, tokens: Sequence[int], states: list[State]) -> Tensor:
         return model.logits(x[0, -1])
 
 
-def search(model: Mamba, config: MambaConfig, tokens: Sequence[int], options: Options) -> Iterator[int]:
+def search(model: Mamba, config: MambaConfig, tokens: Sequence[int], options: Sampling) -> Iterator[int]:
     """Read ``tokens``, then write ``options.length`` characters, each of them read in its turn.
 
     Raises:
@@ -81,15 +47,15 @@ def search(model: Mamba, config: MambaConfig, tokens: Sequence[int], options: Op
     rng = random.generator(options.seed)
     states = fresh(model, config)
     for _ in range(options.length):
-        tokens = [choose(read(model, tokens, states), options, rng)]
+        tokens = [choose(read(model, tokens, states).numpy(), options, rng)]
         yield tokens[0]
 
 
 def generate(
-    search: Callable[[list[int], Options], Iterable[int]],
+    search: Callable[[list[int], Sampling], Iterable[int]],
     config: MambaConfig,
     prompt: str,
-    options: Options,
+    options: Sampling,
     vocabularies: dict[str, str],  # noqa: ARG001  (the alphabet is fixed)
 ) -> Iterator[str]:
     """The prompt, then what the network writes, a character at a time.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from papers.mamba.config import MambaConfig
-from papers.mamba.generated import Generated
 from tinygrad_lab.data import Batches
+from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 

@@ -5,30 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from papers.mamba.config import CHARACTERS, MambaConfig
+from papers.mamba.config import MambaConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.data.characters import encode
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATION_WINDOWS = 64  # in a batch
-
-
-def encode(text: str) -> np.ndarray:
-    """The number of each character.
-
-    Raises:
-        ValueError: a character that the alphabet does not have, named with its place.
-    """
-    number_of = {character: number for number, character in enumerate(CHARACTERS)}
-    for place, character in enumerate(text):
-        if character not in number_of:
-            raise ValueError(f"character {character!r} at place {place} is not one of the {len(CHARACTERS)} known ones")
-    return np.array([number_of[character] for character in text], np.int64)
-
-
-def decode(numbers: Any) -> str:
-    """The characters of these numbers; a question mark for a number that stands for none."""
-    return "".join(CHARACTERS[number] if number < len(CHARACTERS) else "?" for number in numbers)
 
 
 def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:

@@ -8,19 +8,9 @@ import torch
 from torch import Tensor
 
 from reference.forgetting_transformer.model import ForgettingTransformer, new_memories
+from reference.sampling import choose
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
-
-
-def choose(logits: Tensor, options: Any, rng: np.random.Generator) -> int:
-    """One token: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax())
-    order = torch.argsort(-logits, stable=True)[: options.top_k or None]
-    scaled = logits[order].double() / options.temperature
-    cumulated = torch.exp(scaled - scaled[0]).cumsum(dim=0).numpy()
-    place = np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right")
-    return int(order[min(place, len(order) - 1)])
 
 
 def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any]) -> Tensor:

@@ -8,22 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from reference.lstm.model import Network
-
-
-def choose(logits: Tensor, options: Any, rng: np.random.Generator) -> int:
-    """One symbol: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax().item())
-    scaled = logits.double() / options.temperature
-    if options.top_k:
-        smallest = scaled.topk(min(options.top_k, len(scaled))).values[-1]
-        scaled = scaled.masked_fill(scaled < smallest, -torch.inf)
-    cumulated = F.softmax(scaled, dim=0).cumsum(dim=0).numpy()
-    return min(int(np.searchsorted(cumulated, rng.random(), side="right")), len(cumulated) - 1)
+from reference.sampling import choose
 
 
 def search(model: Network, config: Any, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001

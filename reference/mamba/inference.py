@@ -9,23 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from reference.mamba.model import Mamba, State
+from reference.sampling import choose
 
 PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
-
-
-def choose(logits: Tensor, options: Any, rng: np.random.Generator) -> int:
-    """One character: where a uniform number falls among the cumulated probabilities.    (V,)"""
-    if options.temperature == 0:
-        return int(logits.argmax().item())
-    scaled = logits.double() / options.temperature
-    if options.top_k:
-        smallest = scaled.topk(min(options.top_k, len(scaled))).values[-1]
-        scaled = scaled.masked_fill(scaled < smallest, -torch.inf)
-    cumulated = F.softmax(scaled, dim=0).cumsum(dim=0).numpy()
-    return min(int(np.searchsorted(cumulated, rng.random(), side="right")), len(cumulated) - 1)
 
 
 def fresh(model: Mamba, config: Any) -> list[State]:

@@ -6,12 +6,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.forgetting_transformer import costs, data, experiment, verdicts
+from papers.forgetting_transformer import costs, experiment, verdicts
 from papers.forgetting_transformer.config import VARIANTS
 from papers.forgetting_transformer.model import build
 from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
 from papers.forgetting_transformer.train import evaluate
 from tinygrad_lab import Tensor
+from tinygrad_lab.data.characters import CHARACTERS
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.paper import Verdict
@@ -135,6 +136,6 @@ def test_kinds_of_characters() -> None:
     assert [experiment.kind_of(character) for character in "a7 \n;"] == [
         "letter or digit", "letter or digit", "space", "line end", "punctuation",
     ]  # fmt: skip
-    assert {experiment.kind_of(character) for character in data.CHARACTERS} == {
+    assert {experiment.kind_of(character) for character in CHARACTERS} == {
         "letter or digit", "space", "line end", "punctuation",
     }  # fmt: skip

@@ -9,13 +9,14 @@ import torch
 
 from papers.forgetting_transformer import inference
 from papers.forgetting_transformer.config import VARIANTS, FoXConfig
-from papers.forgetting_transformer.inference import GREEDY, Options, choose
+from papers.forgetting_transformer.inference import GREEDY
 from papers.forgetting_transformer.linear import LinearState, feature_map, linear_attention
 from papers.forgetting_transformer.model import ForgettingTransformer, build, new_memories
 from reference.forgetting_transformer import inference as reference_inference
 from reference.forgetting_transformer import model as reference
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
+from tinygrad_lab.sampling import Sampling
 
 
 def made(config: FoXConfig) -> ForgettingTransformer:
@@ -69,8 +70,10 @@ def test_linear_attention_all_at_once_is_the_recurrence() -> None:
 
 
 @pytest.mark.parametrize("variant", ["llama", "pro", "linear"])
-@pytest.mark.parametrize("options", [GREEDY, Options(length=30, temperature=2.0, seed=3), Options(length=30, top_k=3)])
-def test_both_sides_write_the_same(variant: str, options: Options) -> None:
+@pytest.mark.parametrize(
+    "options", [GREEDY, Sampling(length=30, temperature=2.0, seed=3), Sampling(length=30, top_k=3)]
+)
+def test_both_sides_write_the_same(variant: str, options: Sampling) -> None:
     config = VARIANTS[variant]["tiny"]
     model, twin = made(config), reference.build(config).double()
     twin.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in model.state_dict().items()})
@@ -81,7 +84,7 @@ def test_both_sides_write_the_same(variant: str, options: Options) -> None:
 
 def test_text_goes_on_without_end_beyond_the_training_length() -> None:
     config = VARIANTS["llama"]["tiny"]
-    stream = inference.search(made(config), config, [0], Options(length=10**9))
+    stream = inference.search(made(config), config, [0], Sampling(length=10**9))
     assert all(0 <= token < 11 for token in [next(stream) for _ in range(5 * config.length)])
 
 
@@ -89,30 +92,15 @@ def test_text_begins_with_the_prompt() -> None:
     config = replace(VARIANTS["llama"]["tiny"], vocab_size=96)
     model = build(config, generator(0))
 
-    def search(tokens: list[int], options: Options) -> Iterator[int]:
+    def search(tokens: list[int], options: Sampling) -> Iterator[int]:
         return inference.search(model, config, tokens, options)
 
-    text = "".join(inference.generate(search, config, inference.prompts(config)[0], Options(length=9), {}))
+    text = "".join(inference.generate(search, config, inference.prompts(config)[0], Sampling(length=9), {}))
     assert text.startswith("ROMEO:\n")
     assert len(text) == 7 + 9
     for prompt, message in (("", "at least one character"), ("Café", "character 'é' at place 3")):
         with pytest.raises(ValueError, match=message):
             list(inference.generate(search, config, prompt, GREEDY, {}))
-
-
-def test_tokens_are_drawn_as_often_as_the_softmax_says() -> None:
-    logits, rng = np.array([0.0, 1.0, 2.0, -1.0]), generator(0)
-    expected = np.exp(logits / 0.5) / np.exp(logits / 0.5).sum()
-    drawn = [choose(logits, Options(temperature=0.5), rng) for _ in range(600)]
-    assert [drawn.count(token) / 600 for token in range(4)] == pytest.approx(expected.tolist(), abs=0.07)
-    assert {choose(logits, Options(temperature=5.0, top_k=2), rng) for _ in range(200)} == {1, 2}
-    assert choose(logits, Options(temperature=0.0), rng) == 2
-
-
-@pytest.mark.parametrize(("name", "value"), [("length", 0), ("temperature", -0.1), ("top_k", -1), ("seed", -1)])
-def test_impossible_options_are_refused(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=rf"{name} must be at least [01], got {value}"):
-        Options(**{name: value})
 
 
 def test_impossible_tokens_are_refused() -> None:

@@ -17,9 +17,9 @@ from papers.lora import PAPER, data
 from papers.lora.config import ALL_LINEAR, VARIANTS, LoRAConfig
 from papers.lora.model import LoRALinear, adapters, attach, build, detach, loss, matches, merge, trainable, unmerge
 from papers.lora.train import configure_optimizer, train
-from papers.lstm.text import decode
 from reference.lora import model as reference
 from tinygrad_lab import Tensor, nn, optim
+from tinygrad_lab.data.characters import decode
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import sides
 from tinygrad_lab.random import generator

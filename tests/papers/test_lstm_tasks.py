@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.lstm import adding, data, reber, text
-from papers.lstm.config import CHARACTERS, REBER_SYMBOLS, VARIANTS, LSTMConfig
+from papers.lstm.config import REBER_SYMBOLS, VARIANTS, LSTMConfig
+from tinygrad_lab.data.characters import decode, encode
 from tinygrad_lab.random import generator
 
 TEXT = replace(VARIANTS["2000"]["tiny"], dataset="topics")
@@ -133,38 +134,23 @@ def test_reber_sets_have_256_strings_and_differ_by_split_and_seed() -> None:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def test_alphabet_is_newline_and_printable_ascii() -> None:
-    assert len(CHARACTERS) == 96 == len(set(CHARACTERS))
-    assert all(character == "\n" or 32 <= ord(character) < 127 for character in CHARACTERS)
+def test_symbols_of_the_grammar() -> None:
     assert sorted(REBER_SYMBOLS) == sorted("BTPSXVE")
-
-
-@given(st.text(alphabet=CHARACTERS))
-def test_decoding_undoes_encoding(written: str) -> None:
-    assert text.decode(text.encode(written)) == written
-
-
-@pytest.mark.parametrize(
-    ("written", "message"), [("Zürich", "character 'ü' at place 1"), ("a\tb", r"'\\t' at place 1")]
-)
-def test_unknown_characters_are_named(written: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        text.encode(written)
 
 
 def test_embedded_text_is_in_the_alphabet_and_split_without_overlap() -> None:
     train, test = (data.dataset(TEXT, split) for split in ("train", "test"))
-    text.encode(train.text + test.text)
+    encode(train.text + test.text)
     assert len(test) / (len(train) + len(test)) == pytest.approx(0.1, abs=1e-4)
     assert train.checksum == test.checksum  # of the whole text, as it was found
 
 
 def test_every_target_is_the_character_that_follows() -> None:
-    numbers = text.encode(data.dataset(TEXT, "train").text)
-    joined = text.decode(numbers)
+    numbers = encode(data.dataset(TEXT, "train").text)
+    joined = decode(numbers)
     for _, batch in zip(range(3), data.training_batches(TEXT, generator(0)), strict=False):
         np.testing.assert_array_equal(batch["sequence"][:, 1:], batch["target"][:, :-1])
-        assert text.decode([*batch["sequence"][0], batch["target"][0, -1]]) in joined
+        assert decode([*batch["sequence"][0], batch["target"][0, -1]]) in joined
         assert batch["count"] == batch["target"].size == 3 * TEXT.length
 
 
@@ -176,7 +162,7 @@ def test_windows_begin_at_other_places_in_every_epoch() -> None:
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_evaluation_reads_pieces_from_end_to_end(split: str) -> None:
-    numbers = text.encode(data.dataset(TEXT, split).text)
+    numbers = encode(data.dataset(TEXT, split).text)
     batches = data.evaluation_batches(TEXT, split)
     assert [batch["continues"] for batch in batches] == [False] + [True] * (len(batches) - 1)
     pieces = np.concatenate([batch["target"] for batch in batches], axis=1)

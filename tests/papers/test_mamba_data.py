@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from papers.mamba import data, synthetic, text
-from papers.mamba.config import CHARACTERS, VARIANTS
+from papers.mamba.config import VARIANTS
+from tinygrad_lab.data.characters import decode
 from tinygrad_lab.random import generator
 
 COPYING = VARIANTS["copying"]["small"]
@@ -62,7 +63,7 @@ def test_windows_are_text_and_targets_the_next_characters(config) -> None:
     numbers = text.encoded(config, "train")
     (first, _) = data.training_batches(config, generator(0))
     np.testing.assert_array_equal(first["tokens"][:, 1:], first["target"][:, :-1])
-    assert text.decode(first["tokens"][0]) in text.decode(numbers)
+    assert decode(first["tokens"][0]) in decode(numbers)
 
 
 def test_the_held_out_text_is_read_once_from_its_beginning(config) -> None:
@@ -72,13 +73,6 @@ def test_the_held_out_text_is_read_once_from_its_beginning(config) -> None:
     np.testing.assert_array_equal(read, held_out[1 : len(read) + 1])
     assert len(held_out) - len(read) <= config.length
     assert len(data.dataset(config, "train")) + len(data.dataset(config, "test")) == len(text.load_text("topics"))
-
-
-def test_characters_come_back_and_others_are_named() -> None:
-    assert text.decode(text.encode(CHARACTERS)) == CHARACTERS
-    assert text.decode([0, 5000]) == "\n?"
-    with pytest.raises(ValueError, match="character 'é' at place 3 is not one of the 96 known ones"):
-        text.encode("café")
 
 
 def test_what_does_not_fit_is_named(config) -> None:
