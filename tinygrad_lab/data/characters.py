@@ -1,6 +1,7 @@
 """Text as numbers, one for each character of an alphabet, and back."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,6 @@ def encode(text: str, alphabet: str = CHARACTERS) -> np.ndarray:
     return numbers
 
 
-def decode(numbers: Iterable[int] | np.ndarray, alphabet: str = CHARACTERS) -> str:
+def decode(numbers: Iterable[Any], alphabet: str = CHARACTERS) -> str:
     """The characters of these numbers; a replacement character for a number that stands for none."""
     return "".join(alphabet[n] if n < len(alphabet) else "\N{REPLACEMENT CHARACTER}" for n in numbers)
