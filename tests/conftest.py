@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-install_import_hook(["tinygrad_lab", "papers"], "beartype.beartype")
+from tests.checking import check
+
+install_import_hook(["tinygrad_lab", "papers"], f"{check.__module__}.{check.__name__}")
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)

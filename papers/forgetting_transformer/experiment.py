@@ -46,7 +46,9 @@ def arm_config(arm: str, rate: float, quick: bool) -> FoXConfig:
         small, dataset="kjv" if available("kjv") else "topics", hidden_size=64, layers=3,
         feed_forward=feed_forward_size(64, small.block, 8), windows=4800, epochs=4, learning_rate=rate, **changes,
     )  # fmt: skip
-    return replace(config, hidden_size=16, layers=2, feed_forward=16, windows=32, epochs=1) if quick else config
+    return (
+        replace(config, hidden_size=16, layers=2, feed_forward=16, windows=32, epochs=1, length=32) if quick else config
+    )
 
 
 # ---- running them ----------------------------------------------------------------------------------------------------
