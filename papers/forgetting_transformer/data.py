@@ -14,6 +14,7 @@ from tinygrad_lab.typing import Generator
 HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
 EVALUATION_BATCH = 4096  # tokens in a batch of it
+STRETCHES = 96  # of text, half a training window each, that are read after contexts of different lengths
 
 
 def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
@@ -57,11 +58,28 @@ def evaluation_batches(config: FoXConfig, split: str, length: int | None = None)
     if not whole:
         raise ValueError(f"length must be less than the {len(tokens)} characters of the text, got {length}")
     count = min(whole, config.windows, max(1, EVALUATED // length))
-    chosen = np.linspace(0, whole - 1, count).astype(int) * length
+    return _in_batches(tokens, np.linspace(0, whole - 1, count).astype(int) * length, length)
+
+
+def context_batches(config: FoXConfig, split: str, context: int, longest: int) -> list[dict[str, Any]]:
+    """Windows that end with the same stretches of text whatever ``context``, which is how many tokens they have before.
+
+    Raises:
+        ValueError: a text too short for a stretch after the ``longest`` context.
+    """
+    tokens, stretch = encoded(config, split), config.length // 2
+    if len(tokens) <= longest + stretch:
+        raise ValueError(f"longest must be less than {len(tokens) - stretch} in this text, got {longest}")
+    places = np.linspace(longest, len(tokens) - stretch - 1, STRETCHES).astype(int)
+    return _in_batches(tokens, places - context, context + stretch)
+
+
+def _in_batches(tokens: np.ndarray, starts: np.ndarray, length: int) -> list[dict[str, Any]]:
+    """Windows of one length, a few at a time."""
     rows = max(1, EVALUATION_BATCH // length)
     return [
-        _batch(tokens[chosen[first : first + rows, None] + np.arange(length + 1)])
-        for first in range(0, len(chosen), rows)
+        _batch(tokens[starts[first : first + rows, None] + np.arange(length + 1)])
+        for first in range(0, len(starts), rows)
     ]
 
 

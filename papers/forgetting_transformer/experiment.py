@@ -30,10 +30,11 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 GATED = ("FoX (LLaMA)", "FoX (Pro)")  # whose gates and pruning are looked at
 WITNESS = "FoX (LLaMA)"  # also trained on PyTorch
-RATES = (3e-3, 1e-2)
+RATES = (3e-3, 5.5e-3, 1e-2)
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 SWEEP_EPOCHS = 1
 LONGER = 16  # times the training length, where extrapolation ends
+CONTEXTS = tuple(2.0**k for k in range(-4, 5))  # tokens before a stretch of text, in training lengths
 PRUNING = float(np.exp(-10))  # the share that the paper on pruning leaves out
 PRUNED_LENGTH = 4096
 
@@ -78,8 +79,10 @@ def measure_arm(lab: Any, arm: str) -> None:
     losses = lab.results("rates")["loss"][arm]
     config = arm_config(arm, float(min(losses, key=losses.__getitem__)), lab.quick)
     runs = [lab.train(config, seed, label=arm, each_epoch=True) for seed in lab.seeds(3)]
+    windows = _windows(lab, config, LONGER * config.length)
     found: dict[str, Any] = {
-        "positions": [loss_by_position(run.model, _windows(lab, config, LONGER * config.length)) for run in runs]
+        "positions": [loss_by_position(run.model, windows) for run in runs],
+        "contexts": [loss_by_context(lab, run) for run in runs],
     }
     if arm in GATED:
         found |= {"gates": gates_of(lab, runs[0]), "pruning": pruning_of(lab, runs[0])}
@@ -87,6 +90,17 @@ def measure_arm(lab: Any, arm: str) -> None:
     if arm == WITNESS:
         runs.append(lab.train(config, 0, side="torch", label=arm))
     lab.save(file_of(arm), found | {"runs": [run.record() for run in runs]}, config)
+
+
+def loss_by_context(lab: Any, run: Any) -> dict[str, float]:
+    """Nats of the same stretches of text after more and more of what stands before them."""
+    contexts = [int(share * run.config.length) for share in CONTEXTS[: 6 if lab.quick else None]]
+    found = {}
+    for context in contexts:
+        batches = lab.data.context_batches(run.config, "test", context, contexts[-1])
+        losses = loss_by_position(run.model, map(lab.side("numpy").batch, batches))
+        found[str(context)] = float(np.mean(losses[context:]))
+    return found
 
 
 def file_of(arm: str) -> str:

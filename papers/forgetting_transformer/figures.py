@@ -1,11 +1,12 @@
 """The pictures of the experiments, drawn from their result files."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.verdicts import ARMS, octaves, positions_of, runs_of, training_length
+from papers.forgetting_transformer.verdicts import ARMS, contexts_of, octaves, positions_of, runs_of, training_length
 
 COLOURS = {
     "FoX (LLaMA)": "C0", "Transformer (LLaMA)": "C3", "FoX (Pro)": "C9", "Transformer (Pro)": "C1",
@@ -35,23 +36,31 @@ def losses(lab: Any) -> None:
 
 
 def positions(lab: Any) -> None:
-    """Loss by position, up to sixteen times the length of training; means over octaves."""
+    """Loss by position, means over octaves; and of the same characters after more and more context."""
     length = training_length(lab)
-    with lab.figure("positions", 8.0, 4.0) as figure:
-        axes = figure.subplots()
+    with lab.figure("positions", 12.0, 4.2) as figure:
+        left, right = figure.subplots(1, 2, sharey=True)
         for arm in ARMS:
             found = positions_of(lab, arm)
             shown = octaves(found.shape[1])
-            means = np.array([found[:, a:b].mean(axis=1) for a, b in shown])
             middle = [math.sqrt(a * b) for a, b in shown]
-            axes.plot(middle, means.mean(axis=1), color=COLOURS[arm], marker="o", markersize=3, label=arm)
-            axes.fill_between(middle, means.min(axis=1), means.max(axis=1), color=COLOURS[arm], alpha=0.2)
-        axes.axvline(length, color="black", linewidth=0.8, linestyle=":")
-        axes.annotate(
-            "training ends here", (length, axes.get_ylim()[1]), fontsize="small", ha="right", va="top", rotation=90
+            _curve(left, middle, [found[:, a:b].mean(axis=1) for a, b in shown], arm)
+            contexts = contexts_of(lab, arm)
+            _curve(right, list(contexts), list(contexts.values()), arm)
+        left.axvline(length, color="black", linewidth=0.8, linestyle=":", label="training ends here")
+        right.axvline(length / 2, color="black", linewidth=0.8, linestyle=":")
+        left.set(xscale="log", xlabel="position", ylabel="nats a character", title="Held-out loss by position")
+        right.set(
+            xscale="log", xlabel="characters before them", title=f"The same {length // 2} characters, read after others"
         )
-        axes.set(xscale="log", xlabel="position", ylabel="nats a character", title="Held-out loss by position")
-        axes.legend(fontsize="small")
+        left.legend(fontsize="small")
+
+
+def _curve(axes: Any, at: Sequence[float | int], found: list[Any], arm: str) -> None:
+    """The mean over seeds, and from the least to the largest.    ``found``: the seeds at each place"""
+    values = np.array(found)
+    axes.plot(at, values.mean(axis=1), color=COLOURS[arm], marker="o", markersize=3, label=arm)
+    axes.fill_between(at, values.min(axis=1), values.max(axis=1), color=COLOURS[arm], alpha=0.2)
 
 
 def gates(lab: Any) -> None:
@@ -81,7 +90,7 @@ def decay(lab: Any) -> None:
     with lab.figure("decay", 11.0, 3.6) as figure:
         panels = figure.subplots(1, 3)
         for axes, row in zip(panels, (order[0], order[len(order) // 2], order[-1]), strict=True):
-            c = flat[row].cumsum()
+            c = flat[row][:PASSAGE].cumsum()
             weights = np.where(np.tri(len(c), dtype=bool), np.exp(np.minimum(c[:, None] - c, 0)), np.nan)
             image = axes.imshow(weights, cmap="viridis", vmin=0, vmax=1)
             layer, head = divmod(int(row), passage.shape[1])

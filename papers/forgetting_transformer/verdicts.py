@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from papers.forgetting_transformer.config import CHANGES, VARIANTS, FoXConfig
+from papers.forgetting_transformer.data import STRETCHES
 from papers.forgetting_transformer.model import build
 from tinygrad_lab.paper import Claim, Summary, Verdict
 
@@ -127,22 +128,28 @@ def _without_positions(lab: Any) -> Claim:
 # ---- lengths ---------------------------------------------------------------------------------------------------------
 
 
-def rise(lab: Any, arm: str) -> list[float]:
-    """Loss in the last half of the longest windows less that in the last half of the training length, a run each."""
-    found, length = positions_of(lab, arm), training_length(lab)
-    return (found[:, found.shape[1] // 2 :].mean(axis=1) - found[:, length // 2 : length].mean(axis=1)).tolist()
+def contexts_of(lab: Any, arm: str) -> dict[int, list[float]]:
+    """Loss of the same stretches of text after each length of context, one a seed."""
+    runs = lab.results(ARMS[arm])["contexts"]
+    return {int(context): [run[context] for run in runs] for context in runs[0]}
+
+
+def rise(lab: Any, arm: str) -> Any:
+    """Loss after the longest context less that after half a training length, with which a window is a training one."""
+    found = contexts_of(lab, arm)
+    return lab.paired_difference(found[max(found)], found[training_length(lab) // 2])
 
 
 def _extrapolation(lab: Any) -> Claim:
     arms = ("FoX (LLaMA)", "FoX (Pro)", "Transformer (LLaMA)", "Transformer (Pro)")
-    rises = {arm: lab.interval(rise(lab, arm)) for arm in arms}
-    length, longest = training_length(lab), positions_of(lab, arms[0]).shape[1]
+    rises = {arm: rise(lab, arm) for arm in arms}
+    half, longest = training_length(lab) // 2, max(contexts_of(lab, arms[0]))
     holds = all(rises[arm].mean < RISE for arm in arms[:2]) and all(rises[arm].mean > RISE for arm in arms[2:])
     return Claim(
         statement="beyond the training length FoX's loss does not rise, that of the rotary Transformer does",
         source="section 4, loss per token beyond the training length",
-        ran=f"windows of {longest:,} held-out characters; loss at positions {longest // 2:,} to {longest:,} less that "
-        f"at {length // 2} to {length}, where training ends; models as above",
+        ran=f"{STRETCHES} stretches of {half} held-out characters, after {longest:,} characters less after {half}, as "
+        "many as in training; models as above",
         numpy=", ".join(f"{arm}: {rises[arm]:.3f nats}" for arm in arms),
         torch="-",
         verdict=_judge(holds),
@@ -151,20 +158,17 @@ def _extrapolation(lab: Any) -> Claim:
 
 
 def _farther(lab: Any) -> Claim:
-    arm, length = "FoX (LLaMA)", training_length(lab)
-    found = positions_of(lab, arm)
-    gain = lab.interval(
-        (found[:, length // 2 : length].mean(axis=1) - found[:, length : 2 * length].mean(axis=1)).tolist()
-    )
-    within = lab.interval((found[:, : length // 2].mean(axis=1) - found[:, length // 2 : length].mean(axis=1)).tolist())
+    found, half = contexts_of(lab, "FoX (LLaMA)"), training_length(lab) // 2
+    within = lab.paired_difference(found[half // 2], found[half])
+    beyond = lab.paired_difference(found[half], found[4 * half])
     return Claim(
         statement="FoX's loss goes on falling with more context, up to the training length and beyond it",
         source="section 4, loss per token",
-        ran="loss by position in the same windows",
-        numpy=f"second half of the training length against the first: {within:.3f nats} better; the next "
-        f"{length} positions: {gain:.3f nats}",
+        ran="the same stretches of text after less and more context, FoX (LLaMA)",
+        numpy=f"{half // 2} to {half} characters before: {within:.4f nats} better; {half} to {4 * half}: "
+        f"{beyond:.4f nats}",
         torch="-",
-        verdict=_judge(within.low > 0 and gain.low > 0),
+        verdict=_judge(within.low > 0 and beyond.low > 0),
         why="both intervals are asked to be above 0",
     )
 
@@ -257,11 +261,12 @@ def summary(lab: Any) -> Summary:
 
 
 def tables(lab: Any) -> dict[str, str]:
-    """The blocks "parameters", "gates", "lengths", "costs" and "samples"."""
+    """The blocks "parameters", "gates", "lengths", "contexts", "costs" and "samples"."""
     return {
         "parameters": _parameters(),
         "gates": _gates(lab),
         "lengths": _lengths(lab),
+        "contexts": _contexts(lab),
         "costs": _costs(lab),
         "samples": _samples(lab),
     }
@@ -306,6 +311,15 @@ def _lengths(lab: Any) -> str:
         found = positions_of(lab, arm)
         cells = [f"{lab.interval(found[:, a:b].mean(axis=1).tolist()):.3f}" for a, b in shown]
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _contexts(lab: Any) -> str:
+    shown = list(contexts_of(lab, "FoX (LLaMA)"))
+    lines = ["| characters before | " + " | ".join(f"{n:,}" for n in shown) + " |", "|---" * (len(shown) + 1) + "|"]
+    for arm in ARMS:
+        found = contexts_of(lab, arm)
+        lines.append(f"| {arm} | " + " | ".join(f"{lab.interval(found[n]):.3f}" for n in shown) + " |")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.forgetting_transformer import costs, experiment, verdicts
+from papers.forgetting_transformer import costs, data, experiment, verdicts
 from papers.forgetting_transformer.config import VARIANTS
 from papers.forgetting_transformer.model import build
 from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
@@ -61,13 +61,26 @@ def test_windows_are_sixteen_times_as_long_as_in_training(quick: Lab) -> None:
     assert verdicts.positions_of(quick, "fixed gates").shape == (1, 16 * verdicts.training_length(quick))
 
 
-def test_a_rise_is_what_is_lost_beyond_training() -> None:
-    class Rising:
+def test_a_rise_is_what_is_lost_beyond_training(quick: Lab) -> None:
+    class Rising(Lab):
         def results(self, name: str) -> dict:
             run = {"side": "numpy", "config": {"length": 4}}
-            return {"positions": [[9, 9, 1, 3, 5, 5, 5, 7]], "runs": [run]}
+            return {"contexts": [{"1": 9.0, "2": 2.0, "64": 5.5}, {"1": 9.0, "2": 3.0, "64": 7.0}], "runs": [run]}
 
-    assert verdicts.rise(Rising(), "fixed gates") == [5.5 - 2.0]
+    lab = Rising(quick.paper, 2, True, quick.folder)
+    assert verdicts.rise(lab, "fixed gates").mean == 3.75
+
+
+def test_contexts_stand_before_the_same_text() -> None:
+    config = experiment.arm_config("FoX (LLaMA)", 1e-3, quick=True)
+    stretch = config.length // 2
+    short, long = (data.context_batches(config, "test", context, 64) for context in (4, 64))
+    ends = [np.concatenate([batch["target"][:, -stretch:] for batch in batches]) for batches in (short, long)]
+    np.testing.assert_array_equal(*ends)
+    assert ends[0].shape == (data.STRETCHES, stretch)
+    assert {batch["tokens"].shape[1] for batch in short} == {4 + stretch}
+    with pytest.raises(ValueError, match="longest must be less than"):
+        data.context_batches(config, "test", 4, 10**9)
 
 
 def test_octaves_end_with_the_longest() -> None:
