@@ -9,7 +9,8 @@ import pytest
 
 from papers.mamba import experiment, probes, synthetic, verdicts
 from papers.mamba.config import VARIANTS
-from papers.mamba.model import Mamba, build
+from papers.mamba.model import Mamba, build, loss
+from papers.mamba.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
 from papers.mamba.verdicts import ARMS, best_rate
 from tests.numerics import relative_error
 from tinygrad_lab import Tensor
@@ -54,6 +55,32 @@ def test_arms_have_about_as_many_parameters() -> None:
             config = experiment.task_config(task, arm, 1e-3, quick=False)
             counts.append(sum(parameter.numel() for parameter in build(config).parameters()))
         assert max(counts) / min(counts) < 1.04
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_neighbours_have_the_same_windows_and_about_as_many_parameters(quick: Lab, name: str) -> None:
+    ours = experiment.text_config("selective", quick=False)
+    theirs, bench = neighbour_config(quick, name, ours, quick=False), quick.beside(NEIGHBOURS[name][0])
+    counts = [
+        sum(parameter.numel() for parameter in side.build(config, 0).parameters())
+        for side, config in ((quick.side("numpy"), ours), (bench.side("numpy"), theirs))
+    ]
+    assert max(counts) / min(counts) < 1.02
+    batches = [lab.data.training_batches(c, generator(3)) for lab, c in ((quick, ours), (bench, theirs))]
+    assert len(batches[0]) * ours.epochs == len(batches[1]) * theirs.epochs == 2000
+    for first, second in zip(*map(iter, batches), strict=True):
+        np.testing.assert_array_equal(first["tokens"], second["tokens"])
+        np.testing.assert_array_equal(first["target"], second["target"])
+
+
+def test_nats_are_those_of_the_loss(model: Mamba) -> None:
+    batch = {
+        name: value if name == "count" else Tensor(value)
+        for name, value in synthetic.draw(CONFIG, 5, generator(0)).items()
+    }
+    batch["target"] = batch["tokens"]
+    batch["count"] = float(batch["target"].numel())
+    assert nats_a_character(model, [batch, batch]) == pytest.approx(loss(model, batch).item(), rel=1e-6)
 
 
 def test_the_best_rate_is_soonest_then_best() -> None:
