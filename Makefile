@@ -41,7 +41,7 @@ $(VENV)/pretrained: $(VENV)/installed
 	@touch $@
 
 parity: install
-	$(VENV)/bin/tinygrad-lab parity
+	$(ONE_THREAD) $(VENV)/bin/tinygrad-lab parity
 
 test: $(VENV)/tested
 	@tail -n 1 $<
