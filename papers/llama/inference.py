@@ -10,33 +10,27 @@ from papers.llama.config import LlamaConfig
 from papers.llama.model import KVCache, Llama
 from papers.llama.tokenizer import stream, tokenizer
 from tinygrad_lab import Tensor, no_grad, random
+from tinygrad_lab.sampling import Sampling
 from tinygrad_lab.typing import Array, Generator
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 
 
 @dataclass(frozen=True)
-class Options:
-    """How the next token is chosen from the logits.
+class Options(Sampling):
+    """How the next token is chosen from the logits; ``length`` is how many are written at most.
 
     Raises:
-        ValueError: a length below 1, a negative temperature, top_k or seed, top_p outside (0, 1], or a penalty of 0
-            or less.
+        ValueError: what ``Sampling`` refuses, top_p outside (0, 1], or a penalty of 0 or less.
     """
 
-    length: int = 300  # tokens to write at most
-    temperature: float = 0.6  # the logits are divided by it; 0 takes the most likely token always
-    top_k: int = 0  # choose among that many most likely tokens only; 0 for all
+    length: int = 300
+    temperature: float = 0.6
     top_p: float = 0.9  # choose among the fewest tokens that have this probability together (Holtzman et al. 2020)
     repetition_penalty: float = 1.0  # logits of tokens that were there before shrink by it (Keskar et al. 2019)
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("temperature", "top_k", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        super().__post_init__()
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
         if not self.repetition_penalty > 0:

@@ -161,11 +161,10 @@ def measure_neighbours(lab: Any) -> None:
 
 def tuned(lab: Any, bench: Any, name: str, config: Any) -> tuple[dict[str, float], list[Any]]:
     """A model of ``bench`` with the best of the learning rates, three seeds; and nats with each rate, one seed."""
-    short = replace(config, epochs=max(1, config.epochs // 4))
-    rates = {}
+    short, batches, rates = replace(config, epochs=max(1, config.epochs // 4)), held_out(lab), {}
     for rate in TEXT_RATES[: 1 if lab.quick else None]:
         run = bench.train(replace(short, learning_rate=rate), SWEEP_SEED, label=f"{name}, {rate:g}")
-        rates[f"{rate:g}"] = nats_a_character(run.model, held_out(lab))
+        rates[f"{rate:g}"] = nats_a_character(run.model, batches)
     best = replace(config, learning_rate=float(min(rates, key=rates.__getitem__)))
     return rates, [bench.train(best, seed, label=name) for seed in lab.seeds(3)]
 
@@ -178,7 +177,8 @@ def held_out(lab: Any) -> list[dict[str, Any]]:
 
 def judged(lab: Any, runs: list[Any]) -> list[dict[str, Any]]:
     """The records of runs, with nats a character by the same windows."""
-    return [run.record() | {"nats": nats_a_character(run.model, held_out(lab))} for run in runs]
+    batches = held_out(lab)
+    return [run.record() | {"nats": nats_a_character(run.model, batches)} for run in runs]
 
 
 def sample(lab: Any, run: Any) -> str:
