@@ -9,6 +9,7 @@ import numpy as np
 from papers.forgetting_transformer.config import FoXConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.characters import encode
+from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
@@ -19,7 +20,7 @@ STRETCHES = 96  # of text, half a training window each, that are read after cont
 
 def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
     """Random tokens, each to be predicted from those before it."""
-    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
+    return as_batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
 
 
 def dataset(config: FoXConfig, split: str) -> TextData:
@@ -35,15 +36,9 @@ def training_batches(config: FoXConfig, generator: Generator) -> Batches:
         ValueError: a text that is not longer than a window, or a character that the vocabulary has no room for.
     """
     tokens = encoded(config, "train")
-    places = len(tokens) - config.length
-    if places < 1:
+    if len(tokens) <= config.length:
         raise ValueError(f"length must be less than the {len(tokens)} characters of the text, got {config.length}")
-
-    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
-        start = rng.integers(0, places, len(batch["window"]))
-        return _batch(tokens[start[:, None] + np.arange(config.length + 1)])
-
-    return Batches({"window": np.arange(config.windows)}, config.batch_size, generator, transform=windows)
+    return random_windows(tokens, config.length, config.windows, config.batch_size, generator)
 
 
 def evaluation_batches(config: FoXConfig, split: str, length: int | None = None) -> list[dict[str, Any]]:
@@ -77,10 +72,7 @@ def context_batches(config: FoXConfig, split: str, context: int, longest: int) -
 def _in_batches(tokens: np.ndarray, starts: np.ndarray, length: int) -> list[dict[str, Any]]:
     """Windows of one length, a few at a time."""
     rows = max(1, EVALUATION_BATCH // length)
-    return [
-        _batch(tokens[starts[first : first + rows, None] + np.arange(length + 1)])
-        for first in range(0, len(starts), rows)
-    ]
+    return [next_tokens(tokens, starts[first : first + rows], length) for first in range(0, len(starts), rows)]
 
 
 def encoded(config: FoXConfig, split: str) -> np.ndarray:
@@ -104,9 +96,3 @@ def _part(name: str, split: str) -> tuple[TextData, np.ndarray]:
     tokens = encode(part.text)
     tokens.setflags(write=False)
     return part, tokens
-
-
-def _batch(windows: np.ndarray) -> dict[str, Any]:
-    """From windows of n + 1 tokens: n to read and the n that follow them."""
-    tokens, target = windows[:, :-1], windows[:, 1:]
-    return {"tokens": tokens, "target": target, "count": float(target.size)}

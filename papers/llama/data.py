@@ -9,6 +9,7 @@ import numpy as np
 from papers.llama.config import LlamaConfig
 from papers.llama.tokenizer import learn, tokenizer
 from tinygrad_lab.data import Batches, TextData, available, load_text
+from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
@@ -17,7 +18,7 @@ EVALUATION_WINDOWS = 64  # in a batch
 
 def example_batch(config: LlamaConfig, rng: Generator) -> dict[str, Any]:
     """Random tokens, each to be predicted from those before it."""
-    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.context + 1)))
+    return as_batch(rng.integers(0, config.vocab_size, (config.batch_size, config.context + 1)))
 
 
 def dataset(config: LlamaConfig, split: str) -> TextData:
@@ -38,15 +39,9 @@ def training_batches(config: LlamaConfig, generator: Generator) -> Batches:
         ValueError: a text that is not longer than a window, or a vocabulary without room for its tokens.
     """
     tokens = encoded(config, "train")
-    places = len(tokens) - config.context
-    if places < 1:
+    if len(tokens) <= config.context:
         raise ValueError(f"context must be less than the {len(tokens)} tokens of the text, got {config.context}")
-
-    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
-        start = rng.integers(0, places, len(batch["window"]))
-        return _batch(tokens[start[:, None] + np.arange(config.context + 1)])
-
-    return Batches({"window": np.arange(config.windows)}, config.batch_size, generator, transform=windows)
+    return random_windows(tokens, config.context, config.windows, config.batch_size, generator)
 
 
 def evaluation_batches(config: LlamaConfig, split: str) -> list[dict[str, Any]]:
@@ -60,7 +55,7 @@ def evaluation_batches(config: LlamaConfig, split: str) -> list[dict[str, Any]]:
     bytes_of = tokenizer(vocabularies(config)).lengths()
     batches = []
     for first in range(0, len(starts), EVALUATION_WINDOWS):
-        batch = _batch(tokens[starts[first : first + EVALUATION_WINDOWS, None] + np.arange(length + 1)])
+        batch = next_tokens(tokens, starts[first : first + EVALUATION_WINDOWS], length)
         batches.append(batch | {"bytes": float(bytes_of[batch["target"]].sum())})
     return batches
 
@@ -100,9 +95,3 @@ def _part(text: str, split: str) -> str:
 def _name(name: str) -> str:
     best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
     return best if name == "auto" else name
-
-
-def _batch(windows: np.ndarray) -> dict[str, Any]:
-    """From windows of n + 1 tokens: n to read and the n that follow them."""
-    tokens, target = windows[:, :-1], windows[:, 1:]
-    return {"tokens": tokens, "target": target, "count": float(target.size)}

@@ -8,6 +8,7 @@ import numpy as np
 from papers.mamba.config import MambaConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.characters import encode
+from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator
 
 HELD_OUT = 0.1  # the last part of the text is for testing
@@ -16,7 +17,7 @@ EVALUATION_WINDOWS = 64  # in a batch
 
 def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:
     """Random tokens, each to be predicted from those before it."""
-    return _batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
+    return as_batch(rng.integers(0, config.vocab_size, (config.batch_size, config.length + 1)))
 
 
 def dataset(config: MambaConfig, split: str) -> TextData:
@@ -34,15 +35,9 @@ def training_batches(config: MambaConfig, generator: Generator) -> Batches:
         ValueError: a text that is not longer than a window, or fewer tokens than it has characters.
     """
     numbers = encoded(config, "train")
-    places = len(numbers) - config.length
-    if places < 1:
+    if len(numbers) <= config.length:
         raise ValueError(f"length must be less than the {len(numbers)} characters of the text, got {config.length}")
-
-    def windows(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
-        start = rng.integers(0, places, len(batch["window"]))
-        return _batch(numbers[start[:, None] + np.arange(config.length + 1)])
-
-    return Batches({"window": np.arange(config.items)}, config.batch_size, generator, transform=windows)
+    return random_windows(numbers, config.length, config.items, config.batch_size, generator)
 
 
 def evaluation_batches(config: MambaConfig, split: str) -> list[dict[str, Any]]:
@@ -52,7 +47,7 @@ def evaluation_batches(config: MambaConfig, split: str) -> list[dict[str, Any]]:
     whole = np.arange(0, len(numbers) - length, length)
     starts = whole[:: max(1, len(whole) * length // len(encoded(config, "test")))] if split == "train" else whole
     return [
-        _batch(numbers[starts[first : first + EVALUATION_WINDOWS, None] + np.arange(length + 1)])
+        next_tokens(numbers, starts[first : first + EVALUATION_WINDOWS], length)
         for first in range(0, len(starts), EVALUATION_WINDOWS)
     ]
 
@@ -67,9 +62,3 @@ def encoded(config: MambaConfig, split: str) -> np.ndarray:
     if numbers.max(initial=0) >= config.vocab_size:
         raise ValueError(f"vocab_size must be above {numbers.max()}, the text has that number; got {config.vocab_size}")
     return numbers
-
-
-def _batch(windows: np.ndarray) -> dict[str, Any]:
-    """From windows of n + 1 characters: n to read and the n that follow them."""
-    tokens, target = windows[:, :-1], windows[:, 1:]
-    return {"tokens": tokens, "target": target, "count": float(target.size)}
