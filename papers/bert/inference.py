@@ -11,7 +11,7 @@ import numpy as np
 
 from papers.bert.config import BertConfig
 from papers.bert.model import BertForMaskedLM
-from papers.bert.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
+from papers.bert.text.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.forgetting_transformer.cache import Cache
+from papers.forgetting_transformer.attention.cache import Cache
+from papers.forgetting_transformer.attention.linear import LinearState, linear_attention
 from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.linear import LinearState, linear_attention
 from tinygrad_lab import Tensor, cat, nn
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from papers.llama.chat import asked
 from papers.llama.config import LlamaConfig
 from papers.llama.model import KVCache, Llama
-from papers.llama.tokenizer import stream, tokenizer
+from papers.llama.weights.chat import asked
+from papers.llama.weights.tokenizer import stream, tokenizer
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.sampling import Sampling
 from tinygrad_lab.typing import Array, Generator

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from papers.lstm import adding, reber, text
 from papers.lstm.config import LSTMConfig
+from papers.lstm.tasks import adding, reber, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator

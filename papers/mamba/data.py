@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from papers.mamba import synthetic, text
 from papers.mamba.config import MambaConfig
+from papers.mamba.tasks import synthetic, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator

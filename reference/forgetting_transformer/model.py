@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference.forgetting_transformer.cache import Cache
-from reference.forgetting_transformer.linear import LinearState, linear_attention
+from reference.forgetting_transformer.attention.cache import Cache
+from reference.forgetting_transformer.attention.linear import LinearState, linear_attention
 
 Memory = Any  # what a layer keeps of the tokens so far: a Cache, or with linear attention a LinearState
 SMALLEST_LOG_GATE = -1e4  # a gate of 0 counts as the exponential of this: nothing is left, and sums stay finite

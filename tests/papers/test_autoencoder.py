@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.autoencoder import model as engine
-from papers.autoencoder import probes
 from papers.autoencoder.config import VARIANTS, AutoencoderConfig
 from papers.autoencoder.data import dataset, evaluation_batches, example_batch, training_batches
+from papers.autoencoder.study import probes
 from papers.autoencoder.train import configure_optimizer, evaluate, train
 from reference.autoencoder import model as reference
 from tinygrad_lab import Tensor, no_grad

@@ -7,9 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.bert import data, experiment, probes
+from papers.bert import data
 from papers.bert.config import VARIANTS
 from papers.bert.model import build
+from papers.bert.study import experiment, probes
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.lab.listing import count_parameters

@@ -6,10 +6,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.forgetting_transformer import costs, data, experiment, verdicts
+from papers.forgetting_transformer import data
 from papers.forgetting_transformer.config import VARIANTS
 from papers.forgetting_transformer.model import build
-from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
+from papers.forgetting_transformer.study import costs, experiment, verdicts
+from papers.forgetting_transformer.study.probes import blocks_left, log_gates, loss_by_position, pruned_loss
 from papers.forgetting_transformer.train import evaluate
 from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS

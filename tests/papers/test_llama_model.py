@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from papers.llama import data
-from papers.llama.checkpoints import parameters, shapes
 from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig, feed_forward_size
 from papers.llama.model import Attention, KVCache, Llama, RMSNorm, RotaryEmbedding, SwiGLU, build, loss, rotate
 from papers.llama.train import configure_optimizer
+from papers.llama.weights.checkpoints import parameters, shapes
 from reference.llama import builtin
 from reference.llama import model as reference
 from reference.llama import train as reference_train

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from papers.llama import data, experiment, inference
-from papers.llama.checkpoints import parameters
+from papers.llama import data, inference
 from papers.llama.config import CHARACTERS, PUBLISHED, VARIANTS
 from papers.llama.model import build
-from papers.llama.tokenizer import Characters, Pieces
+from papers.llama.study import experiment
 from papers.llama.train import evaluate
+from papers.llama.weights.checkpoints import parameters
+from papers.llama.weights.tokenizer import Characters, Pieces
 from reference.llama import data as reference_data
 from tinygrad_lab import Tensor
 from tinygrad_lab.lab import claims, registry

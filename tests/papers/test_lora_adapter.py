@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from papers.lora import adapter
 from papers.lora.config import VARIANTS
 from papers.lora.model import adapters, attach, build, merge
+from papers.lora.weights import adapter
 from reference.lora import adapter as reference_adapter
 from reference.lora import model as reference
 from tests.papers.test_twins import ROOT, outline

@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.lora import experiment, findings, verdicts
 from papers.lora.config import VARIANTS
 from papers.lora.model import build, trainable
+from papers.lora.study import experiment, findings, verdicts
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.lab.statistics import interval, paired_difference

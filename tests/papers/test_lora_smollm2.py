@@ -7,10 +7,10 @@ import pytest
 
 from papers.llama.config import VARIANTS
 from papers.llama.model import Llama, build
-from papers.llama.pretrained import Pretrained
-from papers.lora import smollm2
+from papers.llama.weights.pretrained import Pretrained
 from papers.lora.model import attach, trainable
-from papers.lora.smollm2 import Recipe
+from papers.lora.weights import smollm2
+from papers.lora.weights.smollm2 import Recipe
 from tinygrad_lab import nn
 from tinygrad_lab.random import generator
 

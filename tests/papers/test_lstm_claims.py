@@ -7,10 +7,18 @@ import pytest
 
 from papers.lstm import data
 from papers.lstm.config import VARIANTS
-from papers.lstm.experiment import ADDING_ARMS, REBER_ARMS, TEXT_ARMS, adding_config, reber_config, text_config, texts
 from papers.lstm.model import build
-from papers.lstm.probes import error_by_lag
-from papers.lstm.verdicts import best_rate, outcome
+from papers.lstm.study.experiment import (
+    ADDING_ARMS,
+    REBER_ARMS,
+    TEXT_ARMS,
+    adding_config,
+    reber_config,
+    text_config,
+    texts,
+)
+from papers.lstm.study.probes import error_by_lag
+from papers.lstm.study.verdicts import best_rate, outcome
 from tinygrad_lab import Tensor
 from tinygrad_lab.lab.statistics import interval
 from tinygrad_lab.random import generator

@@ -10,7 +10,7 @@ import torch
 from papers.lstm import PAPER, data
 from papers.lstm.config import VARIANTS, LSTMConfig
 from papers.lstm.model import AddingModel, GrammarModel, Network, SymbolModel, build, loss
-from papers.lstm.reber import ReberString, batch_of
+from papers.lstm.tasks.reber import ReberString, batch_of
 from papers.lstm.train import configure_optimizer, evaluate, train
 from reference.lstm import builtin
 from reference.lstm import model as reference

@@ -7,11 +7,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.mamba import experiment, probes, synthetic, verdicts
 from papers.mamba.config import VARIANTS
 from papers.mamba.model import Mamba, build, loss
-from papers.mamba.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.verdicts import ARMS, best_rate
+from papers.mamba.study import experiment, probes, verdicts
+from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
+from papers.mamba.study.verdicts import ARMS, best_rate
+from papers.mamba.tasks import synthetic
 from tests.numerics import relative_error
 from tinygrad_lab import Tensor
 from tinygrad_lab.lab import claims, registry

@@ -7,10 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.seq2seq_attention import experiment, verdicts
-from papers.seq2seq_attention.alignment import aligned
 from papers.seq2seq_attention.config import VARIANTS
 from papers.seq2seq_attention.inference import SearchOptions
+from papers.seq2seq_attention.study import experiment, verdicts
+from papers.seq2seq_attention.study.alignment import aligned
 from papers.seq2seq_attention.train import configure_optimizer
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab

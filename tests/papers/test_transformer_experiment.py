@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.transformer import experiment
 from papers.transformer.config import VARIANTS
-from papers.transformer.maps import attention_maps, translated
+from papers.transformer.study import experiment
+from papers.transformer.study.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab

@@ -28,12 +28,12 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
         out = Path("runs") / f"{paper.slug}-claims-quick"
     if out is None and not (paper_folder(paper).parent.parent / "pyproject.toml").exists():
         raise UsageError("claims writes beside the paper's sources, and this is not a checkout: pass --out FOLDER")
-    return Lab(paper, seeds, quick, out or paper_folder(paper) / "results")
+    return Lab(paper, seeds, quick, out or paper_folder(paper) / "study" / "results")
 
 
 def experiment(paper: Paper) -> Any:
     """The paper's experiment module."""
-    return registry.part(paper, "experiment")
+    return registry.part(paper, "study.experiment")
 
 
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
@@ -82,7 +82,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
         module.measure(lab)
     module.figures(lab)
     readme = paper_folder(paper) / "README.md"
-    if lab.folder == readme.parent / "results":
+    if lab.folder == readme.parent / "study" / "results":
         readme.write_text(fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)), encoding="utf-8")
     return module.claims(lab)
 

@@ -41,7 +41,7 @@ def script(paper: Paper) -> str:
         loop=loop,
         imports=imports(side.train_module, {*names, "configure_optimizer"}),
         summary="<!-- summary -->" in notes,
-        pictures=re.findall(r"\]\((results/[^)]+\.png)\)", notes)[:PICTURES],
+        pictures=re.findall(r"\]\((study/results/[^)]+\.png)\)", notes)[:PICTURES],
         others=", ".join(f"`{name}`" for name in list(paper.variants)[1:]),
     )
 

@@ -1,0 +1,67 @@
+"""The pictures of the case study, drawn from its result files."""
+
+from typing import Any
+
+from papers.llama.study.verdicts import NANOGPT, nats, part_runs, seconds, text, whole_runs
+
+LABELS = {
+    "layer-norm": "LayerNorm for RMSNorm",
+    "gelu": "GELU for SwiGLU",
+    "learned": "learned positions for rotary",
+    "grouped queries": "grouped queries for full",
+}
+
+
+def losses(lab: Any) -> None:
+    """Training losses of both sides on top of each other, how far apart they are, and the held-out loss by step."""
+    with lab.figure("losses", 13.0, 3.6) as figure:
+        left, middle, right = figure.subplots(1, 3)
+        ours, theirs = whole_runs(lab)[0], whole_runs(lab, "torch")[0]
+        steps = [ours["steps"] * i / len(ours["losses"]) for i in range(len(ours["losses"]))]
+        left.plot(steps, ours["losses"], label="NumPy", linewidth=1.6)
+        left.plot(steps, theirs["losses"], "--", label="PyTorch", linewidth=1)
+        left.set(xlabel="step", ylabel="training loss, nats", title="Same weights, same batches")
+        left.legend()
+        apart = [abs(a - b) for a, b in zip(ours["losses"], theirs["losses"], strict=True)]
+        middle.plot(steps, [max(value, 1e-8) for value in apart], linewidth=1)
+        middle.set(xlabel="step", yscale="log", title="how far the two losses are apart")
+        for run in whole_runs(lab):
+            held_out = [epoch["loss"] for epoch in run["history"]]
+            places = [run["steps"] * (i + 1) / len(held_out) for i in range(len(held_out))]
+            right.plot(places, held_out, marker="o", markersize=3, linewidth=1, label=f"seed {run['seed']}")
+        right.axhline(NANOGPT, color="black", linewidth=0.8, linestyle=":", label=f"nanoGPT, {NANOGPT}")
+        right.set(xlabel="step", ylabel="held out, nats a character", title=text(lab))
+        right.legend(fontsize="small")
+
+
+def parts(lab: Any) -> None:
+    """What exchanging each part costs, a dot a seed, and the interval of the mean."""
+    base = nats(part_runs(lab, "llama"))
+    with lab.figure("parts", 7.5, 2.8) as figure:
+        axes = figure.subplots()
+        for place, name in enumerate(LABELS):
+            found = nats(part_runs(lab, name))
+            differences = [b - a for a, b in zip(base, found, strict=True)]
+            mean = lab.interval(differences)
+            axes.plot(differences, [place] * len(differences), "o", color=f"C{place}", markersize=4, alpha=0.7)
+            if mean.count > 1:
+                axes.errorbar(mean.mean, place, xerr=mean.half_width, color=f"C{place}", capsize=4, linewidth=1.4)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_yticks(range(len(LABELS)), list(LABELS.values()))
+        axes.invert_yaxis()
+        axes.set(xlabel="nats a character more than LLaMA (right: LLaMA is better)")
+
+
+def speed(lab: Any) -> None:
+    """Milliseconds of a token by how many were before it."""
+    with lab.figure("speed", 6.0, 3.4) as figure:
+        axes = figure.subplots()
+        for side, label, colour in (("numpy", "NumPy", "C0"), ("torch", "PyTorch", "C1")):
+            for how, style in (("cached", "-o"), ("read anew", ":s")):
+                times = seconds(lab, side, how)
+                shown = [1e3 * value for value in times.values()]
+                axes.plot(list(times), shown, style, color=colour, label=f"{label}, {how}", markersize=4)
+        axes.set(
+            xscale="log", yscale="log", xlabel="tokens before", ylabel="ms a token", title="135 million parameters"
+        )
+        axes.legend(fontsize="small")
