@@ -1,5 +1,6 @@
 """Training BERT in PyTorch, before and for a task: five steps for each batch, and gradients kept short."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +10,31 @@ from torch import Tensor, nn, optim
 from reference.bert.model import Model, loss
 
 
-class BertAdam(optim.Optimizer):
+class _EachGroup(optim.Optimizer):
+    """An optimiser whose ``_update`` moves all tensors of a group at once, as torch's own do."""
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        """Change every parameter that has a gradient."""
+        for group in self.param_groups:
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if moved:
+                self._update(moved, group)
+
+    @abstractmethod
+    def _update(self, w: list[Tensor], group: dict[str, Any]) -> None:
+        """Move the parameters ``w`` of a group, all of which have a gradient."""
+
+    def _slots(self, parameters: list[Tensor], name: str) -> list[Tensor]:
+        """Tensors of the parameters' shapes that persist from step to step, zero at first."""
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if name not in state:
+                state[name] = torch.zeros_like(parameter)
+        return [state[name] for state in states]
+
+
+class BertAdam(_EachGroup):
     """The optimiser of the paper's released code: Adam without the correction of its first steps, decoupled decay.
 
     m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  w ← w - lr (m / (√v + ε) + λ w).
@@ -35,14 +60,6 @@ class BertAdam(optim.Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        """Change every parameter that has a gradient; all of a group at once, as torch's own optimisers do."""
-        for group in self.param_groups:
-            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
-            if moved:
-                self._update(moved, group)
-
     def _update(self, w: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
         g = [parameter.grad for parameter in w if parameter.grad is not None]
@@ -54,14 +71,6 @@ class BertAdam(optim.Optimizer):
         torch._foreach_add_(scale, group["eps"])
         torch._foreach_mul_(w, 1.0 - group["lr"] * group["weight_decay"])
         torch._foreach_addcdiv_(w, m, scale, -group["lr"])
-
-    def _slots(self, parameters: list[Tensor], name: str) -> list[Tensor]:
-        """Tensors of the parameters' shapes that persist from step to step, zero at first."""
-        states = [self.state[parameter] for parameter in parameters]
-        for parameter, state in zip(parameters, states, strict=True):
-            if name not in state:
-                state[name] = torch.zeros_like(parameter)
-        return [state[name] for state in states]
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from papers.bert.text.wordpiece import CLS, MASK, SEP, SPECIAL
 from papers.bert.train import BertAdam, parameter_groups, rate_at
 from reference.bert import inference as reference_inference
 from reference.bert import model as reference
-from reference.bert import optimizer as reference_optimizer
+from reference.bert import train as reference_optimizer
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import Training
