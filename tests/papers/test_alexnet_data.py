@@ -13,7 +13,7 @@ from papers.alexnet.study.verdicts import judge_speed, speed_ratios, steps_to
 from tinygrad_lab.data.augment import centre_crop, principal_colours, ten_views
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.lab.sides import sides
-from tinygrad_lab.lab.statistics import interval
+from tinygrad_lab.lab.study.statistics import interval
 from tinygrad_lab.random import generator
 
 

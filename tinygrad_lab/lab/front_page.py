@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tinygrad_lab.lab import claims, console, parity_report, registry
+from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.study import claims
 
 ROOT = Path(__file__).parent.parent.parent
 

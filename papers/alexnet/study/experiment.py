@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from papers.alexnet.config import VARIANTS, AlexNetConfig
-from papers.alexnet.study import figures as drawing
-from papers.alexnet.study.verdicts import ARMS, claims, summary, tables
+from papers.alexnet.study.verdicts import ARMS
 from tinygrad_lab.data import available
 from tinygrad_lab.random import generator
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 ITEMS, EPOCHS = 2000, 60  # of the standard run and of all that is compared with it: few enough images to overfit
 RATES = (0.003, 0.01, 0.03)  # tried for each of those on held-out images
@@ -64,7 +62,7 @@ def speed_config(unit: str, start: str, rate: float, seed: int, quick: bool) -> 
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, the comparison of units first."""
     measure_starts(lab)
     measure_speed(lab)
@@ -73,7 +71,7 @@ def measure(lab: Any) -> None:
         measure_arm(lab, arm)
 
 
-def measure_starts(lab: Any) -> None:
+def measure_starts(lab: Lab) -> None:
     """Short runs of both units from every start at every learning rate, one seed."""
     steps = 2 * EVERY if lab.quick else SWEEP_STEPS
     trials = []
@@ -86,7 +84,7 @@ def measure_starts(lab: Any) -> None:
     lab.save("starts", {"trials": trials, "every": EVERY}, speed_config("relu", "paper", 0.01, 0, lab.quick))
 
 
-def measure_speed(lab: Any) -> None:
+def measure_speed(lab: Lab) -> None:
     """Figure 1: both units at their fastest, once from the paper's start and once each from the best of all."""
     steps = 4 * EVERY if lab.quick else SPEED_STEPS
     trials = lab.results("starts")["trials"]
@@ -115,7 +113,7 @@ def fastest(trials: list[dict[str, Any]]) -> dict[str, Any]:
     return min(trials, key=key)
 
 
-def training_errors(lab: Any, config: AlexNetConfig, steps: int) -> list[float]:
+def training_errors(lab: Lab, config: AlexNetConfig, steps: int) -> list[float]:
     """Error in percent on the first 1,000 training images after every 10 steps; 100 once the weights are infinite."""
     side = lab.side("numpy")
     model = side.build(config, config.seed)
@@ -137,7 +135,7 @@ def endless(batches: Any) -> Iterator[dict[str, Any]]:
         yield from batches
 
 
-def measure_rates(lab: Any) -> None:
+def measure_rates(lab: Lab) -> None:
     """The error on held-out images of every network that is compared, at every learning rate, one seed."""
     errors: dict[str, dict[str, float]] = {arm: {} for arm in ARMS}
     for arm in ARMS:
@@ -149,7 +147,7 @@ def measure_rates(lab: Any) -> None:
     lab.save("rates", {"errors": errors}, arm_config("standard", RATES[0], 0, lab.quick))
 
 
-def measure_arm(lab: Any, arm: str) -> None:
+def measure_arm(lab: Lab, arm: str) -> None:
     """Three seeds on the engine; of the standard network also ten views, the first seed on PyTorch, and pictures."""
     errors = lab.results("rates")["errors"][arm]
     rate = float(min(errors, key=errors.get))
@@ -163,7 +161,7 @@ def measure_arm(lab: Any, arm: str) -> None:
     lab.save(arm, {"runs": [run.record() for run in runs], **found}, configs[0])
 
 
-def ten_views_error(lab: Any, run: Any) -> float:
+def ten_views_error(lab: Lab, run: Any) -> float:
     """Test error in percent of a trained network when its answers to ten views of each image are averaged."""
     views = lab.data.evaluation_batches(replace(run.config, ten_views=True), "test")
     return lab.side("numpy").evaluate(run.model, views)["error"]
@@ -176,16 +174,5 @@ def picture(kernels: np.ndarray) -> dict[str, Any]:
     return {"shape": list(kernels.shape), "pixels": base64.b64encode(pixels.tobytes()).decode()}
 
 
-def figures(lab: Any) -> None:
-    """Every picture."""
-    drawing.speed(lab)
-    drawing.arms(lab)
-    drawing.kernels(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "alexnet", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("alexnet")

@@ -7,7 +7,7 @@ cannot tell: a difference of that size would need more seeds.
 
 from typing import Any
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 # The networks that are compared: name -> variant and what else is changed.
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -21,7 +21,7 @@ SEVERAL = 2.0  # how many times as fast is "several times"
 LEARNT = 50.0  # percent of training errors below which a network has learnt something
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     return [
         _speed(lab, "paper"),
@@ -58,7 +58,7 @@ def _curves(results: dict[str, Any], comparison: str, unit: str) -> dict[str, An
     return next(row for row in results["curves"] if (row["comparison"], row["unit"]) == (comparison, unit))
 
 
-def _speed(lab: Any, comparison: str) -> Claim:
+def _speed(lab: Lab, comparison: str) -> Claim:
     results = lab.results("speed")
     level = results["level"]
     rows = [_curves(results, comparison, unit) for unit in ("relu", "tanh")]
@@ -89,7 +89,7 @@ def judge_speed(ratio: Any, tanh: list[list[float]], level: float) -> tuple[Verd
     return _judge(ratio.low > SEVERAL), why
 
 
-def _tried(lab: Any, comparison: str) -> str:
+def _tried(lab: Lab, comparison: str) -> str:
     """What was swept for each unit."""
     trials = lab.results("starts")["trials"]
     rates = ", ".join(f"{rate:g}" for rate in dict.fromkeys(trial["rate"] for trial in trials))
@@ -105,7 +105,7 @@ def _steps(curves: list[list[float]], level: float, every: int) -> str:
 # ---- with and without ------------------------------------------------------------------------------------------------
 
 
-def _gain(lab: Any, without: str, statement: str, source: str, paper: float) -> Claim:
+def _gain(lab: Lab, without: str, statement: str, source: str, paper: float) -> Claim:
     errors = {arm: _values(lab, arm, "error") for arm in (without, "standard")}
     gain = lab.paired_difference(errors[without], errors["standard"])
     return Claim(
@@ -126,7 +126,7 @@ def _tell(gain: Any, paper: float) -> Verdict:
     return "out of reach here" if gain.high >= paper else "not reproduced"
 
 
-def _overfitting(lab: Any, without: str, statement: str, source: str) -> Claim:
+def _overfitting(lab: Lab, without: str, statement: str, source: str) -> Claim:
     gaps = {arm: overfitting(lab, arm) for arm in (without, "standard")}
     smaller = lab.paired_difference(gaps[without], gaps["standard"])
     test = lab.paired_difference(_values(lab, without, "error"), _values(lab, "standard", "error"))
@@ -141,13 +141,13 @@ def _overfitting(lab: Any, without: str, statement: str, source: str) -> Claim:
     )
 
 
-def overfitting(lab: Any, arm: str) -> list[float]:
+def overfitting(lab: Lab, arm: str) -> list[float]:
     """Points by which the test error is above the training error, both in evaluation mode; one a seed."""
     test, train = (_values(lab, arm, "error", part) for part in ("metrics", "train_metrics"))
     return [above - below for above, below in zip(test, train, strict=True)]
 
 
-def _ten_views(lab: Any) -> Claim:
+def _ten_views(lab: Lab) -> Claim:
     one, ten = _values(lab, "standard", "error"), lab.results("standard")["ten_views"]
     gain = lab.paired_difference(one, ten)
     return Claim(
@@ -163,12 +163,12 @@ def _ten_views(lab: Any) -> Claim:
 
 _IMAGENET = "1.2 million images, five to six days on two GPUs"
 _OUT_OF_REACH = [
-    Claim("37.5 % top-1 and 17.0 % top-5 error", "table 1", "not run", "-", "-", "out of reach here", _IMAGENET),
+    Claim("37.5 % top-1 and 17.0 % top-5 error", "table 1", "not run", "-", "out of reach here", _IMAGENET),
     Claim("18.2 % top-5 error on the 2012 validation images; 16.4 % by five networks, 15.3 % by seven on the test "
-          "images", "table 2", "not run", "-", "-", "out of reach here", _IMAGENET),
-    Claim("two towers beat one with half as many maps, by 1.7 points", "section 3.2", "not run", "-", "-",
+          "images", "table 2", "not run", "-", "out of reach here", _IMAGENET),
+    Claim("two towers beat one with half as many maps, by 1.7 points", "section 3.2", "not run", "-",
           "out of reach here", "left out for the time that it takes"),
-    Claim("shifts of colour lower the top-1 error by over 1 point", "section 4.1", "not run", "-", "-",
+    Claim("shifts of colour lower the top-1 error by over 1 point", "section 4.1", "not run", "-",
           "out of reach here", "the images at hand have no colour"),
 ]  # fmt: skip
 
@@ -176,7 +176,7 @@ _OUT_OF_REACH = [
 # ---- the standard run ------------------------------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The small network with all that the paper recommends."""
     results = lab.results("standard")
     first = results["runs"][0]
@@ -202,12 +202,12 @@ def summary(lab: Any) -> Summary:
     )
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The blocks "speed" (figure 1 at other levels) and "arms" (every network that was compared)."""
     return {"speed": _speed_table(lab), "arms": _arms_table(lab)}
 
 
-def _speed_table(lab: Any) -> str:
+def _speed_table(lab: Lab) -> str:
     results = lab.results("speed")
     levels = (50.0, results["level"], 20.0, 15.0)
     lines = [
@@ -220,7 +220,7 @@ def _speed_table(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _arms_table(lab: Any) -> str:
+def _arms_table(lab: Lab) -> str:
     lines = [
         "| network | learning rate | training error | test error | loss on test images | NumPy time a run |",
         "|---|---:|---:|---:|---:|---:|",
@@ -241,21 +241,21 @@ def _judge(holds: bool) -> Verdict:
     return "reproduced" if holds else "not reproduced"
 
 
-def _values(lab: Any, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
+def _values(lab: Lab, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
     """One number for each run of a setting."""
     return [run[part][key] for run in lab.results(name)["runs"] if run["side"] == side]
 
 
-def _witness(lab: Any) -> str:
+def _witness(lab: Lab) -> str:
     return f"standard: {lab.interval(_values(lab, 'standard', 'error', side='torch')):.2f %}"
 
 
-def _data(lab: Any, name: str) -> str:
+def _data(lab: Lab, name: str) -> str:
     data = lab.results(name)["environment"]["data"]
     return f"{data['name']}, {data['items']:,} training images"
 
 
-def _schedule(lab: Any, arm: str) -> str:
+def _schedule(lab: Lab, arm: str) -> str:
     """What the runs of this arm and of the standard were."""
     rows = {name: lab.results(name)["runs"][0]["config"] for name in (arm, "standard")}
     rates = ", ".join(f"{config['learning_rate']:g} ({name})" for name, config in rows.items())

@@ -12,15 +12,12 @@ import numpy as np
 from papers.dropout.config import VARIANTS, DropoutConfig
 from papers.dropout.data import BLOB_DISTANCE, bayes_accuracy
 from papers.dropout.model import monte_carlo
-from papers.dropout.study import figures as drawing
-from papers.dropout.study.verdicts import blob_accuracies, claims, size_gains, summary
+from papers.dropout.study.verdicts import SETTINGS
 from tinygrad_lab import Tensor, no_grad, optim
 from tinygrad_lab.data import available
 from tinygrad_lab.nn import functional as F
+from tinygrad_lab.study import Lab, as_command
 
-__all__ = ["claims", "figures", "measure", "summary"]
-
-SETTINGS = ("standard", "dropout", "max-norm")  # the variants compared on MNIST, table 2
 RATES = (0.01, 0.03, 0.1)
 RATE_EPOCHS = 4
 SIZES = (100, 1000, 5000, 20_000)  # training images, figure 10
@@ -72,7 +69,7 @@ def blob_config(variant: str, seed: int) -> DropoutConfig:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything; without MNIST's files the blobs alone."""
     measure_blobs(lab)
     if available("mnist"):
@@ -83,7 +80,7 @@ def measure(lab: Any) -> None:
         measure_features(lab)
 
 
-def measure_rates(lab: Any) -> None:
+def measure_rates(lab: Lab) -> None:
     """Every setting's error on held-out training images at every learning rate, one seed."""
     errors: dict[str, dict[str, float]] = {variant: {} for variant in SETTINGS}
     for variant in SETTINGS:
@@ -95,13 +92,13 @@ def measure_rates(lab: Any) -> None:
     lab.save("rates", {"errors": errors}, rate_config("dropout", RATES[0], lab.quick))
 
 
-def chosen_rate(lab: Any, variant: str) -> float:
+def chosen_rate(lab: Lab, variant: str) -> float:
     """The learning rate with the smallest error on the held-out images."""
     errors = lab.results("rates")["errors"][variant]
     return float(min(errors, key=errors.get))
 
 
-def measure_mnist(lab: Any, variant: str) -> None:
+def measure_mnist(lab: Lab, variant: str) -> None:
     """Three seeds on the engine, the first on PyTorch too; with dropout also Monte-Carlo averages."""
     config = mnist_config(variant, chosen_rate(lab, variant), lab.quick)
     runs = [lab.train(config, seed, label=variant, each_epoch=True) for seed in lab.seeds(3)]
@@ -113,7 +110,7 @@ def measure_mnist(lab: Any, variant: str) -> None:
     lab.save(variant, {"runs": [run.record() for run in runs], "longest_row": max(rows)}, config)
 
 
-def monte_carlo_errors(lab: Any, run: Any) -> list[float]:
+def monte_carlo_errors(lab: Lab, run: Any) -> list[float]:
     """Test error of the average over 1, 2, 5 ... thinned networks."""
     wrong, total = np.zeros(len(SAMPLES)), 0
     for batch in lab.data.evaluation_batches(run.config, "test"):
@@ -127,7 +124,7 @@ def monte_carlo_errors(lab: Any, run: Any) -> list[float]:
     return list(100 * wrong / total)
 
 
-def measure_sizes(lab: Any) -> None:
+def measure_sizes(lab: Lab) -> None:
     """With and without dropout on few images, both with the same learning rate and number of updates."""
     sizes = SIZES[:2] if lab.quick else SIZES
     errors: dict[str, dict[str, list[float]]] = {}
@@ -143,7 +140,7 @@ def measure_sizes(lab: Any) -> None:
     lab.save("sizes", found, size_config("dropout", sizes[0], 0, lab.quick))
 
 
-def measure_features(lab: Any) -> None:
+def measure_features(lab: Lab) -> None:
     """The autoencoder's hidden units, with and without dropout."""
     found = {
         name: [hidden_units(lab, feature_config(drop, lab.quick), seed) for seed in lab.seeds(3)]
@@ -152,7 +149,7 @@ def measure_features(lab: Any) -> None:
     lab.save("features", found | {"bins": FEATURE_BINS}, feature_config(0.5, lab.quick))
 
 
-def hidden_units(lab: Any, config: DropoutConfig, seed: int) -> dict[str, Any]:
+def hidden_units(lab: Lab, config: DropoutConfig, seed: int) -> dict[str, Any]:
     """Train one autoencoder; its error on the test images and what its hidden units do there."""
     model = lab.side("numpy").build(config, seed)
     optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -193,7 +190,7 @@ def pictures(weight: np.ndarray, count: int = 32) -> str:
     return base64.b64encode(np.round(127.5 * (scaled + 1)).astype(np.uint8).tobytes()).decode()
 
 
-def measure_blobs(lab: Any) -> None:
+def measure_blobs(lab: Lab) -> None:
     """The same points and the same initial weights with and without dropout, many seeds; five on PyTorch too."""
     runs = []
     for variant in ("standard", "dropout"):
@@ -205,21 +202,5 @@ def measure_blobs(lab: Any) -> None:
     lab.save("blobs", {"runs": runs, "bayes": bayes_accuracy(), "distance": BLOB_DISTANCE}, blob_config("dropout", 0))
 
 
-def figures(lab: Any) -> None:
-    """Every picture whose results are there."""
-    if lab.has("max-norm"):
-        drawing.errors(lab, SETTINGS)
-        drawing.monte_carlo(lab)
-    if lab.has("sizes"):
-        drawing.sizes(lab, size_gains(lab))
-    if lab.has("features"):
-        drawing.features(lab)
-    drawing.blobs(lab, blob_accuracies(lab, "numpy"))
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "dropout", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("dropout")

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from papers.dropout.study.verdicts import SETTINGS, blob_accuracies, size_gains
+from tinygrad_lab.study import Lab
 
-def errors(lab: Any, settings: tuple[str, ...]) -> None:
+
+def errors(lab: Lab, settings: tuple[str, ...]) -> None:
     """Test error by epoch, mean over seeds, and the gap between test and training loss at the end."""
     with lab.figure("errors") as figure:
         axes = figure.subplots(1, 2)
@@ -28,7 +31,7 @@ def _label(part: str, position: int) -> str | None:
     return {"metrics": "test", "train_metrics": "training"}[part] if position == 0 else None
 
 
-def monte_carlo(lab: Any) -> None:
+def monte_carlo(lab: Lab) -> None:
     """Figure 11: error of the average over k thinned networks, against the network with scaled weights."""
     results = lab.results("monte_carlo")
     samples, averaged = results["samples"], np.array(results["errors"])
@@ -43,7 +46,7 @@ def monte_carlo(lab: Any) -> None:
         axes.legend()
 
 
-def sizes(lab: Any, gains: dict[int, Any]) -> None:
+def sizes(lab: Lab, gains: dict[int, Any]) -> None:
     """Figure 10: test error with and without dropout by number of training images; the difference beside it."""
     found = lab.results("sizes")["errors"]
     with lab.figure("sizes") as figure:
@@ -59,7 +62,7 @@ def sizes(lab: Any, gains: dict[int, Any]) -> None:
         axes[1].set(xlabel="training images", ylabel="error saved by dropout, points", xscale="log")
 
 
-def features(lab: Any) -> None:
+def features(lab: Lab) -> None:
     """Figures 7 and 8: what the hidden units of the autoencoder look for, and how active they are."""
     found = lab.results("features")
     with lab.figure("sparsity") as figure:
@@ -86,7 +89,7 @@ def _mosaic(encoded: str, columns: int = 8) -> np.ndarray:
     return tiles.transpose(0, 2, 1, 3).reshape(-1, columns * 28)
 
 
-def blobs(lab: Any, accuracies: dict[str, dict[str, list[float]]]) -> None:
+def blobs(lab: Lab, accuracies: dict[str, dict[str, list[float]]]) -> None:
     """Test accuracy of every seed, with dropout against without: above the line dropout is better."""
     without, with_dropout = (accuracies[variant]["test"] for variant in ("standard", "dropout"))
     with lab.figure("blobs", 4.5, 4.5) as figure:
@@ -97,3 +100,15 @@ def blobs(lab: Any, accuracies: dict[str, dict[str, list[float]]]) -> None:
         axes.axhline(lab.results("blobs")["bayes"], color="C1", linestyle="--", label="best possible")
         axes.set(xlabel="test accuracy without dropout, %", ylabel="with dropout, %", title="100 points from two blobs")
         axes.legend()
+
+
+def figures(lab: Lab) -> None:
+    """Every picture whose results are there."""
+    if lab.has("max-norm"):
+        errors(lab, SETTINGS)
+        monte_carlo(lab)
+    if lab.has("sizes"):
+        sizes(lab, size_gains(lab))
+    if lab.has("features"):
+        features(lab)
+    blobs(lab, blob_accuracies(lab, "numpy"))

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
+
+SETTINGS = ("standard", "dropout", "max-norm")  # the variants compared on MNIST, table 2
 
 PAPER_UPDATES = 1_000_000
 QUOTED_GAIN = 91 - 89  # points of test accuracy, of the single run on two blobs
 Values = dict[str, list[float]]
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim whose results are there."""
     found = []
     if lab.has("max-norm"):
@@ -36,7 +38,7 @@ def claims(lab: Any) -> list[Claim]:
 # ---- MNIST -----------------------------------------------------------------------------------------------------------
 
 
-def _lower_error(lab: Any, before: str, after: str, figures: str) -> Claim:
+def _lower_error(lab: Lab, before: str, after: str, figures: str) -> Claim:
     errors = {name: _values(lab, name, "error") for name in (before, after)}
     gain = lab.paired_difference(errors[before], errors[after])
     torch = _values(lab, after, "error", side="torch")
@@ -58,7 +60,7 @@ def _lower_error(lab: Any, before: str, after: str, figures: str) -> Claim:
     )
 
 
-def _level(lab: Any) -> Claim:
+def _level(lab: Lab) -> Claim:
     error = lab.interval(_values(lab, "max-norm", "error"))
     steps = lab.results("max-norm")["runs"][0]["steps"]
     verdict: Verdict = "reproduced" if error.mean <= 1.06 else "out of reach here"
@@ -73,7 +75,7 @@ def _level(lab: Any) -> Claim:
     )
 
 
-def _gap(lab: Any) -> Claim:
+def _gap(lab: Lab) -> Claim:
     gaps = {}
     for name in ("standard", "dropout"):
         test, train = (np.array(_values(lab, name, "loss", part)) for part in ("metrics", "train_metrics"))
@@ -90,7 +92,7 @@ def _gap(lab: Any) -> Claim:
     )
 
 
-def _monte_carlo(lab: Any) -> Claim:
+def _monte_carlo(lab: Lab) -> Claim:
     scaled, results = _values(lab, "dropout", "error"), lab.results("monte_carlo")
     most = results["samples"][-1]
     one, many = ([errors[k] for errors in results["errors"]] for k in (0, -1))
@@ -107,13 +109,13 @@ def _monte_carlo(lab: Any) -> Claim:
     )
 
 
-def size_gains(lab: Any) -> dict[int, Any]:
+def size_gains(lab: Lab) -> dict[int, Any]:
     """Standard less dropout, in points of test error, by number of training images."""
     errors = lab.results("sizes")["errors"]
     return {int(n): lab.paired_difference(errors["standard"][n], errors["dropout"][n]) for n in errors["standard"]}
 
 
-def _sizes(lab: Any) -> Claim:
+def _sizes(lab: Lab) -> Claim:
     gains = size_gains(lab)
     smallest, updates = min(gains), lab.results("sizes")["updates"]
     some_help = any(gain.low > 0 for items, gain in gains.items() if items > smallest)
@@ -128,7 +130,7 @@ def _sizes(lab: Any) -> Claim:
     )
 
 
-def _sparsity(lab: Any) -> Claim:
+def _sparsity(lab: Lab) -> Claim:
     found = lab.results("features")
     keys = ("mean", "zeros", "squared_error")
     mean, zeros, error = ({v: [run[key] for run in found[v]] for v in ("standard", "dropout")} for key in keys)
@@ -148,7 +150,7 @@ def _sparsity(lab: Any) -> Claim:
 # ---- two blobs -------------------------------------------------------------------------------------------------------
 
 
-def blob_accuracies(lab: Any, side: str) -> dict[str, Values]:
+def blob_accuracies(lab: Lab, side: str) -> dict[str, Values]:
     """Accuracy in percent by variant, then "train" or "test": one a seed."""
     runs = [run for run in lab.results("blobs")["runs"] if run["side"] == side]
     return {
@@ -157,7 +159,7 @@ def blob_accuracies(lab: Any, side: str) -> dict[str, Values]:
     }
 
 
-def _blobs(lab: Any) -> Claim:
+def _blobs(lab: Lab) -> Claim:
     numpy, torch = blob_accuracies(lab, "numpy"), blob_accuracies(lab, "torch")
     gain = lab.paired_difference(numpy["dropout"]["test"], numpy["standard"]["test"])
     wins = np.mean(np.array(numpy["dropout"]["test"]) > np.array(numpy["standard"]["test"]))
@@ -175,7 +177,7 @@ def _blobs(lab: Any) -> Claim:
     )
 
 
-def _accuracy_cells(lab: Any, accuracies: dict[str, Values]) -> str:
+def _accuracy_cells(lab: Lab, accuracies: dict[str, Values]) -> str:
     cells = [(name, lab.interval(parts["train"]), lab.interval(parts["test"])) for name, parts in accuracies.items()]
     return "; ".join(f"{name} {train:.1f} / {test:.1f} %" for name, train, test in cells)
 
@@ -194,7 +196,7 @@ _NOISE = Claim(
 # ---- the standard run ------------------------------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """Dropout on MNIST."""
     results = lab.results("dropout")
     first = results["runs"][0]
@@ -224,7 +226,7 @@ def _judge(holds: bool) -> Verdict:
     return "reproduced" if holds else "not reproduced"
 
 
-def _values(lab: Any, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
+def _values(lab: Lab, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
     """One number for each run of a setting."""
     return [run[part][key] for run in lab.results(name)["runs"] if run["side"] == side]
 
@@ -233,11 +235,11 @@ def _layers(config: dict[str, Any]) -> str:
     return "-".join(map(str, [config["inputs"], *config["hidden"], config["classes"]]))
 
 
-def _pair(lab: Any, values: Values) -> str:
+def _pair(lab: Lab, values: Values) -> str:
     return f"{lab.interval(values['standard']):.2f} -> {lab.interval(values['dropout']):.2f}"
 
 
-def _schedule(lab: Any, *names: str) -> str:
+def _schedule(lab: Lab, *names: str) -> str:
     """What the runs of these settings were: the reduced schedule in words."""
     firsts = {name: lab.results(name)["runs"][0] for name in names}
     first = firsts[names[0]]

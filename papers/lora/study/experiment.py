@@ -13,15 +13,12 @@ import numpy as np
 
 from papers.lora.config import ALL_LINEAR, VARIANTS, LoRAConfig
 from papers.lora.model import trainable
-from papers.lora.study import figures as drawing
 from papers.lora.study.findings import chosen_rate
-from papers.lora.study.verdicts import claims, summary, tables
 from papers.lora.weights import smollm2
 from papers.lora.weights.adapter import WEIGHTS, save_adapter
 from tinygrad_lab import checkpoint
 from tinygrad_lab.data import available
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 BASE = "runs/lora-base/last.safetensors"  # where the pretrained decoder is kept meanwhile
 METHODS = {  # what is trained -> the learning rates that are tried for it
@@ -68,7 +65,7 @@ def _short(config: LoRAConfig) -> LoRAConfig:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     measure_base(lab)
     measure_rates(lab)
@@ -79,7 +76,7 @@ def measure(lab: Any) -> None:
         measure_smollm2(lab)
 
 
-def measure_base(lab: Any) -> None:
+def measure_base(lab: Lab) -> None:
     """Pretrain the decoder once; what it makes of both texts."""
     config = base_config(lab.quick)
     run = lab.train(config, 0, label="base, on the source text")
@@ -88,7 +85,7 @@ def measure_base(lab: Any) -> None:
     lab.save("base", {"runs": [run.record()], "losses": both_losses(lab, run.model, config)}, config)
 
 
-def both_losses(lab: Any, model: Any, config: LoRAConfig) -> dict[str, float]:
+def both_losses(lab: Lab, model: Any, config: LoRAConfig) -> dict[str, float]:
     """Nats per character of the test parts of both texts."""
     return {
         text: lab.side("numpy").evaluate(model, lab.data.evaluation_batches(replace(config, text=text), "test"))["loss"]
@@ -96,7 +93,7 @@ def both_losses(lab: Any, model: Any, config: LoRAConfig) -> dict[str, float]:
     }
 
 
-def measure_rates(lab: Any) -> None:
+def measure_rates(lab: Lab) -> None:
     """Every method's loss on the validation part at every learning rate, one seed."""
     losses: dict[str, dict[str, float]] = {}
     for method, rates in METHODS.items():
@@ -109,12 +106,12 @@ def measure_rates(lab: Any) -> None:
     lab.save("rates", {"losses": losses}, config)
 
 
-def tuned(lab: Any, method: str) -> LoRAConfig:
+def tuned(lab: Lab, method: str) -> LoRAConfig:
     """A method with the learning rate that is best for it."""
     return method_config(method, chosen_rate(lab, method), lab.quick)
 
 
-def adapt(lab: Any, config: LoRAConfig, label: str, seeds: int, side: str = "numpy") -> list[dict[str, Any]]:
+def adapt(lab: Lab, config: LoRAConfig, label: str, seeds: int, side: str = "numpy") -> list[dict[str, Any]]:
     """Runs from the same base, with adapters and batches of their own; what is trained, and what it leaves behind."""
     records = []
     for seed in lab.seeds(seeds):
@@ -130,7 +127,7 @@ def trained(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def measure_methods(lab: Any) -> None:
+def measure_methods(lab: Lab) -> None:
     """All methods, each at its own learning rate; LoRA and full fine-tuning on PyTorch too, one seed."""
     for method in METHODS:
         config = tuned(lab, method)
@@ -169,17 +166,17 @@ def spectra(model: Any) -> dict[str, list[list[float]]]:
     }
 
 
-def measure_targets(lab: Any) -> None:
+def measure_targets(lab: Lab) -> None:
     """Table 5: the same budget of parameters in one, two or four of the attention matrices, or in the MLP."""
     measure_arms(lab, "targets", {n: {"targets": t, "rank": r} for n, (t, r) in TARGETS.items()}, 3)
 
 
-def measure_ranks(lab: Any) -> None:
+def measure_ranks(lab: Lab) -> None:
     """Table 6: queries and values at every rank, alpha the same."""
     measure_arms(lab, "ranks", {str(rank): {"rank": rank} for rank in RANKS}, 3)
 
 
-def measure_arms(lab: Any, name: str, arms: dict[str, dict[str, Any]], seeds: int) -> None:
+def measure_arms(lab: Lab, name: str, arms: dict[str, dict[str, Any]], seeds: int) -> None:
     """LoRA with each of several changes, at LoRA's learning rate."""
     found = {}
     for arm, changes in arms.items():
@@ -190,7 +187,7 @@ def measure_arms(lab: Any, name: str, arms: dict[str, dict[str, Any]], seeds: in
     lab.save(name, {"arms": found}, tuned(lab, "lora"))
 
 
-def measure_smollm2(lab: Any) -> None:
+def measure_smollm2(lab: Lab) -> None:
     """A published model on Tiny Shakespeare, where its package is installed."""
     log: Callable[[str], None] = lambda line: lab.log(f"SmolLM2: {line}")  # noqa: E731
     try:
@@ -201,18 +198,5 @@ def measure_smollm2(lab: Any) -> None:
     lab.save("smollm2", found, method_config("lora", 1e-2, lab.quick))
 
 
-def figures(lab: Any) -> None:
-    """Every picture whose results are there."""
-    drawing.methods(lab, tuple(METHODS))
-    drawing.comparisons(lab)
-    drawing.spectra(lab)
-    if lab.has("smollm2"):
-        drawing.smollm2(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "lora", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("lora")

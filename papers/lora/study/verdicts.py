@@ -5,7 +5,6 @@ counts when its 95 % interval over seeds excludes 0; "on par" allows for a share
 """
 
 from statistics import median
-from typing import Any
 
 from papers.lora.study.findings import (
     METHODS,
@@ -23,14 +22,14 @@ from papers.lora.study.findings import (
     trained_share,
     values,
 )
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 PARITY = 0.05  # share of full fine-tuning's gain that may be missing for "on par"
 SMALL_RANK, LARGE_RANK = "4", "32"
 LOW_RANK = 0.9  # share of a change's squared norm that must lie in a few directions for a low rank
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     found = [_on_par(lab), _beats(lab, "head"), _beats(lab, "bias"), _both(lab), _targets(lab), _rank(lab)]
     found += [_low_rank(lab), _memory(lab), _time(lab)]
@@ -40,7 +39,7 @@ def claims(lab: Any) -> list[Claim]:
 # ---- quality ---------------------------------------------------------------------------------------------------------
 
 
-def _on_par(lab: Any) -> Claim:
+def _on_par(lab: Lab) -> Claim:
     full, lora = values(lab, "full"), values(lab, "lora")
     gap, gain = lab.paired_difference(lora, full), gain_of_full(lab)
     share = trained_share(lab, "lora")
@@ -59,7 +58,7 @@ def _on_par(lab: Any) -> Claim:
     )
 
 
-def _beats(lab: Any, other: str) -> Claim:
+def _beats(lab: Lab, other: str) -> Claim:
     gain = lab.paired_difference(values(lab, other), values(lab, "lora"))
     trained = {name: lab.results(name)["runs"][0]["trained"] for name in (other, "lora")}
     source = {"bias": "table 2 (BitFit)", "head": "not in the paper: the simplest way to adapt"}[other]
@@ -77,7 +76,7 @@ def _beats(lab: Any, other: str) -> Claim:
 # ---- which matrices, which rank --------------------------------------------------------------------------------------
 
 
-def _both(lab: Any) -> Claim:
+def _both(lab: Lab) -> Claim:
     """Table 5's headline: two matrices at r = 4 beat one at r = 8."""
     one = {arm: arm_values(lab, "targets", arm) for arm in ("q", "k", "v", "o")}
     best = min(one, key=lambda arm: lab.interval(one[arm]).mean)
@@ -93,7 +92,7 @@ def _both(lab: Any) -> Claim:
     )
 
 
-def _targets(lab: Any) -> Claim:
+def _targets(lab: Lab) -> Claim:
     two, four = arm_values(lab, "targets", "q, v"), arm_values(lab, "targets", "q, k, v, o")
     gain = lab.paired_difference(two, four)
     mlp = lab.interval(arm_values(lab, "targets", "MLP"))
@@ -108,7 +107,7 @@ def _targets(lab: Any) -> Claim:
     )
 
 
-def _rank(lab: Any) -> Claim:
+def _rank(lab: Lab) -> Claim:
     small, large = arm_values(lab, "ranks", SMALL_RANK), arm_values(lab, "ranks", LARGE_RANK)
     gain = lab.paired_difference(small, large)
     return Claim(
@@ -123,7 +122,7 @@ def _rank(lab: Any) -> Claim:
     )
 
 
-def _low_rank(lab: Any) -> Claim:
+def _low_rank(lab: Lab) -> Claim:
     shares = {
         name: [spectrum_share(run, name) for run in lab.results("full")["spectra"]] for name in ("q_proj", "v_proj")
     }
@@ -146,7 +145,7 @@ def _low_rank(lab: Any) -> Claim:
 # ---- what it costs ---------------------------------------------------------------------------------------------------
 
 
-def _memory(lab: Any) -> Claim:
+def _memory(lab: Lab) -> Claim:
     costs = {name: lab.results(name)["cost"] for name in ("full", "lora")}
     less = {part: costs["full"][part] / costs["lora"][part] for part in ("optimizer", "file")}
     return Claim(
@@ -162,7 +161,7 @@ def _memory(lab: Any) -> Claim:
     )
 
 
-def _time(lab: Any) -> Claim:
+def _time(lab: Lab) -> Claim:
     seconds = {name: [run["seconds"] / run["steps"] for run in runs(lab, name)] for name in ("full", "lora")}
     middle = {name: median(found) for name, found in seconds.items()}
     return Claim(
@@ -179,7 +178,7 @@ def _time(lab: Any) -> Claim:
 # ---- a published model -----------------------------------------------------------------------------------------------
 
 
-def _smollm2(lab: Any) -> Claim:
+def _smollm2(lab: Lab) -> Claim:
     found = lab.results("smollm2")
     recipe, share = found["recipe"], found["trained"] / found["parameters"]
     same = found["merged_difference"] < 1e-4 and found["unmerged_difference"] == 0
@@ -212,7 +211,7 @@ _SCALE = Claim(
 # ---- the training summary and the tables -----------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """LoRA on the target text."""
     results = lab.results("lora")
     first = results["runs"][0]
@@ -237,7 +236,7 @@ def summary(lab: Any) -> Summary:
     )
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The block "methods": what each trains, what it costs, and what becomes of both texts."""
     lines = [
         "| trained | parameters | share | optimiser | file | target, nats | source, nats |",
