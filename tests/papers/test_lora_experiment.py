@@ -42,9 +42,9 @@ def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
 
 def test_every_run_starts_from_the_base_and_gets_better(quick: Lab) -> None:
     for method in experiment.METHODS:
-        first = findings.runs(quick, method)[0]
+        first = quick.runs(method)[0]
         assert first["config"]["base"] == experiment.BASE
-        assert first["losses"][0] == pytest.approx(findings.runs(quick, "full")[0]["losses"][0], rel=1e-5)
+        assert first["losses"][0] == pytest.approx(quick.runs("full")[0]["losses"][0], rel=1e-5)
         assert first["after"]["target"] < findings.base_loss(quick)
 
 
