@@ -94,7 +94,7 @@ class Losses(Lab):
             name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9}
                             for s in ("numpy", "torch") for v in values]}
             for name, values in (("full", full), ("lora", lora))
-        } | {"base": {"losses": {"target": 2.0}, "runs": [{"parameters": 10_000, "steps": 9}]}}  # fmt: skip
+        } | {"base": {"losses": {"target": 2.0}, "runs": [{"side": "numpy", "parameters": 10_000, "steps": 9}]}}  # fmt: skip
 
     def results(self, name: str) -> dict:
         return self.found[name]
