@@ -90,11 +90,12 @@ class Losses(Lab):
     def __init__(self, full: list[float], lora: list[float], trained: int = 50) -> None:
         super().__init__(registry.find("lora"), None, False, Path("unused"))
         config = {"learning_rate": 0.1}
+        base = {"side": "numpy", "parameters": 10_000, "steps": 9}
         self.found = {
             name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9}
                             for s in ("numpy", "torch") for v in values]}
             for name, values in (("full", full), ("lora", lora))
-        } | {"base": {"losses": {"target": 2.0}, "runs": [{"side": "numpy", "parameters": 10_000, "steps": 9}]}}  # fmt: skip
+        } | {"base": {"losses": {"target": 2.0}, "runs": [base]}}  # fmt: skip
 
     def results(self, name: str) -> dict:
         return self.found[name]
