@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "typing", "modes", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "sampling",
-    "translation", "trace", "paper", "lab",
+    "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
+    "data", "sampling", "translation", "trace", "paper", "lab",
 )  # fmt: skip
 
 
