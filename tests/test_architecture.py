@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
-    "data", "sampling", "translation", "trace", "paper", "lab",
+    "data", "sampling", "trace", "paper", "lab",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
 from papers.seq2seq_attention.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spelled_words
+from tinygrad_lab.data.translation.metrics import bleu, error_rates, exact, spelled_words
 
 __all__ = ["claims", "figures", "measure", "summary", "tables"]
 

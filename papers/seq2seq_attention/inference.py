@@ -9,9 +9,9 @@ from papers.seq2seq_attention.data import vocabularies as learned_vocabularies
 from papers.seq2seq_attention.model import EOS, Seq2Seq
 from papers.seq2seq_attention.search import beam_search
 from tinygrad_lab import Tensor
-from tinygrad_lab.translation import writing
-from tinygrad_lab.translation.vocabulary import UNKNOWN
-from tinygrad_lab.translation.writing import SearchOptions
+from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.vocabulary import UNKNOWN
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions()

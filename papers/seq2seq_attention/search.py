@@ -8,8 +8,8 @@ from jaxtyping import Int
 
 from papers.seq2seq_attention.model import Seq2Seq
 from tinygrad_lab import Tensor
-from tinygrad_lab.translation import search
-from tinygrad_lab.translation.search import Hypothesis
+from tinygrad_lab.data.translation import search
+from tinygrad_lab.data.translation.search import Hypothesis
 
 
 def beam_search(

@@ -15,7 +15,7 @@ from papers.transformer.inference import SearchOptions, prompts, translations
 from papers.transformer.maps import translated
 from papers.transformer.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.translation.metrics import error_rates, exact, spelled_words
+from tinygrad_lab.data.translation.metrics import error_rates, exact, spelled_words
 
 __all__ = ["claims", "figures", "measure", "summary", "tables"]
 

@@ -9,9 +9,9 @@ from papers.transformer.data import vocabularies as learned_vocabularies
 from papers.transformer.model import EOS, Transformer
 from papers.transformer.search import beam_search
 from tinygrad_lab import Tensor
-from tinygrad_lab.translation import writing
-from tinygrad_lab.translation.vocabulary import UNKNOWN
-from tinygrad_lab.translation.writing import SearchOptions
+from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.vocabulary import UNKNOWN
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions(beam=4, length_penalty=0.6)  # section 6.1

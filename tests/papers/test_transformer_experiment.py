@@ -12,12 +12,12 @@ from papers.transformer import experiment
 from papers.transformer.config import VARIANTS
 from papers.transformer.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
+from tinygrad_lab.data.translation import data as pairs
+from tinygrad_lab.data.translation.vocabulary import EOS
 from tinygrad_lab.lab import claims, registry
 from tinygrad_lab.lab.experiments import Lab
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Verdict
-from tinygrad_lab.translation import data as pairs
-from tinygrad_lab.translation.vocabulary import EOS
 
 PAPER = registry.find("transformer")
 
