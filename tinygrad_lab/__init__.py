@@ -7,7 +7,21 @@ x.grad  # tensor([2., 4.])
 """
 
 from tinygrad_lab import nn, optim
-from tinygrad_lab.creation import arange, eye, full, full_like, ones, ones_like, rand, randn, tensor, zeros, zeros_like
+from tinygrad_lab.creation import (
+    arange,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from tinygrad_lab.gradients import grad
 from tinygrad_lab.modes import detect_anomaly, no_grad
 from tinygrad_lab.ops import (
     abs,
@@ -59,7 +73,7 @@ from tinygrad_lab.ops import (
     where,
 )
 from tinygrad_lab.random import generator
-from tinygrad_lab.tensor import Tensor, from_numpy, grad
+from tinygrad_lab.tensor import Tensor
 
 __version__ = "0.1.0"
 
