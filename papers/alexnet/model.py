@@ -15,7 +15,7 @@ import math
 from jaxtyping import Float, Int
 
 from papers.alexnet.config import AlexNetConfig
-from tinygrad_lab import Tensor, nn, stack
+from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
@@ -45,35 +45,35 @@ class AlexNet(nn.Module):
         ValueError: images of another size or with another number of channels.
     """
 
-    def __init__(self, config: AlexNetConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AlexNetConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.activation = getattr(F, config.activation)
         m1, m2, m3, m4, m5 = config.maps
         groups, z, s = config.groups, config.pool_window, 2
-        self.conv1 = nn.Conv2d(config.channels, m1, config.kernel, config.stride, generator=generator)
+        self.conv1 = nn.Conv2d(config.channels, m1, config.kernel, config.stride)
         self.norm1 = LocalResponseNorm(config.lrn_size, alpha=config.lrn_alpha) if config.lrn_size else nn.Identity()
         self.pool1 = nn.MaxPool2d(z, s)
-        self.conv2 = nn.Conv2d(m1, m2, 5, padding=2, groups=groups, generator=generator)
+        self.conv2 = nn.Conv2d(m1, m2, 5, padding=2, groups=groups)
         self.norm2 = LocalResponseNorm(config.lrn_size, alpha=config.lrn_alpha) if config.lrn_size else nn.Identity()
         self.pool2 = nn.MaxPool2d(z, s)
-        self.conv3 = nn.Conv2d(m2, m3, 3, padding=1, generator=generator)
-        self.conv4 = nn.Conv2d(m3, m4, 3, padding=1, groups=groups, generator=generator)
-        self.conv5 = nn.Conv2d(m4, m5, 3, padding=1, groups=groups, generator=generator)
+        self.conv3 = nn.Conv2d(m2, m3, 3, padding=1)
+        self.conv4 = nn.Conv2d(m3, m4, 3, padding=1, groups=groups)
+        self.conv5 = nn.Conv2d(m4, m5, 3, padding=1, groups=groups)
         self.pool5 = nn.MaxPool2d(z, s)
-        self.fc6 = nn.Linear(config.flat, config.units, generator=generator)
-        self.drop6 = nn.Dropout(config.drop, generator=generator)
-        self.fc7 = nn.Linear(config.units, config.units, generator=generator)
-        self.drop7 = nn.Dropout(config.drop, generator=generator)
-        self.fc8 = nn.Linear(config.units, config.classes, generator=generator)
-        self.initialise(config.init_std, config.init_bias, generator)
+        self.fc6 = nn.Linear(config.flat, config.units)
+        self.drop6 = nn.Dropout(config.drop)
+        self.fc7 = nn.Linear(config.units, config.units)
+        self.drop7 = nn.Dropout(config.drop)
+        self.fc8 = nn.Linear(config.units, config.classes)
+        self.initialise(config.init_std, config.init_bias)
 
-    def initialise(self, std: float, bias: float, generator: Generator | None = None) -> None:
+    def initialise(self, std: float, bias: float) -> None:
         """Section 5: weights from N(0, std²); biases of the layers in POSITIVE_BIASES ``bias``, of the others 0."""
         for name, parameter in self.named_parameters():
             layer, _, kind = name.partition(".")
             if kind == "weight":
-                init.normal_(parameter, 0.0, std, generator=generator)
+                init.normal_(parameter, 0.0, std)
             else:
                 init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
 
@@ -107,7 +107,8 @@ def average_over_views(model: AlexNet, views: Float[Tensor, "v b c h w"]) -> Flo
 
 def build(config: AlexNetConfig, generator: Generator | None = None) -> AlexNet:
     """The network of ``config``."""
-    return AlexNet(config, generator=generator)
+    with random.initialising(generator):
+        return AlexNet(config)
 
 
 def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:

@@ -105,4 +105,5 @@ def test_a_block_is_private_to_its_thread() -> None:
         other.start()
         other.join()
         assert random.ambient() is rng
-    assert len(seen) == 1 and seen[0] is not rng
+    assert len(seen) == 1
+    assert seen[0] is not rng
