@@ -14,6 +14,11 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(data, dtype, requires_grad)
 
 
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Whatever was in the memory: for values that are written before anything reads them."""
+    return wrap(np.empty(_shape(size), dtype)).requires_grad_(requires_grad)
+
+
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     return wrap(np.zeros(_shape(size), dtype)).requires_grad_(requires_grad)
 

@@ -17,7 +17,6 @@ from jaxtyping import Float, Int
 from papers.alexnet.config import AlexNetConfig
 from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
@@ -26,8 +25,8 @@ POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they g
 class LocalResponseNorm(nn.Module):
     """Section 3.3: b_i = a_i / (k + alpha sum_j a_j²)^beta, j over the n maps around i, at every pixel.
 
-    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a mean: the engine's
-    operation has torch's convention, which divides alpha by n.
+    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a
+    mean, as it is in torch, which divides alpha by n.
     """
 
     def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> None:
@@ -73,9 +72,9 @@ class AlexNet(nn.Module):
         for name, parameter in self.named_parameters():
             layer, _, kind = name.partition(".")
             if kind == "weight":
-                init.normal_(parameter, 0.0, std)
+                nn.init.normal_(parameter, 0.0, std)
             else:
-                init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
+                nn.init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         if tuple(image.shape[1:]) != self.image_shape:

@@ -21,7 +21,6 @@ from jaxtyping import Float
 from papers.autoencoder.config import AutoencoderConfig
 from tinygrad_lab import Tensor, nn, random
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 
@@ -33,7 +32,7 @@ def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> n
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         linear = nn.Linear(inputs, outputs)
-        init.xavier_uniform_(linear.weight, gain)
+        nn.init.xavier_uniform_(linear.weight, gain)
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 

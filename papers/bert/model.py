@@ -14,9 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from papers.bert.config import BertConfig
-from tinygrad_lab import Tensor, arange, index_select, nn, ones, random, tril
+from tinygrad_lab import Tensor, arange, nn, ones, random, zeros
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
@@ -165,7 +164,7 @@ class BertModel(nn.Module):
         if self.context == "both":
             return real
         length = attention_mask.shape[1]
-        return real & tril(ones(length, length)).bool()
+        return real & ones(length, length).tril().bool()
 
     def summary(self, y: Float[Tensor, "b t d"], attention_mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
         """The token that has seen the whole sequence: [CLS], or the last one where every token looks to the left."""
@@ -216,7 +215,7 @@ class Predictions(nn.Module):
 
     def __init__(self, config: BertConfig, word_embeddings: nn.Embedding) -> None:
         super().__init__()
-        self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
+        self.bias = nn.Parameter(zeros(config.vocab_size))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.decoder.weight = word_embeddings.weight
@@ -263,7 +262,7 @@ class BertForMaskedLM(nn.Module):
         """
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
-            y = index_select(y.flatten(0, 1), 0, places)
+            y = y.flatten(0, 1).index_select(0, places)
         related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
@@ -344,9 +343,9 @@ def initialise(model: nn.Module, config: BertConfig) -> None:
     std = config.initializer_range
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std)
+            nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std)
         if isinstance(module, nn.Linear) and module.bias is not None:
-            init.zeros_(module.bias)
+            nn.init.zeros_(module.bias)
 
 
 def build(config: BertConfig, generator: Generator | None = None) -> Model:

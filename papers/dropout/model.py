@@ -10,6 +10,7 @@ Section 4: r ~ Bernoulli(p), z = W (r * y) + b. Every case of a batch gets a mas
 """
 
 import math
+from itertools import pairwise
 
 from jaxtyping import Float, Int
 
@@ -73,7 +74,7 @@ class Network(nn.Module):
         drops = (config.drop_input, *[config.drop_hidden] * len(config.hidden))
         widths = (config.inputs, *config.hidden)
         self.noise = nn.ModuleList([noise(drop) for drop in drops])
-        self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in zip(widths, config.hidden, strict=False)])
+        self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in pairwise(widths)])
         self.output = nn.Linear(widths[-1], config.classes)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:

@@ -11,13 +11,11 @@ C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, 
 
 from collections.abc import Iterable
 
-import numpy as np
 from jaxtyping import Float, Int
 
 from papers.lenet.config import LeNetConfig
-from tinygrad_lab import Tensor, cat, nn, random
+from tinygrad_lab import Tensor, cat, empty, full, nn, random, tensor
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
@@ -37,7 +35,7 @@ def squash(a: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int) -> None:
     """Uniform in +-2.4 / F, F the number of inputs of the unit (appendix A)."""
     for parameter in parameters:
-        init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
+        nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
 class Convolution(nn.Conv2d):
@@ -59,12 +57,13 @@ class PartialConvolution(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         connections = [(o, i) for o, inputs in enumerate(C3_INPUTS) for i in inputs]
-        kernel_of = np.full((16, 6), len(connections))  # not connected: one past the last kernel, a zero
+        # Where nothing is connected the kernel is one past the last, a zero.
+        kernel_of = full((16, 6), len(connections))
         for kernel, connection in enumerate(connections):
             kernel_of[connection] = kernel
-        self.register_buffer("kernel_of", Tensor(kernel_of), persistent=False)
-        self.weight = nn.Parameter(np.empty((len(connections), 5, 5), np.float32))
-        self.bias = nn.Parameter(np.empty(16, np.float32))
+        self.register_buffer("kernel_of", kernel_of, persistent=False)
+        self.weight = nn.Parameter(empty(len(connections), 5, 5))
+        self.bias = nn.Parameter(empty(16))
         for kernel, (o, _) in enumerate(connections):
             uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]))
         for o, inputs in enumerate(C3_INPUTS):
@@ -80,8 +79,8 @@ class Subsampling(nn.Module):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(np.empty(maps, np.float32))
-        self.bias = nn.Parameter(np.empty(maps, np.float32))
+        self.weight = nn.Parameter(empty(maps))
+        self.bias = nn.Parameter(empty(maps))
         uniform_by_fan_in(self.parameters(), 4)
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
@@ -96,7 +95,7 @@ class RBF(nn.Module):
 
     def __init__(self, prototypes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
-        self.register_buffer("prototypes", Tensor(np.array(prototypes, np.float32)))
+        self.register_buffer("prototypes", tensor(prototypes).float())
 
     def forward(self, input: Float[Tensor, "b units"]) -> Float[Tensor, "b classes"]:
         return ((input[:, None, :] - self.prototypes) ** 2).sum(dim=-1)

@@ -16,13 +16,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from papers.lstm.config import LSTMConfig
-from tinygrad_lab import Tensor, arange, eye, nn, no_grad, random, where
+from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, where
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
@@ -47,12 +45,12 @@ class Layer(nn.Module, ABC):
         super().__init__()
         self.hidden = hidden
         rows = self.blocks * hidden
-        self.weight_ih_l0 = nn.Parameter(np.empty((rows, inputs), np.float32))
-        self.weight_hh_l0 = nn.Parameter(np.empty((rows, hidden), np.float32))
-        self.bias_ih_l0 = nn.Parameter(np.empty(rows, np.float32))
-        self.bias_hh_l0 = nn.Parameter(np.empty(rows, np.float32))
+        self.weight_ih_l0 = nn.Parameter(empty(rows, inputs))
+        self.weight_hh_l0 = nn.Parameter(empty(rows, hidden))
+        self.bias_ih_l0 = nn.Parameter(empty(rows))
+        self.bias_hh_l0 = nn.Parameter(empty(rows))
         for parameter in self.parameters():
-            init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
+            nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
     def zero_state(self, sequence: Float[Tensor, "t b i"]) -> State:
         """Where every sequence starts."""
@@ -167,7 +165,7 @@ class Network(nn.Module, ABC):
         """The initial values that the configuration asks for, once all parameters are there."""
         if config.initial_range:
             for parameter in self.parameters():
-                init.uniform_(parameter, -config.initial_range, config.initial_range)
+                nn.init.uniform_(parameter, -config.initial_range, config.initial_range)
         for layer in self.layers:
             if isinstance(layer, LSTM):
                 layer.set_forget_bias(config.forget_bias)

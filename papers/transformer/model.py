@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from papers.transformer.config import TransformerConfig
-from tinygrad_lab import Tensor, arange, cat, nn, random
+from tinygrad_lab import Tensor, arange, cat, empty, nn, random, stack, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -76,8 +76,8 @@ class MultiHeadAttention(nn.Module):
         d, self.h = config.hidden_size, config.heads
         self.d_k, self.d_v = config.key_size or d // self.h, d // self.h
         rows = self.h * (2 * self.d_k + self.d_v)
-        self.in_proj_weight = nn.Parameter(np.empty((rows, d), np.float32))
-        self.in_proj_bias = nn.Parameter(np.empty(rows, np.float32))
+        self.in_proj_weight = nn.Parameter(empty(rows, d))
+        self.in_proj_bias = nn.Parameter(empty(rows))
         self.out_proj = nn.Linear(self.h * self.d_v, d)
 
     def queries(self, x: Hidden) -> Queries:
@@ -189,9 +189,10 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        angle = np.arange(config.max_positions)[:, None] / 10000 ** (np.arange(0, d, 2) / d)
-        table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(-1, d)
-        self.register_buffer("table", Tensor(table.astype(np.float32)), persistent=False)
+        position = arange(config.max_positions).double()[:, None]
+        angle = position / 10000 ** (arange(0, d, 2).double() / d)
+        table = stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
+        self.register_buffer("table", table.float(), persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -202,7 +203,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.table = nn.Parameter(np.empty((config.max_positions, config.hidden_size), np.float32))
+        self.table = nn.Parameter(empty(config.max_positions, config.hidden_size))
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -215,8 +216,8 @@ class NoPositions(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        zeros = np.zeros((config.max_positions, config.hidden_size), np.float32)
-        self.register_buffer("table", Tensor(zeros), persistent=False)
+        nothing = zeros(config.max_positions, config.hidden_size)
+        self.register_buffer("table", nothing, persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
