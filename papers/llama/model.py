@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from papers.llama.config import LlamaConfig
-from tinygrad_lab import Tensor, from_numpy, nn
+from tinygrad_lab import Tensor, from_numpy, nn, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -92,14 +92,14 @@ class KVCache:
 class Attention(nn.Module):
     """Causal attention; each head of keys and values serves H/G heads of queries (Ainslie et al. 2023)."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, h = config.hidden_size, config.head_size
         self.head_size, self.pairing = h, config.pairing
-        self.q_proj = nn.Linear(d, config.heads * h, bias=False, generator=generator)
-        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=False, generator=generator)
-        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=False, generator=generator)
-        self.o_proj = nn.Linear(config.heads * h, d, bias=False, generator=generator)
+        self.q_proj = nn.Linear(d, config.heads * h, bias=False)
+        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=False)
+        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=False)
+        self.o_proj = nn.Linear(config.heads * h, d, bias=False)
 
     def forward(
         self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None
@@ -128,12 +128,12 @@ class Attention(nn.Module):
 class SwiGLU(nn.Module):
     """W_down (silu(W_gate x) * W_up x) (Shazeer 2020, eq. 6): one product decides how much of the other passes."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.gate_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.up_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.down_proj = nn.Linear(f, d, bias=False, generator=generator)
+        self.gate_proj = nn.Linear(d, f, bias=False)
+        self.up_proj = nn.Linear(d, f, bias=False)
+        self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.down_proj(F.swiglu(self.gate_proj(x), self.up_proj(x)))
@@ -142,11 +142,11 @@ class SwiGLU(nn.Module):
 class GELULayer(nn.Module):
     """W_down gelu(W_up x): the layer of GPT, for comparison."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.up_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.down_proj = nn.Linear(f, d, bias=False, generator=generator)
+        self.up_proj = nn.Linear(d, f, bias=False)
+        self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
@@ -155,10 +155,10 @@ class GELULayer(nn.Module):
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the gated layer: what is added up is never normalised itself."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config, generator=generator)
-        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config, generator=generator)
+        self.self_attn = Attention(config)
+        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config)
         self.input_layernorm = normalisation(config)
         self.post_attention_layernorm = normalisation(config)
 
@@ -172,16 +172,16 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Embeddings, the blocks, and a last normalisation: everything but the output layer."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.context = config.context
-        self.embed_tokens = nn.Embedding(config.vocab_size, d, generator=generator)
-        self.layers = nn.ModuleList([Block(config, generator=generator) for _ in range(config.layers)])
+        self.embed_tokens = nn.Embedding(config.vocab_size, d)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = normalisation(config)
         rotary = config.positions == "rotary"
         self.rotary_emb = RotaryEmbedding(config.head_size, config.context, config.rope_theta) if rotary else None
-        self.embed_positions = None if rotary else nn.Embedding(config.context, d, generator=generator)
+        self.embed_positions = None if rotary else nn.Embedding(config.context, d)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t d"]:
         """The state of every new token, which has seen those before it.
@@ -208,14 +208,12 @@ class Decoder(nn.Module):
 class Llama(nn.Module):
     """The decoder and its output layer: for every token the logits of the one that follows."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.model = Decoder(config, generator=generator)
-        self.lm_head = (
-            None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False, generator=generator)
-        )
-        initialise(self, config, generator)
+        self.model = Decoder(config)
+        self.lm_head = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        initialise(self, config)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t vocab"]:
         return self.logits(self.model(tokens, caches))
@@ -232,7 +230,7 @@ def normalisation(config: LlamaConfig) -> nn.Module:
     return RMSNorm(config.hidden_size, config.norm_eps)
 
 
-def initialise(model: Llama, config: LlamaConfig, generator: Generator | None = None) -> None:
+def initialise(model: Llama, config: LlamaConfig) -> None:
     """N(0, init²) for every matrix; those whose output is added to the stream smaller, by sqrt(2 L), as in GPT-2.
 
     The paper does not say how it starts.
@@ -241,12 +239,13 @@ def initialise(model: Llama, config: LlamaConfig, generator: Generator | None = 
         if parameter.ndim == 2:
             added = name.endswith(("o_proj.weight", "down_proj.weight"))
             std = config.init / math.sqrt(2 * config.layers) if added else config.init
-            nn.init.normal_(parameter, std=std, generator=generator)
+            nn.init.normal_(parameter, std=std)
 
 
 def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
     """The model of ``config``."""
-    return Llama(config, generator=generator)
+    with random.initialising(generator):
+        return Llama(config)
 
 
 @nn.utils.in_halves

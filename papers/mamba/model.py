@@ -52,13 +52,13 @@ class State:
 class CausalConv1d(nn.Module):
     """SiLU of a short filter for each channel that looks back over K tokens (section 3.4)."""
 
-    def __init__(self, channels: int, taps: int, generator: Generator | None = None) -> None:
+    def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(taps)
         self.weight = nn.Parameter(np.empty((channels, 1, taps), np.float32))
         self.bias = nn.Parameter(np.empty(channels, np.float32))
-        nn.init.uniform_(self.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(self.bias, -bound, bound, generator=generator)
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Float[Tensor, "b t e"], past: Float[Tensor, "b k e"] | None = None) -> Float[Tensor, "b t e"]:
         """``past`` is what came before the first token; zeros where left out."""
@@ -68,16 +68,16 @@ class CausalConv1d(nn.Module):
 class Mixer(nn.Module, ABC):
     """A gated state-space model (figure 3): what attention and the gated layer are in a Transformer, in one."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         d, channels, states = config.hidden_size, config.channels, config.state_size
-        self.in_proj = nn.Linear(d, 2 * channels, bias=False, generator=generator)
-        self.conv1d = CausalConv1d(channels, config.conv_kernel, generator=generator)
+        self.in_proj = nn.Linear(d, 2 * channels, bias=False)
+        self.conv1d = CausalConv1d(channels, config.conv_kernel)
         self.A_log = nn.Parameter(np.log(np.tile(np.arange(1, states + 1, dtype=np.float32), (channels, 1))))
         self.D = nn.Parameter(np.ones(channels, np.float32))
-        self.out_proj = nn.Linear(channels, d, bias=False, generator=generator)
+        self.out_proj = nn.Linear(channels, d, bias=False)
         bound = 1 / math.sqrt(channels * config.layers)  # its outputs are added up, once for every block
-        nn.init.uniform_(self.out_proj.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(self.out_proj.weight, -bound, bound)
 
     def forward(self, x: Float[Tensor, "b t d"], state: State | None = None) -> Float[Tensor, "b t d"]:
         u, z = self.in_proj(x).chunk(2, -1)
@@ -103,14 +103,14 @@ class Mixer(nn.Module, ABC):
 class SelectiveMixer(Mixer):
     """S6: the step size Δ, the input map B and the output map C are chosen by the token (algorithm 2)."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__(config)
         self.sizes = [config.rank, config.state_size, config.state_size]
-        self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False, generator=generator)
-        self.dt_proj = nn.Linear(config.rank, config.channels, generator=generator)
+        self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False)
+        self.dt_proj = nn.Linear(config.rank, config.channels)
         bound = 1 / math.sqrt(config.rank)
-        nn.init.uniform_(self.dt_proj.weight, -bound, bound, generator=generator)
-        step_sizes_(cast(Tensor, self.dt_proj.bias), generator)
+        nn.init.uniform_(self.dt_proj.weight, -bound, bound)
+        step_sizes_(cast(Tensor, self.dt_proj.bias))
 
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
         low_rank, B, C = self.x_proj(u).split(self.sizes, -1)
@@ -120,24 +120,23 @@ class SelectiveMixer(Mixer):
 class TimeInvariantMixer(Mixer):
     """The control: Δ, B and C are each channel's own and the same at all times, so the scan is a convolution."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__(config)
         shape = (config.channels, config.state_size)
         self.dt_bias = nn.Parameter(np.empty(config.channels, np.float32))
         self.B = nn.Parameter(np.ones(shape, np.float32))
         self.C = nn.Parameter(np.empty(shape, np.float32))
-        step_sizes_(self.dt_bias, generator)
-        nn.init.normal_(self.C, generator=generator)
+        step_sizes_(self.dt_bias)
+        nn.init.normal_(self.C)
 
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
         return F.softplus(self.dt_bias).expand(u.shape), self.B, self.C
 
 
-def step_sizes_(bias: Float[Tensor, " e"], generator: Generator | None = None) -> None:
+def step_sizes_(bias: Float[Tensor, " e"]) -> None:
     """A bias whose softplus is a step size drawn from 0.001 to 0.1, all scales equally likely."""
     low, high = (math.log(size) for size in STEP_SIZES)
-    rng = random.generator() if generator is None else generator
-    delta = np.maximum(np.exp(rng.uniform(low, high, bias.shape)), SMALLEST_STEP)
+    delta = np.maximum(np.exp(random.ambient().uniform(low, high, bias.shape)), SMALLEST_STEP)
     with no_grad():
         bias.copy_(delta + np.log(-np.expm1(-delta)))  # log(exp(Δ) - 1)
 
@@ -145,10 +144,10 @@ def step_sizes_(bias: Float[Tensor, " e"], generator: Generator | None = None) -
 class Block(nn.Module):
     """x + mixer(norm(x)): one kind of block, where a Transformer has two."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
-        self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config, generator=generator)
+        self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config)
 
     def forward(self, x: Float[Tensor, "b t d"], state: State | None = None) -> Float[Tensor, "b t d"]:
         return x + self.mixer(self.norm(x), state)
@@ -157,11 +156,11 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Embeddings, the blocks, and a last normalisation; no positions, since a recurrence has an order."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size, generator=generator)
-        nn.init.normal_(self.embeddings.weight, std=0.02, generator=generator)
-        self.layers = nn.ModuleList([Block(config, generator=generator) for _ in range(config.layers)])
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        nn.init.normal_(self.embeddings.weight, std=0.02)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm_f = nn.RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(self, tokens: Int[Tensor, "b t"], states: list[State] | None = None) -> Float[Tensor, "b t d"]:
@@ -180,10 +179,10 @@ class Backbone(nn.Module):
 class Mamba(nn.Module):
     """The backbone and its output layer, which is the table of embeddings again."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.backbone = Backbone(config, generator=generator)
+        self.backbone = Backbone(config)
 
     def forward(self, tokens: Int[Tensor, "b t"], states: list[State] | None = None) -> Float[Tensor, "b t vocab"]:
         """For every token the logits of the answer that belongs to it: in text, of the token that follows."""
@@ -196,7 +195,8 @@ class Mamba(nn.Module):
 
 def build(config: MambaConfig, generator: Generator | None = None) -> Mamba:
     """The model of ``config``."""
-    return Mamba(config, generator=generator)
+    with random.initialising(generator):
+        return Mamba(config)
 
 
 def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:

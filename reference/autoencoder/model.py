@@ -21,7 +21,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn import init
 
 
 def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:
@@ -32,7 +31,7 @@ def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> n
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         linear = nn.Linear(inputs, outputs)
-        init.xavier_uniform_(linear.weight, gain)
+        nn.init.xavier_uniform_(linear.weight, gain)
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 

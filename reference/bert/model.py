@@ -12,9 +12,8 @@ Parameters have the names of published checkpoints: ``bert.encoder.layer.0.atten
 
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, nn, ones, zeros
 from torch.nn import functional as F
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
@@ -45,7 +44,7 @@ class Embeddings(nn.Module):
         if length > most:
             raise ValueError(f"sequences may have {most} tokens at most, got {length}")
         word = self.word_embeddings(input_ids)
-        position = self.position_embeddings(torch.arange(length))
+        position = self.position_embeddings(arange(length))
         segment = self.token_type_embeddings(token_type_ids)
         return self.dropout(self.LayerNorm(word + position + segment))
 
@@ -162,13 +161,13 @@ class BertModel(nn.Module):
         if self.context == "both":
             return real
         length = attention_mask.shape[1]
-        return real & torch.ones(length, length).tril().bool()
+        return real & ones(length, length).tril().bool()
 
     def summary(self, y: Float[Tensor, "b t d"], attention_mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
         """The token that has seen the whole sequence: [CLS], or the last one where every token looks to the left."""
         if self.context == "both":
             return y[:, 0]
-        return y[torch.arange(len(y)), attention_mask.sum(dim=1) - 1]
+        return y[arange(len(y)), attention_mask.sum(dim=1) - 1]
 
     def forward(
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
@@ -213,7 +212,7 @@ class Predictions(nn.Module):
 
     def __init__(self, config: Any, word_embeddings: nn.Embedding) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.bias = nn.Parameter(zeros(config.vocab_size))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.decoder.weight = word_embeddings.weight

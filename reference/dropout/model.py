@@ -10,11 +10,12 @@ Section 4: r ~ Bernoulli(p), z = W (r * y) + b. Every case of a batch gets a mas
 """
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, nn, no_grad, stack
 from torch.nn import functional as F
 
 
@@ -71,9 +72,7 @@ class Network(nn.Module):
         drops = (config.drop_input, *[config.drop_hidden] * len(config.hidden))
         widths = (config.inputs, *config.hidden)
         self.noise = nn.ModuleList([noise(drop) for drop in drops])
-        self.hidden = nn.ModuleList(
-            [nn.Linear(i, o) for i, o in zip(widths, config.hidden, strict=False)]
-        )  # fmt: skip
+        self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in pairwise(widths)])
         self.output = nn.Linear(widths[-1], config.classes)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:
@@ -97,8 +96,8 @@ class Network(nn.Module):
 def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) -> Float[Tensor, "b classes"]:
     """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
-    with torch.no_grad():
-        return torch.stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
+    with no_grad():
+        return stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
 
 
 def build(config: Any) -> Network:

@@ -17,9 +17,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, empty, eye, nn, no_grad, stack, where
 from torch.nn import functional as F
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
@@ -43,10 +42,10 @@ class Layer(nn.Module, ABC):
         super().__init__()
         self.hidden = hidden
         rows = self.blocks * hidden
-        self.weight_ih_l0 = nn.Parameter(torch.empty(rows, inputs))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(rows, hidden))
-        self.bias_ih_l0 = nn.Parameter(torch.empty(rows))
-        self.bias_hh_l0 = nn.Parameter(torch.empty(rows))
+        self.weight_ih_l0 = nn.Parameter(empty(rows, inputs))
+        self.weight_hh_l0 = nn.Parameter(empty(rows, hidden))
+        self.bias_ih_l0 = nn.Parameter(empty(rows))
+        self.bias_hh_l0 = nn.Parameter(empty(rows))
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
@@ -70,7 +69,7 @@ class Layer(nn.Module, ABC):
         for x in sequence:
             state = self.step(x, state)
             output.append(state[0])
-        return torch.stack(output), state
+        return stack(output), state
 
 
 class LSTM(Layer):
@@ -92,7 +91,7 @@ class LSTM(Layer):
     def set_forget_bias(self, value: float) -> None:
         """The two biases of the forget gate become ``value`` and 0: only their sum matters."""
         rows = slice(self.hidden, 2 * self.hidden)
-        with torch.no_grad():
+        with no_grad():
             self.bias_ih_l0[rows] = value
             self.bias_hh_l0[rows] = 0.0
 
@@ -137,7 +136,7 @@ class OneHot(nn.Module):
 
     def __init__(self, symbols: int) -> None:
         super().__init__()
-        self.register_buffer("identity", torch.eye(symbols), persistent=False)
+        self.register_buffer("identity", eye(symbols), persistent=False)
 
     def forward(self, symbol: Int[Tensor, "*n"]) -> Float[Tensor, "*n v"]:
         return F.embedding(symbol, self.identity)
@@ -224,8 +223,8 @@ class GrammarModel(SymbolModel):
     def hits(self, output: Float[Tensor, "t b v"], legal: Bool[Tensor, "b t v"]) -> Bool[Tensor, " b"]:
         """Whether at every step of a string each legal symbol is more active than any other one (section 5.1)."""
         legal = legal.transpose(0, 1)
-        weakest = torch.where(legal, output, math.inf).amin(dim=2)
-        strongest_other = torch.where(legal, -math.inf, output).amax(dim=2)
+        weakest = where(legal, output, math.inf).amin(dim=2)
+        strongest_other = where(legal, -math.inf, output).amax(dim=2)
         return (weakest > strongest_other).all(dim=0)
 
     def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
@@ -246,7 +245,7 @@ class AddingModel(Network):
 
     def answer(self, output: Float[Tensor, "t b 1"], length: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """The answer at the last step of each sequence, whatever its length."""
-        return output[length - 1, torch.arange(len(length)), 0].sigmoid()
+        return output[length - 1, arange(len(length)), 0].sigmoid()
 
     def loss(self, output: Float[Tensor, "t b 1"], batch: dict) -> Float[Tensor, ""]:
         """The squared error."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, arange, cat, nn
+from torch import Tensor, arange, cat, empty, nn, stack, zeros
 from torch.nn import functional as F
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
@@ -74,8 +74,8 @@ class MultiHeadAttention(nn.Module):
         d, self.h = config.hidden_size, config.heads
         self.d_k, self.d_v = config.key_size or d // self.h, d // self.h
         rows = self.h * (2 * self.d_k + self.d_v)
-        self.in_proj_weight = nn.Parameter(torch.empty(rows, d))
-        self.in_proj_bias = nn.Parameter(torch.empty(rows))
+        self.in_proj_weight = nn.Parameter(empty(rows, d))
+        self.in_proj_bias = nn.Parameter(empty(rows))
         self.out_proj = nn.Linear(self.h * self.d_v, d)
 
     def queries(self, x: Hidden) -> Queries:
@@ -187,8 +187,9 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
         d = config.hidden_size
-        angle = arange(config.max_positions).double()[:, None] / 10000 ** (arange(0, d, 2).double() / d)
-        table = torch.stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
+        position = arange(config.max_positions).double()[:, None]
+        angle = position / 10000 ** (arange(0, d, 2).double() / d)
+        table = stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
         self.register_buffer("table", table.float(), persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
@@ -200,7 +201,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(config.max_positions, config.hidden_size))
+        self.table = nn.Parameter(empty(config.max_positions, config.hidden_size))
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -213,7 +214,8 @@ class NoPositions(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.register_buffer("table", torch.zeros(config.max_positions, config.hidden_size), persistent=False)
+        nothing = zeros(config.max_positions, config.hidden_size)
+        self.register_buffer("table", nothing, persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]

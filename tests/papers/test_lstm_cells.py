@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from papers.lstm import model as engine
 from reference.lstm import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad, stack
-from tinygrad_lab.random import generator
 
 CELLS = {"2000": (engine.LSTM, reference.LSTM), "1997": (engine.LSTM1997, reference.LSTM1997),
          "rnn": (engine.RNN, reference.RNN)}  # fmt: skip
@@ -24,7 +24,7 @@ def sigmoid(x: float) -> float:
 
 def layer_of_one_cell(layer: Callable, weights_ih: list, weights_hh: list, biases: list):
     """A layer with one input and one cell, its weights a number for each block."""
-    made = layer(1, 1, generator(0)).double()
+    made = seeded(layer, 1, 1).double()
     state = {"weight_ih_l0": weights_ih, "weight_hh_l0": weights_hh}
     arrays = {name: np.array(values)[:, None] for name, values in state.items()}
     made.load_state_dict(arrays | {"bias_ih_l0": np.array(biases), "bias_hh_l0": np.zeros(len(biases))})
@@ -184,7 +184,7 @@ def weighted(results: list):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_state_handed_on_is_one_long_sequence(name: str) -> None:
-    layer = CELLS[name][0](3, 4, generator(0)).double()
+    layer = seeded(CELLS[name][0], 3, 4).double()
     sequence = Tensor(np.random.default_rng(0).standard_normal((9, 2, 3)))
     with no_grad():
         whole, last = layer(sequence)
@@ -197,7 +197,7 @@ def test_state_handed_on_is_one_long_sequence(name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_empty_sequence_is_refused(name: str) -> None:
-    layer = CELLS[name][0](3, 4, generator(0))
+    layer = seeded(CELLS[name][0], 3, 4)
     with pytest.raises(ValueError, match="input"):
         layer(Tensor(np.zeros((0, 2, 3), np.float32)))
 
