@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "modes", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "sampling",
-    "translation", "trace", "paper", "lab",
+    "translation", "trace", "paper", "arguments", "lab",
 )  # fmt: skip
 
 
