@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from papers.llama.config import LlamaConfig
-from tinygrad_lab import Tensor, from_numpy, nn, random
+from tinygrad_lab import Tensor, arange, empty, nn, ones, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -29,7 +29,7 @@ class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(np.ones(size, np.float32))
+        self.weight = nn.Parameter(ones(size))
 
     def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
@@ -43,10 +43,10 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, context: int, theta: float) -> None:
         super().__init__()
-        frequency = theta ** (-np.arange(0, head_size, 2, dtype=np.float64) / head_size)
-        angle = np.arange(context, dtype=np.float64)[:, None] * frequency
-        self.register_buffer("cos", Tensor(np.cos(angle).astype(np.float32)), persistent=False)
-        self.register_buffer("sin", Tensor(np.sin(angle).astype(np.float32)), persistent=False)
+        frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
+        angle = arange(context).double()[:, None] * frequency
+        self.register_buffer("cos", angle.cos().float(), persistent=False)
+        self.register_buffer("sin", angle.sin().float(), persistent=False)
 
     def forward(self, start: int, length: int) -> Angles:
         """cos and sin for positions from ``start`` on."""
@@ -74,8 +74,8 @@ class KVCache:
 
     def __init__(self, config: LlamaConfig, length: int, batch: int = 1, dtype: type = np.float32) -> None:
         shape = (batch, config.kv_heads, length, config.head_size)
-        self.keys: np.ndarray = np.empty(shape, dtype)
-        self.values: np.ndarray = np.empty(shape, dtype)
+        self.keys = empty(shape, dtype=dtype)
+        self.values = empty(shape, dtype=dtype)
         self.length = 0
 
     def append(
@@ -84,9 +84,9 @@ class KVCache:
         """Keep those of T new tokens; returns those of all S."""
         end = self.length + keys.shape[2]
         for kept, new in ((self.keys, keys), (self.values, values)):
-            kept[:, :, self.length : end] = new.numpy()
+            kept[:, :, self.length : end] = new.detach()
         self.length = end
-        return from_numpy(self.keys[:, :, :end]), from_numpy(self.values[:, :, :end])
+        return self.keys[:, :, :end], self.values[:, :, :end]
 
 
 class Attention(nn.Module):
@@ -198,7 +198,7 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens: {start + length} positions do not fit into a context of {self.context}")
         x = self.embed_tokens(tokens)
         if self.embed_positions is not None:
-            x = x + self.embed_positions(np.arange(start, start + length))
+            x = x + self.embed_positions(arange(start, start + length))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
         for number, layer in enumerate(self.layers):
             x = layer(x, angles, caches[number] if caches else None)
