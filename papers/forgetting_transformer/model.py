@@ -138,6 +138,8 @@ class Attention(nn.Module):
         log_f: Float[Tensor, "b heads s"],
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h) + D) v, each of the T last tokens over itself and what is before it."""
+        # One operation; its steps are in tinygrad_lab/ops/forgetting_attention.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.forgetting_attention(q, k, v, log_f)
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:

@@ -32,6 +32,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(ones(size))
 
     def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
+        # One operation; its steps are in tinygrad_lab/ops/rms_norm.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
@@ -59,6 +61,8 @@ def rotate(x: Float[Tensor, "b heads t h"], angles: Angles, pairing: str) -> Flo
     A turned query times a turned key depends on the difference of their positions only. Which numbers make a pair is a
     convention that weights are trained with: i and i + h/2, or, in Meta's own code, the neighbours 2i and 2i + 1.
     """
+    # One operation; its steps are in tinygrad_lab/ops/rotary.py, held equal by
+    # tests/ops/test_definitions.py::test_equals_its_definition.
     return F.rotary_embedding(x, *angles, interleaved=pairing == "adjacent")
 
 
@@ -122,6 +126,8 @@ class Attention(nn.Module):
         """softmax(q kᵀ / sqrt(h)) v, each of the T last tokens over itself and what is before it."""
         t, s = q.shape[2], k.shape[2]
         past = np.tri(t, s, s - t, dtype=bool) if 1 < t < s else None
+        # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.scaled_dot_product_attention(q, k, v, past, is_causal=t == s, enable_gqa=True)
 
 
@@ -136,6 +142,8 @@ class SwiGLU(nn.Module):
         self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        # One operation; its steps are in tinygrad_lab/ops/swiglu.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return self.down_proj(F.swiglu(self.gate_proj(x), self.up_proj(x)))
 
 

@@ -62,6 +62,8 @@ class CausalConv1d(nn.Module):
 
     def forward(self, x: Float[Tensor, "b t e"], past: Float[Tensor, "b k e"] | None = None) -> Float[Tensor, "b t e"]:
         """``past`` is what came before the first token; zeros where left out."""
+        # One operation; its steps are in tinygrad_lab/ops/causal_conv1d.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.causal_conv1d(x, self.weight[:, 0], self.bias, past, activation="silu")
 
 
@@ -92,6 +94,8 @@ class Mixer(nn.Module, ABC):
     ) -> tuple[Float[Tensor, "b t e"], Float[Tensor, "b e n"]]:
         """h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t h_t + D u_t (equation 2, algorithm 2); the last h too."""
         delta, B, C = selection
+        # One operation; its steps are in tinygrad_lab/ops/selective_scan.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         y, h = F.selective_scan(u, delta, -self.A_log.exp(), B, C, self.D, h)
         return y, h
 
