@@ -11,6 +11,7 @@ from tinygrad_lab.creation import (
     arange,
     empty,
     eye,
+    from_numpy,
     full,
     full_like,
     ones,
@@ -21,6 +22,7 @@ from tinygrad_lab.creation import (
     zeros,
     zeros_like,
 )
+from tinygrad_lab.gradients import grad
 from tinygrad_lab.modes import detect_anomaly, no_grad
 from tinygrad_lab.ops import (
     abs,
@@ -72,7 +74,7 @@ from tinygrad_lab.ops import (
     where,
 )
 from tinygrad_lab.random import generator
-from tinygrad_lab.tensor import Tensor, from_numpy, grad
+from tinygrad_lab.tensor import Tensor
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,5 @@
 """The experiments run, save, judge and draw; the probes see what the model does; comparisons are fair."""
 
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -14,10 +13,11 @@ from papers.forgetting_transformer.study.probes import blocks_left, log_gates, l
 from papers.forgetting_transformer.train import evaluate
 from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("forgetting_transformer")
 CONFIG = VARIANTS["llama"]["tiny"]
@@ -37,11 +37,11 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"costs", "decay", "gates", "losses", "positions"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| in blocks |" in filled
     assert "Python's help texts" in filled

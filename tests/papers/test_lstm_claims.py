@@ -1,6 +1,7 @@
 """The probe of the gradients, and how results become verdicts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from papers.lstm.study.experiment import (
 from papers.lstm.study.probes import error_by_lag
 from papers.lstm.study.verdicts import best_rate, outcome
 from tinygrad_lab import Tensor
-from tinygrad_lab.lab.statistics import interval
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
 
 
@@ -68,6 +70,9 @@ def test_probe_looks_at_every_state_of_every_step(variant: str, names: list[str]
 # ---- verdicts --------------------------------------------------------------------------------------------------------
 
 
+BENCH = Lab(registry.find("lstm"), None, False, Path("unused"))
+
+
 def trial(solved: bool, sequences: int, **last: float) -> dict:
     return {"side": "numpy", "solved": solved, "sequences": sequences, "history": [last]}
 
@@ -81,17 +86,13 @@ def test_the_best_learning_rate_solves_most_seeds_then_soonest_or_comes_closest(
     assert best_rate(unsolved) == "0.01"
 
 
-class Statistics:
-    interval = staticmethod(interval)
-
-
 def test_outcomes_count_the_solved_and_show_what_is_left_of_the_others() -> None:
     some = [trial(True, 1000, squared_error=0.001), trial(False, 9000, squared_error=0.04)]
-    assert outcome(Statistics, some) == "1 of 2, after 1,000 (one run) sequences"
+    assert outcome(BENCH, some) == "1 of 2, after 1,000 (one run) sequences"
     none = [trial(False, 9000, squared_error=0.04, correct=12.0)]
-    assert outcome(Statistics, none) == "0 of 1, squared error 0.0400 (one run)"
+    assert outcome(BENCH, none) == "0 of 1, squared error 0.0400 (one run)"
     strings = [trial(False, 9000, loss=4.0, correct=50.0), trial(False, 9000, loss=4.0, correct=60.0)]
-    assert outcome(Statistics, strings).startswith("0 of 2, 55.0 ± ")
+    assert outcome(BENCH, strings).startswith("0 of 2, 55.0 ± ")
 
 
 # ---- fair comparisons ------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -12,12 +11,13 @@ from papers.transformer.config import VARIANTS
 from papers.transformer.study import experiment
 from papers.transformer.study.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
+from tinygrad_lab.data.translation import data as pairs
+from tinygrad_lab.data.translation.vocabulary import EOS
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
-from tinygrad_lab.paper import Verdict
-from tinygrad_lab.translation import data as pairs
-from tinygrad_lab.translation.vocabulary import EOS
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("transformer")
 
@@ -41,12 +41,12 @@ def few(data: PairData, vocabularies: dict[str, str]) -> Batches:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 10
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"positions", "dates", "layers", "variants", "warm-up"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| narrow-keys |" in filled
     assert "| Luong et al. 2015 |" in filled

@@ -10,7 +10,8 @@ import numpy as np
 from tinygrad_lab import random
 from tinygrad_lab.nn import init
 from tinygrad_lab.nn.module import Module, Parameter
-from tinygrad_lab.ops.convolution import Pair, conv2d, conv_transpose2d
+from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
+from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Generator
 

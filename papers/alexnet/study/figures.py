@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from papers.alexnet.study.verdicts import ARMS
+from tinygrad_lab.study import Lab
 
 TITLES = {"paper": "the paper's initial values", "best": "initial values tuned for each"}
 LOOKS = {"relu": ("C0", "-"), "tanh": ("C1", "--")}  # solid and dashed as in the paper
 
 
-def speed(lab: Any) -> None:
+def speed(lab: Lab) -> None:
     """Figure 1: training error by step, mean and range over seeds, ReLU solid and tanh dashed."""
     results = lab.results("speed")
     with lab.figure("speed", 9.0, 4.0) as figure:
@@ -29,13 +30,13 @@ def speed(lab: Any) -> None:
         figure.axes[0].set_ylabel("training error, %")
 
 
-def arms(lab: Any) -> None:
+def arms(lab: Lab) -> None:
     """Training and test error of every network, one bar each with its 95 % interval, and a point a seed."""
     with lab.figure("arms", 8.0, 4.0) as figure:
         axes = figure.subplots()
         for shift, part, label in ((-0.2, "train_metrics", "training"), (0.2, "metrics", "test")):
             for position, arm in enumerate(ARMS):
-                errors = [run[part]["error"] for run in lab.results(arm)["runs"] if run["side"] == "numpy"]
+                errors = lab.values(arm, part, "error")
                 whole = lab.interval(errors)
                 place, colour = position + shift, "C0" if label == "test" else "C7"
                 width = whole.half_width if whole.count > 1 else 0.0
@@ -48,7 +49,7 @@ def arms(lab: Any) -> None:
         axes.legend(loc="upper right", ncols=2)
 
 
-def kernels(lab: Any) -> None:
+def kernels(lab: Lab) -> None:
     """Figure 3: the kernels of conv1, a row for each seed; blue is negative, red positive."""
     pictures = lab.results("standard")["kernels"]
     with lab.figure("kernels", 8.0, 1.0 + 0.7 * len(pictures)) as figure:
@@ -63,3 +64,10 @@ def _row(picture: dict[str, Any]) -> np.ndarray:
     pixels = np.frombuffer(base64.b64decode(picture["pixels"]), np.uint8).reshape(picture["shape"])[:, 0]
     framed = np.pad(pixels.astype(np.float32), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
     return np.concatenate(list(framed), axis=1)
+
+
+def figures(lab: Lab) -> None:
+    """Every picture."""
+    speed(lab)
+    arms(lab)
+    kernels(lab)

@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 
 from papers.autoencoder.study import probes
+from tinygrad_lab.study import Lab
 
 
-def first(lab: Any, name: str, side: str = "numpy") -> dict[str, Any]:
+def first(lab: Lab, name: str, side: str = "numpy") -> dict[str, Any]:
     """The record of the first seed."""
     return next(run for run in lab.results(name)["runs"] if run["side"] == side)
 
 
-def figures(lab: Any) -> None:
+def figures(lab: Lab) -> None:
     """Reconstructions, repaired images, maps of 2-D codes, loss curves and samples."""
     base = lab.results("baselines")
     _strips(lab, "reconstructions", {
@@ -37,7 +38,7 @@ def figures(lab: Any) -> None:
     _losses(lab)
 
 
-def _strips(lab: Any, name: str, rows: dict[str, dict[str, Any]]) -> None:
+def _strips(lab: Lab, name: str, rows: dict[str, dict[str, Any]]) -> None:
     """One row of images under each label, white on black as the data are."""
     with lab.figure(name, 8.0, 0.75 * len(rows) + 0.1) as figure:
         grid = np.atleast_1d(figure.subplots(len(rows), 1))
@@ -47,7 +48,7 @@ def _strips(lab: Any, name: str, rows: dict[str, dict[str, Any]]) -> None:
             axes.set_ylabel(label.strip(), rotation=0, ha="right", va="center")
 
 
-def _maps(lab: Any, base: dict[str, Any]) -> None:
+def _maps(lab: Lab, base: dict[str, Any]) -> None:
     """The same test digits on three maps, coloured by class."""
     labels = np.array(base["labels"])
     panels = {
@@ -68,7 +69,7 @@ def _maps(lab: Any, base: dict[str, Any]) -> None:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", markerscale=4, title="digit")
 
 
-def _losses(lab: Any) -> None:
+def _losses(lab: Lab) -> None:
     """Training losses of both sides from the same weights on the same batches."""
     with lab.figure("losses") as figure:
         for axes, name in zip(figure.subplots(1, 2), ("deep-30", "vae-20"), strict=True):

@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from papers.bert.config import VARIANTS, BertConfig
-from papers.bert.study import figures as drawing
 from papers.bert.study.probes import feature_accuracy, most_frequent, naive_bayes_accuracy, word_accuracy
-from papers.bert.study.verdicts import claims, summary, tables
 from tinygrad_lab.random import generator
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 Weights = dict[str, np.ndarray]
 
@@ -71,7 +68,7 @@ def tiny(config: BertConfig, items: int) -> BertConfig:
 # ---- running it ------------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Every arm before, then every arm after; saved piece by piece."""
     weights: dict[str, list[Weights]] = {SCRATCH: []}
     for arm in ARMS:
@@ -80,7 +77,7 @@ def measure(lab: Any) -> None:
     measure_fine_tuning(lab, weights)
 
 
-def measure_pretraining(lab: Any, arm: str) -> list[Weights]:
+def measure_pretraining(lab: Lab, arm: str) -> list[Weights]:
     """Three seeds, one arm also on PyTorch, and what each model knows; returns the weights, PyTorch's last."""
     config, name = pretraining_config(arm, lab.quick), f"pre-training {arm}"
     runs = [trained(lab, config, seed, {}, "test", name) for seed in lab.seeds(3)]
@@ -95,7 +92,7 @@ def measure_pretraining(lab: Any, arm: str) -> list[Weights]:
 
 
 def trained(
-    lab: Any, config: BertConfig, seed: int, start: Weights, split: str, label: str, side: str = "numpy"
+    lab: Lab, config: BertConfig, seed: int, start: Weights, split: str, label: str, side: str = "numpy"
 ) -> tuple[dict[str, Any], Any]:
     """Train from ``start``, as far as it goes, and the engine's initial weights; what came out on a split, and the
     model. Both sides see the same batches.
@@ -124,7 +121,7 @@ def thinned(losses: list[float]) -> list[float]:
     return [float(np.mean(losses[first : first + width])) for first in range(0, len(losses), width)]
 
 
-def probe(lab: Any, config: BertConfig, model: Any) -> dict[str, float]:
+def probe(lab: Lab, config: BertConfig, model: Any) -> dict[str, float]:
     """Words found where they are hidden and where they are shown; classes found from frozen features."""
     found = {
         "hidden": word_accuracy(model, config, hide=True),
@@ -135,12 +132,12 @@ def probe(lab: Any, config: BertConfig, model: Any) -> dict[str, float]:
     return found
 
 
-def labelled(lab: Any, config: BertConfig) -> int:
+def labelled(lab: Lab, config: BertConfig) -> int:
     """How many sentences come with their class."""
     return 64 if lab.quick else LABELLED[lab.data.dataset(config, "train").name]
 
 
-def measure_rates(lab: Any, weights: dict[str, list[Weights]]) -> None:
+def measure_rates(lab: Lab, weights: dict[str, list[Weights]]) -> None:
     """Every learning rate of fine-tuning for every arm, one seed, on the validation data."""
     found: dict[str, dict[str, float]] = {}
     for arm, states in weights.items():
@@ -153,7 +150,7 @@ def measure_rates(lab: Any, weights: dict[str, list[Weights]]) -> None:
     lab.save("rates", {"accuracy": found}, config)
 
 
-def measure_fine_tuning(lab: Any, weights: dict[str, list[Weights]]) -> None:
+def measure_fine_tuning(lab: Lab, weights: dict[str, list[Weights]]) -> None:
     """Every arm with its best rate, a seed for each of its pre-trained models; what counts is the test data."""
     runs: dict[str, list[dict[str, Any]]] = {}
     seeds = lab.seeds(3)
@@ -170,12 +167,12 @@ def measure_fine_tuning(lab: Any, weights: dict[str, list[Weights]]) -> None:
     lab.save("fine-tuning", {"runs": runs, "naive Bayes": bayes, "classes": class_shares(lab, config)}, config)
 
 
-def with_labels(lab: Any, config: BertConfig) -> BertConfig:
+def with_labels(lab: Lab, config: BertConfig) -> BertConfig:
     """The configuration with as many labelled sentences as the data set is given."""
     return replace(config, items=labelled(lab, config))
 
 
-def class_shares(lab: Any, config: BertConfig) -> dict[str, float]:
+def class_shares(lab: Lab, config: BertConfig) -> dict[str, float]:
     """Percent of the test sentences in each class."""
     corpus, labels = lab.data.dataset(config, "test"), lab.data.encoded(config, "test").label
     return {name: 100 * float((labels == number).mean()) for number, name in enumerate(corpus.classes)}
@@ -186,15 +183,5 @@ def encoder_of(weights: Weights) -> Weights:
     return {name: value for name, value in weights.items() if name.startswith("bert.")}
 
 
-def figures(lab: Any) -> None:
-    """Every picture."""
-    drawing.pretraining_figure(lab)
-    drawing.fine_tuning_figure(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "bert", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("bert")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from papers.bert.study.verdicts import ARMS, fine_tuned, measured, pretraining, probed
+from tinygrad_lab.study import Lab
 
 COLOURS = {"bert": "C0", "no-nsp": "C2", "left-to-right": "C3", "always-mask": "C1", "none": "0.6"}
 SHORT = {
@@ -19,7 +20,7 @@ def pretraining_curve(run: dict[str, Any]) -> tuple[np.ndarray, list[float]]:
     return np.linspace(0, run["steps"], len(losses) + 1)[1:], losses
 
 
-def pretraining_figure(lab: Any) -> None:
+def pretraining_figure(lab: Lab) -> None:
     """Loss curves of both sides, and hidden words found by every arm."""
     with lab.figure("pretraining", 9.5, 3.8) as picture:
         curves, bars = picture.subplots(1, 2)
@@ -35,7 +36,7 @@ def pretraining_figure(lab: Any) -> None:
         bars.set(title="hidden words found (dashed: the commonest one)", ylabel="percent")
 
 
-def fine_tuning_figure(lab: Any) -> None:
+def fine_tuning_figure(lab: Lab) -> None:
     """Test accuracy after fine-tuning and with frozen features."""
     with lab.figure("fine-tuning", 9.5, 3.8) as picture:
         tuned, frozen = picture.subplots(1, 2, sharey=True)
@@ -47,7 +48,7 @@ def fine_tuning_figure(lab: Any) -> None:
         frozen.set(title="linear on frozen features")
 
 
-def _bars(lab: Any, axes: Any, values: dict[str, list[float]]) -> None:
+def _bars(lab: Lab, axes: Any, values: dict[str, list[float]]) -> None:
     """The mean of each arm as a bar, its seeds as dots."""
     values = {arm: found for arm, found in values.items() if found}
     for place, (arm, found) in enumerate(values.items()):
@@ -55,3 +56,9 @@ def _bars(lab: Any, axes: Any, values: dict[str, list[float]]) -> None:
         axes.bar(place, interval.mean, 0.7, color=COLOURS[arm], alpha=0.6)
         axes.plot([place] * len(found), found, "k.", ms=4)
     axes.set_xticks(range(len(values)), [SHORT[arm].replace(" ", "\n", 1) for arm in values], fontsize=8)
+
+
+def figures(lab: Lab) -> None:
+    """Every picture."""
+    pretraining_figure(lab)
+    fine_tuning_figure(lab)

@@ -6,7 +6,7 @@ same initial weights. A difference counts when its 95 % interval excludes 0.
 
 from typing import Any
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 Runs = list[dict[str, Any]]
 ARMS = {
@@ -20,29 +20,29 @@ TEXTS = {"kjv": "King James Bible, verse -> group of books", "topics": "Python's
 ROBUST = 2.0  # points: masking strategies that differ by less count as alike, as in the paper's table
 
 
-def pretraining(lab: Any, arm: str, side: str = "numpy") -> Runs:
+def pretraining(lab: Lab, arm: str, side: str = "numpy") -> Runs:
     """The pre-training runs of an arm."""
     return [run for run in lab.results(f"pretraining-{arm}")["runs"] if run["side"] == side]
 
 
-def fine_tuned(lab: Any, arm: str, side: str = "numpy") -> list[float]:
+def fine_tuned(lab: Lab, arm: str, side: str = "numpy") -> list[float]:
     """Percent of test sentences in the right class, one a seed; nothing where that was not measured."""
     if not lab.has("fine-tuning"):
         return []
     return [run["metrics"]["accuracy"] for run in lab.results("fine-tuning")["runs"][arm] if run["side"] == side]
 
 
-def probed(lab: Any, arm: str, what: str) -> list[float]:
+def probed(lab: Lab, arm: str, what: str) -> list[float]:
     """What the models of an arm know before any fine-tuning, one a seed."""
     return [found[what] for found in lab.results(f"pretraining-{arm}")["probes"]]
 
 
-def measured(lab: Any) -> list[str]:
+def measured(lab: Lab) -> list[str]:
     """The arms that there are pre-trained models of."""
     return [arm for arm in ARMS if lab.has(f"pretraining-{arm}")]
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim, as far as its arms were measured."""
     needs = {
         _against_nothing: ("bert", "fine-tuning"),
@@ -68,7 +68,7 @@ _GLUE = Claim(
 )
 
 
-def _recipe(lab: Any) -> str:
+def _recipe(lab: Lab) -> str:
     run = pretraining(lab, "bert")[0]
     config = run["config"]
     tuned = lab.results("fine-tuning")["runs"]["bert"][0]["config"]
@@ -80,15 +80,15 @@ def _recipe(lab: Any) -> str:
     )
 
 
-def _compared(lab: Any, first: str, second: str) -> str:
+def _compared(lab: Lab, first: str, second: str) -> str:
     return f"{lab.interval(fine_tuned(lab, first)):.1f} against {lab.interval(fine_tuned(lab, second)):.1f %}"
 
 
-def _witness(lab: Any) -> str:
+def _witness(lab: Lab) -> str:
     return f"BERT: {lab.interval(fine_tuned(lab, 'bert', 'torch')):.1f %}"
 
 
-def _against_nothing(lab: Any) -> Claim:
+def _against_nothing(lab: Lab) -> Claim:
     gain = lab.paired_difference(fine_tuned(lab, "bert"), fine_tuned(lab, "none"))
     return Claim(
         statement="a pre-trained encoder with one new layer is far better at a task than one that starts from nothing",
@@ -102,11 +102,11 @@ def _against_nothing(lab: Any) -> Claim:
     )
 
 
-def _largest(lab: Any) -> float:
+def _largest(lab: Lab) -> float:
     return max(lab.results("fine-tuning")["classes"].values())
 
 
-def _both_ways(lab: Any) -> Claim:
+def _both_ways(lab: Lab) -> Claim:
     gain = lab.paired_difference(fine_tuned(lab, "no-nsp"), fine_tuned(lab, "left-to-right"))
     return Claim(
         statement="a left-to-right model is worse at the task than a masked one (MNLI 82.1 against 83.9)",
@@ -120,7 +120,7 @@ def _both_ways(lab: Any) -> Claim:
     )
 
 
-def _same_places(lab: Any) -> Claim:
+def _same_places(lab: Lab) -> Claim:
     both, left = probed(lab, "no-nsp", "hidden"), probed(lab, "left-to-right", "hidden")
     gain = lab.paired_difference(both, left)
     return Claim(
@@ -137,7 +137,7 @@ def _same_places(lab: Any) -> Claim:
     )
 
 
-def _next_sentence(lab: Any) -> Claim:
+def _next_sentence(lab: Lab) -> Claim:
     gain = lab.paired_difference(fine_tuned(lab, "bert"), fine_tuned(lab, "no-nsp"))
     judged = [run["metrics"]["next sentence"] for run in pretraining(lab, "bert")]
     return Claim(
@@ -152,7 +152,7 @@ def _next_sentence(lab: Any) -> Claim:
     )
 
 
-def _masking(lab: Any) -> Claim:
+def _masking(lab: Lab) -> Claim:
     gain = lab.paired_difference(fine_tuned(lab, "bert"), fine_tuned(lab, "always-mask"))
     return Claim(
         statement="fine-tuning hardly minds what stands for hidden words (MNLI 84.2 with 80/10/10, 84.3 with [MASK])",
@@ -165,7 +165,7 @@ def _masking(lab: Any) -> Claim:
     )
 
 
-def _features(lab: Any) -> Claim:
+def _features(lab: Lab) -> Claim:
     mixed, masked = probed(lab, "bert", "features"), probed(lab, "always-mask", "features")
     gain = lab.paired_difference(mixed, masked)
     shown = {arm: lab.interval(probed(lab, arm, "shown")) for arm in ("bert", "always-mask")}
@@ -182,7 +182,7 @@ def _features(lab: Any) -> Claim:
     )
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """Pre-training with both tasks, and the fine-tuned classifier."""
     runs, torch = pretraining(lab, "bert"), pretraining(lab, "bert", "torch")
     results, first = lab.results("pretraining-bert"), runs[0]
@@ -210,12 +210,12 @@ def summary(lab: Any) -> Summary:
     )
 
 
-def _sentences(lab: Any, side: str) -> str:
+def _sentences(lab: Lab, side: str) -> str:
     found = fine_tuned(lab, "bert", side)
     return f"; {lab.interval(found):.1f %} of sentences" if found else ""
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The block "arms": everything measured of every arm."""
     lines = [
         "| pre-training | hidden words found | shown words named | linear on frozen features | fine-tuned | s a run |",

@@ -11,13 +11,10 @@ import numpy as np
 from papers.forgetting_transformer import inference
 from papers.forgetting_transformer.config import VARIANTS, FoXConfig, feed_forward_size
 from papers.forgetting_transformer.study import costs
-from papers.forgetting_transformer.study import figures as drawing
 from papers.forgetting_transformer.study.probes import blocks_left, log_gates, loss_by_position, pruned_loss
-from papers.forgetting_transformer.study.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
 from tinygrad_lab.data.characters import CHARACTERS, decode
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 # arm -> the variant it is, and what it changes
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -56,7 +53,7 @@ def arm_config(arm: str, rate: float, quick: bool) -> FoXConfig:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     measure_rates(lab)
     for arm in ARMS:
@@ -64,7 +61,7 @@ def measure(lab: Any) -> None:
     measure_costs(lab)
 
 
-def measure_rates(lab: Any) -> None:
+def measure_rates(lab: Lab) -> None:
     """Nats of every arm with every learning rate, in a quarter of the steps, one seed."""
     losses: dict[str, dict[str, float]] = {}
     for arm in ARMS:
@@ -75,7 +72,7 @@ def measure_rates(lab: Any) -> None:
     lab.save("rates", {"loss": losses, "config": asdict(config)}, config)
 
 
-def measure_arm(lab: Any, arm: str) -> None:
+def measure_arm(lab: Lab, arm: str) -> None:
     """Three seeds with the learning rate that was best, their losses by position; gates, pruning and a sample."""
     losses = lab.results("rates")["loss"][arm]
     config = arm_config(arm, float(min(losses, key=losses.__getitem__)), lab.quick)
@@ -93,7 +90,7 @@ def measure_arm(lab: Any, arm: str) -> None:
     lab.save(file_of(arm), found | {"runs": [run.record() for run in runs]}, config)
 
 
-def loss_by_context(lab: Any, run: Any) -> dict[str, float]:
+def loss_by_context(lab: Lab, run: Any) -> dict[str, float]:
     """Nats of the same stretches of text after more and more of what stands before them."""
     contexts = [int(share * run.config.length) for share in CONTEXTS[: 6 if lab.quick else None]]
     found = {}
@@ -109,13 +106,13 @@ def file_of(arm: str) -> str:
     return "arm-" + "".join(letter for letter in arm.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
 
 
-def _windows(lab: Any, config: FoXConfig, length: int) -> list[dict[str, Any]]:
+def _windows(lab: Lab, config: FoXConfig, length: int) -> list[dict[str, Any]]:
     """Long windows of held-out text as tensors; one when quick."""
     batches = lab.data.evaluation_batches(config, "test", length)
     return [lab.side("numpy").batch(batch) for batch in batches[: 1 if lab.quick else None]]
 
 
-def gates_of(lab: Any, run: Any) -> dict[str, Any]:
+def gates_of(lab: Lab, run: Any) -> dict[str, Any]:
     """Gates over held-out text: the mean of log f of every head, by the kind of character, and one passage."""
     batches = _windows(lab, run.config, 2 * run.config.length)
     tokens = np.concatenate([batch["tokens"].numpy() for batch in batches])
@@ -142,7 +139,7 @@ def kind_of(character: str) -> str:
     return "letter or digit" if character.isalnum() else "punctuation"
 
 
-def pruning_of(lab: Any, run: Any) -> dict[str, Any]:
+def pruning_of(lab: Lab, run: Any) -> dict[str, Any]:
     """What pruning leaves of a long text's attention, and what that does to the loss."""
     length = run.config.length * 8 if lab.quick else PRUNED_LENGTH
     batches = _windows(lab, run.config, length)[:2]
@@ -156,7 +153,7 @@ def pruning_of(lab: Any, run: Any) -> dict[str, Any]:
     }
 
 
-def sample(lab: Any, run: Any) -> str:
+def sample(lab: Lab, run: Any) -> str:
     """What the trained network writes, three times as long as what it was trained on."""
     options = replace(inference.OPTIONS, length=3 * run.config.length)
 
@@ -166,7 +163,7 @@ def sample(lab: Any, run: Any) -> str:
     return "".join(inference.generate(search, run.config, inference.prompts(run.config)[0], options, {}))
 
 
-def measure_costs(lab: Any) -> None:
+def measure_costs(lab: Lab) -> None:
     """Time and memory by length: of the attention forward and backward, and of writing a token."""
     config = arm_config("FoX (LLaMA)", RATES[0], lab.quick)
     found = {
@@ -176,18 +173,5 @@ def measure_costs(lab: Any) -> None:
     lab.save("costs", found, config)
 
 
-def figures(lab: Any) -> None:
-    """Every picture."""
-    drawing.losses(lab)
-    drawing.positions(lab)
-    drawing.gates(lab)
-    drawing.decay(lab)
-    drawing.costs(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "forgetting_transformer", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("forgetting_transformer")

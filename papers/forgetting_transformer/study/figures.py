@@ -14,6 +14,7 @@ from papers.forgetting_transformer.study.verdicts import (
     runs_of,
     training_length,
 )
+from tinygrad_lab.study import Lab
 
 COLOURS = {
     "FoX (LLaMA)": "C0", "Transformer (LLaMA)": "C3", "FoX (Pro)": "C9", "Transformer (Pro)": "C1",
@@ -22,7 +23,7 @@ COLOURS = {
 PASSAGE = 100  # characters of the text whose gates are shown
 
 
-def losses(lab: Any) -> None:
+def losses(lab: Lab) -> None:
     """Held-out loss by pass, every seed a line, and the training losses of both sides from the same weights."""
     with lab.figure("losses", 11.0, 3.8) as figure:
         left, right = figure.subplots(1, 2)
@@ -42,7 +43,7 @@ def losses(lab: Any) -> None:
         right.legend(title="same weights, same batches", fontsize="small")
 
 
-def positions(lab: Any) -> None:
+def positions(lab: Lab) -> None:
     """Loss by position, means over octaves; and of the same characters after more and more context."""
     length = training_length(lab)
     with lab.figure("positions", 12.0, 4.2) as figure:
@@ -70,7 +71,7 @@ def _curve(axes: Any, at: Sequence[float | int], found: list[Any], arm: str) -> 
     axes.fill_between(at, values.min(axis=1), values.max(axis=1), color=COLOURS[arm], alpha=0.2)
 
 
-def gates(lab: Any) -> None:
+def gates(lab: Lab) -> None:
     """The gates of every head along a passage, dark where they close."""
     found = lab.results(ARMS["FoX (LLaMA)"])["gates"]
     passage = np.array(found["passage"])[..., :PASSAGE]  # (L, H, T)
@@ -88,7 +89,7 @@ def gates(lab: Any) -> None:
         figure.colorbar(image, ax=axes, label="f")
 
 
-def decay(lab: Any) -> None:
+def decay(lab: Lab) -> None:
     """F_ij, what the gates between key and query leave, for heads of the shortest, a middle and the longest memory."""
     found = lab.results(ARMS["FoX (LLaMA)"])["gates"]
     passage = np.array(found["passage"])
@@ -105,7 +106,7 @@ def decay(lab: Any) -> None:
         figure.colorbar(image, ax=panels, label="what gates leave of a weight")
 
 
-def costs(lab: Any) -> None:
+def costs(lab: Lab) -> None:
     """Attention's time and memory by length; time and memory of writing a token by its position."""
     found = lab.results("costs")
     with lab.figure("costs", 13.0, 3.4) as figure:
@@ -131,3 +132,12 @@ def costs(lab: Any) -> None:
             axes.minorticks_off()
         for axes in (seconds, kilobytes):
             axes.legend(fontsize="small")
+
+
+def figures(lab: Lab) -> None:
+    """Every picture."""
+    losses(lab)
+    positions(lab)
+    gates(lab)
+    decay(lab)
+    costs(lab)

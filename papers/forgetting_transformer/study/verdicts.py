@@ -13,7 +13,7 @@ import numpy as np
 from papers.forgetting_transformer.config import CHANGES, VARIANTS, FoXConfig
 from papers.forgetting_transformer.data import STRETCHES
 from papers.forgetting_transformer.model import build
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 Runs = list[dict[str, Any]]
 ARMS = {
@@ -29,7 +29,7 @@ TEXTS = {"kjv": "the King James Bible", "topics": "Python's help texts"}
 RISE = 0.02  # nats a character that the loss may rise beyond the training length and still count as holding
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     return [
         _better(lab, "Transformer (LLaMA)", "FoX (LLaMA)", "table 1: 26.45 against 28.14 on WikiText"),
@@ -46,7 +46,7 @@ def claims(lab: Any) -> list[Claim]:
     ]
 
 
-def runs_of(lab: Any, arm: str, side: str = "numpy") -> Runs:
+def runs_of(lab: Lab, arm: str, side: str = "numpy") -> Runs:
     """The runs of an arm."""
     return [run for run in lab.results(ARMS[arm])["runs"] if run["side"] == side]
 
@@ -56,22 +56,22 @@ def losses(runs: Runs) -> list[float]:
     return [run["metrics"]["loss"] for run in runs]
 
 
-def perplexity(lab: Any, runs: Runs) -> str:
+def perplexity(lab: Lab, runs: Runs) -> str:
     """Perplexity of a character, with its interval."""
     return f"{lab.interval([run['metrics']['perplexity'] for run in runs]):.3f}"
 
 
-def positions_of(lab: Any, arm: str) -> np.ndarray:
+def positions_of(lab: Lab, arm: str) -> np.ndarray:
     """Loss by position.    (seeds, positions)"""
     return np.array(lab.results(ARMS[arm])["positions"])
 
 
-def training_length(lab: Any) -> int:
+def training_length(lab: Lab) -> int:
     """Tokens in a training window."""
     return runs_of(lab, "FoX (LLaMA)")[0]["config"]["length"]
 
 
-def ran(lab: Any, *arms: str) -> str:
+def ran(lab: Lab, *arms: str) -> str:
     """How the arms were trained."""
     first = runs_of(lab, arms[0])[0]
     config = first["config"]
@@ -83,14 +83,14 @@ def ran(lab: Any, *arms: str) -> str:
     )
 
 
-def _rate(lab: Any, arm: str) -> str:
+def _rate(lab: Lab, arm: str) -> str:
     return f"learning rate {runs_of(lab, arm)[0]['config']['learning_rate']:g}"
 
 
 # ---- which model is better -------------------------------------------------------------------------------------------
 
 
-def _better(lab: Any, worse: str, better: str, source: str) -> Claim:
+def _better(lab: Lab, worse: str, better: str, source: str) -> Claim:
     first, second = runs_of(lab, worse), runs_of(lab, better)
     gain = lab.paired_difference(losses(first), losses(second))
     torch = runs_of(lab, better, "torch")
@@ -105,12 +105,12 @@ def _better(lab: Any, worse: str, better: str, source: str) -> Claim:
     )
 
 
-def rates(lab: Any) -> list[str]:
+def rates(lab: Lab) -> list[str]:
     """The learning rates that every arm was tried with."""
     return list(lab.results("rates")["loss"]["FoX (LLaMA)"])
 
 
-def _without_positions(lab: Any) -> Claim:
+def _without_positions(lab: Lab) -> Claim:
     arms = ("FoX (LLaMA)", "Transformer (LLaMA)", "no gates, no positions")
     fox, rotary, nope = (losses(runs_of(lab, arm)) for arm in arms)
     lost, kept = lab.paired_difference(nope, rotary), lab.paired_difference(rotary, fox)
@@ -128,19 +128,19 @@ def _without_positions(lab: Any) -> Claim:
 # ---- lengths ---------------------------------------------------------------------------------------------------------
 
 
-def contexts_of(lab: Any, arm: str) -> dict[int, list[float]]:
+def contexts_of(lab: Lab, arm: str) -> dict[int, list[float]]:
     """Loss of the same stretches of text after each length of context, one a seed."""
     runs = lab.results(ARMS[arm])["contexts"]
     return {int(context): [run[context] for run in runs] for context in runs[0]}
 
 
-def rise(lab: Any, arm: str) -> Any:
+def rise(lab: Lab, arm: str) -> Any:
     """Loss after the longest context less that after half a training length, with which a window is a training one."""
     found = contexts_of(lab, arm)
     return lab.paired_difference(found[max(found)], found[training_length(lab) // 2])
 
 
-def _extrapolation(lab: Any) -> Claim:
+def _extrapolation(lab: Lab) -> Claim:
     arms = ("FoX (LLaMA)", "FoX (Pro)", "Transformer (LLaMA)", "Transformer (Pro)")
     rises = {arm: rise(lab, arm) for arm in arms}
     half, longest = training_length(lab) // 2, max(contexts_of(lab, arms[0]))
@@ -157,7 +157,7 @@ def _extrapolation(lab: Any) -> Claim:
     )
 
 
-def _farther(lab: Any) -> Claim:
+def _farther(lab: Lab) -> Claim:
     found, half = contexts_of(lab, "FoX (LLaMA)"), training_length(lab) // 2
     within = lab.paired_difference(found[half // 2], found[half])
     beyond = lab.paired_difference(found[half], found[4 * half])
@@ -176,7 +176,7 @@ def _farther(lab: Any) -> Claim:
 # ---- costs -----------------------------------------------------------------------------------------------------------
 
 
-def _pruning(lab: Any) -> Claim:
+def _pruning(lab: Lab) -> Claim:
     found = {arm: lab.results(ARMS[arm])["pruning"] for arm in ("FoX (LLaMA)", "FoX (Pro)")}
     left = {arm: float(np.mean(pruning["left"])) for arm, pruning in found.items()}
     change = {arm: abs(pruning["pruned_loss"] - pruning["loss"]) for arm, pruning in found.items()}
@@ -208,7 +208,7 @@ def _often_quoted() -> Claim:
     )
 
 
-def _memory(lab: Any) -> Claim:
+def _memory(lab: Lab) -> Claim:
     found = lab.results("costs")["writing"]
     shown = {name: (entries[0], entries[-1]) for name, entries in found.items()}
     (start, end), (first, last) = shown["linear"], shown["softmax"]
@@ -227,7 +227,7 @@ def _memory(lab: Any) -> Claim:
     )
 
 
-def found_layers(lab: Any) -> str:
+def found_layers(lab: Lab) -> str:
     """The size of the model that writes."""
     config = runs_of(lab, "FoX (LLaMA)")[0]["config"]
     return f"{config['layers']} layers of width {config['hidden_size']}"
@@ -236,7 +236,7 @@ def found_layers(lab: Any) -> str:
 # ---- summary and tables ----------------------------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """FoX with LLaMA's block."""
     runs, torch = runs_of(lab, "FoX (LLaMA)"), runs_of(lab, "FoX (LLaMA)", "torch")
     results = lab.results(ARMS["FoX (LLaMA)"])
@@ -260,7 +260,7 @@ def summary(lab: Any) -> Summary:
     )
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The blocks "parameters", "gates", "lengths", "contexts", "costs" and "samples"."""
     return {
         "parameters": _parameters(),
@@ -285,7 +285,7 @@ def _parameters() -> str:
     return "\n".join([*lines, "", f"At size `paper` the gates are {added:,} parameters."])
 
 
-def _gates(lab: Any) -> str:
+def _gates(lab: Lab) -> str:
     found = lab.results(ARMS["FoX (LLaMA)"])["gates"]
     kinds = list(found["by_kind"])
     lines = ["| layer, head | memory, tokens | " + " | ".join(f"gate at {kind}" for kind in kinds) + " |"]
@@ -303,7 +303,7 @@ def octaves(longest: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _lengths(lab: Any) -> str:
+def _lengths(lab: Lab) -> str:
     longest = positions_of(lab, "FoX (LLaMA)").shape[1]
     shown = octaves(longest)[-8:]
     lines = ["| positions | " + " | ".join(f"{a:,} to {b:,}" for a, b in shown) + " |", "|---" * (len(shown) + 1) + "|"]
@@ -314,7 +314,7 @@ def _lengths(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _contexts(lab: Any) -> str:
+def _contexts(lab: Lab) -> str:
     shown = list(contexts_of(lab, "FoX (LLaMA)"))
     lines = ["| characters before | " + " | ".join(f"{n:,}" for n in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for arm in ARMS:
@@ -323,7 +323,7 @@ def _contexts(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _costs(lab: Any) -> str:
+def _costs(lab: Lab) -> str:
     found = lab.results("costs")["attention"]
     lengths = [entry["length"] for entry in found["in blocks"]]
     lines = ["| length | " + " | ".join(f"{n:,}" for n in lengths) + " |", "|---" * (len(lengths) + 1) + "|"]
@@ -333,7 +333,7 @@ def _costs(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _samples(lab: Any) -> str:
+def _samples(lab: Lab) -> str:
     blocks = []
     for arm in ("FoX (LLaMA)", "FoX (Pro)"):
         written = lab.results(ARMS[arm])["sample"]

@@ -14,12 +14,9 @@ import numpy as np
 from papers.llama import inference
 from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
 from papers.llama.model import normalisation
-from papers.llama.study import figures as drawing
-from papers.llama.study.verdicts import claims, summary, tables
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 
@@ -77,7 +74,7 @@ def pieces(quick: bool) -> LlamaConfig:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     measure_whole(lab)
     measure_parts(lab)
@@ -86,7 +83,7 @@ def measure(lab: Any) -> None:
     measure_speed(lab)
 
 
-def measure_whole(lab: Any) -> None:
+def measure_whole(lab: Lab) -> None:
     """Three seeds on the engine, the first also on PyTorch; what the first writes on its way."""
     config, samples = whole(lab.quick), []
 
@@ -100,7 +97,7 @@ def measure_whole(lab: Any) -> None:
     lab.save("characters", {"runs": [run.record() for run in runs], "samples": samples}, config)
 
 
-def measure_parts(lab: Any) -> None:
+def measure_parts(lab: Lab) -> None:
     """Every learning rate for every exchange, briefly; then three seeds of each with its best."""
     losses: dict[str, dict[str, float]] = {}
     for name in PARTS:
@@ -116,7 +113,7 @@ def measure_parts(lab: Any) -> None:
     lab.save("parts", {"rates": losses, "runs": found}, config)
 
 
-def measure_pieces(lab: Any) -> None:
+def measure_pieces(lab: Lab) -> None:
     """One run on byte pairs, and what it writes."""
     config, samples = pieces(lab.quick), []
     vocabularies = lab.data.vocabularies(config)
@@ -126,7 +123,7 @@ def measure_pieces(lab: Any) -> None:
     lab.save("pieces", {"runs": [run.record()], "samples": samples}, config)
 
 
-def sample(lab: Any, model: Any, config: LlamaConfig, vocabularies: dict[str, str]) -> str:
+def sample(lab: Lab, model: Any, config: LlamaConfig, vocabularies: dict[str, str]) -> str:
     """What the network writes now."""
     options = replace(inference.OPTIONS, length=20 if lab.quick else 240, temperature=0.8, top_p=0.95)
 
@@ -137,7 +134,7 @@ def sample(lab: Any, model: Any, config: LlamaConfig, vocabularies: dict[str, st
     return "".join(inference.generate(search, config, prompt, options, vocabularies))
 
 
-def measure_norms(lab: Any) -> None:
+def measure_norms(lab: Lab) -> None:
     """Seconds of this process that the engine's two normalisations take, forward and backward, on a batch of states."""
     config = VARIANTS["llama"]["small"]
     shape = (config.batch_size * config.context, config.hidden_size)
@@ -153,7 +150,7 @@ def measure_norms(lab: Any) -> None:
     lab.save("norms", {"seconds": {name: median(found) for name, found in times.items()}, "shape": shape}, config)
 
 
-def measure_speed(lab: Any) -> None:
+def measure_speed(lab: Lab) -> None:
     """Seconds of a token after prompts of several lengths, for a network of SmolLM2's size with random weights."""
     config = (
         replace(PUBLISHED["SmolLM2 135M"], **QUICK, heads=2, kv_heads=1) if lab.quick else PUBLISHED["SmolLM2 135M"]
@@ -187,16 +184,5 @@ def seconds_a_token(bench: Any, model: Any, config: LlamaConfig, how: str, lengt
     return (time.perf_counter() - start) / TOKENS[how]
 
 
-def figures(lab: Any) -> None:
-    """Every picture."""
-    drawing.losses(lab)
-    drawing.parts(lab)
-    drawing.speed(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "llama", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("llama")

@@ -1,8 +1,7 @@
 """The pictures of the case study, drawn from its result files."""
 
-from typing import Any
-
 from papers.llama.study.verdicts import NANOGPT, nats, part_runs, seconds, text, whole_runs
+from tinygrad_lab.study import Lab
 
 LABELS = {
     "layer-norm": "LayerNorm for RMSNorm",
@@ -12,7 +11,7 @@ LABELS = {
 }
 
 
-def losses(lab: Any) -> None:
+def losses(lab: Lab) -> None:
     """Training losses of both sides on top of each other, how far apart they are, and the held-out loss by step."""
     with lab.figure("losses", 13.0, 3.6) as figure:
         left, middle, right = figure.subplots(1, 3)
@@ -34,7 +33,7 @@ def losses(lab: Any) -> None:
         right.legend(fontsize="small")
 
 
-def parts(lab: Any) -> None:
+def parts(lab: Lab) -> None:
     """What exchanging each part costs, a dot a seed, and the interval of the mean."""
     base = nats(part_runs(lab, "llama"))
     with lab.figure("parts", 7.5, 2.8) as figure:
@@ -52,7 +51,7 @@ def parts(lab: Any) -> None:
         axes.set(xlabel="nats a character more than LLaMA (right: LLaMA is better)")
 
 
-def speed(lab: Any) -> None:
+def speed(lab: Lab) -> None:
     """Milliseconds of a token by how many were before it."""
     with lab.figure("speed", 6.0, 3.4) as figure:
         axes = figure.subplots()
@@ -65,3 +64,10 @@ def speed(lab: Any) -> None:
             xscale="log", yscale="log", xlabel="tokens before", ylabel="ms a token", title="135 million parameters"
         )
         axes.legend(fontsize="small")
+
+
+def figures(lab: Lab) -> None:
+    """Every picture."""
+    losses(lab)
+    parts(lab)
+    speed(lab)

@@ -5,7 +5,7 @@ A difference in loss counts when its 95 % interval over seeds, in pairs, exclude
 
 from typing import Any
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 Runs = list[dict[str, Any]]
 NANOGPT = 1.88  # nats a character after 2,000 steps on a CPU, from its README
@@ -15,23 +15,23 @@ FLAT = 1.5  # a token after the longest prompt may take so many times what it ta
 GROUPED = "grouped queries"
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     exchanges = [_exchange(lab, name, *described) for name, described in EXCHANGES.items()]
     return [_yardstick(lab), _normalised(lab), *exchanges, _grouped(lab), _flat(lab), _faster(lab), *_FAR]
 
 
-def text(lab: Any) -> str:
+def text(lab: Lab) -> str:
     """The text that was trained on."""
     return TEXTS[lab.results("characters")["environment"]["data"]["name"]]
 
 
-def whole_runs(lab: Any, side: str = "numpy") -> Runs:
+def whole_runs(lab: Lab, side: str = "numpy") -> Runs:
     """The runs of the case study."""
     return [run for run in lab.results("characters")["runs"] if run["side"] == side]
 
 
-def part_runs(lab: Any, name: str) -> Runs:
+def part_runs(lab: Lab, name: str) -> Runs:
     """The runs with a part exchanged."""
     return lab.results("parts")["runs"][name]
 
@@ -41,12 +41,12 @@ def nats(runs: Runs) -> list[float]:
     return [run["metrics"]["loss"] for run in runs]
 
 
-def seconds(lab: Any, side: str, how: str) -> dict[int, float]:
+def seconds(lab: Lab, side: str, how: str) -> dict[int, float]:
     """Seconds of a token by the length of what was before it."""
     return {int(length): value for length, value in lab.results("speed")["seconds"][side][how].items()}
 
 
-def _yardstick(lab: Any) -> Claim:
+def _yardstick(lab: Lab) -> Claim:
     runs = whole_runs(lab)
     ours, config = lab.interval(nats(runs)), runs[0]["config"]
     statement = f"better than nanoGPT on as many tokens: a held-out loss below its {NANOGPT} on Tiny Shakespeare"
@@ -78,7 +78,7 @@ EXCHANGES = {
 }
 
 
-def _compared(lab: Any, name: str, other: str) -> tuple[str, str]:
+def _compared(lab: Lab, name: str, other: str) -> tuple[str, str]:
     """What was run, and the losses of both."""
     base, exchanged = part_runs(lab, "llama"), part_runs(lab, name)
     ran = (
@@ -89,7 +89,7 @@ def _compared(lab: Any, name: str, other: str) -> tuple[str, str]:
     return ran, f"{lab.interval(nats(base)):.3f} against {lab.interval(nats(exchanged)):.3f} nats a character"
 
 
-def _exchange(lab: Any, name: str, statement: str, source: str, other: str) -> Claim:
+def _exchange(lab: Lab, name: str, statement: str, source: str, other: str) -> Claim:
     gain = lab.paired_difference(nats(part_runs(lab, name)), nats(part_runs(lab, "llama")))
     ran, numpy = _compared(lab, name, other)
     return Claim(
@@ -103,7 +103,7 @@ def _exchange(lab: Any, name: str, statement: str, source: str, other: str) -> C
     )
 
 
-def _normalised(lab: Any) -> Claim:
+def _normalised(lab: Lab) -> Claim:
     gain = lab.paired_difference(nats(part_runs(lab, "layer-norm")), nats(part_runs(lab, "llama")))
     ran, numpy = _compared(lab, "layer-norm", "LayerNorm")
     times = lab.results("norms")["seconds"]
@@ -119,7 +119,7 @@ def _normalised(lab: Any) -> Claim:
     )
 
 
-def _grouped(lab: Any) -> Claim:
+def _grouped(lab: Lab) -> Claim:
     base, grouped = part_runs(lab, "llama"), part_runs(lab, GROUPED)
     loss = lab.paired_difference(nats(grouped), nats(base))
     heads, kept = base[0]["config"]["kv_heads"], grouped[0]["config"]["kv_heads"]
@@ -135,7 +135,7 @@ def _grouped(lab: Any) -> Claim:
     )
 
 
-def _flat(lab: Any) -> Claim:
+def _flat(lab: Lab) -> Claim:
     found = {side: seconds(lab, side, "cached") for side in ("numpy", "torch")}
     ratio = {side: times[max(times)] / times[min(times)] for side, times in found.items()}
     longest, shortest = max(found["numpy"]), min(found["numpy"])
@@ -151,7 +151,7 @@ def _flat(lab: Any) -> Claim:
     )
 
 
-def _faster(lab: Any) -> Claim:
+def _faster(lab: Lab) -> Claim:
     ours, theirs = (seconds(lab, side, "cached") for side in ("numpy", "torch"))
     gains = [theirs[length] / ours[length] for length in ours]
     return Claim(
@@ -189,7 +189,7 @@ def _judge(holds: bool) -> Verdict:
 # ---- the training summary --------------------------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The case study's run."""
     runs, torch = whole_runs(lab), whole_runs(lab, "torch")
     results = lab.results("characters")
@@ -224,12 +224,12 @@ def summary(lab: Any) -> Summary:
 # ---- further blocks of the README ------------------------------------------------------------------------------------
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The blocks "parts" (what each part brings), "samples" (text on the way) and "speed" (what a token costs)."""
     return {"parts": _parts_table(lab), "samples": _samples(lab), "speed": _speed_table(lab)}
 
 
-def _parts_table(lab: Any) -> str:
+def _parts_table(lab: Lab) -> str:
     base = part_runs(lab, "llama")
     lines = [
         "| network | parameters | learning rate | nats a character | more than LLaMA |",
@@ -244,7 +244,7 @@ def _parts_table(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _samples(lab: Any) -> str:
+def _samples(lab: Lab) -> str:
     results, (run, *_) = lab.results("characters"), lab.results("pieces")["runs"]
     steps = whole_runs(lab)[0]["steps"] // max(1, len(results["samples"]) - 1)
     blocks = [
@@ -262,7 +262,7 @@ def _quoted(written: str) -> str:
     return f"```text\n{written.strip()}\n```"
 
 
-def _speed_table(lab: Any) -> str:
+def _speed_table(lab: Lab) -> str:
     lines = ["| | tokens before | NumPy, ms a token | PyTorch, ms a token | ratio |", "|---|---:|---:|---:|---:|"]
     for how in lab.results("speed")["seconds"]["numpy"]:
         ours, theirs = (seconds(lab, side, how) for side in ("numpy", "torch"))

@@ -4,17 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.study.findings import METHODS, arm_values, arms, base_loss, runs, spectrum_share, trained_share, values
+from papers.lora.study.findings import METHODS, arm_values, arms, base_loss, spectrum_share, trained_share, values
+from tinygrad_lab.study import Lab
 
 
-def methods(lab: Any, names: tuple[str, ...]) -> None:
+def methods(lab: Lab) -> None:
     """Loss on the target text against what is trained, and what is forgotten of the source text."""
     with lab.figure("methods", 9.0, 4.0) as figure:
         left, right = figure.subplots(1, 2)
-        for position, name in enumerate(names):
+        for position, name in enumerate(METHODS):
             losses, share = values(lab, name), 100 * trained_share(lab, name)
             left.errorbar(share, np.mean(losses), _width(lab, losses), fmt="o", capsize=3, label=METHODS[name])
-            forgotten = [run["after"]["source"] for run in runs(lab, name)]
+            forgotten = lab.values(name, "after", "source")
             right.plot(forgotten, losses, f"C{position}o", alpha=0.7, label=METHODS[name])
         left.axhline(base_loss(lab), color="black", linestyle="--", linewidth=0.8, label="the base model")
         left.set(xscale="log", xlabel="trained, % of the parameters", ylabel="target text, nats per character")
@@ -24,7 +25,7 @@ def methods(lab: Any, names: tuple[str, ...]) -> None:
         right.legend()
 
 
-def arms_of(lab: Any, axes: Any, name: str, xlabel: str) -> None:
+def arms_of(lab: Lab, axes: Any, name: str, xlabel: str) -> None:
     """Losses of all arms of a comparison, one point for each seed."""
     names = arms(lab, name)
     for position, arm in enumerate(names):
@@ -37,7 +38,7 @@ def arms_of(lab: Any, axes: Any, name: str, xlabel: str) -> None:
     axes.legend()
 
 
-def comparisons(lab: Any) -> None:
+def comparisons(lab: Lab) -> None:
     """Tables 5 and 6 as pictures."""
     with lab.figure("arms", 9.0, 4.0) as figure:
         left, right = figure.subplots(1, 2)
@@ -45,7 +46,7 @@ def comparisons(lab: Any) -> None:
         arms_of(lab, right, "ranks", "rank, on queries and values")
 
 
-def spectra(lab: Any) -> None:
+def spectra(lab: Lab) -> None:
     """How much of the change that full fine-tuning makes lies in its first directions."""
     found = lab.results("full")["spectra"]
     width = len(found[0]["q_proj"][0])
@@ -60,7 +61,7 @@ def spectra(lab: Any) -> None:
         axes.legend()
 
 
-def smollm2(lab: Any) -> None:
+def smollm2(lab: Lab) -> None:
     """The loss of every step on the published model."""
     found = lab.results("smollm2")
     steps = range(1, len(found["losses"]) + 1)
@@ -72,6 +73,15 @@ def smollm2(lab: Any) -> None:
         axes.legend()
 
 
-def _width(lab: Any, losses: list[float]) -> float:
+def _width(lab: Lab, losses: list[float]) -> float:
     """Half the 95 % interval; nothing for a single run, whose interval has no end."""
     return lab.interval(losses).half_width if len(losses) > 1 else 0.0
+
+
+def figures(lab: Lab) -> None:
+    """Every picture whose results are there."""
+    methods(lab)
+    comparisons(lab)
+    spectra(lab)
+    if lab.has("smollm2"):
+        smollm2(lab)

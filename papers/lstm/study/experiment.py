@@ -8,13 +8,11 @@ from typing import Any
 
 from papers.lstm import inference
 from papers.lstm.config import VARIANTS, LSTMConfig
-from papers.lstm.study import figures as drawing
 from papers.lstm.study.probes import error_by_lag
-from papers.lstm.study.verdicts import best_rate, claims, summary, tables
+from papers.lstm.study.verdicts import best_rate
 from tinygrad_lab.data import available
 from tinygrad_lab.random import generator
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 # Tried beforehand and left out: 3e-2, with which gated layers lost seeds, and for the grammar 3e-3, which was too slow.
 ADDING_RATES = (3e-3, 1e-2)
@@ -85,7 +83,7 @@ def texts() -> dict[str, int]:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     measure_adding(lab)
     measure_reber(lab)
@@ -94,7 +92,7 @@ def measure(lab: Any) -> None:
         measure_text(lab, dataset)
 
 
-def until_solved(lab: Any, config: LSTMConfig, label: str, side: str = "numpy") -> dict[str, Any]:
+def until_solved(lab: Lab, config: LSTMConfig, label: str, side: str = "numpy") -> dict[str, Any]:
     """Train until enough of the test items (of the Reber grammar, of the training items too) are right.
 
     Returns:
@@ -122,7 +120,7 @@ def until_solved(lab: Any, config: LSTMConfig, label: str, side: str = "numpy") 
     }  # fmt: skip
 
 
-def every_rate(lab: Any, configs: dict[float, LSTMConfig], seeds: list[int], label: str) -> dict[str, list[dict]]:
+def every_rate(lab: Lab, configs: dict[float, LSTMConfig], seeds: list[int], label: str) -> dict[str, list[dict]]:
     """Trials with every learning rate, all seeds each: what counts for an arm is the rate that is best for it."""
     return {
         f"{rate:g}": [until_solved(lab, replace(config, seed=seed), f"{label}, {rate:g}") for seed in seeds]
@@ -135,13 +133,13 @@ def records(trials: dict[str, list[dict]]) -> dict[str, list[dict]]:
     return {rate: [{k: v for k, v in run.items() if k != "model"} for run in runs] for rate, runs in trials.items()}
 
 
-def measure_adding(lab: Any) -> None:
+def measure_adding(lab: Lab) -> None:
     """Every length with its arms."""
     for lag in list(LAGS)[: 2 if lab.quick else None]:
         measure_lag(lab, lag)
 
 
-def measure_lag(lab: Any, lag: int) -> None:
+def measure_lag(lab: Lab, lag: int) -> None:
     """Three seeds of every arm and learning rate; one trial also on PyTorch; the gradients by time lag."""
     found: dict[str, dict[str, Any]] = {"trials": {}, "gradients": {}, "configs": {}}
     for arm in LAGS[lag]:
@@ -158,7 +156,7 @@ def measure_lag(lab: Any, lag: int) -> None:
     lab.save(f"adding-{lag}", found, config)
 
 
-def gradients_of(lab: Any, config: LSTMConfig, trained: Any) -> dict[str, dict[str, list[float]]]:
+def gradients_of(lab: Lab, config: LSTMConfig, trained: Any) -> dict[str, dict[str, list[float]]]:
     """Gradient norms by lag, before and after training, on the same sequences."""
     bench = lab.side("numpy")
     batch = lab.data.example_batch(replace(config, batch_size=256), generator(0))
@@ -169,7 +167,7 @@ def gradients_of(lab: Any, config: LSTMConfig, trained: Any) -> dict[str, dict[s
     return {"untrained": error_by_lag(bench.build(config, 0), tensors), "trained": error_by_lag(trained, tensors)}
 
 
-def measure_reber(lab: Any) -> None:
+def measure_reber(lab: Lab) -> None:
     """Four seeds of every arm and learning rate, each with strings of its own; one trial also on PyTorch."""
     found: dict[str, dict[str, Any]] = {"trials": {}, "configs": {}}
     for arm in REBER_ARMS:
@@ -185,7 +183,7 @@ def measure_reber(lab: Any) -> None:
     lab.save("reber", found, configs[float(best)])
 
 
-def measure_text_rates(lab: Any) -> None:
+def measure_text_rates(lab: Lab) -> None:
     """Bits per character on the first text at every learning rate, one seed."""
     dataset = next(iter(texts()))
     bits: dict[str, dict[str, float]] = {}
@@ -196,7 +194,7 @@ def measure_text_rates(lab: Any) -> None:
     lab.save("text-rates", {"bits": bits, "dataset": dataset}, configs[f"{TEXT_RATES[0]:g}"])
 
 
-def measure_text(lab: Any, dataset: str) -> None:
+def measure_text(lab: Lab, dataset: str) -> None:
     """Three seeds of both arms, the first LSTM also on PyTorch; a sample of each arm, and its gradients by time lag."""
     found: dict[str, Any] = {"runs": {}, "samples": {}, "gradients": {}}
     for arm in TEXT_ARMS:
@@ -214,7 +212,7 @@ def measure_text(lab: Any, dataset: str) -> None:
 PROMPTS = {"timemachine": "The Time Traveller", "tinyshakespeare": "ROMEO:\n", "topics": "The "}
 
 
-def sample(lab: Any, run: Any) -> str:
+def sample(lab: Lab, run: Any) -> str:
     """What the trained network writes."""
     options = replace(inference.OPTIONS, length=400)
 
@@ -224,17 +222,5 @@ def sample(lab: Any, run: Any) -> str:
     return "".join(inference.generate(search, run.config, PROMPTS[run.config.dataset], options, {}))
 
 
-def figures(lab: Any) -> None:
-    """Every picture whose results are there."""
-    drawing.lags(lab)
-    drawing.reber(lab)
-    drawing.text(lab)
-    drawing.gradients(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "lstm", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("lstm")

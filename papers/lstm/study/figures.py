@@ -14,12 +14,13 @@ from papers.lstm.study.verdicts import (
     reber_trials,
     text_runs,
 )
+from tinygrad_lab.study import Lab
 
 COLOURS = {"1997": "C0", "2000": "C2", "2000, forget bias 5": "C2", "2000, forget bias 1": "C1", "rnn": "C3"}
 CHECKED = 256  # strings between two looks at the Reber grammar
 
 
-def lags(lab: Any) -> None:
+def lags(lab: Lab) -> None:
     """The adding problem: the error on the way, one panel a lag, every seed a line."""
     shown = measured_lags(lab)
     with lab.figure("adding", 3.0 * len(shown), 3.4) as figure:
@@ -47,7 +48,7 @@ def _once(axes: Any, label: str) -> str | None:
     return label if label not in axes.get_legend_handles_labels()[1] else None
 
 
-def reber(lab: Any) -> None:
+def reber(lab: Lab) -> None:
     """Percent of the strings of training and test set in which every prediction is legal, by strings seen."""
     results = lab.results("reber")
     with lab.figure("reber", 6.0, 3.4) as figure:
@@ -64,7 +65,7 @@ def reber(lab: Any) -> None:
         axes.legend(fontsize="small")
 
 
-def text(lab: Any) -> None:
+def text(lab: Lab) -> None:
     """Held-out bits per character by pass, and the training losses of both sides from the same weights."""
     names = measured_texts(lab)
     with lab.figure("text", 4.0 * (len(names) + 1), 3.4) as figure:
@@ -87,7 +88,7 @@ def text(lab: Any) -> None:
         last.legend(title="same weights, same batches", fontsize="small")
 
 
-def gradients(lab: Any) -> None:
+def gradients(lab: Lab) -> None:
     """The gradient norm by time lag, before and after training, for the adding problem and for text."""
     lag = gradient_lag(lab)
     adding, name = lab.results(f"adding-{lag}")["gradients"], measured_texts(lab)[0]
@@ -108,3 +109,11 @@ def gradients(lab: Any) -> None:
             axes.set(title=title, xlabel="steps before the end", yscale="log", ylim=(1e-10, 1e2))
         figure.axes[0].set_ylabel("gradient norm, 1 at one step")
         figure.axes[0].legend(fontsize="small")
+
+
+def figures(lab: Lab) -> None:
+    """Every picture whose results are there."""
+    lags(lab)
+    reber(lab)
+    text(lab)
+    gradients(lab)

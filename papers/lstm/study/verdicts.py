@@ -7,7 +7,7 @@ pairs, excludes 0.
 
 from typing import Any
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 Trials = list[dict[str, Any]]
 LAGS = (20, 50, 100)
@@ -28,7 +28,7 @@ def best_rate(trials: dict[str, Trials]) -> str:
     return min(trials, key=order)
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     found = [_adding(lab, PAPER_LAG)] if PAPER_LAG in measured_lags(lab) else []
     found += [_plain(lab), _FAR, _forget_bias(lab), _gradient(lab), _reber(lab), _reber_plain(lab)]
@@ -38,18 +38,18 @@ def claims(lab: Any) -> list[Claim]:
 # ---- the adding problem ----------------------------------------------------------------------------------------------
 
 
-def measured_lags(lab: Any, arm: str = "1997") -> list[int]:
+def measured_lags(lab: Lab, arm: str = "1997") -> list[int]:
     """The lengths T at which an arm was tried."""
     return [lag for lag in LAGS if lab.has(f"adding-{lag}") and arm in lab.results(f"adding-{lag}")["trials"]]
 
 
-def adding_trials(lab: Any, lag: int, arm: str, side: str = "numpy") -> Trials:
+def adding_trials(lab: Lab, lag: int, arm: str, side: str = "numpy") -> Trials:
     """The trials of an arm at a lag, with its best learning rate."""
     trials = lab.results(f"adding-{lag}")["trials"][arm]
     return [trial for trial in trials[best_rate(trials)] if trial["side"] == side]
 
 
-def outcome(lab: Any, trials: Trials) -> str:
+def outcome(lab: Lab, trials: Trials) -> str:
     """How many trials solved the task, and after how many sequences; the error that is left where none did."""
     solved = [float(trial["sequences"]) for trial in trials if trial["solved"]]
     if not solved:
@@ -60,7 +60,7 @@ def outcome(lab: Any, trials: Trials) -> str:
     return f"{len(solved)} of {len(trials)}, after {lab.interval(solved):,.0f} sequences"
 
 
-def _ran_adding(lab: Any, lag: int, arm: str) -> str:
+def _ran_adding(lab: Lab, lag: int, arm: str) -> str:
     results = lab.results(f"adding-{lag}")
     config = results["configs"][arm]
     most = config["items"] * config["epochs"]
@@ -75,7 +75,7 @@ def _units(config: dict[str, Any]) -> str:
     return f"{config['hidden']} {'tanh units' if config['cell'] == 'rnn' else 'cells'}"
 
 
-def _adding(lab: Any, lag: int) -> Claim:
+def _adding(lab: Lab, lag: int) -> Claim:
     trials, torch = (adding_trials(lab, lag, "1997", side) for side in ("numpy", "torch"))
     return Claim(
         statement="the cell of 1997 solves the adding problem with T = 100, after 74,000 sequences, 1 of 2,560 wrong",
@@ -88,7 +88,7 @@ def _adding(lab: Any, lag: int) -> Claim:
     )
 
 
-def _plain(lab: Any) -> Claim:
+def _plain(lab: Lab) -> Claim:
     cells = {lag: adding_trials(lab, lag, "rnn") for lag in measured_lags(lab)}
     return Claim(
         statement="a plain recurrent network does not learn the adding problem, at any of these lengths",
@@ -101,7 +101,7 @@ def _plain(lab: Any) -> Claim:
     )
 
 
-def _forget_bias(lab: Any) -> Claim:
+def _forget_bias(lab: Lab) -> Claim:
     arms = {bias: f"2000, forget bias {bias}" for bias in (1, 5)}
     cells, wins = [], False
     for lag in measured_lags(lab, arms[1]):
@@ -131,19 +131,19 @@ _FAR = Claim(
 )
 
 
-def gradient_lag(lab: Any) -> int:
+def gradient_lag(lab: Lab) -> int:
     """The length at which gradients are looked at: the paper's shortest, or the longest there is."""
     lags = measured_lags(lab)
     return PAPER_LAG if PAPER_LAG in lags else lags[-1]
 
 
-def left_over(lab: Any, lag: int, arm: str, when: str, part: str) -> float:
+def left_over(lab: Lab, lag: int, arm: str, when: str, part: str) -> float:
     """The gradient norm ``lag`` steps before the end as a share of that one step before it."""
     norms = lab.results(f"adding-{lag}")["gradients"][arm][when][part]
     return norms[lag] / norms[1]
 
 
-def _gradient(lab: Any) -> Claim:
+def _gradient(lab: Lab) -> Claim:
     lag = gradient_lag(lab)
     share = {
         (arm, when): left_over(lab, lag, arm, when, part)
@@ -166,13 +166,13 @@ def _gradient(lab: Any) -> Claim:
 # ---- the embedded Reber grammar --------------------------------------------------------------------------------------
 
 
-def reber_trials(lab: Any, arm: str, side: str = "numpy") -> Trials:
+def reber_trials(lab: Lab, arm: str, side: str = "numpy") -> Trials:
     """The trials of an arm, with its best learning rate."""
     trials = lab.results("reber")["trials"][arm]
     return [trial for trial in trials[best_rate(trials)] if trial["side"] == side]
 
 
-def _ran_reber(lab: Any, arm: str) -> str:
+def _ran_reber(lab: Lab, arm: str) -> str:
     results = lab.results("reber")
     config = results["configs"][arm]
     return (
@@ -182,7 +182,7 @@ def _ran_reber(lab: Any, arm: str) -> str:
     )
 
 
-def _reber(lab: Any) -> Claim:
+def _reber(lab: Lab) -> Claim:
     cells = {arm: reber_trials(lab, arm) for arm in ("1997", "2000")}
     torch = reber_trials(lab, "1997", "torch")
     return Claim(
@@ -196,7 +196,7 @@ def _reber(lab: Any) -> Claim:
     )
 
 
-def _reber_plain(lab: Any) -> Claim:
+def _reber_plain(lab: Lab) -> Claim:
     trials, cells = reber_trials(lab, "rnn"), reber_trials(lab, "1997")
     return Claim(
         statement="with the strings that LSTM needs for the grammar, a plain network fails (Elman's: with 200,000 too)",
@@ -213,12 +213,12 @@ def _reber_plain(lab: Any) -> Claim:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def measured_texts(lab: Any) -> list[str]:
+def measured_texts(lab: Lab) -> list[str]:
     """The texts that there are results for."""
     return [name for name in TEXTS if lab.has(f"text-{name}")]
 
 
-def text_runs(lab: Any, name: str, arm: str, side: str = "numpy") -> Trials:
+def text_runs(lab: Lab, name: str, arm: str, side: str = "numpy") -> Trials:
     """The runs of an arm on a text."""
     return [run for run in lab.results(f"text-{name}")["runs"][arm] if run["side"] == side]
 
@@ -228,7 +228,7 @@ def bits(runs: Trials) -> list[float]:
     return [run["metrics"]["bits"] for run in runs]
 
 
-def _text(lab: Any, name: str) -> Claim:
+def _text(lab: Lab, name: str) -> Claim:
     lstm, plain = (text_runs(lab, name, arm) for arm in ("2000", "rnn"))
     gain = lab.paired_difference(bits(plain), bits(lstm))
     return Claim(
@@ -249,7 +249,7 @@ def _layer(run: dict[str, Any]) -> str:
     return f"{_units(config)} ({run['parameters']:,} parameters, Adam {config['learning_rate']:g})"
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The LSTM on the first text there is."""
     name = measured_texts(lab)[0]
     runs, torch = text_runs(lab, name, "2000"), text_runs(lab, name, "2000", "torch")
@@ -278,12 +278,12 @@ def summary(lab: Any) -> Summary:
 # ---- further blocks of the README ------------------------------------------------------------------------------------
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The blocks "lags" (the adding problem by arm and T) and "samples" (text as the networks write it)."""
     return {"lags": _lags_table(lab), "samples": _samples(lab)}
 
 
-def _lags_table(lab: Any) -> str:
+def _lags_table(lab: Lab) -> str:
     lags = measured_lags(lab)
     lines = ["| layer | " + " | ".join(f"T = {lag}" for lag in lags) + " |", "|---" * (1 + len(lags)) + "|"]
     for arm in lab.results(f"adding-{lags[0]}")["trials"]:
@@ -293,7 +293,7 @@ def _lags_table(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _samples(lab: Any) -> str:
+def _samples(lab: Lab) -> str:
     blocks = []
     for name in measured_texts(lab):
         results = lab.results(f"text-{name}")

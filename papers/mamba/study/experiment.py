@@ -9,14 +9,12 @@ from typing import Any
 
 from papers.mamba import inference
 from papers.mamba.config import VARIANTS, MambaConfig
-from papers.mamba.study import figures as drawing
 from papers.mamba.study import probes
 from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.study.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, best_rate, claims, summary, tables
+from papers.mamba.study.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, best_rate
 from tinygrad_lab.data import available
 from tinygrad_lab.random import generator
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.study import Lab, as_command
 
 RATES = (1e-3, 3e-3)  # tried for both arms of both tasks
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
@@ -43,7 +41,7 @@ def text_config(arm: str, quick: bool, **changes: Any) -> MambaConfig:
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     for task in EPOCHS:
         measure_task(lab, task)
@@ -53,7 +51,7 @@ def measure(lab: Any) -> None:
     measure_scans(lab)
 
 
-def until_solved(lab: Any, config: MambaConfig, label: str, side: str = "numpy") -> dict[str, Any]:
+def until_solved(lab: Lab, config: MambaConfig, label: str, side: str = "numpy") -> dict[str, Any]:
     """Train until enough of the test sequences are answered, or the epochs are over.
 
     Returns:
@@ -76,7 +74,7 @@ def until_solved(lab: Any, config: MambaConfig, label: str, side: str = "numpy")
     return {"side": side, "seed": seed, "updates": updates, "history": history, "model": model}
 
 
-def measure_task(lab: Any, task: str) -> None:
+def measure_task(lab: Lab, task: str) -> None:
     """For each arm the better learning rate, then three seeds with it; the first selective one on PyTorch too."""
     found: dict[str, dict[str, Any]] = {"rates": {}, "runs": {}, "configs": {}, "lengths": {}}
     for arm in ARMS:
@@ -106,7 +104,7 @@ def record(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name != "model"}
 
 
-def lengths(lab: Any, model: Any, config: MambaConfig, label: str) -> dict[str, float]:
+def lengths(lab: Lab, model: Any, config: MambaConfig, label: str) -> dict[str, float]:
     """Percent right at every length; an arm that has not learned the task is asked no further than twice the length."""
     found: dict[str, float] = {}
     for length in LENGTHS[: 3 if lab.quick else None]:
@@ -117,13 +115,13 @@ def lengths(lab: Any, model: Any, config: MambaConfig, label: str) -> dict[str, 
     return found
 
 
-def selected(lab: Any, model: Any, config: MambaConfig) -> dict[str, Any]:
+def selected(lab: Lab, model: Any, config: MambaConfig) -> dict[str, Any]:
     """Step sizes of every block along one test sequence."""
     tokens = lab.data.evaluation_batches(config, "test")[0]["tokens"][0]
     return {"tokens": tokens.tolist(), "blocks": probes.step_sizes(model, tokens)}
 
 
-def measure_ablation(lab: Any) -> None:
+def measure_ablation(lab: Lab) -> None:
     """Text with and without selection: three seeds each of a small network; the first selective one on PyTorch too."""
     found: dict[str, Any] = {"runs": {}}
     for arm in ARMS:
@@ -136,7 +134,7 @@ def measure_ablation(lab: Any) -> None:
     lab.save("ablation", found, config)
 
 
-def measure_text(lab: Any) -> None:
+def measure_text(lab: Lab) -> None:
     """The language model; a sample, and what a character costs wherever it is written."""
     config = text_config("selective", lab.quick)
     rates, runs = tuned(lab, lab, "Mamba", config)
@@ -150,7 +148,7 @@ def measure_text(lab: Any) -> None:
     lab.save("text", found, config)
 
 
-def measure_neighbours(lab: Any) -> None:
+def measure_neighbours(lab: Lab) -> None:
     """LLaMA and the Forgetting Transformer on the same text."""
     config = text_config("selective", lab.quick)
     found: dict[str, dict[str, Any]] = {"rates": {}, "runs": {}}
@@ -160,7 +158,7 @@ def measure_neighbours(lab: Any) -> None:
     lab.save("neighbours", found, config)
 
 
-def tuned(lab: Any, bench: Any, name: str, config: Any) -> tuple[dict[str, float], list[Any]]:
+def tuned(lab: Lab, bench: Any, name: str, config: Any) -> tuple[dict[str, float], list[Any]]:
     """A model of ``bench`` with the best of the learning rates, three seeds; and nats with each rate, one seed."""
     short, batches, rates = replace(config, epochs=max(1, config.epochs // 4)), held_out(lab), {}
     for rate in TEXT_RATES[: 1 if lab.quick else None]:
@@ -170,19 +168,19 @@ def tuned(lab: Any, bench: Any, name: str, config: Any) -> tuple[dict[str, float
     return rates, [bench.train(best, seed, label=name) for seed in lab.seeds(3)]
 
 
-def held_out(lab: Any) -> list[dict[str, Any]]:
+def held_out(lab: Lab) -> list[dict[str, Any]]:
     """The windows that all language models are judged by."""
     batches = lab.data.evaluation_batches(text_config("selective", lab.quick), "test")
     return [lab.side("numpy").batch(batch) for batch in batches]
 
 
-def judged(lab: Any, runs: list[Any]) -> list[dict[str, Any]]:
+def judged(lab: Lab, runs: list[Any]) -> list[dict[str, Any]]:
     """The records of runs, with nats a character by the same windows."""
     batches = held_out(lab)
     return [run.record() | {"nats": nats_a_character(run.model, batches)} for run in runs]
 
 
-def sample(lab: Any, run: Any) -> str:
+def sample(lab: Lab, run: Any) -> str:
     """What the trained network writes."""
 
     def search(tokens: list[int], options: Any) -> Any:
@@ -192,24 +190,12 @@ def sample(lab: Any, run: Any) -> str:
     return "".join(inference.generate(search, run.config, "ROMEO:\n", options, {}))
 
 
-def measure_scans(lab: Any) -> None:
+def measure_scans(lab: Lab) -> None:
     """The scan as one operation and step by step."""
     steps = SCANS[: 1 if lab.quick else None]
     found = {str(count): probes.scanning(count) for count in steps}
     lab.save("scan", {"steps": found}, text_config("selective", lab.quick))
 
 
-def figures(lab: Any) -> None:
-    """Every picture."""
-    drawing.tasks(lab)
-    drawing.step_sizes(lab)
-    drawing.text(lab)
-    drawing.cost(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "mamba", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("mamba")

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 from papers.mamba.study.verdicts import ARMS, accuracy, asked_lengths, at_length, bits, language_models, nats, runs_of
+from tinygrad_lab.study import Lab
 
 COLOURS = {"selective": "C0", "time-invariant": "C3"}
 UPDATES = 100  # between two looks at the test sequences
 
 
-def tasks(lab: Any) -> None:
+def tasks(lab: Lab) -> None:
     """Both synthetic tasks on the way, every seed a line; and induction heads far beyond the length of training."""
     with lab.figure("tasks", 13.0, 3.6) as figure:
         *ways, far = figure.subplots(1, 3)
@@ -44,7 +45,7 @@ def tasks(lab: Any) -> None:
 _TITLES = {"copying": "selective copying", "induction": "induction heads"}
 
 
-def step_sizes(lab: Any) -> None:
+def step_sizes(lab: Lab) -> None:
     """What the network that copies does with its step sizes: one line a block, tokens to keep marked."""
     found, config = lab.results("copying")["step_sizes"], lab.results("copying")["configs"]["selective"]
     tokens = np.array(found["tokens"])
@@ -64,7 +65,7 @@ def step_sizes(lab: Any) -> None:
         axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def text(lab: Any) -> None:
+def text(lab: Lab) -> None:
     """Training losses of small networks with and without selection, and of the language model with its neighbours."""
     ablation, models = {arm: runs_of(lab, "ablation", arm) for arm in ARMS}, language_models(lab)
     with lab.figure("text", 10.0, 3.6) as figure:
@@ -89,7 +90,7 @@ def _losses(axes: Any, runs: list[dict[str, Any]], colour: str, label: str) -> N
         label = ""
 
 
-def cost(lab: Any) -> None:
+def cost(lab: Lab) -> None:
     """Time and memory of a character by its position; time and memory of a scan by its length."""
     results = lab.results("text")
     found, config = results["cost"], results["runs"][0]["config"]
@@ -112,3 +113,11 @@ def cost(lab: Any) -> None:
         scans.set(title="a scan, forward and backward", xlabel="steps", xscale="log", yscale="log")
         for axes in (times, memory, scans):
             axes.legend(fontsize="small")
+
+
+def figures(lab: Lab) -> None:
+    """Every picture."""
+    tasks(lab)
+    step_sizes(lab)
+    text(lab)
+    cost(lab)

@@ -11,12 +11,13 @@ from typing import Any
 from papers.mamba.config import MambaConfig
 from tinygrad_lab import no_grad
 from tinygrad_lab.nn import functional as F
+from tinygrad_lab.study import Lab
 
 # name -> the paper, and what its configuration calls the tokens in a window
 NEIGHBOURS = {"LLaMA": ("llama", "context"), "FoX": ("forgetting_transformer", "length")}
 
 
-def neighbour_config(lab: Any, name: str, config: MambaConfig, quick: bool) -> Any:
+def neighbour_config(lab: Lab, name: str, config: MambaConfig, quick: bool) -> Any:
     """The neighbour's small model with the text and the schedule of ``config``."""
     slug, length = NEIGHBOURS[name]
     small = replace(

@@ -6,7 +6,7 @@ A difference between arms counts when its 95 % interval over seeds, in pairs, ex
 import math
 from typing import Any
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 Runs = list[dict[str, Any]]
 ARMS = {"selective": True, "time-invariant": False}
@@ -23,7 +23,7 @@ def best_rate(sweep: dict[str, dict[str, Any]]) -> str:
     return min(sweep, key=lambda rate: (sweep[rate]["updates"], -sweep[rate]["history"][-1]["accuracy"]))
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
     return [_copying(lab), _induction(lab), _ablation(lab), _quality(lab), _writing(lab), _scanning(lab), _THROUGHPUT]
 
@@ -31,7 +31,7 @@ def claims(lab: Any) -> list[Claim]:
 # ---- the synthetic tasks ---------------------------------------------------------------------------------------------
 
 
-def runs_of(lab: Any, task: str, arm: str, side: str = "numpy") -> Runs:
+def runs_of(lab: Lab, task: str, arm: str, side: str = "numpy") -> Runs:
     """The runs of an arm."""
     return [run for run in lab.results(task)["runs"][arm] if run["side"] == side]
 
@@ -41,7 +41,7 @@ def accuracy(runs: Runs) -> list[float]:
     return [run["history"][-1]["accuracy"] for run in runs]
 
 
-def _ran(lab: Any, task: str) -> str:
+def _ran(lab: Lab, task: str) -> str:
     results = lab.results(task)
     configs = results["configs"]
     rates = {arm: f"{config['learning_rate']:g}" for arm, config in configs.items()}
@@ -55,7 +55,7 @@ def _ran(lab: Any, task: str) -> str:
     )
 
 
-def _copying(lab: Any) -> Claim:
+def _copying(lab: Lab) -> Claim:
     config = lab.results("copying")["configs"]["selective"]
     found = {arm: runs_of(lab, "copying", arm) for arm in ARMS}
     torch = runs_of(lab, "copying", "selective", "torch")
@@ -83,18 +83,18 @@ def updates(runs: Runs) -> list[float]:
     return [float(run["updates"]) for run in runs]
 
 
-def at_length(lab: Any, arm: str, length: str) -> list[float]:
+def at_length(lab: Lab, arm: str, length: str) -> list[float]:
     """Percent of the induction sequences of a length that are answered, one a seed that was asked."""
     return [found[length] for found in lab.results("induction")["lengths"][arm] if length in found]
 
 
-def asked_lengths(lab: Any) -> list[str]:
+def asked_lengths(lab: Lab) -> list[str]:
     """The lengths at which the selective arm was tried."""
     asked = lab.results("induction")["lengths"]["selective"]
     return [str(length) for length in LENGTHS if any(str(length) in found for found in asked)]
 
 
-def _induction(lab: Any) -> Claim:
+def _induction(lab: Lab) -> Claim:
     lengths = asked_lengths(lab)
     seeds = len(lab.results("induction")["lengths"]["selective"])
     whole = all(len(at_length(lab, "selective", n)) == seeds for n in lengths)
@@ -112,7 +112,7 @@ def _induction(lab: Any) -> Claim:
     )
 
 
-def _by_length(lab: Any, arm: str) -> str:
+def _by_length(lab: Lab, arm: str) -> str:
     """From the worst seed to the best, at the lengths that all seeds were asked."""
     seeds = len(lab.results("induction")["lengths"][arm])
     asked = {length: at_length(lab, arm, length) for length in asked_lengths(lab)}
@@ -131,7 +131,7 @@ def bits(runs: Runs) -> list[float]:
     return [run["metrics"]["bits"] for run in runs]
 
 
-def _ablation(lab: Any) -> Claim:
+def _ablation(lab: Lab) -> Claim:
     selective, control = (runs_of(lab, "ablation", arm) for arm in ARMS)
     torch = runs_of(lab, "ablation", "selective", "torch")
     gain = lab.paired_difference(bits(control), bits(selective))
@@ -153,7 +153,7 @@ def _ablation(lab: Any) -> Claim:
 TEXTS = {"tinyshakespeare": "Tiny Shakespeare", "topics": "Python's help texts"}
 
 
-def language_models(lab: Any) -> dict[str, Runs]:
+def language_models(lab: Lab) -> dict[str, Runs]:
     """Mamba and its neighbours."""
     return {"Mamba": lab.results("text")["runs"], **lab.results("neighbours")["runs"]}
 
@@ -163,7 +163,7 @@ def nats(runs: Runs) -> list[float]:
     return [run["nats"] for run in runs]
 
 
-def _quality(lab: Any) -> Claim:
+def _quality(lab: Lab) -> Claim:
     models = language_models(lab)
     mamba, *others = models.values()
     config, rates = mamba[0]["config"], ", ".join(lab.results("text")["rates"])
@@ -192,7 +192,7 @@ def _quality(lab: Any) -> Claim:
 # ---- cost ------------------------------------------------------------------------------------------------------------
 
 
-def _writing(lab: Any) -> Claim:
+def _writing(lab: Lab) -> Claim:
     results = lab.results("text")
     cost, config = results["cost"], results["runs"][0]["config"]
     times = dict(zip(cost["positions"], cost["written"]["milliseconds"], strict=True))
@@ -212,7 +212,7 @@ def _writing(lab: Any) -> Claim:
     )
 
 
-def _scanning(lab: Any) -> Claim:
+def _scanning(lab: Lab) -> Claim:
     steps = lab.results("scan")["steps"]
     longest = steps[max(steps, key=int)]
     speed = longest["step by step"]["milliseconds"] / longest["fused"]["milliseconds"]
@@ -252,7 +252,7 @@ _THROUGHPUT = Claim(
 # ---- blocks of the README --------------------------------------------------------------------------------------------
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The language model."""
     results = lab.results("text")
     runs = results["runs"]
@@ -278,12 +278,12 @@ def summary(lab: Any) -> Summary:
     )
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """The blocks "lengths" (induction heads by length) and "sample" (text as the network writes it)."""
     return {"lengths": _lengths_table(lab), "sample": f"```text\n{lab.results('text')['sample'].strip()}\n```"}
 
 
-def _lengths_table(lab: Any) -> str:
+def _lengths_table(lab: Lab) -> str:
     lengths = asked_lengths(lab)
     lines = ["| model, seed | " + " | ".join(f"{int(n):,}" for n in lengths) + " |", "|---" * (1 + len(lengths)) + "|"]
     for arm, seeds in lab.results("induction")["lengths"].items():

@@ -9,13 +9,10 @@ from typing import Any
 
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
-from papers.seq2seq_attention.study import figures as drawing
 from papers.seq2seq_attention.study.alignment import aligned
-from papers.seq2seq_attention.study.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spelled_words
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.data.translation.metrics import bleu, error_rates, exact, spelled_words
+from tinygrad_lab.study import Lab, as_command
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
@@ -38,7 +35,7 @@ def configuration(setting: str, variant: str, quick: bool) -> Seq2SeqConfig:
     return replace(config, hidden_size=16, train_items=256, epochs=1, batch_size=64) if quick else config
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
     for variant in VARIANTS:
         measure_dates(lab, variant)
@@ -51,7 +48,7 @@ def measure(lab: Any) -> None:
             measure_verses(lab, variant)
 
 
-def measure_dates(lab: Any, variant: str) -> None:
+def measure_dates(lab: Lab, variant: str) -> None:
     """Three seeds on the engine, the first of two variants on PyTorch too: which unseen dates come out right."""
     config = configuration("dates", variant, lab.quick)
     written, iso = zip(*test_pairs(lab, config), strict=True)
@@ -70,7 +67,7 @@ def measure_dates(lab: Any, variant: str) -> None:
     lab.save(f"dates-{variant}", found, config)
 
 
-def measure_words(lab: Any, variant: str) -> None:
+def measure_words(lab: Lab, variant: str) -> None:
     """Letters to phonemes at a small size, two seeds: errors by length of the word."""
     config = configuration("words", variant, lab.quick)
     records = []
@@ -81,7 +78,7 @@ def measure_words(lab: Any, variant: str) -> None:
     lab.save(f"words-{variant}", {"runs": records}, config)
 
 
-def measure_dictionary(lab: Any) -> None:
+def measure_dictionary(lab: Lab) -> None:
     """Letters to phonemes at a larger size, once on each side, searched greedily and with five beams."""
     config = configuration("dictionary", "general", lab.quick)
     records: list[dict[str, Any]] = []
@@ -96,7 +93,7 @@ def measure_dictionary(lab: Any) -> None:
     lab.save("dictionary", {"runs": records, "alignments": alignments}, config)
 
 
-def measure_verses(lab: Any, variant: str) -> None:
+def measure_verses(lab: Lab, variant: str) -> None:
     """English to Spanish, one run: BLEU of all held-out verses, and of short and long ones."""
     config = configuration("verses", variant, lab.quick)
     run = lab.train(config, 0, label=f"verses, {variant}")
@@ -119,12 +116,12 @@ def measure_verses(lab: Any, variant: str) -> None:
     lab.save(f"verses-{variant}", {"runs": [found], "alignments": alignments}, config)
 
 
-def beams(lab: Any, width: int) -> SearchOptions:
+def beams(lab: Lab, width: int) -> SearchOptions:
     """How to search; what is written by a network that has learned nothing need not be long."""
     return SearchOptions(beam=width, max_length=3 if lab.quick else 100)
 
 
-def on_engine(lab: Any, run: Any) -> Any:
+def on_engine(lab: Lab, run: Any) -> Any:
     """The trained model on the engine: a witness's weights are carried over, so that one search serves both sides."""
     if run.side == "numpy":
         return run.model
@@ -134,13 +131,13 @@ def on_engine(lab: Any, run: Any) -> Any:
     return model
 
 
-def test_pairs(lab: Any, config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
+def test_pairs(lab: Lab, config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
     """The test pairs, a few of them when quick."""
     pairs = lab.data.dataset(config, "test").pairs
     return pairs[:60] if lab.quick else pairs
 
 
-def spelling_errors(lab: Any, config: Seq2SeqConfig, model: Any, options: SearchOptions) -> dict[str, Any]:
+def spelling_errors(lab: Lab, config: Seq2SeqConfig, model: Any, options: SearchOptions) -> dict[str, Any]:
     """PER and WER over the test words, and by length of the word."""
     spelled = spelled_words(test_pairs(lab, config), lambda words: translations(model, config, words, options))
     words = list(spelled)
@@ -166,20 +163,5 @@ def counted(texts: Sequence[str], right: Sequence[bool], bounds: Sequence[int]) 
     return {name: 100 * sum(right[i] for i in rows) / len(rows) for name, rows in grouped(texts, bounds).items()}
 
 
-def figures(lab: Any) -> None:
-    """Every picture whose results are there."""
-    drawing.dates(lab)
-    drawing.lengths(lab)
-    drawing.variants(lab)
-    if lab.has("dictionary"):
-        drawing.words(lab)
-    if lab.has("verses-general"):
-        drawing.verses(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "seq2seq_attention", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("seq2seq_attention")

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from papers.seq2seq_attention.study.verdicts import SCORES, dates_right, mean_by_length
+from tinygrad_lab.study import Lab
 
 
-def dates(lab: Any) -> None:
+def dates(lab: Lab) -> None:
     """Where the network looks while it writes a date, in scripts that matplotlib's own font has."""
     found = lab.results("dates-general")["alignments"]
     shown = [found[i] for i in (0, 1, 4, 5)]  # Spanish, German, Russian, Greek: see ``inference.SHOWN_LANGUAGES``
@@ -16,7 +17,7 @@ def dates(lab: Any) -> None:
             _matrix(axes, alignment)
 
 
-def words(lab: Any) -> None:
+def words(lab: Lab) -> None:
     """Letters and phonemes: silent letters are passed over, digraphs are read together."""
     with lab.figure("words", 11.0, 4.5) as figure:
         found = lab.results("dictionary")["alignments"]
@@ -24,7 +25,7 @@ def words(lab: Any) -> None:
             _matrix(axes, alignment)
 
 
-def verses(lab: Any) -> None:
+def verses(lab: Lab) -> None:
     """A verse: words that change places leave the diagonal."""
     with lab.figure("verse", 6.0, 5.0) as figure:
         (alignment,) = lab.results("verses-general")["alignments"]
@@ -47,7 +48,7 @@ def _shown(token: str) -> str:
     return {" ": "␣", "</s>": "end"}.get(token, token).replace("▁", " ")
 
 
-def lengths(lab: Any) -> None:
+def lengths(lab: Lab) -> None:
     """Figure 6 of the paper: quality by source length, with attention and without."""
     panels: list[tuple[str, str | None, str, str]] = [("dates", None, "exact match, %", "characters of the date")]
     if lab.has("words-general"):
@@ -66,7 +67,7 @@ def lengths(lab: Any) -> None:
             axes.legend()
 
 
-def variants(lab: Any) -> None:
+def variants(lab: Lab) -> None:
     """Exact match of every variant, each seed a point; and the first seed's training losses."""
     names = ("none", *SCORES, "input-feeding")
     with lab.figure("variants", 10.0, 4.0) as figure:
@@ -86,3 +87,14 @@ def _curve(run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     width = min(5, len(run["losses"]))
     losses = np.convolve(run["losses"], np.ones(width) / width, mode="valid")
     return np.linspace(0, run["steps"], len(losses)), losses
+
+
+def figures(lab: Lab) -> None:
+    """Every picture whose results are there."""
+    dates(lab)
+    lengths(lab)
+    variants(lab)
+    if lab.has("dictionary"):
+        words(lab)
+    if lab.has("verses-general"):
+        verses(lab)

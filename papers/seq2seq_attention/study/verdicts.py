@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 SCORES = ("dot", "general", "concat", "local-m", "local-p")
 FLOOR = 10.0  # percent right among the shortest dates, below which there is too little to lose on the longest
 PUBLISHED = {"PER": 5.04, "WER": 21.69}  # Toshniwal & Livescu 2016, one model with global attention
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim whose results are there."""
     found = [_attention(lab), _long_dates(lab)]
     if lab.has("words-general"):
@@ -32,12 +32,12 @@ def claims(lab: Any) -> list[Claim]:
 # ---- dates ----------------------------------------------------------------------------------------------------------
 
 
-def dates_right(lab: Any, variant: str, side: str = "numpy") -> list[float]:
+def dates_right(lab: Lab, variant: str, side: str = "numpy") -> list[float]:
     """Unseen dates translated exactly, in percent, one number a seed."""
     return [run["exact"] for run in lab.results(f"dates-{variant}")["runs"] if run["side"] == side]
 
 
-def _attention(lab: Any) -> Claim:
+def _attention(lab: Lab) -> Claim:
     gain = lab.paired_difference(dates_right(lab, "general"), dates_right(lab, "none"))
     return Claim(
         statement="attention translates better than the same network without it",
@@ -50,7 +50,7 @@ def _attention(lab: Any) -> Claim:
     )
 
 
-def _long_dates(lab: Any) -> Claim:
+def _long_dates(lab: Lab) -> Claim:
     lost = {name: _lost(_by_length(lab, f"dates-{name}")) for name in ("none", "general")}
     more = lab.paired_difference(lost["none"], lost["general"])
     verdict, why = _judge(more.low > 0), f"without attention it loses {more:.1f points} more"
@@ -71,7 +71,7 @@ def _long_dates(lab: Any) -> Claim:
     )
 
 
-def _local_p_is_best(lab: Any) -> Claim:
+def _local_p_is_best(lab: Lab) -> Claim:
     means = {name: lab.interval(dates_right(lab, name)) for name in SCORES}
     others = [name for name in SCORES if name != "local-p"]
     best = max(others, key=lambda name: means[name].mean)
@@ -87,7 +87,7 @@ def _local_p_is_best(lab: Any) -> Claim:
     )
 
 
-def _concat_is_worst(lab: Any) -> Claim:
+def _concat_is_worst(lab: Lab) -> Claim:
     behind = {
         name: lab.paired_difference(dates_right(lab, name), dates_right(lab, "concat")) for name in ("dot", "general")
     }
@@ -102,7 +102,7 @@ def _concat_is_worst(lab: Any) -> Claim:
     )
 
 
-def _input_feeding(lab: Any) -> Claim:
+def _input_feeding(lab: Lab) -> Claim:
     fed = dates_right(lab, "input-feeding")
     gain = lab.paired_difference(fed, dates_right(lab, "general"))
     lost = sum(right < 50 for right in fed)
@@ -120,7 +120,7 @@ def _input_feeding(lab: Any) -> Claim:
 # ---- letters to phonemes, verses ------------------------------------------------------------------------------------
 
 
-def _long_words(lab: Any) -> Claim:
+def _long_words(lab: Lab) -> Claim:
     """By PER: what the network without attention has more of it, in the longest group less in the shortest."""
     groups = {name: _by_length(lab, f"words-{name}") for name in ("none", "general")}
     gaps = [
@@ -143,7 +143,7 @@ def _long_words(lab: Any) -> Claim:
     )
 
 
-def _dictionary(lab: Any) -> Claim:
+def _dictionary(lab: Lab) -> Claim:
     runs = {run["side"]: run for run in lab.results("dictionary")["runs"]}
     config, beam = runs["numpy"]["config"], list(runs["numpy"]["beams"])[-1]
     best = runs["numpy"]["beams"][beam]
@@ -161,7 +161,7 @@ def _dictionary(lab: Any) -> Claim:
     )
 
 
-def _verses(lab: Any) -> Claim:
+def _verses(lab: Lab) -> Claim:
     runs = {name: lab.results(f"verses-{name}")["runs"][0] for name in ("none", "general")}
     gain = runs["general"]["BLEU"] - runs["none"]["BLEU"]
     signature = runs["general"]["signature"].replace("|", ", ")  # a bar would end the table's cell
@@ -185,7 +185,7 @@ def _judge(holds: bool) -> Verdict:
     return "reproduced" if holds else "not reproduced"
 
 
-def _arrow(lab: Any, *variants: str, side: str = "numpy") -> str:
+def _arrow(lab: Lab, *variants: str, side: str = "numpy") -> str:
     return " -> ".join(f"{lab.interval(dates_right(lab, name, side)):.1f %}" for name in variants)
 
 
@@ -198,7 +198,7 @@ def _passes(runs: Sequence[dict[str, Any]]) -> str:
     return "one pass" if epochs == 1 else f"{epochs} passes"
 
 
-def _schedule(lab: Any) -> str:
+def _schedule(lab: Lab) -> str:
     runs = [run for run in lab.results("dates-general")["runs"] if run["side"] == "numpy"]
     config = runs[0]["config"]
     return (
@@ -207,7 +207,7 @@ def _schedule(lab: Any) -> str:
     )
 
 
-def _by_length(lab: Any, name: str) -> list[dict[str, Any]]:
+def _by_length(lab: Lab, name: str) -> list[dict[str, Any]]:
     return [run["by_length"] for run in lab.results(name)["runs"] if run["side"] == "numpy"]
 
 
@@ -217,7 +217,7 @@ def _lost(groups: Sequence[dict[str, float]]) -> list[float]:
     return [found[0] - found[-1] for found in values]
 
 
-def mean_by_length(lab: Any, name: str, metric: str | None = None) -> dict[str, float]:
+def mean_by_length(lab: Lab, name: str, metric: str | None = None) -> dict[str, float]:
     """Mean over seeds of each group of lengths."""
     found = _by_length(lab, name)
     return {n: float(np.mean([g[n][metric] if metric else g[n] for g in found])) for n in found[0]}
@@ -226,7 +226,7 @@ def mean_by_length(lab: Any, name: str, metric: str | None = None) -> dict[str, 
 # ---- the README's other blocks --------------------------------------------------------------------------------------
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """ "variants": every variant on the dates. "examples": verses and what became of them."""
     blocks = {"variants": _variants_table(lab)}
     if lab.has("verses-general"):
@@ -234,7 +234,7 @@ def tables(lab: Any) -> dict[str, str]:
     return blocks
 
 
-def _variants_table(lab: Any) -> str:
+def _variants_table(lab: Lab) -> str:
     lines = [
         "| variant | dates right | the longest ones | perplexity | training time a run |",
         "|---|---:|---:|---:|---:|",
@@ -254,13 +254,13 @@ def _variants_table(lab: Any) -> str:
     return "\n".join(lines)
 
 
-def _examples(lab: Any) -> str:
+def _examples(lab: Lab) -> str:
     lines = ["| English | the network | Reina-Valera 1909 |", "|---|---|---|"]
     shown = lab.results("verses-general")["runs"][0]["examples"][:6]
     return "\n".join([*lines, *(f"| {row['english']} | {row['output']} | {row['spanish']} |" for row in shown)])
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The standard training run: general global attention on dates, one pass."""
     results = lab.results("dates-general")
     config, data = results["runs"][0]["config"], results["environment"]["data"]

@@ -11,13 +11,10 @@ from typing import Any
 
 from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.inference import SearchOptions, prompts, translations
-from papers.transformer.study import figures as drawing
 from papers.transformer.study.maps import translated
-from papers.transformer.study.verdicts import claims, summary, tables
 from tinygrad_lab.data import available
-from tinygrad_lab.translation.metrics import error_rates, exact, spelled_words
-
-__all__ = ["claims", "figures", "measure", "summary", "tables"]
+from tinygrad_lab.data.translation.metrics import error_rates, exact, spelled_words
+from tinygrad_lab.study import Lab, as_command
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
 SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")
@@ -51,13 +48,13 @@ def configuration(variant: str, changes: dict[str, Any], quick: bool) -> Transfo
     return replace(config, layers=1, hidden_size=16, train_items=256, epochs=1, batch_size=64) if quick else config
 
 
-def rival_configuration(lab: Any, changes: dict[str, Any]) -> Any:
+def rival_configuration(lab: Lab, changes: dict[str, Any]) -> Any:
     """The Luong model of one setting: general global attention."""
     config = replace(lab.beside(RIVAL).paper.variants["general"]["small"], **changes)
     return replace(config, hidden_size=16, train_items=256, epochs=1, batch_size=64) if lab.quick else config
 
 
-def measure(lab: Any) -> None:
+def measure(lab: Lab) -> None:
     """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
     for name in ROWS:
         measure_dates(lab, name)
@@ -69,7 +66,7 @@ def measure(lab: Any) -> None:
         measure_words(lab)
 
 
-def measure_dates(lab: Any, name: str) -> None:
+def measure_dates(lab: Lab, name: str) -> None:
     """One row of table 3 on dates; the first seed of the default on PyTorch too."""
     variant, changes, seeds = ROWS[name]
     config = configuration(variant, DATES | changes, lab.quick)
@@ -84,7 +81,7 @@ def measure_dates(lab: Any, name: str) -> None:
     lab.save(f"dates-{name}", found, config)
 
 
-def measure_rival(lab: Any) -> None:
+def measure_rival(lab: Lab) -> None:
     """The Luong model on the same dates, as often."""
     rival = lab.beside(RIVAL)
     config = rival_configuration(lab, DATES)
@@ -94,7 +91,7 @@ def measure_rival(lab: Any) -> None:
     lab.save("dates-luong", {"runs": records}, configuration("sinusoidal", DATES, lab.quick))
 
 
-def measure_cost(lab: Any) -> None:
+def measure_cost(lab: Lab) -> None:
     """Processor time of a pass over the dates, on each side; in turns, so that neither model has a busier machine."""
     ours = configuration("sinusoidal", DATES, lab.quick)
     benches = {"luong": (lab.beside(RIVAL), rival_configuration(lab, DATES)), "transformer": (lab, ours)}
@@ -114,7 +111,7 @@ def measure_cost(lab: Any) -> None:
     lab.save("cost", {"seconds": found}, ours)
 
 
-def measure_dropout(lab: Any) -> None:
+def measure_dropout(lab: Lab) -> None:
     """Few dates, many passes: what dropping units is for."""
     records = []
     for dropout in (0.0, 0.1):
@@ -124,7 +121,7 @@ def measure_dropout(lab: Any) -> None:
     lab.save("few-dates", {"runs": records}, config)
 
 
-def measure_warm_up(lab: Any) -> None:
+def measure_warm_up(lab: Lab) -> None:
     """Six layers at three rates: with warm-up; without, from the same highest rate, or with the same later rates."""
     default = configuration("sinusoidal", DEEP, lab.quick)
     found: dict[str, list[dict[str, Any]]] = {"warm-up": [], "same highest rate": [], "same later rates": []}
@@ -137,7 +134,7 @@ def measure_warm_up(lab: Any) -> None:
     lab.save("warm-up", {"runs": found}, default)
 
 
-def measure_words(lab: Any) -> None:
+def measure_words(lab: Lab) -> None:
     """Letters to phonemes: both models on the same words, two seeds each."""
     rival = lab.beside(RIVAL)
     ours, theirs = configuration("sinusoidal", WORDS, lab.quick), rival_configuration(lab, RIVAL_WORDS)
@@ -153,7 +150,7 @@ def measure_words(lab: Any) -> None:
         lab.save(f"words-{name}", {"runs": records, "maps": maps}, ours)
 
 
-def beams(lab: Any, width: int) -> SearchOptions:
+def beams(lab: Lab, width: int) -> SearchOptions:
     """How to search; what is written by a network that has learned nothing need not be long."""
     return SearchOptions(beam=width, max_length=3 if lab.quick else 100, length_penalty=0.6)
 
@@ -164,7 +161,7 @@ def test_pairs(bench: Any, config: Any) -> tuple[tuple[str, str], ...]:
     return pairs[:60] if bench.quick else pairs
 
 
-def right(lab: Any, run: Any, bench: Any, translate: Translate, width: int = 1) -> float:
+def right(lab: Lab, run: Any, bench: Any, translate: Translate, width: int = 1) -> float:
     """Unseen dates translated exactly, in percent; a witness's weights are searched on the engine."""
     model = run.model
     if run.side != "numpy":
@@ -175,7 +172,7 @@ def right(lab: Any, run: Any, bench: Any, translate: Translate, width: int = 1) 
     return 100 * sum(found) / len(found)
 
 
-def dates_record(lab: Any, run: Any, bench: Any, translate: Translate) -> dict[str, Any]:
+def dates_record(lab: Lab, run: Any, bench: Any, translate: Translate) -> dict[str, Any]:
     """A run's record with its exact matches."""
     record = run.record() | {"exact": right(lab, run, bench, translate)}
     lab.log(f"seed {run.seed} ({run.side}): {record['exact']:.2f} % of the dates right")
@@ -189,21 +186,5 @@ def spelling_errors(bench: Any, run: Any, translate: Translate) -> dict[str, flo
     return error_rates(list(spelled.values()))
 
 
-def figures(lab: Any) -> None:
-    """Every picture whose results are there."""
-    drawing.positions(lab)
-    drawing.dates(lab)
-    drawing.layers(lab)
-    drawing.variants(lab)
-    if lab.has("warm-up"):
-        drawing.warm_up(lab)
-    if lab.has("words-transformer"):
-        drawing.words(lab)
-
-
 if __name__ == "__main__":
-    import runpy
-    import sys
-
-    sys.argv = ["tinygrad-lab", "claims", "transformer", *sys.argv[1:]]
-    runpy.run_module("tinygrad_lab", run_name="__main__")
+    as_command("transformer")

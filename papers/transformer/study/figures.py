@@ -7,9 +7,10 @@ import numpy as np
 from papers.transformer.config import VARIANTS
 from papers.transformer.model import SinusoidalPositions
 from papers.transformer.study.verdicts import curve, dates_right, rows_measured, warm_up_losses
+from tinygrad_lab.study import Lab
 
 
-def positions(lab: Any) -> None:
+def positions(lab: Lab) -> None:
     """Section 3.5: the sinusoids, and how alike the vectors of two positions are."""
     table = SinusoidalPositions(VARIANTS["sinusoidal"]["small"])(0, 60).numpy()
     with lab.figure("positions", 10.0, 3.4) as figure:
@@ -23,7 +24,7 @@ def positions(lab: Any) -> None:
         right.legend(fontsize="small")
 
 
-def dates(lab: Any) -> None:
+def dates(lab: Lab) -> None:
     """Where each head of the last layer looks in the source while a date is written, in scripts that the font has."""
     found = lab.results("dates-sinusoidal")["maps"]
     shown = [found[i] for i in (0, 1, 4)]  # Spanish, German, Russian: see ``writing.SHOWN_LANGUAGES``
@@ -31,19 +32,19 @@ def dates(lab: Any) -> None:
     _heads(lab, "dates", [(example, path) for example in shown], 3.0)
 
 
-def layers(lab: Any) -> None:
+def layers(lab: Lab) -> None:
     """One date through the network: what the heads of every attention look at."""
     example = lab.results("dates-sinusoidal")["maps"][0]
     _heads(lab, "layers", [(example, path) for path in example["maps"]], 3.4)
 
 
-def words(lab: Any) -> None:
+def words(lab: Lab) -> None:
     """Letters and phonemes: where each head of the last layer looks."""
     found = lab.results("words-transformer")["maps"]
     _heads(lab, "words", [(example, list(example["maps"])[-1]) for example in found], 3.0)
 
 
-def _heads(lab: Any, name: str, rows: list[tuple[dict[str, Any], str]], height: float) -> None:
+def _heads(lab: Lab, name: str, rows: list[tuple[dict[str, Any], str]], height: float) -> None:
     """A line of pictures for each example and attention, one for each head; darker is more."""
     heads = max(len(example["maps"][path]) for example, path in rows)
     with lab.figure(name, 3.6 * heads, height * len(rows)) as figure:
@@ -71,7 +72,7 @@ def _tokens(axes: Any, direction: str, tokens: list[str]) -> None:
     axes.tick_params(length=0)
 
 
-def variants(lab: Any) -> None:
+def variants(lab: Lab) -> None:
     """Exact match of every row, each seed a point; and our own models' losses, with the smoothing of their targets."""
     names = rows_measured(lab)
     with lab.figure("variants", 10.0, 4.0) as figure:
@@ -89,7 +90,7 @@ def variants(lab: Any) -> None:
         right.legend(fontsize="small")
 
 
-def warm_up(lab: Any) -> None:
+def warm_up(lab: Lab) -> None:
     """The paper's schedule, and what becomes of a deep network without its first part."""
     runs = lab.results("warm-up")["runs"]
     factors = [run["factor"] for run in runs["warm-up"]]
@@ -106,3 +107,15 @@ def warm_up(lab: Any) -> None:
         right.set(xlabel="factor", ylabel="test loss, nats a token", title="six layers on dates")
         left.legend(fontsize="small")
         right.legend(fontsize="small")
+
+
+def figures(lab: Lab) -> None:
+    """Every picture whose results are there."""
+    positions(lab)
+    dates(lab)
+    layers(lab)
+    variants(lab)
+    if lab.has("warm-up"):
+        warm_up(lab)
+    if lab.has("words-transformer"):
+        words(lab)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.paper import Claim, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, Verdict
 
 TABLE = ("sinusoidal", "one-head", "narrow-keys", "learned", "no-smoothing", "no-positions")
 EQUAL = 5.0  # points of exact match within which two kinds of positions count as nearly identical
 OVER_FITTED = 5.0  # points of accuracy by which training is ahead of test where there is over-fitting to speak of
 
 
-def claims(lab: Any) -> list[Claim]:
+def claims(lab: Lab) -> list[Claim]:
     """One row for each claim whose results are there."""
     judges = {
         _against_luong: "dates-luong",
@@ -32,12 +32,12 @@ def claims(lab: Any) -> list[Claim]:
     return [*(judge(lab) for judge, results in judges.items() if lab.has(results)), _translation()]
 
 
-def runs_of(lab: Any, name: str, side: str = "numpy") -> list[dict[str, Any]]:
+def runs_of(lab: Lab, name: str, side: str = "numpy") -> list[dict[str, Any]]:
     """The records of a results file made on one side."""
     return [run for run in lab.results(name)["runs"] if run["side"] == side]
 
 
-def dates_right(lab: Any, name: str, side: str = "numpy") -> list[float]:
+def dates_right(lab: Lab, name: str, side: str = "numpy") -> list[float]:
     """Unseen dates translated exactly, in percent, one number a seed."""
     return [run["exact"] for run in runs_of(lab, f"dates-{name}", side)]
 
@@ -45,7 +45,7 @@ def dates_right(lab: Any, name: str, side: str = "numpy") -> list[float]:
 # ---- against recurrence ---------------------------------------------------------------------------------------------
 
 
-def _against_luong(lab: Any) -> Claim:
+def _against_luong(lab: Lab) -> Claim:
     gain = lab.paired_difference(dates_right(lab, "sinusoidal"), dates_right(lab, "luong"))
     rival = runs_of(lab, "dates-luong")[0]
     return Claim(
@@ -60,7 +60,7 @@ def _against_luong(lab: Any) -> Claim:
     )
 
 
-def _words(lab: Any) -> Claim:
+def _words(lab: Lab) -> Claim:
     found = {name: lab.results(f"words-{name}")["runs"] for name in ("luong", "transformer")}
     errors = {name: [run["PER"] for run in runs] for name, runs in found.items()}
     gain = lab.paired_difference(errors["luong"], errors["transformer"])
@@ -81,7 +81,7 @@ def _words(lab: Any) -> Claim:
     )
 
 
-def _cost(lab: Any) -> Claim:
+def _cost(lab: Lab) -> Claim:
     seconds = lab.results("cost")["seconds"]
     saved = lab.paired_difference(seconds["numpy"]["luong"], seconds["numpy"]["transformer"])
     means = {side: {name: lab.interval(values).mean for name, values in of.items()} for side, of in seconds.items()}
@@ -100,7 +100,7 @@ def _cost(lab: Any) -> Claim:
 # ---- table 3 --------------------------------------------------------------------------------------------------------
 
 
-def _worse(lab: Any, name: str, statement: str, source: str) -> Claim:
+def _worse(lab: Lab, name: str, statement: str, source: str) -> Claim:
     """A row of table 3 that should translate worse than the default."""
     lost = lab.paired_difference(dates_right(lab, "sinusoidal"), dates_right(lab, name))
     return Claim(
@@ -114,21 +114,21 @@ def _worse(lab: Any, name: str, statement: str, source: str) -> Claim:
     )
 
 
-def _heads(lab: Any) -> Claim:
+def _heads(lab: Lab) -> Claim:
     heads = runs_of(lab, "dates-sinusoidal")[0]["config"]["heads"]
     return _worse(
         lab, "one-head", f"one head is worse than several, here {heads}", "table 3 (A): 24.9 against 25.8 BLEU with 8"
     )
 
 
-def _key_size(lab: Any) -> Claim:
+def _key_size(lab: Lab) -> Claim:
     config, narrow = (runs_of(lab, f"dates-{name}")[0]["config"] for name in ("sinusoidal", "narrow-keys"))
     full = config["hidden_size"] // config["heads"]
     statement = f"smaller keys hurt, here d_k = {narrow['key_size']} in place of {full}"
     return _worse(lab, "narrow-keys", statement, "table 3 (B): 25.1 against 25.8 BLEU with d_k = 16 in place of 64")
 
 
-def _no_positions(lab: Any) -> Claim:
+def _no_positions(lab: Lab) -> Claim:
     without, worst = max(dates_right(lab, "no-positions")), min(dates_right(lab, "sinusoidal"))
     return Claim(
         statement="without recurrence the order has to be told: no positions, no translation",
@@ -141,7 +141,7 @@ def _no_positions(lab: Any) -> Claim:
     )
 
 
-def _learned_positions(lab: Any) -> Claim:
+def _learned_positions(lab: Lab) -> Claim:
     difference = lab.paired_difference(dates_right(lab, "learned"), dates_right(lab, "sinusoidal"))
     apart = difference.low > 0 or difference.high < 0
     close = max(abs(difference.low), abs(difference.high)) < EQUAL
@@ -158,7 +158,7 @@ def _learned_positions(lab: Any) -> Claim:
     )
 
 
-def _smoothing(lab: Any) -> Claim:
+def _smoothing(lab: Lab) -> Claim:
     perplexity = {
         name: [run["metrics"]["perplexity"] for run in runs_of(lab, f"dates-{name}")]
         for name in ("sinusoidal", "no-smoothing")
@@ -177,7 +177,7 @@ def _smoothing(lab: Any) -> Claim:
     )
 
 
-def _dropout(lab: Any) -> Claim:
+def _dropout(lab: Lab) -> Claim:
     runs = runs_of(lab, "few-dates")
     groups = {rate: [run for run in runs if run["config"]["dropout"] == rate] for rate in (0.0, 0.1)}
     exact = {rate: [run["exact"] for run in found] for rate, found in groups.items()}
@@ -206,13 +206,13 @@ def _dropout(lab: Any) -> Claim:
 # ---- the rest -------------------------------------------------------------------------------------------------------
 
 
-def warm_up_losses(lab: Any) -> dict[str, list[float]]:
+def warm_up_losses(lab: Lab) -> dict[str, list[float]]:
     """Test loss in nats a token, for each schedule one number a rate."""
     runs = lab.results("warm-up")["runs"]
     return {name: [float(np.log(run["metrics"]["perplexity"])) for run in found] for name, found in runs.items()}
 
 
-def _warm_up(lab: Any) -> Claim:
+def _warm_up(lab: Lab) -> Claim:
     losses, runs = warm_up_losses(lab), lab.results("warm-up")["runs"]["warm-up"]
     best = {name: min(found) for name, found in losses.items()}
     without = min(loss for name, loss in best.items() if name != "warm-up")
@@ -249,7 +249,7 @@ def _judge(holds: bool) -> Verdict:
     return "reproduced" if holds else "not reproduced"
 
 
-def _right(lab: Any, name: str, side: str = "numpy") -> str:
+def _right(lab: Lab, name: str, side: str = "numpy") -> str:
     return f"{lab.interval(dates_right(lab, name, side)):.1f %}"
 
 
@@ -257,7 +257,7 @@ def _passes(config: dict[str, Any]) -> str:
     return "one pass" if config["epochs"] == 1 else f"{config['epochs']} passes"
 
 
-def _schedule(lab: Any) -> str:
+def _schedule(lab: Lab) -> str:
     runs = runs_of(lab, "dates-sinusoidal")
     config = runs[0]["config"]
     return (
@@ -269,7 +269,7 @@ def _schedule(lab: Any) -> str:
 # ---- the README's other blocks --------------------------------------------------------------------------------------
 
 
-def tables(lab: Any) -> dict[str, str]:
+def tables(lab: Lab) -> dict[str, str]:
     """ "variants": every row on the dates, and the Luong model."""
     lines = [
         "| model | parameters | dates right | perplexity | training time a run |",
@@ -285,12 +285,12 @@ def tables(lab: Any) -> dict[str, str]:
     }
 
 
-def rows_measured(lab: Any) -> list[str]:
+def rows_measured(lab: Lab) -> list[str]:
     """The rows on dates whose results are there, the Luong model last."""
     return [name for name in (*TABLE, "luong") if lab.has(f"dates-{name}")]
 
 
-def _row(lab: Any, name: str) -> str:
+def _row(lab: Lab, name: str) -> str:
     runs = runs_of(lab, f"dates-{name}")
     perplexity = lab.interval([run["metrics"]["perplexity"] for run in runs])
     seconds = lab.interval([run["seconds"] for run in runs])
@@ -298,7 +298,7 @@ def _row(lab: Any, name: str) -> str:
     return f"| {shown} | {runs[0]['parameters']:,} | {_right(lab, name)} | {perplexity:.3f} | {seconds.mean:.0f} s |"
 
 
-def summary(lab: Any) -> Summary:
+def summary(lab: Lab) -> Summary:
     """The standard training run: the default on dates, one pass."""
     results = lab.results("dates-sinusoidal")
     run, data = results["runs"][0], results["environment"]["data"]

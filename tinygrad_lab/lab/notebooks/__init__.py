@@ -15,8 +15,9 @@ from typing import Any
 
 import jinja2
 
-from tinygrad_lab.lab import claims, registry
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import NumpySide
+from tinygrad_lab.lab.study import claims
 from tinygrad_lab.paper import Paper
 
 PICTURES = 2  # of the results, at most

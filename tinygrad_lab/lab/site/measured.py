@@ -4,20 +4,22 @@ import json
 from collections import Counter
 from typing import get_args
 
-from tinygrad_lab.lab import claims, registry
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Paper, Verdict
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.study import Verdict
 
 
 def verdicts(paper: Paper) -> dict[str, int]:
     """How many claims came out how; nothing for a paper whose experiments have not been run."""
     folder = claims.paper_folder(paper) / "study" / "results"
-    if not any(folder.glob("*.json")) or not registry.has_part(paper, "study.experiment"):
+    if not any(folder.glob("*.json")) or not registry.has_part(paper, "study.verdicts"):
         return {}
     lab = Lab(paper, None, False, folder)
     try:
-        counts = Counter(claim.verdict for claim in claims.experiment(paper).claims(lab))
+        counts = Counter(claim.verdict for claim in claims.part(paper, "verdicts").claims(lab))
     except UsageError:  # not all of them have been
         return {}
     return {verdict: counts[verdict] for verdict in get_args(Verdict) if counts[verdict]}

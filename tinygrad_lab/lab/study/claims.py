@@ -9,8 +9,9 @@ from typing import Any
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Claim, Paper, Summary
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.study import Claim, Summary, table
 
 
 def paper_folder(paper: Paper) -> Path:
@@ -31,32 +32,32 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
     return Lab(paper, seeds, quick, out or paper_folder(paper) / "study" / "results")
 
 
-def experiment(paper: Paper) -> Any:
-    """The paper's experiment module."""
-    return registry.part(paper, "study.experiment")
+def part(paper: Paper, name: str) -> Any:
+    """A module of the paper's study: "experiment", "verdicts" or "figures"."""
+    return registry.part(paper, f"study.{name}")
 
 
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
     """The README's generated blocks by marker name, from results already measured."""
-    module = experiment(paper)
-    more = module.tables(lab) if hasattr(module, "tables") else {}
-    return {"summary": summary_table(module.summary(lab)), "claims": claims_table(module.claims(lab)), **more}
+    verdicts = part(paper, "verdicts")
+    more = verdicts.tables(lab) if hasattr(verdicts, "tables") else {}
+    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(verdicts.claims(lab)), **more}
 
 
 def summary_table(summary: Summary) -> str:
     """The training summary in its fixed form, as Markdown."""
-    lines = ["| | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {field.name} | {getattr(summary, field.name)} |" for field in fields(summary))])
+    return table(("", ""), [(field.name, getattr(summary, field.name)) for field in fields(summary)])
 
 
 def claims_table(claims: Sequence[Claim]) -> str:
-    """The verdicts as Markdown."""
-    lines = ["| claim | source | what we ran | NumPy | PyTorch | verdict |", "|---|---|---|---|---|---|"]
-    for claim in claims:
-        verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
-        cells = (claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """The verdicts as Markdown; a bar inside a cell is escaped, so that it does not end it."""
+    columns = ("claim", "source", "what we ran", "NumPy", "PyTorch", "verdict")
+    return table(columns, [[cell.replace("|", r"\|") for cell in _cells(claim)] for claim in claims])
+
+
+def _cells(claim: Claim) -> tuple[str, ...]:
+    verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
+    return claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict
 
 
 def fill(text: str, generated: dict[str, str]) -> str:
@@ -75,16 +76,16 @@ def fill(text: str, generated: dict[str, str]) -> str:
 
 def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own."""
-    module = experiment(paper)
     if not redraw:
         keep_freed_memory()
         (lab.folder / "log.txt").unlink(missing_ok=True)
-        module.measure(lab)
-    module.figures(lab)
+        part(paper, "experiment").measure(lab)
+    part(paper, "figures").figures(lab)
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":
         readme.write_text(fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)), encoding="utf-8")
-    return module.claims(lab)
+    claims: list[Claim] = part(paper, "verdicts").claims(lab)
+    return claims
 
 
 def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:

@@ -1,0 +1,28 @@
+"""Pictures of LeNet-5's runs."""
+
+from papers.lenet.study.experiment import SETTINGS
+from tinygrad_lab.study import Lab
+
+
+def figures(lab: Lab) -> None:
+    """Test error by epoch of every setting, and the same weights' loss curves on both sides."""
+    made = [name for name in SETTINGS if lab.has(name)]
+    with lab.figure("errors", width=9) as figure:
+        left, right = figure.subplots(1, 2)
+        for name in made:
+            runs = lab.runs(name)
+            curves = [[epoch["error"] for epoch in run["history"]] for run in runs]
+            mean = [sum(values) / len(values) for values in zip(*curves, strict=True)]
+            variant, dataset, distort, _, _ = SETTINGS[name]
+            left.plot(range(1, len(mean) + 1), mean, label=f"{variant}, {dataset}" + (", distorted" * distort))
+        left.set(xlabel="epoch", ylabel="test error, %", yscale="log", title="NumPy engine, mean over seeds")
+        left.set_yticks(ticks := [0.5, 1, 2, 5, 10, 20, 50, 100], [f"{tick:g}" for tick in ticks])
+        left.legend(fontsize="small")
+        for run in lab.results(made[0])["runs"]:
+            if run["seed"] == 0:
+                steps = [run["steps"] * i / len(run["losses"]) for i in range(len(run["losses"]))]
+                style = "-" if run["side"] == "numpy" else "--"
+                right.plot(steps, run["losses"], style, label=run["side"], linewidth=1)
+        right.set(xlabel="step", ylabel="training loss", yscale="log", title=f"{SETTINGS[made[0]][1]}, seed 0")
+        right.locator_params(axis="x", nbins=4)
+        right.legend(title="same weights, same batches", fontsize="small")
