@@ -34,6 +34,8 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, a: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        # One operation; its steps are in tinygrad_lab/ops/local_response_norm.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.local_response_norm(a, self.n, alpha=self.alpha * self.n, beta=self.beta, k=self.k)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from jaxtyping import Bool, Float, Int
 
 from papers.lstm.config import LSTMConfig
-from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, where
+from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, stack, where
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -37,7 +37,9 @@ class Layer(nn.Module, ABC):
         hidden: H.
     """
 
-    fused: Callable[..., tuple[Tensor, ...]]  # all steps as one operation
+    # All steps as one operation of tinygrad_lab/ops: where there is one it runs, not the loop over
+    # ``step``; tests/papers/test_lstm_cells.py::test_operation_loop_and_other_side_agree.
+    fused: Callable[..., tuple[Tensor, ...]] | None = None
     blocks: int  # of H rows in the weights: one for each gate, and one for the input of the cells
     states: int  # tensors in the state
 
@@ -66,17 +68,23 @@ class Layer(nn.Module, ABC):
         """One step in time, written out: the next state, h first."""
 
     def forward(self, sequence: Float[Tensor, "t b i"], state: State | None = None) -> tuple[Tensor, State]:
-        """All steps: h of every one (T, B, H), and the last state. A loop over ``step`` as one operation."""
+        """All steps: h of every one (T, B, H), and the last state. A loop over ``step``."""
         state = self.zero_state(sequence) if state is None else state
-        weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
-        output, *state_after = self.fused(sequence, *state, *weights)
-        return output, tuple(state_after)
+        if self.fused is not None:
+            weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+            h, *state_after = self.fused(sequence, *state, *weights)
+            return h, tuple(state_after)
+        output = []
+        for x in sequence:
+            state = self.step(x, state)
+            output.append(state[0])
+        return stack(output), state
 
 
 class LSTM(Layer):
     """What everyone calls LSTM: the forget gate (Gers, Schmidhuber, Cummins 2000) lets a cell empty itself."""
 
-    fused = staticmethod(F.lstm)
+    fused = staticmethod(F.lstm)  # without this line ``step`` runs, as you edit it
     blocks, states = 4, 2
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:
@@ -104,7 +112,7 @@ class LSTM1997(Layer):
     c = c + i g(a), h = o h(c), with g = 4 sigmoid - 2 in [-2, 2] and h = 2 sigmoid - 1 in [-1, 1] (appendix A.1).
     """
 
-    fused = staticmethod(F.lstm_1997)
+    fused = staticmethod(F.lstm_1997)  # without this line ``step`` runs, as you edit it
     blocks, states = 3, 2
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:
@@ -121,7 +129,7 @@ class LSTM1997(Layer):
 class RNN(Layer):
     """No gates and no cells: h = tanh(a)."""
 
-    fused = staticmethod(F.rnn)
+    fused = staticmethod(F.rnn)  # without this line ``step`` runs, as you edit it
     blocks, states = 1, 1
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:

@@ -62,6 +62,8 @@ class State(NamedTuple):
 
 def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
     """softmax(q kᵀ / √d_k) v, over the keys where ``mask`` is true  (equation 1)"""
+    # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
+    # tests/ops/test_definitions.py::test_equals_its_definition.
     return F.scaled_dot_product_attention(q, k, v, mask)
 
 

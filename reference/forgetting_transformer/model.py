@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros_like
 from torch.nn import functional as F
 
 from reference.forgetting_transformer.attention.cache import Cache
@@ -34,14 +34,14 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, theta: float) -> None:
         super().__init__()
-        self.frequency = theta ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
+        self.frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
 
     def forward(self, x: Float[Tensor, "b heads t h"], start: int) -> Float[Tensor, "b heads t h"]:
         """Queries or keys of the positions from ``start`` on, each pair (a, b) turned by its angle."""
-        angle = torch.arange(start, start + x.shape[2], dtype=torch.float64)[:, None] * self.frequency
+        angle = arange(start, start + x.shape[2]).double()[:, None] * self.frequency
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, dim=-1)
-        return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
+        return cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
 class HeadNorm(nn.Module):
@@ -50,10 +50,10 @@ class HeadNorm(nn.Module):
     def __init__(self, heads: int, head_size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.ones(heads * head_size))
+        self.weight = nn.Parameter(ones(heads * head_size))
 
     def forward(self, x: Float[Tensor, "b t heads h"]) -> Float[Tensor, "b t heads h"]:
-        return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.view(x.shape[2:])
+        return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.reshape(x.shape[2:])
 
 
 class ShiftLinear(nn.Module):
@@ -73,10 +73,10 @@ class ShiftLinear(nn.Module):
     ) -> tuple[Float[Tensor, "b t heads h"], Float[Tensor, "b 1 d"]]:
         """The mixtures, and W x of the last token, which the next call needs as ``last``."""
         now = self.linear(x)
-        first = torch.zeros_like(now[:, :1]) if last is None else last
-        before = torch.cat((first, now[:, :-1]), dim=1)
+        first = zeros_like(now[:, :1]) if last is None else last
+        before = cat([first, now[:, :-1]], 1)
         alpha = self.shift_proj(x).sigmoid().unsqueeze(3)
-        now_h, before_h = (y.unflatten(2, (self.heads, -1)) for y in (now, before))
+        now_h, before_h = (y.reshape(*y.shape[:2], self.heads, -1) for y in (now, before))
         return now_h + alpha * (before_h - now_h), now[:, -1:]
 
 
@@ -121,7 +121,7 @@ class Attention(nn.Module):
 
     def split(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t h"]:
         """Heads apart."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
     def log_gates(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t"]:
         """log f; from the normalised input, as queries are."""
@@ -140,7 +140,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h) + D) v, each of the T last tokens over itself and what is before it."""
         (t, h), s = q.shape[2:], k.shape[2]
-        past = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
+        past = ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
         scores = q @ k.transpose(2, 3) / math.sqrt(h) + decay(log_f, t).to(q.dtype)
         return scores.masked_fill(~past, -math.inf).softmax(dim=-1) @ v
 
@@ -165,7 +165,7 @@ class ProAttention(Attention):
 
     def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
         last_k, last_v = (None, None) if memory is None else memory.last
-        q = self.q_proj(x).unflatten(2, (self.heads, -1))
+        q = self.q_proj(x).reshape(x.shape[0], x.shape[1], self.heads, -1)
         (k, last_k), (v, last_v) = self.k_proj(x, last_k), self.v_proj(x, last_v)
         if memory is not None:
             memory.last = last_k, last_v
@@ -263,7 +263,7 @@ def memory_bias(config: Any) -> Float[Tensor, " heads"]:
     """b with -1 / log sigmoid(b) = τ, a memory of τ tokens for each head, evenly spread on a logarithmic scale."""
     first, last = config.memories
     memory = np.geomspace(first, last, config.heads)
-    return torch.from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
+    return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
 def initialise(model: ForgettingTransformer) -> None:

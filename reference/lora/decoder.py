@@ -10,11 +10,9 @@ positions are learned, and the MLP is four times as wide as the model, as in GPT
 
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, nn
 from torch.nn import functional as F
-from torch.nn import init
 
 EMBEDDING_STD = 0.02
 
@@ -62,15 +60,14 @@ class Decoder(nn.Module):
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.context, config.width)
         for table in (self.token, self.position):
-            init.normal_(table.weight, std=EMBEDDING_STD)
-        self.blocks = nn.ModuleList(
-            [Block(config.width, config.heads) for _ in range(config.layers)]
-        )  # fmt: skip
+            nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        blocks = [Block(config.width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocabulary)
 
     def forward(self, sequence: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
-        x = self.token(sequence) + self.position(torch.arange(sequence.shape[1]))
+        x = self.token(sequence) + self.position(arange(sequence.shape[1]))
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, cat, empty, nn, no_grad, ones, zeros
 from torch.nn import functional as F
 
 STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
@@ -39,12 +39,12 @@ class State:
     """
 
     def __init__(self, config: Any, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
-        self.past = torch.zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
-        self.h = torch.zeros(batch, config.channels, config.state_size, dtype=dtype)
+        self.past = zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
+        self.h = zeros(batch, config.channels, config.state_size, dtype=dtype)
 
     def keep(self, x: Float[Tensor, "b t e"], h: Float[Tensor, "b e n"]) -> None:
         """The last inputs of the convolution, and the states after the last token."""
-        seen = torch.cat([self.past, x], dim=1)
+        seen = cat([self.past, x], dim=1)
         self.past = seen[:, x.shape[1] :].detach()
         self.h = h.detach()
 
@@ -55,8 +55,8 @@ class CausalConv1d(nn.Module):
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(taps)
-        self.weight = nn.Parameter(torch.empty(channels, 1, taps))
-        self.bias = nn.Parameter(torch.empty(channels))
+        self.weight = nn.Parameter(empty(channels, 1, taps))
+        self.bias = nn.Parameter(empty(channels))
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 
@@ -65,7 +65,7 @@ class CausalConv1d(nn.Module):
         channels, _, taps = self.weight.shape
         x = x.transpose(1, 2)
         before = x.new_zeros(len(x), channels, taps - 1) if past is None else past.transpose(1, 2)
-        y = F.conv1d(torch.cat([before, x], dim=2), self.weight, self.bias, groups=channels)
+        y = F.conv1d(cat([before, x], dim=2), self.weight, self.bias, groups=channels)
         return F.silu(y.transpose(1, 2))
 
 
@@ -77,8 +77,8 @@ class Mixer(nn.Module, ABC):
         d, channels, states = config.hidden_size, config.channels, config.state_size
         self.in_proj = nn.Linear(d, 2 * channels, bias=False)
         self.conv1d = CausalConv1d(channels, config.conv_kernel)
-        self.A_log = nn.Parameter(torch.arange(1.0, states + 1).log().repeat(channels, 1))
-        self.D = nn.Parameter(torch.ones(channels))
+        self.A_log = nn.Parameter(arange(1.0, states + 1).log().expand(channels, states).clone())
+        self.D = nn.Parameter(ones(channels))
         self.out_proj = nn.Linear(channels, d, bias=False)
         bound = 1 / math.sqrt(channels * config.layers)  # its outputs are added up, once for every block
         nn.init.uniform_(self.out_proj.weight, -bound, bound)
@@ -133,9 +133,9 @@ class TimeInvariantMixer(Mixer):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         shape = (config.channels, config.state_size)
-        self.dt_bias = nn.Parameter(torch.empty(config.channels))
-        self.B = nn.Parameter(torch.ones(shape))
-        self.C = nn.Parameter(torch.empty(shape))
+        self.dt_bias = nn.Parameter(empty(config.channels))
+        self.B = nn.Parameter(ones(shape))
+        self.C = nn.Parameter(empty(shape))
         step_sizes_(self.dt_bias)
         nn.init.normal_(self.C)
 
@@ -146,9 +146,10 @@ class TimeInvariantMixer(Mixer):
 def step_sizes_(bias: Float[Tensor, " e"]) -> None:
     """A bias whose softplus is a step size drawn from 0.001 to 0.1, all scales equally likely."""
     low, high = (math.log(size) for size in STEP_SIZES)
-    delta = torch.empty_like(bias).uniform_(low, high).exp().clamp(min=SMALLEST_STEP)
-    with torch.no_grad():
-        bias.copy_(delta + torch.log(-torch.expm1(-delta)))  # log(exp(Δ) - 1)
+    drawn = torch.empty_like(bias).uniform_(low, high)
+    delta = drawn.exp().clamp(min=SMALLEST_STEP)
+    with no_grad():
+        bias.copy_(delta + (-(-delta).expm1()).log())  # log(exp(Δ) - 1)
 
 
 class Block(nn.Module):
