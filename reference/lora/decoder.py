@@ -8,13 +8,13 @@ positions are learned, and the MLP is four times as wide as the model, as in GPT
     V, d     characters there are, width of the model
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn import init
+
+from reference.lora.config import LoRAConfig
 
 EMBEDDING_STD = 0.02
 
@@ -57,7 +57,7 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Characters in, logits of the character after each of them out."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LoRAConfig) -> None:
         super().__init__()
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.context, config.width)

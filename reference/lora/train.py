@@ -1,17 +1,17 @@
 """Adapting a decoder in PyTorch: five steps for each batch, and an optimiser that knows of nothing frozen."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import optim
 
+from reference.lora.config import LoRABatch, LoRAConfig
 from reference.lora.decoder import Decoder
 from reference.lora.model import loss, trainable
 
 
 def configure_optimizer(
-    model: Decoder, config: Any, steps: int
+    model: Decoder, config: LoRAConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """AdamW on what is trained, its rate up and down along two lines (appendix D.3).
 
@@ -29,7 +29,7 @@ def train(
     model: Decoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LoRABatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -42,7 +42,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Decoder, batches: Iterable[LoRABatch]) -> dict[str, float]:
     """Nats per character, in evaluation mode."""
     model.eval()
     summed = total = 0.0
