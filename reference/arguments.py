@@ -72,7 +72,7 @@ def arguments(config: Configuration) -> Configuration:
     return config
 
 
-def add_attributes(parser: Parser, config: Options) -> None:
+def add_attributes(parser: argparse.ArgumentParser, config: Options) -> None:
     """Add an option for every attribute."""
     for name, (kind, _) in _types(config).items():
         about: dict[str, Any] = {"dest": name, "help": f"{getattr(config, name)} unless given"}

@@ -92,6 +92,12 @@ def windows(tokens: Int[Tensor, " n"], length: int, step: int = 1) -> Int[Tensor
     return tokens.unfold(0, length + 1, step)
 
 
+def next_tokens(tensors: tuple[Tensor, ...]) -> Any:
+    """A batch from windows of n + 1 tokens: n to read and the n that follow them."""
+    (window,) = tensors
+    return {"tokens": window[:, :-1], "target": window[:, 1:], "count": float(window[:, 1:].numel())}
+
+
 # ---- dates -----------------------------------------------------------------------------------------------------------
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3  # padding, beginning and end of a sequence, a character that is not known
@@ -131,7 +137,7 @@ def padded(texts: Sequence[str], alphabet: str, begin: bool) -> Int[Tensor, "tex
     return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
 
 
-def translation(tensors: tuple[Tensor, ...]) -> dict[str, Any]:
+def translation(tensors: tuple[Tensor, ...]) -> Any:
     """A batch from (source, target): without columns of nothing but padding, and with the count of tokens to write."""
     source, target = tensors
     length = (source != PAD).sum(dim=1)

@@ -12,7 +12,7 @@ from reference.arguments import Count, CountOrZero, NotNegative, Options, Positi
 class BertConfig(Protocol):
     """The encoder, what it is trained for, and the training recipe."""
 
-    vocab_size: Count = 2000
+    vocab_size: Count = 1000
     hidden_size: Count = 64  # d
     num_hidden_layers: Count = 2
     num_attention_heads: Count = 2
@@ -32,10 +32,10 @@ class BertConfig(Protocol):
     random_token_share: Share = 0.1  # become any token, and the rest stay as they are
 
     items: CountOrZero = 0  # sentence pairs in an epoch; 0 for as many as there are
-    length: Count = 64  # tokens in a training sequence at most
+    length: Count = 48  # tokens in a training sequence at most
     batch_size: Count = 32
-    epochs: Count = 10
-    learning_rate: Positive = 1e-3
+    epochs: Count = 15
+    learning_rate: Positive = 2e-3
     warmup_share: Share = 0.1  # of all steps, while the rate rises
     weight_decay: NotNegative = 0.01
     clip: Positive = 1.0  # the largest norm of all gradients together
@@ -45,11 +45,11 @@ class BertConfig(Protocol):
 class Run(BertConfig, Options):
     """What ``python -m reference.bert.train`` trains."""
 
-    vocab_size: Annotated[int, Rule("at least 300, for letters and signs", lambda n: n >= 300)] = 2000
+    vocab_size: Annotated[int, Rule("at least 300, for letters and signs", lambda n: n >= 300)] = 1000
     type_vocab_size: Annotated[int, Rule("at least 2", lambda n: n >= 2)] = 2
     task: Annotated[str, one_of("pretraining", "masked")] = "pretraining"
     context: Annotated[str, one_of("both")] = "both"
-    length: Annotated[int, Rule("at least 8", lambda n: n >= 8)] = 64
+    length: Annotated[int, Rule("at least 8", lambda n: n >= 8)] = 48
 
     def check(self) -> None:
         """Raise ValueError where heads do not fit the width, or sequences the positions."""

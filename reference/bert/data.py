@@ -1,4 +1,4 @@
-"""Python's help as pairs of paragraphs, [CLS] A [SEP] B [SEP], some of their word pieces hidden."""
+"""Python's help as pairs of sentences, [CLS] A [SEP] B [SEP], some of their word pieces hidden."""
 
 import re
 from functools import partial
@@ -16,19 +16,19 @@ from reference.data import in_order, shuffled, topics
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-STRETCH = 8  # paragraphs that follow each other and make a document
-WORDS = 6  # a paragraph has at least so many; shorter ones are captions
+STRETCH = 16  # sentences that follow each other and make a document
+WORDS = 6  # a sentence has at least so many; shorter ones are captions and code
 
 
 class Corpus(NamedTuple):
-    """The paragraphs of a split as tokens, and the number of each one's document."""
+    """The sentences of a split as tokens, and the number of each one's document."""
 
     tokens: list[list[int]]
     document: list[int]
 
 
 def training_batches(config: BertConfig) -> DataLoader[BertBatch]:
-    """Shuffled batches of pairs; half of the second paragraphs are random ones, and all is masked anew each time."""
+    """Shuffled batches of pairs; half of the second sentences are random ones, and all is masked anew each time."""
     corpus = corpora(config)["train"]
     items = config.items or None
     return shuffled(partial(batch, corpus, config), config.batch_size, followed(corpus), items=items)
@@ -42,26 +42,30 @@ def evaluation_batches(config: BertConfig) -> list[BertBatch]:
 
 def corpora(config: BertConfig) -> dict[str, Corpus]:
     """Both splits; every tenth document is held out, and word pieces are learned from the others."""
-    prose = [" ".join(part.split()) for part in re.split(r"\n\s*\n", topics()) if is_prose(part)]
-    paragraphs = list(dict.fromkeys(prose))  # those that stand in several places once
-    documents = [paragraphs[start : start + STRETCH] for start in range(0, len(paragraphs), STRETCH)]
-    splits = {"test": documents[9::10], "train": [d for number, d in enumerate(documents) if number % 10 != 9]}
-    pieces = word_pieces([paragraph for document in splits["train"] for paragraph in document], config.vocab_size)
-    return {
-        split: Corpus(
-            [encoding.ids for encoding in pieces.encode_batch([paragraph for d in some for paragraph in d])],
-            [number for number, d in enumerate(some) for _ in d],
-        )
-        for split, some in splits.items()
-    }
+    found = sentences(topics())
+    documents = [found[start : start + STRETCH] for start in range(0, len(found), STRETCH)]
+    held_out = documents[9::10]
+    rest = [document for number, document in enumerate(documents) if number % 10 != 9]
+    pieces = word_pieces([sentence for document in rest for sentence in document], config.vocab_size)
+    return {"train": encoded(rest, pieces), "test": encoded(held_out, pieces)}
 
 
-def is_prose(part: str) -> bool:
-    """Whether it has words enough, and is no table."""
-    return len(re.findall(r"[A-Za-z]{2,}", part)) >= WORDS and "---" not in part
+def sentences(text: str) -> list[str]:
+    """The sentences in order, each once, without tables and what has few words."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", text) if "---" not in part]
+    parts = [part for paragraph in paragraphs for part in re.split(r"(?<=[.:;])\s+", paragraph.strip())]
+    prose = [part for part in parts if len(re.findall(r"[A-Za-z]{2,}", part)) >= WORDS]
+    return list(dict.fromkeys(prose))
 
 
-def word_pieces(paragraphs: list[str], size: int) -> Any:
+def encoded(documents: list[list[str]], pieces: Any) -> Corpus:
+    """The documents' sentences as tokens."""
+    encodings = pieces.encode_batch([sentence for document in documents for sentence in document])
+    document_of = [number for number, document in enumerate(documents) for _ in document]
+    return Corpus([encoding.ids for encoding in encodings], document_of)
+
+
+def word_pieces(texts: list[str], size: int) -> Any:
     """A vocabulary of the tokenizers library, in lower case."""
     import tokenizers as library
 
@@ -69,18 +73,18 @@ def word_pieces(paragraphs: list[str], size: int) -> Any:
     tokenizer.normalizer = library.normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
     trainer = library.trainers.WordPieceTrainer(vocab_size=size, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(paragraphs, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 
 def followed(corpus: Corpus) -> Int[Tensor, " pairs"]:
-    """The numbers of paragraphs that another one of the same document follows."""
+    """The numbers of sentences that another one of the same document follows."""
     document = torch.tensor(corpus.document)
     return (document[1:] == document[:-1]).nonzero()[:, 0]
 
 
 def batch(corpus: Corpus, config: BertConfig, tensors: tuple[Tensor, ...]) -> BertBatch:
-    """Pairs that begin with these paragraphs, and what is to be predicted of them."""
+    """Pairs that begin with these sentences, and what is to be predicted of them."""
     (first,) = tensors
     random = torch.rand(len(first)) < (0.5 if config.task == "pretraining" else 0.0)
     second = torch.where(random, torch.randint(len(corpus.tokens), first.shape), first + 1)

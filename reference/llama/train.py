@@ -7,8 +7,9 @@ import torch
 from torch import nn, optim
 
 from reference.arguments import arguments
+from reference.data import topics
 from reference.llama.config import LlamaBatch, LlamaConfig, Run
-from reference.llama.data import evaluation_batches, training_batches
+from reference.llama.data import evaluation_batches, tokenise, training_batches
 from reference.llama.model import Llama, build, loss
 
 
@@ -68,7 +69,8 @@ def main() -> None:
     config = arguments(Run())
     torch.manual_seed(config.seed)
     model = build(config)
-    training, test = training_batches(config), evaluation_batches(config)
+    tokens = tokenise(topics(), config)
+    training, test = training_batches(tokens, config), list(evaluation_batches(tokens, config))
     optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
     for epoch in range(1, config.epochs + 1):
         losses = list(train(model, optimizer, scheduler, training))

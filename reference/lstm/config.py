@@ -24,7 +24,7 @@ class LSTMConfig(Protocol):
 
     length: Window = 64  # characters in a training window
     batch_size: Count = 32
-    epochs: Count = 4
+    epochs: Count = 3
     learning_rate: Positive = 3e-3
     final_rate: NotNegative = 0.0  # the learning rate falls along half a cosine to this share of itself
     clip: Positive = 1.0  # the largest norm of all gradients together

@@ -25,7 +25,7 @@ class MambaConfig(Protocol):
 
     length: Window = 64  # tokens in a training window
     batch_size: Count = 16
-    items: Count = 3200  # windows in an epoch, each drawn anew
+    items: Count = 2400  # windows in an epoch, each drawn anew
     epochs: Count = 3
     learning_rate: Positive = 3e-3
     final_rate: Share = 0.1  # the learning rate falls along half a cosine to this share of itself
