@@ -72,7 +72,10 @@ def word_pieces(texts: list[str], size: int) -> Any:
     tokenizer = library.Tokenizer(library.models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
     tokenizer.normalizer = library.normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
-    trainer = library.trainers.WordPieceTrainer(vocab_size=size, special_tokens=SPECIAL, show_progress=False)
+    inside = [f"##{character}" for character in sorted(set("".join(texts).lower()))]  # else their order is drawn anew
+    trainer = library.trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=[*SPECIAL, *inside], show_progress=False
+    )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
