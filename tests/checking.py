@@ -38,13 +38,15 @@ def _checked(function: Callable) -> Callable:
     Nor is a function within a function looked at unless it names shapes: it is made anew at every call, and what else
     may be wrong with it, mypy sees.
     """
+    if all(what is Any for what in function.__annotations__.values()):
+        return function
     said = {name: _evaluated(what, function.__globals__) for name, what in function.__annotations__.items()}
-    text = repr([what for what in said.values() if what is not Any])
+    text = repr([*said.values()])
     if "{" in text:  # a length that is computed from an argument
         return jaxtyped(typechecker=typed)(function)
     if "jaxtyping" in text:
         return _switched(function, _in_one_scope(_looked_at(function, said)))
-    if text == "[]" or "<locals>" in function.__qualname__:
+    if "<locals>" in function.__qualname__:
         return function
     return _switched(function, _looked_at(function, said))
 
