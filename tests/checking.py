@@ -38,7 +38,7 @@ def _checked(function: Callable) -> Callable:
     Nor is a function within a function looked at unless it names shapes: it is made anew at every call, and what else
     may be wrong with it, mypy sees.
     """
-    if all(what is Any for what in function.__annotations__.values()):
+    if all(what in (Any, "Any") for what in function.__annotations__.values()):
         return function
     said = {name: _evaluated(what, function.__globals__) for name, what in function.__annotations__.items()}
     text = repr([*said.values()])
