@@ -45,7 +45,7 @@ def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     """Δ at every token of one sequence, the mean over the channels; one list for each block of a selective network."""
     found: list[list[float]] = []
 
-    def keep(_module: Any, _args: tuple, output: Tensor) -> None:
+    def keep(_module: Any, _args: Any, output: Tensor) -> None:
         found.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
 
     handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
