@@ -23,7 +23,7 @@ TIMED = 20  # tokens written at each position, of whose times the median counts
 
 EVERYTHING = forgetting_attention.info.needs_of([True] * 4)  # a gradient for each input
 
-Kernel = Callable[..., tuple[np.ndarray, Callable]]
+Kernel = Callable[..., tuple[np.ndarray, Callable[..., Any]]]
 
 
 def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str, Any]]]:
