@@ -174,7 +174,9 @@ steps[-1]
 # All of them, to click through with the mouse or the arrow keys (run the cell: the page is not saved in this file):
 
 # %%
-steps
+from tinygrad_lab.lab.stepping.embed import Page
+
+Page(steps)
 
 # %% [markdown]
 # ## The other side

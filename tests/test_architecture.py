@@ -1,6 +1,7 @@
 """The rules that keep the house in order: who may import whom, and what importing costs."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "typing", "modes", "tensor", "random", "ops", "creation", "nn", "optim", "checkpoint", "data", "sampling",
-    "translation", "trace", "paper", "lab",
+    "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
+    "data", "sampling", "fit", "arguments", "trace", "paper", "study", "lab",
 )  # fmt: skip
+NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
+IMPORTERS = ("import_module", "__import__", "run_module")
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, int]]:
-    """Every module imported anywhere in a file, except for type checkers only."""
+    """Every module imported anywhere in a file, or named in a string, except for type checkers only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     hidden = {
         id(node)
@@ -33,6 +36,16 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module, node.lineno
             yield from ((f"{node.module}.{name.name}", node.lineno) for name in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAMED.fullmatch(node.value):
+            yield node.value, node.lineno  # what importlib, runpy or a subprocess will look up
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORTERS:
+            yield from ((name.value, node.lineno) for name in node.args if isinstance(name, ast.Constant))
+
+
+def test_a_module_named_in_a_string_counts_as_imported(tmp_path: Path) -> None:
+    file = tmp_path / "sly.py"
+    file.write_text('"""About tinygrad_lab.lab."""\nPAGE = "tinygrad_lab.lab.page"\nimport_module("torch")\n')
+    assert set(imports_of(file)) == {("tinygrad_lab.lab.page", 2), ("torch", 3)}
 
 
 def files(*folders: str) -> list[Path]:
@@ -66,6 +79,11 @@ def test_papers_never_import_the_lab() -> None:
         if module.startswith("tinygrad_lab.lab")
     ]
     assert found == []
+
+
+def test_every_module_has_its_layer() -> None:
+    modules = {path.stem for path in (ROOT / "tinygrad_lab").iterdir() if not path.stem.startswith("_")}
+    assert modules == set(LAYERS)
 
 
 def layer_of(module: str) -> int | None:

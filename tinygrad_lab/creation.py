@@ -14,6 +14,16 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(data, dtype, requires_grad)
 
 
+def from_numpy(array: np.ndarray) -> Tensor:
+    """Wrap ``array`` without a copy. Changes of ``array`` are not seen by the version check."""
+    return wrap(np.asarray(array))
+
+
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Whatever was in the memory: for values that are written before anything reads them."""
+    return wrap(np.empty(_shape(size), dtype)).requires_grad_(requires_grad)
+
+
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     return wrap(np.zeros(_shape(size), dtype)).requires_grad_(requires_grad)
 

@@ -5,8 +5,8 @@ inputs, a closure that turns the gradient of its outputs into the gradients of i
 upwards.  That number *is* the tape: an operation can only use what was made before it, so visiting the nodes from the
 newest to the oldest meets every node after all of its consumers, however often a value was reused.
 
-Graphs are private to the thread that records them; ``modes.py`` holds what is thread-local.  Version 1 is first order:
-gradients are plain data, they do not themselves carry a graph.
+``memory.py`` below knows whose memory an array is and whether it changed; ``modes.py`` holds what is private to a
+thread, as graphs are.  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_lab.memory import Owners, Remembered, Sum, check_unchanged
 from tinygrad_lab.modes import not_finite_from, origin, state
+from tinygrad_lab.typing import Backward, Gradients
 
 if TYPE_CHECKING:
     from tinygrad_lab.ops.methods import TensorMethods
@@ -48,7 +50,7 @@ class Tensor(TensorMethods):
     grad: Tensor | None  # same shape and dtype as the tensor; set by backward() on leaves
     _node: Node | None  # the operation that made it; None for a leaf
     _index: int  # which of that operation's outputs it is
-    _version: list[int]  # counts in-place changes; one counter for all views of the same memory
+    _version: list[int]  # counts in-place changes (TensorMethods.writable); one counter for all views of one memory
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -58,11 +60,18 @@ class Tensor(TensorMethods):
             array = array.astype(np.float32)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"Tensor: data must be numeric, got {type(data).__name__} with dtype {array.dtype}")
-        _fill(self, array, None, 0, [0])
+        self._set(array, None, 0, [0])
         if requires_grad:
             self.requires_grad_()
 
-    # ---- what it is -------------------------------------------------------------------------------------------------
+    def _set(self, data: np.ndarray, node: Node | None, index: int, version: list[int]) -> None:
+        self._data = data
+        self.requires_grad = node is not None
+        self.grad = None
+        self._node = node
+        self._index = index
+        self._version = version
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self._data.shape
@@ -72,44 +81,9 @@ class Tensor(TensorMethods):
         return self._data.dtype
 
     @property
-    def ndim(self) -> int:
-        return self._data.ndim
-
-    @property
     def is_leaf(self) -> bool:
         return self._node is None
 
-    def numel(self) -> int:
-        """Number of elements."""
-        return self._data.size
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __repr__(self) -> str:
-        body = np.array2string(self._data, separator=", ", prefix="tensor(", precision=4)
-        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        made_by = f", made_by={self._node.operation.name}" if self._node else ""
-        leaf = ", requires_grad=True" if self.requires_grad and self._node is None else ""
-        return f"tensor({body}{dtype}{made_by}{leaf})"
-
-    def numpy(self) -> np.ndarray:
-        """A read-only view: writing through it could silently corrupt a recorded graph. Copy it to own the values."""
-        view = self._data.view()
-        view.flags.writeable = False
-        return view
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
-
-    def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        return self._data.tolist()
-
-    # ---- its place in the graph -------------------------------------------------------------------------------------
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient on this leaf (or stop asking)."""
         if requires_grad and self._data.dtype.kind != "f":
@@ -147,46 +121,12 @@ class Tensor(TensorMethods):
             else:
                 tensor.grad._data += value
 
-    # ---- changing it ------------------------------------------------------------------------------------------------
-    def writable(self) -> np.ndarray:
-        """The array itself, for in-place work; counted, so that backward() can tell that a saved value changed.
-
-        Raises:
-            RuntimeError: the tensor takes part in a graph and gradients are on.
-        """
-        if self.requires_grad and state.grad_enabled:
-            raise RuntimeError(
-                "in-place change of a tensor that requires a gradient: wrap it in no_grad(), or write the "
-                "operation out of place (x = x + 1 instead of x.add_(1))"
-            )
-        self._version[0] += 1
-        return self._data
-
-
-def _fill(tensor: Tensor, data: np.ndarray, node: Node | None, index: int, version: list[int]) -> None:
-    tensor._data = data
-    tensor.requires_grad = node is not None
-    tensor.grad = None
-    tensor._node = node
-    tensor._index = index
-    tensor._version = version
-
 
 def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: list[int] | None = None) -> Tensor:
-    """A Tensor around ``data`` without a copy: the engine's own constructor."""
+    """Make a Tensor around ``data`` without a copy: the engine's own constructor."""
     tensor = Tensor.__new__(Tensor)
-    _fill(tensor, data, node, index, [0] if version is None else version)
+    tensor._set(data, node, index, [0] if version is None else version)
     return tensor
-
-
-def from_numpy(array: np.ndarray) -> Tensor:
-    """A Tensor that shares memory with ``array``. Changes of ``array`` are not seen by the version check."""
-    return wrap(np.asarray(array))
-
-
-# An array as the graph knows it, without keeping it alive: (weak reference, the counter of in-place changes it shares
-# with the tensors on that memory, what the counter stood at). A plain tuple, since every operation makes a few.
-Memory = tuple["weakref.ref[np.ndarray]", list[int], int]
 
 
 class Node:
@@ -200,20 +140,21 @@ class Node:
 
     _count = itertools.count()
 
-    def __init__(self, operation: OperationInfo, inputs: tuple, backward: Callable, tensors: list[Tensor]) -> None:
+    def __init__(
+        self, operation: OperationInfo, inputs: Sequence[Any], backward: Backward, tensors: list[Tensor]
+    ) -> None:
         self.order = next(Node._count)  # creation order is a topological order
         self.operation = operation
-        # The differentiable arguments: a leaf, (node, output number), or None for a constant.
-        self.inputs: list[Tensor | tuple[Node, int] | None] = [
+        self.inputs: list[Place | None] = [  # the differentiable arguments, None for a constant
             (given if given._node is None else (given._node, given._index))
             if isinstance(given, Tensor) and given.requires_grad
             else None
             for given in inputs
         ]
-        self.backward: Callable | None = backward
-        self.saved: list[Memory] = [(weakref.ref(t._data), t._version, t._version[0]) for t in tensors]
-        self.made: list[tuple[Memory, tuple[int, ...], np.dtype]] = []  # the outputs, their shapes and dtypes
-        self.retained: dict[int, weakref.ref[Tensor]] = {}
+        self.backward: Backward | None = backward
+        self.saved: list[Remembered] = [(weakref.ref(t._data), t._version, t._version[0]) for t in tensors]
+        self.made: list[tuple[Remembered, tuple[int, ...], np.dtype]] = []  # the outputs, their shapes and dtypes
+        self.retained: dict[int, weakref.ref[Tensor]] = {}  # outputs that want their gradient, by number
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: list[int]) -> Tensor:
@@ -222,14 +163,15 @@ class Node:
         self.made.append(((weakref.ref(data), version, version[0]), data.shape, data.dtype))
         return tensor
 
-    def pull_back(self, gradients: list[np.ndarray | None]) -> tuple:
+    def pull_back(self, gradients: list[np.ndarray | None]) -> Gradients:
         """Gradients of the outputs -> gradients of the inputs, one each (None where none is needed)."""
         if self.backward is None:
             raise RuntimeError(
                 f"backward() a second time through {self.operation.name!r}: its saved values were released by the "
                 "first call; pass retain_graph=True to the first call, or run the forward pass again"
             )
-        self._check_versions()
+        outputs = [remembered for remembered, _, _ in self.made]
+        check_unchanged([*self.saved, *outputs], self.backward, self.operation.name)
         return self.backward(self.operation.needs_of(self.inputs), *gradients)
 
     def release(self) -> None:
@@ -238,49 +180,11 @@ class Node:
         self.inputs = []
         self.saved = []
 
-    def _check_versions(self) -> None:
-        for reference, counter, version in (*self.saved, *(memory for memory, _, _ in self.made)):
-            if counter[0] == version:
-                continue
-            array = reference()  # changed in place: an error only if this backward reads that memory
-            if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(self.backward)):
-                raise RuntimeError(
-                    f"a tensor of shape {array.shape} that {self.operation.name!r} saved for its backward was changed "
-                    f"in place (version {counter[0]}, saved at {version}): call backward() first, or change a clone()"
-                )
+
+Place = Tensor | tuple[Node, int]  # where a gradient goes: a leaf, or an operation's output by its number
 
 
-def _arrays_in(value: Any) -> Iterator[np.ndarray]:
-    """Every array a backward closure holds, also inside tuples, lists and nested functions."""
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _arrays_in(item)
-    elif callable(value):
-        for cell in getattr(value, "__closure__", None) or ():
-            yield from _arrays_in(cell.cell_contents)
-
-
-# ---- backpropagation ------------------------------------------------------------------------------------------------
-
-
-class _Sum:
-    """A gradient being summed: the first contribution by reference, an array of our own from the second on."""
-
-    __slots__ = ("array", "owned")
-
-    def __init__(self, array: np.ndarray | None = None, owned: bool = False) -> None:
-        self.array: Any = array  # None until the first contribution
-        self.owned = owned
-
-    def add(self, contribution: np.ndarray, owned: bool = False) -> None:
-        if self.array is None:
-            self.array, self.owned = contribution, owned
-        elif self.owned:
-            self.array += contribution
-        else:
-            self.array, self.owned = np.asarray(self.array + contribution), True
+# ---- the walk -------------------------------------------------------------------------------------------------------
 
 
 def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False) -> list[tuple[Tensor, np.ndarray]]:
@@ -292,8 +196,8 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
     seed = _seed(root, gradient)
     if root._node is None:
         return [(root, seed)]
-    found: dict[int, tuple[Tensor, _Sum]] = {}
-    pending = {root._node: [_Sum() for _ in root._node.made]}
+    reached: dict[int, tuple[Tensor, Sum]] = {}  # leaves and retained tensors, by identity
+    pending = {root._node: [Sum() for _ in root._node.made]}
     pending[root._node][root._index].add(seed)
     queue = [(-root._node.order, root._node)]  # newest first: every consumer of a value comes before its producer
     while queue:
@@ -302,20 +206,19 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
         for index, reference in node.retained.items():
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
-                found[id(tensor)] = (tensor, _Sum(value.copy(), owned=True))
+                reached[id(tensor)] = (tensor, Sum(value.copy(), owned=True))
         if state.recorder is not None:
             state.recorder.backward(node, gradients)
-        owners = {_owner(given) for given in gradients if given is not None}  # a leaf's gradient must not share memory
+        owners = Owners(gradients)
         for position, place, contribution in _contributions(node, gradients):
-            shared = (owner := _owner(contribution)) in owners
-            owners.add(owner)
+            alone = owners.admit(contribution)
             if isinstance(place, Tensor):
-                total = found.setdefault(id(place), (place, _Sum()))[1]
-                total.add(contribution, owned=not retain_graph and not shared)
+                total = reached.setdefault(id(place), (place, Sum()))[1]
+                total.add(contribution, owned=alone and not retain_graph)
             else:
                 source, index = place
                 if source not in pending:
-                    pending[source] = [_Sum() for _ in source.made]
+                    pending[source] = [Sum() for _ in source.made]
                     heapq.heappush(queue, (-source.order, source))
                 total = pending[source][index]
                 total.add(contribution)
@@ -323,17 +226,11 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
                 state.recorder.contribution(position, contribution, total.array)
         if not retain_graph:
             node.release()
-    return [(tensor, total.array if total.owned else total.array.copy()) for tensor, total in found.values()]
-
-
-def _owner(array: np.ndarray) -> int:
-    """The identity of the array that owns this one's memory."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return id(array)
+    return [(tensor, total.own()) for tensor, total in reached.values()]
 
 
 def _seed(root: Tensor, gradient: Any) -> np.ndarray:
+    """What the walk starts with: the gradient that was given, or 1 for a tensor of one element."""
     if not root.requires_grad:
         raise RuntimeError("backward(): this tensor does not depend on any tensor with requires_grad=True")
     if gradient is None:
@@ -349,9 +246,7 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
     return seed
 
 
-def _contributions(
-    node: Node, gradients: list[np.ndarray | None]
-) -> Iterator[tuple[int, Tensor | tuple[Node, int], np.ndarray]]:
+def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[tuple[int, Place, np.ndarray]]:
     """Run one node backwards; yield each input's number, the input, and what it receives in its own shape and dtype."""
     results = node.pull_back(gradients)
     for position, (place, value) in enumerate(zip(node.inputs, results, strict=True)):
@@ -377,23 +272,3 @@ def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
     stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
     return np.asarray(gradient.sum(axis=stretched, keepdims=True) if stretched else gradient)
-
-
-def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_graph: bool = False) -> list[Tensor]:
-    """Gradients of ``output`` with respect to ``inputs``, leaves or interior, without touching any ``grad``.
-
-    Raises:
-        RuntimeError: an input that ``output`` does not depend on, and whatever ``Tensor.backward`` raises.
-    """
-    watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
-    for tensor, _ in watched:
-        tensor.retain_grad()
-    try:
-        found = {id(tensor): value for tensor, value in backpropagate(output, gradient, retain_graph)}
-    finally:
-        for tensor, node in watched:
-            node.retained.pop(tensor._index, None)
-    for position, tensor in enumerate(inputs):
-        if id(tensor) not in found:
-            raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")
-    return [wrap(found[id(tensor)]) for tensor in inputs]

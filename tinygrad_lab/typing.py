@@ -17,5 +17,8 @@ if TYPE_CHECKING:
 else:
     Array = np.ndarray
 
-Backward = Callable[..., tuple]
+# One for each differentiable parameter, None where none is needed; 0-dimensional arithmetic gives NumPy scalars.
+Gradients = tuple[Array | np.generic | None, ...]
+Backward = Callable[..., Gradients]  # an operation's closure: backward(needs, *gradients of the outputs)
+Needs = Any  # a named tuple of booleans, by the names of the differentiable parameters
 Generator = np.random.Generator

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinygrad_lab.translation.data import DATASETS
+from tinygrad_lab.data.translation.data import DATASETS
 
 ATTENTIONS = ("global", "local-m", "local-p", "none")
 SCORES = ("dot", "general", "concat")

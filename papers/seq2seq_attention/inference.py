@@ -14,11 +14,11 @@ from papers.seq2seq_attention.config import Seq2SeqConfig
 from papers.seq2seq_attention.data import vocabularies as learned_vocabularies
 from papers.seq2seq_attention.model import EOS, Seq2Seq
 from tinygrad_lab import Tensor
-from tinygrad_lab.translation import search as beams
-from tinygrad_lab.translation import writing
-from tinygrad_lab.translation.search import Hypothesis
-from tinygrad_lab.translation.vocabulary import UNKNOWN
-from tinygrad_lab.translation.writing import SearchOptions
+from tinygrad_lab.data.translation import search as beams
+from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.search import Hypothesis
+from tinygrad_lab.data.translation.vocabulary import UNKNOWN
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions()

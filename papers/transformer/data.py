@@ -4,7 +4,7 @@ from typing import Any
 
 from papers.transformer.config import TransformerConfig
 from tinygrad_lab.data import Batches, PairData
-from tinygrad_lab.translation import data as pairs
+from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.typing import Generator
 
 

@@ -13,11 +13,11 @@ from papers.transformer.config import TransformerConfig
 from papers.transformer.data import vocabularies as learned_vocabularies
 from papers.transformer.model import EOS, Transformer
 from tinygrad_lab import Tensor
-from tinygrad_lab.translation import search as beams
-from tinygrad_lab.translation import writing
-from tinygrad_lab.translation.search import Hypothesis
-from tinygrad_lab.translation.vocabulary import UNKNOWN
-from tinygrad_lab.translation.writing import SearchOptions
+from tinygrad_lab.data.translation import search as beams
+from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.search import Hypothesis
+from tinygrad_lab.data.translation.vocabulary import UNKNOWN
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions(beam=4, length_penalty=0.6)  # section 6.1

@@ -27,6 +27,13 @@ def test_code_prints_what_stands_below_it(name: str) -> None:
     assert checked >= 4
 
 
+def test_the_engine_has_as_many_stations_as_its_first_word_says() -> None:
+    text = (DOCS / "engine.md").read_text(encoding="utf-8")
+    stations = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.M)]
+    assert stations == list(range(1, 12))
+    assert text.split("\n\n")[1].startswith("Eleven stations")
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
 def test_commands_parse(path: Path) -> None:
     for name, *arguments in commands(path.read_text(encoding="utf-8")):

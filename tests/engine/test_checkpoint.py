@@ -15,10 +15,11 @@ from safetensors.numpy import load_file, save_file
 
 from tinygrad_lab import checkpoint, optim
 from tinygrad_lab.checkpoint import CheckpointError, load, load_training, load_weights, save, save_training
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.optim import lr_scheduler
 from tinygrad_lab.random import generator
-from tinygrad_lab.tensor import Tensor, from_numpy
+from tinygrad_lab.tensor import Tensor
 
 # ---- arrays and JSON ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from tinygrad_lab import nn, ops
+from tinygrad_lab.gradients import grad
 from tinygrad_lab.modes import detect_anomaly, no_grad
 from tinygrad_lab.ops.operation import Num, operation
-from tinygrad_lab.tensor import Tensor, grad
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tinygrad_lab import creation, ops
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.modes import no_grad
 from tinygrad_lab.ops import elementwise, indexing, shapes
-from tinygrad_lab.tensor import Tensor, from_numpy
+from tinygrad_lab.tensor import Tensor
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,12 @@ def tags(source: str) -> list[tuple[str, dict]]:
 
 
 def test_a_trace_shows_the_page_in_a_frame(steps: Trace) -> None:
-    ((tag, attributes),) = tags(steps._repr_html_())  # one element: the whole page is inside an attribute of it
+    ((tag, attributes),) = tags(embed.Page(steps)._repr_html_())
+    # one element: the whole page is inside an attribute of it
     assert tag == "iframe"
     assert attributes["srcdoc"].lstrip().lower().startswith("<!doctype html>")
     assert '"multiply"' in attributes["srcdoc"]
+    assert repr(embed.Page(steps)) == repr(steps)  # what a saved notebook keeps
 
 
 def test_titles_are_escaped(steps: Trace) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Module, Parameter
-from tinygrad_lab.tensor import Tensor, from_numpy
+from tinygrad_lab.tensor import Tensor
 
 
 class Engine:

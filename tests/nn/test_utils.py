@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.numerics import relative_error
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Parameter
 from tinygrad_lab.nn.utils import clip_grad_norm_, clip_grad_value_
-from tinygrad_lab.tensor import from_numpy
 
 SHAPES = [(3, 4), (5,), (), (2, 2, 3)]
 

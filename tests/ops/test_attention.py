@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lab import random
-from tinygrad_lab.ops.attention import SAFE_SCORE, scaled_dot_product_attention
+from tinygrad_lab.ops.attention import scaled_dot_product_attention
+from tinygrad_lab.ops.softmax import SAFE_SCORE
 from tinygrad_lab.tensor import Tensor
 
 rng = np.random.default_rng(0)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lab.ops.forgetting_attention import SAFE_SCORE, SMALLEST_LOG_GATE, forgetting_attention
+from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE, forgetting_attention
 from tinygrad_lab.ops.kernels.forgetting_blocks import ForgettingBlocks
+from tinygrad_lab.ops.softmax import SAFE_SCORE
 from tinygrad_lab.tensor import Tensor
 
 op = importlib.import_module("tinygrad_lab.ops.forgetting_attention")  # the package has the function by this name

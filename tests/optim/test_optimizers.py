@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.numerics import relative_error
 from tinygrad_lab import optim
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Parameter
 from tinygrad_lab.optim import optimizer as optimizer_module
 from tinygrad_lab.optim.optimizer import BLOCK
-from tinygrad_lab.tensor import Tensor, from_numpy
+from tinygrad_lab.tensor import Tensor
 
 CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {}),

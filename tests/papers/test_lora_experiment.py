@@ -42,9 +42,9 @@ def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
 
 def test_every_run_starts_from_the_base_and_gets_better(quick: Lab) -> None:
     for method in experiment.METHODS:
-        first = findings.runs(quick, method)[0]
+        first = quick.runs(method)[0]
         assert first["config"]["base"] == experiment.BASE
-        assert first["losses"][0] == pytest.approx(findings.runs(quick, "full")[0]["losses"][0], rel=1e-5)
+        assert first["losses"][0] == pytest.approx(quick.runs("full")[0]["losses"][0], rel=1e-5)
         assert first["after"]["target"] < findings.base_loss(quick)
 
 
@@ -90,11 +90,12 @@ class Losses(Lab):
     def __init__(self, full: list[float], lora: list[float], trained: int = 50) -> None:
         super().__init__(registry.find("lora"), None, False, Path("unused"))
         config = {"learning_rate": 0.1}
+        base = {"side": "numpy", "parameters": 10_000, "steps": 9}
         self.found = {
             name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9}
                             for s in ("numpy", "torch") for v in values]}
             for name, values in (("full", full), ("lora", lora))
-        } | {"base": {"losses": {"target": 2.0}, "runs": [{"parameters": 10_000, "steps": 9}]}}  # fmt: skip
+        } | {"base": {"losses": {"target": 2.0}, "runs": [base]}}  # fmt: skip
 
     def results(self, name: str) -> dict:
         return self.found[name]

@@ -9,9 +9,9 @@ from papers.seq2seq_attention import data, model
 from papers.seq2seq_attention.config import VARIANTS
 from papers.seq2seq_attention.inference import OPTIONS, generate, prompts
 from tinygrad_lab.data.dates import days_of
+from tinygrad_lab.data.translation import vocabulary
+from tinygrad_lab.data.translation.vocabulary import BOS, EOS, PAD, Vocabulary
 from tinygrad_lab.random import generator
-from tinygrad_lab.translation import vocabulary
-from tinygrad_lab.translation.vocabulary import BOS, EOS, PAD, Vocabulary
 
 DATES = replace(VARIANTS["general"]["small"], train_items=500, batch_size=32)
 

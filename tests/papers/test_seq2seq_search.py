@@ -15,9 +15,9 @@ from papers.seq2seq_attention.model import BOS, EOS
 from reference.seq2seq_attention import inference as torch_search
 from reference.seq2seq_attention import model as reference
 from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.data.translation.data import padded
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.random import generator
-from tinygrad_lab.translation.data import padded
 
 TINY = {name: replace(sizes["tiny"], target_vocabulary=6, init=1.0) for name, sizes in VARIANTS.items()}
 

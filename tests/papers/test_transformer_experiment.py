@@ -11,13 +11,13 @@ from papers.transformer.config import VARIANTS
 from papers.transformer.study import experiment
 from papers.transformer.study.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
+from tinygrad_lab.data.translation import data as pairs
+from tinygrad_lab.data.translation.vocabulary import EOS
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.study import Verdict
-from tinygrad_lab.translation import data as pairs
-from tinygrad_lab.translation.vocabulary import EOS
 
 PAPER = registry.find("transformer")
 

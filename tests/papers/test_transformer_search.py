@@ -19,13 +19,13 @@ from reference.transformer import inference as torch_search
 from reference.transformer import model as reference
 from reference.transformer.train import configure_optimizer as configure_torch
 from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.data.translation import vocabulary
+from tinygrad_lab.data.translation.data import padded
+from tinygrad_lab.data.translation.vocabulary import Vocabulary
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.training import Training
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.random import generator
-from tinygrad_lab.translation import vocabulary
-from tinygrad_lab.translation.data import padded
-from tinygrad_lab.translation.vocabulary import Vocabulary
 
 PAPER = registry.find("transformer")
 TINY = replace(VARIANTS["sinusoidal"]["tiny"], vocabulary=6)

@@ -1,7 +1,6 @@
-"""Traces in a notebook: readable without the lab, interactive with it, harmless with anything in them."""
+"""Traces in a notebook: readable without the lab, harmless with anything in them."""
 
 import re
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -39,8 +38,7 @@ def text(source):
     return " ".join(seen)
 
 
-def test_a_trace_without_the_lab_is_a_table(steps, monkeypatch):
-    monkeypatch.setitem(sys.modules, html.PAGE, None)  # as if it were not installed
+def test_a_trace_is_a_table(steps):
     rows = steps._repr_html_().split("<tr>")
     assert len(rows) == 2 + len(steps)
     assert "multiply(x=w, y=x) -> v2 = [  2., -10.]" in text(rows[2].removesuffix("</tr>"))
@@ -71,7 +69,7 @@ def test_names_and_settings_are_escaped():
     with record({"<script>": x}):
         y = x.sum()
     steps = trace(y)
-    for shown in (html.steps_table(steps), *(step._repr_html_() for step in steps)):
+    for shown in (html.of_trace(steps), *(step._repr_html_() for step in steps)):
         assert "<script>" not in shown
         text(shown)
 

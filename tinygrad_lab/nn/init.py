@@ -1,7 +1,8 @@
 """Initial values of parameters, with torch.nn.init's names, arguments and defaults.
 
 Every function writes into the tensor it is given, outside the graph, and returns it.  The random ones draw from
-``generator``; without one they draw from a fresh generator seeded by the system, because there is no global one.
+``generator``; without one from that of the block ``with random.initialising(generator):`` around them, and outside of
+all from a fresh one seeded by the system, because there is no global one.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def _normal_cdf(x: float) -> float:
 
 
 def _generator(given: Generator | None) -> Generator:
-    return random.generator() if given is None else given
+    return random.ambient() if given is None else given
 
 
 def _draw_dtype(tensor: Tensor) -> type[np.float32] | type[np.float64]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tinygrad_lab.nn.module import Module
-from tinygrad_lab.ops.pooling import Pair, avg_pool2d, max_pool2d
+from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
+from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
 
 

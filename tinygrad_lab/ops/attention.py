@@ -18,13 +18,11 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.ops.contraction import matmul
-from tinygrad_lab.ops.dropout import dropout
+from tinygrad_lab.ops.dropout import dropout, masking
 from tinygrad_lab.ops.operation import Bool, Float, operation
-from tinygrad_lab.ops.softmax import masked_softmax, row_sums
+from tinygrad_lab.ops.softmax import SAFE_SCORE, largest_score, masked_softmax, row_sums
 from tinygrad_lab.tensor import Tensor, unbroadcast
 from tinygrad_lab.typing import Array, Backward, Generator
-
-SAFE_SCORE = 40.0  # exp of such a score, and of its negative, is far from float32's limits: no maximum is subtracted
 
 
 @operation(
@@ -72,7 +70,7 @@ def scaled_dot_product_attention(
     rows = (*key.shape[:-2], -1)  # then the last axis: a group's query heads below each other
     scores = (*query.shape[:-1], key.shape[-2])
     q = np.multiply(query, s, order="C").reshape(*rows, query.shape[-1])
-    e = _exponentials((q @ key.mT).reshape(scores), _largest(q, key), allowed, bias)
+    e = _exponentials((q @ key.mT).reshape(scores), largest_score(q, key), allowed, bias)
     total = row_sums(e)
     total[total == 0] = 1  # nothing was allowed
     kept = draw(e)
@@ -147,11 +145,6 @@ def _exponentials(
     return np.exp(scores, out=scores)
 
 
-def _largest(q: np.ndarray, k: np.ndarray) -> float:
-    """A bound on the size of all scores, by Cauchy and Schwarz, without looking at them."""
-    return math.sqrt(float(row_sums(np.square(q)).max()) * float(row_sums(np.square(k)).max()))
-
-
 def _masks(
     query: np.ndarray, key: np.ndarray, attn_mask: np.ndarray | None, is_causal: bool
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -182,15 +175,7 @@ def _noise(p: float, generator: Generator | None) -> Callable[[np.ndarray], Call
         )
 
     def draw(like: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        mask = random.bernoulli(generator, like.shape, 1 - p, np.dtype(bool))
-
-        def kept(x: np.ndarray) -> np.ndarray:
-            y = mask.astype(x.dtype)
-            y *= x
-            y *= 1 / (1 - p)
-            return y
-
-        return kept
+        return masking(random.bernoulli(generator, like.shape, 1 - p, np.dtype(bool)), p)
 
     return draw
 

@@ -15,10 +15,10 @@ from tinygrad_lab.ops.kernels import sliding, winograd
 from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad, reshape, stack
+from tinygrad_lab.ops.windows import Pair, pair
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
-Pair = int | tuple[int, int]
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
 
@@ -72,7 +72,15 @@ def conv2d(
 
 
 @conv2d.define
-def _(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv2d_definition(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
     """One strided slice of the padded image per tap of the kernel, then one contraction."""
     window = _window("conv2d", input, weight, stride, dilation, groups)
     (top, bottom), (left, right) = _sides(padding, window)
@@ -124,7 +132,7 @@ def conv_transpose2d(
         ValueError: arguments that do not fit together; the message has every dimension.
     """
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
-    cut, extra = _pair("padding", padding), _pair("output_padding", output_padding)
+    cut, extra = _margins(padding, output_padding)
     _check_conv_transpose2d(input, weight, bias, window, cut, extra)
     reach = _stamped_size(input.shape[2:], window)
     size = reach[0] + extra[0], reach[1] + extra[1]
@@ -150,10 +158,19 @@ def conv_transpose2d(
 
 
 @conv_transpose2d.define
-def _(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose2d_definition(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Tensor:
     """One multiple of the whole image per tap of the kernel, spaced out by the stride, shifted and summed."""
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
-    cut, extra = _pair("padding", padding), _pair("output_padding", output_padding)
+    cut, extra = _margins(padding, output_padding)
     size = [reach + more for reach, more in zip(_stamped_size(input.shape[2:], window), extra, strict=True)]
     batch, channels, height, width = input.shape
     filters, kernel_height, kernel_width = weight.shape[1:]
@@ -176,13 +193,6 @@ def _(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
 # ---- shapes ---------------------------------------------------------------------------------------------------------
 
 
-def _pair(name: str, value: Pair, least: int = 0) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
-        raise ValueError(f"{name} must be an integer >= {least} or a pair of them, got {value!r}")
-    return pair
-
-
 def _window(
     caller: str, input: Array | Tensor, weight: Array | Tensor, stride: Pair, dilation: Pair, groups: int
 ) -> Window:
@@ -193,9 +203,8 @@ def _window(
         )
     if groups < 1:
         raise ValueError(f"{caller}: groups must be >= 1, got {groups}")
-    return Window(
-        (weight.shape[2], weight.shape[3]), _pair("stride", stride, 1), _pair("dilation", dilation, 1), groups
-    )
+    steps, distances = pair(caller, "stride", stride, 1), pair(caller, "dilation", dilation, 1)
+    return Window((weight.shape[2], weight.shape[3]), steps, distances, groups)
 
 
 def _sides(padding: Pair | str, window: Window) -> Sides:
@@ -204,13 +213,19 @@ def _sides(padding: Pair | str, window: Window) -> Sides:
         return (0, 0), (0, 0)
     if padding == "same":
         if window.stride != (1, 1):
-            raise ValueError(f"padding='same' needs stride 1, got {window.stride}")
+            raise ValueError(f"conv2d: padding='same' needs stride 1, got {window.stride}")
         down, across = (d * (k - 1) for d, k in zip(window.dilation, window.kernel, strict=True))
         return (down // 2, down - down // 2), (across // 2, across - across // 2)
     if isinstance(padding, str):
-        raise ValueError(f"padding must be 'same', 'valid', an integer or a pair of them, got {padding!r}")
-    height, width = _pair("padding", padding)
+        raise ValueError(f"conv2d: padding must be 'same', 'valid', an integer or a pair of them, got {padding!r}")
+    height, width = pair("conv2d", "padding", padding)
     return (height, height), (width, width)
+
+
+def _margins(padding: Pair, output_padding: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns that conv_transpose2d cuts off around its output, and those that it puts back."""
+    caller = "conv_transpose2d"
+    return pair(caller, "padding", padding), pair(caller, "output_padding", output_padding)
 
 
 def _padded(x: Array, sides: Sides) -> Array:

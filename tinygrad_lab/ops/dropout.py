@@ -4,6 +4,7 @@ The noise is drawn once, in the forward pass, and kept for the backward pass.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,6 +23,18 @@ def _needed(name: str, generator: Generator | None) -> Generator:
 def _unchanged(input: np.ndarray) -> tuple[np.ndarray, Backward]:
     """A copy: an output that shared the input's memory would hide in-place changes of one from the other."""
     return input.copy(), lambda needs, dy: (dy,)
+
+
+def masking(kept: np.ndarray, p: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function x -> x kept / (1 - p), which holds one byte for each element."""
+
+    def masked(x: np.ndarray) -> np.ndarray:
+        y = kept.astype(x.dtype)  # a product of floats is faster than a mixed one
+        y *= x
+        y *= 1 / (1 - p)
+        return y
+
+    return masked
 
 
 @operation(r"\bar x = \frac{m}{1 - p} \, \bar y, \quad m \sim \text{Bernoulli}(1 - p)")
@@ -45,14 +58,7 @@ def dropout(
         return _unchanged(input)
     if p == 1:
         return np.asarray(input * 0), lambda needs, dy: (dy * 0,)
-    kept = random.bernoulli(_needed("dropout", generator), input.shape, 1 - p, np.dtype(bool))
-
-    def masked(x: np.ndarray) -> np.ndarray:
-        y = kept.astype(x.dtype)  # one byte per element is kept; a product of floats is faster than a mixed one
-        y *= x
-        y *= 1 / (1 - p)
-        return y
-
+    masked = masking(random.bernoulli(_needed("dropout", generator), input.shape, 1 - p, np.dtype(bool)), p)
     return masked(input), lambda needs, dy: (masked(dy),)
 
 

@@ -25,12 +25,11 @@ import numpy as np
 from tinygrad_lab.ops.contraction import matmul
 from tinygrad_lab.ops.kernels.forgetting_blocks import ForgettingBlocks
 from tinygrad_lab.ops.operation import Float, operation
-from tinygrad_lab.ops.softmax import masked_softmax, row_sums
+from tinygrad_lab.ops.softmax import SAFE_SCORE, largest_score, masked_softmax, row_sums
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
 SMALLEST_LOG_GATE = -1e4
-SAFE_SCORE = 40.0  # exp of such a score, and of its negative, is far from float32's limits: no maximum is subtracted
 LARGEST_DIRECT = 512 * 512  # scores of one head; above it memory for all of them costs more time than blocks do
 
 
@@ -109,7 +108,7 @@ def all_at_once(
     q = np.multiply(query, s, order="C")
     e = q @ key.mT
     e += decay(c[..., keys - t :], c, e.dtype)
-    if _largest(q, key) > SAFE_SCORE:
+    if largest_score(q, key) > SAFE_SCORE:
         e -= e.max(axis=-1, keepdims=True)
     np.exp(e, out=e)
     total = row_sums(e)
@@ -163,11 +162,6 @@ def _past(t: int, s: int, dtype: np.dtype) -> np.ndarray:
     past = np.zeros((t, s), dtype)
     past[~np.tri(t, s, s - t, dtype=bool)] = -np.inf
     return past
-
-
-def _largest(q: np.ndarray, k: np.ndarray) -> float:
-    """A bound on the size of all scores, by Cauchy and Schwarz, without looking at them."""
-    return math.sqrt(float(np.vecdot(q, q).max()) * float(np.vecdot(k, k).max()))
 
 
 def _check(query: np.ndarray, key: np.ndarray, value: np.ndarray, log_fgate: np.ndarray, pruning: float) -> None:

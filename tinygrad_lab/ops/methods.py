@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.modes import state
 from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.ops.softmax import log_softmax, softmax
@@ -210,13 +211,49 @@ class TensorMethods:
         """The last two dimensions swapped."""
         return shapes.transpose(self, -2, -1)
 
+    @property
+    def ndim(self: Any) -> Any:
+        """The number of dimensions."""
+        return self._data.ndim
+
     def dim(self: Any) -> Any:
         """The number of dimensions."""
         return self.ndim
 
+    def numel(self: Any) -> Any:
+        """The number of elements."""
+        return self._data.size
+
+    def __len__(self: Any) -> int:
+        return len(self._data)
+
     def size(self: Any, dim: Any = None) -> Any:
         """The shape, or the length of one dimension."""
         return self.shape if dim is None else self.shape[dim]
+
+    # ---- out of the engine ------------------------------------------------------------------------------------------
+    def __repr__(self: Any) -> str:
+        body = np.array2string(self._data, separator=", ", prefix="tensor(", precision=4)
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        made_by = f", made_by={self._node.operation.name}" if self._node else ""
+        leaf = ", requires_grad=True" if self.requires_grad and self._node is None else ""
+        return f"tensor({body}{dtype}{made_by}{leaf})"
+
+    def numpy(self: Any) -> np.ndarray:
+        """A read-only view: writing through it could silently corrupt a recorded graph. Copy it to own the values."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
+
+    def item(self: Any) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        return self._data.item()
+
+    def tolist(self: Any) -> Any:
+        return self._data.tolist()
 
     # ---- dtype and copies -------------------------------------------------------------------------------------------
     def to(self: Any, dtype: Any) -> Tensor:
@@ -253,7 +290,21 @@ class TensorMethods:
     def bool(self: Any) -> Tensor:
         return self.to(np.bool_)
 
-    # ---- in place: only outside the graph, see Tensor.writable ------------------------------------------------------
+    # ---- in place: only outside the graph ---------------------------------------------------------------------------
+    def writable(self: Any) -> np.ndarray:
+        """The array itself, for in-place work; counted, so that backward() can tell that a saved value changed.
+
+        Raises:
+            RuntimeError: the tensor takes part in a graph and gradients are on.
+        """
+        if self.requires_grad and state.grad_enabled:
+            raise RuntimeError(
+                "in-place change of a tensor that requires a gradient: wrap it in no_grad(), or write the "
+                "operation out of place (x = x + 1 instead of x.add_(1))"
+            )
+        self._version[0] += 1
+        return self._data
+
     @_in_place
     def add_(array: Any, other, alpha=1):
         array += other if alpha == 1 else alpha * other

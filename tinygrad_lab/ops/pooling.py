@@ -16,10 +16,10 @@ from tinygrad_lab.ops.kernels.sliding import batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.reductions import max as max_over
 from tinygrad_lab.ops.shapes import pad, stack
+from tinygrad_lab.ops.windows import Pair, pair
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
 
-Pair = int | tuple[int, int]
 Slices = tuple[slice, slice, slice]  # of channels, rows, columns
 
 CHUNK = 1 << 18  # pixels worked on at a time
@@ -148,7 +148,14 @@ def _along(dim: int, x: Array, piece: slice) -> Array:
 
 
 @max_pool2d.define
-def _(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d_definition(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
     """The maximum over a stack of the window's taps."""
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
     return max_over(_stacked_taps(input, axes, outside=-np.inf), dim=0)[0]
@@ -195,7 +202,14 @@ def avg_pool2d(
 
 
 @avg_pool2d.define
-def _(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+def avg_pool2d_definition(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
     """The sum over a stack of the window's taps, times one over their number."""
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
     share = Tensor(_share(axes, count_include_pad, input.dtype)[..., 0])
@@ -251,9 +265,9 @@ def _axes(
 ) -> tuple[Axis, Axis]:
     if input.ndim != 4:
         raise ValueError(f"{caller}: input must be (N, C, H, W), got {input.shape}")
-    kernels = _pair(caller, "kernel_size", kernel_size, 1)
-    strides = kernels if stride is None else _pair(caller, "stride", stride, 1)
-    paddings, dilations = _pair(caller, "padding", padding, 0), _pair(caller, "dilation", dilation, 1)
+    kernels = pair(caller, "kernel_size", kernel_size, 1)
+    strides = kernels if stride is None else pair(caller, "stride", stride, 1)
+    paddings, dilations = pair(caller, "padding", padding, 0), pair(caller, "dilation", dilation, 1)
     settings = zip(input.shape[2:], kernels, strides, paddings, dilations, strict=True)
     height, width = (_axis(caller, ceil_mode, *setting) for setting in settings)
     return height, width
@@ -270,10 +284,3 @@ def _axis(caller: str, ceil_mode: bool, size: int, kernel: int, stride: int, pad
     if outputs < 1:
         raise ValueError(f"{caller}: the window is larger than the padded input: {what}")
     return Axis(size, kernel, stride, padding, dilation, outputs)
-
-
-def _pair(caller: str, name: str, value: Pair, least: int) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
-        raise ValueError(f"{caller}: {name} must be an integer >= {least} or a pair of them, got {value!r}")
-    return pair

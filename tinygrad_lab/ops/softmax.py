@@ -4,6 +4,7 @@ The maximum is subtracted first, so no exponential overflows.  A slice that is -
 where places can be left out, ``masked_softmax`` has a meaning for a slice of which nothing is left.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from tinygrad_lab.ops.elementwise import where
 from tinygrad_lab.ops.operation import Bool, Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward
+
+SAFE_SCORE = 40.0  # exp of such a score, and of its negative, is far from float32's limits: no maximum is subtracted
 
 
 def row_sums(x: np.ndarray) -> np.ndarray:
@@ -23,6 +26,11 @@ def shift(x: np.ndarray) -> np.ndarray:
     """x minus its maximum along the last axis, in an array of our own, C-contiguous."""
     with np.errstate(invalid="ignore"):  # -inf - -inf
         return np.subtract(x, x.max(axis=-1, keepdims=True), order="C")
+
+
+def largest_score(q: np.ndarray, k: np.ndarray) -> float:
+    """A bound on the size of all products of a row of ``q`` and a row of ``k``, by Cauchy and Schwarz, without them."""
+    return math.sqrt(float(np.vecdot(q, q).max()) * float(np.vecdot(k, k).max()))
 
 
 @operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")

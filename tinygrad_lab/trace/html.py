@@ -1,8 +1,7 @@
-"""Traces in a notebook: a step as a small table, a whole trace as the interactive page where the lab is installed."""
+"""Traces in a notebook, as tables; the lab has them as interactive pages (``tinygrad_lab.lab.stepping.embed``)."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
@@ -15,20 +14,10 @@ if TYPE_CHECKING:
     from tinygrad_lab.trace.steps import Backward, Forward, Trace
 
 NUMBERS = 64  # elements of a tensor that are shown one by one
-PAGE = "tinygrad_lab.lab.stepping.embed"  # looked up by name: this package knows nothing of the lab
 
 
 def of_trace(trace: Trace) -> str:
-    """The stepper's page in a frame; without the lab a table with a row for each step."""
-    try:
-        embed = importlib.import_module(PAGE)
-    except ImportError:
-        return steps_table(trace)
-    return embed.frame(trace)
-
-
-def steps_table(trace: Trace) -> str:
-    """All steps: number, phase, module, what went in and came out."""
+    """A row for each step: number, phase, module, what went in and came out."""
     rows = [(str(step.index), step.phase, _forward_of(step).module, str(step).split(None, 2)[2]) for step in trace]
     return table(("", "phase", "module", "step"), rows)
 

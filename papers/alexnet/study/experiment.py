@@ -4,7 +4,6 @@ tinygrad-lab claims alexnet
 """
 
 import base64
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -14,8 +13,8 @@ import numpy as np
 from papers.alexnet.config import VARIANTS, AlexNetConfig
 from papers.alexnet.study.verdicts import ARMS
 from tinygrad_lab.data import available
-from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.fit import Look, Metrics
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 ITEMS, EPOCHS = 2000, 60  # of the standard run and of all that is compared with it: few enough images to overfit
 RATES = (0.003, 0.01, 0.03)  # tried for each of those on held-out images
@@ -88,7 +87,7 @@ def measure_speed(lab: Lab) -> None:
     """Figure 1: both units at their fastest, once from the paper's start and once each from the best of all."""
     steps = 4 * EVERY if lab.quick else SPEED_STEPS
     trials = lab.results("starts")["trials"]
-    found = []
+    fastest_of = []
     for comparison, starts in (("paper", ["paper"]), ("best", list(STARTS))):
         for unit in UNITS:
             chosen = fastest([trial for trial in trials if trial["unit"] == unit and trial["start"] in starts])
@@ -97,9 +96,9 @@ def measure_speed(lab: Lab) -> None:
                 training_errors(lab, speed_config(**settings, seed=seed, quick=lab.quick), steps)
                 for seed in lab.seeds(3)
             ]
-            found.append({"comparison": comparison, **settings, "curves": curves})
+            fastest_of.append({"comparison": comparison, **settings, "curves": curves})
             lab.log(f"{comparison}: {unit}, {chosen['start']}, {chosen['rate']:g}: {[curve[-1] for curve in curves]}")
-    results = {"curves": found, "every": EVERY, "level": LEVEL}
+    results = {"curves": fastest_of, "every": EVERY, "level": LEVEL}
     lab.save("speed", results, speed_config("relu", "paper", 0.01, 0, lab.quick))
 
 
@@ -114,54 +113,48 @@ def fastest(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def training_errors(lab: Lab, config: AlexNetConfig, steps: int) -> list[float]:
-    """Error in percent on the first 1,000 training images after every 10 steps; 100 once the weights are infinite."""
-    side = lab.side("numpy")
-    model = side.build(config, config.seed)
-    optimizer, scheduler = side.optimizer(model, config, steps)
+    """Error in percent on the first 1,000 training images every 10 steps; 100 once the weights are infinite."""
     shown = list(islice(lab.data.evaluation_batches(config, "train"), -(-1000 // config.batch_size)))
-    batches = lab.data.training_batches(config, generator(config.seed))
-    errors: list[float] = []
-    for step, loss in enumerate(side.train(model, optimizer, scheduler, endless(batches)), start=1):
-        if step % EVERY == 0:
-            errors.append(side.evaluate(model, shown)["error"])
-        if step == steps or not np.isfinite(loss):
-            break
+
+    def evaluate(model: Any) -> Metrics:
+        return lab.side("numpy").evaluate(model, shown)
+
+    def infinite(look: Look) -> bool:
+        return not np.isfinite(look.losses).all()
+
+    label = f"{config.variant}, rate {config.learning_rate:g}"
+    run = lab.train(
+        config, config.seed, label=label, steps=steps, every=EVERY, evaluate=evaluate, until=infinite, at_end=()
+    )
+    errors = [metrics["error"] for metrics in run.history]
+    if not np.isfinite(run.losses).all():
+        errors = errors[:-1]
     return errors + [100.0] * (steps // EVERY - len(errors))
-
-
-def endless(batches: Any) -> Iterator[dict[str, Any]]:
-    """Epoch after epoch."""
-    while True:
-        yield from batches
 
 
 def measure_rates(lab: Lab) -> None:
     """The error on held-out images of every network that is compared, at every learning rate, one seed."""
-    errors: dict[str, dict[str, float]] = {arm: {} for arm in ARMS}
+    epochs, errors = 1 if lab.quick else RATE_EPOCHS, {}
     for arm in ARMS:
-        for rate in RATES:
-            config = replace(arm_config(arm, rate, 0, lab.quick), epochs=1 if lab.quick else RATE_EPOCHS)
-            run = lab.train(config, 0, label=f"{arm}, learning rate {rate:g}")
-            held_out = lab.data.evaluation_batches(config, "validation")
-            errors[arm][f"{rate:g}"] = lab.side("numpy").evaluate(run.model, held_out)["error"]
+        configs = {rate: replace(arm_config(arm, rate, 0, lab.quick), epochs=epochs) for rate in RATES}
+        errors[arm] = lab.sweep(configs, arm, lambda run: lab.evaluate(run, "validation")["error"], 0)
     lab.save("rates", {"errors": errors}, arm_config("standard", RATES[0], 0, lab.quick))
 
 
 def measure_arm(lab: Lab, arm: str) -> None:
     """Three seeds on the engine; of the standard network also ten views, the first seed on PyTorch, and pictures."""
-    errors = lab.results("rates")["errors"][arm]
-    rate = float(min(errors, key=errors.get))
+    rate = best_rate(lab.results("rates")["errors"][arm])
     configs = [arm_config(arm, rate, seed, lab.quick) for seed in lab.seeds(3)]
     runs = [lab.train(config, config.seed, label=arm) for config in configs]
-    found: dict[str, Any] = {}
+    results: Record = {}
     if arm == "standard":
-        found["ten_views"] = [ten_views_error(lab, run) for run in runs]
-        found["kernels"] = [picture(run.model.conv1.weight.numpy()) for run in runs]
+        results["ten_views"] = [ten_views_error(lab, run) for run in runs]
+        results["kernels"] = [picture(run.model.conv1.weight.numpy()) for run in runs]
         runs.append(lab.train(configs[0], 0, side="torch", label=arm))
-    lab.save(arm, {"runs": [run.record() for run in runs], **found}, configs[0])
+    lab.save(arm, {"runs": [run.record() for run in runs], **results}, configs[0])
 
 
-def ten_views_error(lab: Lab, run: Any) -> float:
+def ten_views_error(lab: Lab, run: Run) -> float:
     """Test error in percent of a trained network when its answers to ten views of each image are averaged."""
     views = lab.data.evaluation_batches(replace(run.config, ten_views=True), "test")
     return lab.side("numpy").evaluate(run.model, views)["error"]

@@ -36,7 +36,7 @@ def arms(lab: Lab) -> None:
         axes = figure.subplots()
         for shift, part, label in ((-0.2, "train_metrics", "training"), (0.2, "metrics", "test")):
             for position, arm in enumerate(ARMS):
-                errors = [run[part]["error"] for run in lab.results(arm)["runs"] if run["side"] == "numpy"]
+                errors = lab.values(arm, part, "error")
                 whole = lab.interval(errors)
                 place, colour = position + shift, "C0" if label == "test" else "C7"
                 width = whole.half_width if whole.count > 1 else 0.0

@@ -7,7 +7,7 @@ cannot tell: a difference of that size would need more seeds.
 
 from typing import Any
 
-from tinygrad_lab.study import Claim, Lab, Summary, Verdict
+from tinygrad_lab.study import Claim, Interval, Lab, Summary, Verdict, judge, out_of_reach, table
 
 # The networks that are compared: name -> variant and what else is changed.
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -74,19 +74,18 @@ def _speed(lab: Lab, comparison: str) -> Claim:
         f"regularisation; {chosen}, the fastest of {_tried(lab, comparison)} each, one trial of one seed; "
         f"{ratio.count} seeds",
         numpy=f"steps: {'; '.join(steps)}",
-        torch="-",
         verdict=verdict,
         why=why,
     )
 
 
-def judge_speed(ratio: Any, tanh: list[list[float]], level: float) -> tuple[Verdict, str]:
+def judge_speed(ratio: Interval, tanh: list[list[float]], level: float) -> tuple[Verdict, str]:
     """Several times as fast, with both kinds of units learning; else the comparison is not one of units."""
     if any(min(curve) > LEARNT for curve in tanh):
         return "out of reach here", "from these initial values tanh units do not learn at all, let alone slowly"
     more = "more than " if any(min(curve) > level for curve in tanh) else ""
     why = f"tanh needs {more}{ratio:.1f} times the steps; at least {SEVERAL:g} times is asked for"
-    return _judge(ratio.low > SEVERAL), why
+    return judge(ratio.low > SEVERAL), why
 
 
 def _tried(lab: Lab, comparison: str) -> str:
@@ -106,20 +105,20 @@ def _steps(curves: list[list[float]], level: float, every: int) -> str:
 
 
 def _gain(lab: Lab, without: str, statement: str, source: str, paper: float) -> Claim:
-    errors = {arm: _values(lab, arm, "error") for arm in (without, "standard")}
+    errors = {arm: lab.values(arm, "metrics", "error") for arm in (without, "standard")}
     gain = lab.paired_difference(errors[without], errors["standard"])
     return Claim(
         statement=f"{statement} (by {paper} points on ImageNet)",
         source=source,
         ran=_schedule(lab, without),
         numpy=" -> ".join(f"{lab.interval(values):.2f %}" for values in errors.values()),
-        torch=_witness(lab),
+        torch=f"standard: {_error(lab, 'torch')}",
         verdict=_tell(gain, paper),
         why=f"gain {gain:.2f points}",
     )
 
 
-def _tell(gain: Any, paper: float) -> Verdict:
+def _tell(gain: Interval, paper: float) -> Verdict:
     """A gain that is there, one that is not, or an interval that holds both nothing and the paper's gain."""
     if gain.low > 0:
         return "reproduced"
@@ -129,33 +128,31 @@ def _tell(gain: Any, paper: float) -> Verdict:
 def _overfitting(lab: Lab, without: str, statement: str, source: str) -> Claim:
     gaps = {arm: overfitting(lab, arm) for arm in (without, "standard")}
     smaller = lab.paired_difference(gaps[without], gaps["standard"])
-    test = lab.paired_difference(_values(lab, without, "error"), _values(lab, "standard", "error"))
+    test = lab.paired_difference(lab.values(without, "metrics", "error"), lab.values("standard", "metrics", "error"))
     return Claim(
         statement=statement,
         source=source,
         ran=_schedule(lab, without),
         numpy=f"test less training error: {' -> '.join(f'{lab.interval(gap):.2f points}' for gap in gaps.values())}",
-        torch="-",
-        verdict=_judge(smaller.low > 0),
+        verdict=judge(smaller.low > 0),
         why=f"with it the gap is {smaller:.2f points} narrower, and the test error falls by {test:.2f points}",
     )
 
 
 def overfitting(lab: Lab, arm: str) -> list[float]:
     """Points by which the test error is above the training error, both in evaluation mode; one a seed."""
-    test, train = (_values(lab, arm, "error", part) for part in ("metrics", "train_metrics"))
+    test, train = (lab.values(arm, part, "error") for part in ("metrics", "train_metrics"))
     return [above - below for above, below in zip(test, train, strict=True)]
 
 
 def _ten_views(lab: Lab) -> Claim:
-    one, ten = _values(lab, "standard", "error"), lab.results("standard")["ten_views"]
+    one, ten = lab.values("standard", "metrics", "error"), lab.results("standard")["ten_views"]
     gain = lab.paired_difference(one, ten)
     return Claim(
         statement="the average over ten views has a lower top-1 error than one view (39.0 -> 37.5 %)",
         source="sections 4.1 and 6.1",
         ran="the standard networks, tested on the centre and on ten views",
         numpy=f"{lab.interval(one):.2f %} -> {lab.interval(ten):.2f %}",
-        torch="-",
         verdict=_tell(gain, 39.0 - 37.5),
         why=f"gain {gain:.2f points}",
     )
@@ -163,14 +160,23 @@ def _ten_views(lab: Lab) -> Claim:
 
 _IMAGENET = "1.2 million images, five to six days on two GPUs"
 _OUT_OF_REACH = [
-    Claim("37.5 % top-1 and 17.0 % top-5 error", "table 1", "not run", "-", "out of reach here", _IMAGENET),
-    Claim("18.2 % top-5 error on the 2012 validation images; 16.4 % by five networks, 15.3 % by seven on the test "
-          "images", "table 2", "not run", "-", "out of reach here", _IMAGENET),
-    Claim("two towers beat one with half as many maps, by 1.7 points", "section 3.2", "not run", "-",
-          "out of reach here", "left out for the time that it takes"),
-    Claim("shifts of colour lower the top-1 error by over 1 point", "section 4.1", "not run", "-",
-          "out of reach here", "the images at hand have no colour"),
-]  # fmt: skip
+    out_of_reach("37.5 % top-1 and 17.0 % top-5 error", "table 1", _IMAGENET),
+    out_of_reach(
+        "18.2 % top-5 error on the 2012 validation images; 16.4 % by five networks, 15.3 % by seven on the test images",
+        "table 2",
+        _IMAGENET,
+    ),
+    out_of_reach(
+        "two towers beat one with half as many maps, by 1.7 points",
+        "section 3.2",
+        "left out for the time that it takes",
+    ),
+    out_of_reach(
+        "shifts of colour lower the top-1 error by over 1 point",
+        "section 4.1",
+        "the images at hand have no colour",
+    ),
+]
 
 
 # ---- the standard run ------------------------------------------------------------------------------------------------
@@ -178,27 +184,24 @@ _OUT_OF_REACH = [
 
 def summary(lab: Lab) -> Summary:
     """The small network with all that the paper recommends."""
-    results = lab.results("standard")
-    first = results["runs"][0]
-    config = first["config"]
-    seconds = {side: [run["seconds"] for run in results["runs"] if run["side"] == side] for side in ("numpy", "torch")}
+    run = lab.runs("standard")[0]
+    config = run["config"]
     maps = "-".join(map(str, config["maps"]))
     return Summary(
         data=f"{_data(lab, 'standard')}, in {config['stored_size']} x {config['stored_size']} pixels, less the mean "
         f"image; random crops of {config['image_size']} x {config['image_size']}"
         + (", half of them mirrored" if config["flips"] else ""),
-        model=f"AlexNet with {maps} maps and twice {config['units']} units, {first['parameters']:,} parameters",
+        model=f"AlexNet with {maps} maps and twice {config['units']} units, {run['parameters']:,} parameters",
         loss="cross-entropy, mean over the batch",
         optimiser=f"SGD, momentum {config['momentum']:g}, weight decay {config['weight_decay']:g}, learning rate "
         f"{config['learning_rate']:g}, batch {config['batch_size']}",
         schedule=f"{config['epochs']} epochs, divided by 10 after 1/2, 3/4 and 7/8 of them",
         metric="test error in percent on the centre of the image, after the last epoch",
         expected="flat for the first tens of steps, while the signal grows through eight layers; then as usual",
-        numpy=f"{lab.interval(_values(lab, 'standard', 'error')):.2f %}",
-        torch=f"{lab.interval(_values(lab, 'standard', 'error', side='torch')):.2f %}",
+        numpy=_error(lab, "numpy"),
+        torch=_error(lab, "torch"),
         command="tinygrad-lab claims alexnet (all), tinygrad-lab train alexnet --size small (one run, all images)",
-        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run, "
-        f"{results['environment']['blas_threads']} BLAS thread(s)",
+        time=lab.run_time("standard"),
     )
 
 
@@ -210,44 +213,33 @@ def tables(lab: Lab) -> dict[str, str]:
 def _speed_table(lab: Lab) -> str:
     results = lab.results("speed")
     levels = (50.0, results["level"], 20.0, 15.0)
-    lines = [
-        "| units | start | learning rate | " + " | ".join(f"steps to {level:g} %" for level in levels) + " |",
-        "|---|---|---:|" + "---:|" * len(levels),
+    columns = ["units", "start", "learning rate", *(f"steps to {level:g} %" for level in levels)]
+    rows = [
+        [row["unit"], row["start"], f"{row['rate']:g}"]
+        + [_steps(row["curves"], level, results["every"]) for level in levels]
+        for row in results["curves"]
     ]
-    for row in results["curves"]:
-        steps = " | ".join(_steps(row["curves"], level, results["every"]) for level in levels)
-        lines.append(f"| {row['unit']} | {row['start']} | {row['rate']:g} | {steps} |")
-    return "\n".join(lines)
+    return table(columns, rows, right=1 + len(levels))
 
 
 def _arms_table(lab: Lab) -> str:
-    lines = [
-        "| network | learning rate | training error | test error | loss on test images | NumPy time a run |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for arm in ARMS:
-        runs = [run for run in lab.results(arm)["runs"] if run["side"] == "numpy"]
-        train, test = (lab.interval(_values(lab, arm, "error", part)) for part in ("train_metrics", "metrics"))
-        loss, seconds = (lab.interval(v) for v in (_values(lab, arm, "loss"), [run["seconds"] for run in runs]))
-        rate = runs[0]["config"]["learning_rate"]
-        lines.append(f"| {arm} | {rate:g} | {train:.2f %} | {test:.2f %} | {loss:.3f} | {seconds.mean:.0f} s |")
-    return "\n".join(lines)
+    columns = ("network", "learning rate", "training error", "test error", "loss on test images", "NumPy time a run")
+    return table(columns, [_arm_row(lab, arm) for arm in ARMS], right=5)
+
+
+def _arm_row(lab: Lab, arm: str) -> tuple[str, ...]:
+    train, test = (lab.spread(arm, part, "error") for part in ("train_metrics", "metrics"))
+    loss, seconds = lab.spread(arm, "metrics", "loss"), lab.spread(arm, "seconds")
+    rate = lab.runs(arm)[0]["config"]["learning_rate"]
+    return arm, f"{rate:g}", f"{train:.2f %}", f"{test:.2f %}", f"{loss:.3f}", f"{seconds.mean:.0f} s"
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _judge(holds: bool) -> Verdict:
-    return "reproduced" if holds else "not reproduced"
-
-
-def _values(lab: Lab, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
-    """One number for each run of a setting."""
-    return [run[part][key] for run in lab.results(name)["runs"] if run["side"] == side]
-
-
-def _witness(lab: Lab) -> str:
-    return f"standard: {lab.interval(_values(lab, 'standard', 'error', side='torch')):.2f %}"
+def _error(lab: Lab, side: str) -> str:
+    """The test error of the standard network."""
+    return f"{lab.spread('standard', 'metrics', 'error', side=side):.2f %}"
 
 
 def _data(lab: Lab, name: str) -> str:
@@ -257,11 +249,10 @@ def _data(lab: Lab, name: str) -> str:
 
 def _schedule(lab: Lab, arm: str) -> str:
     """What the runs of this arm and of the standard were."""
-    rows = {name: lab.results(name)["runs"][0]["config"] for name in (arm, "standard")}
+    rows = {name: lab.runs(name)[0]["config"] for name in (arm, "standard")}
     rates = ", ".join(f"{config['learning_rate']:g} ({name})" for name, config in rows.items())
     tried = ", ".join(lab.results("rates")["errors"][arm])
-    count = len(_values(lab, arm, "error"))
     return (
         f"the small network, {_data(lab, arm)}, {rows[arm]['epochs']} epochs, learning rate {rates}, the best of "
-        f"{tried} on held-out images; {count} seeds"
+        f"{tried} on held-out images; {len(lab.runs(arm))} seeds"
     )

@@ -4,6 +4,7 @@ tinygrad-lab claims dropout
 """
 
 import base64
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,11 @@ from papers.dropout.config import VARIANTS, DropoutConfig
 from papers.dropout.data import BLOB_DISTANCE, bayes_accuracy
 from papers.dropout.model import monte_carlo
 from papers.dropout.study.verdicts import SETTINGS
-from tinygrad_lab import Tensor, no_grad, optim
+from tinygrad_lab import Tensor, nn, no_grad, optim
 from tinygrad_lab.data import available
+from tinygrad_lab.fit import endless, fit
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 RATES = (0.01, 0.03, 0.1)
 RATE_EPOCHS = 4
@@ -82,25 +84,17 @@ def measure(lab: Lab) -> None:
 
 def measure_rates(lab: Lab) -> None:
     """Every setting's error on held-out training images at every learning rate, one seed."""
-    errors: dict[str, dict[str, float]] = {variant: {} for variant in SETTINGS}
+    errors = {}
     for variant in SETTINGS:
-        for rate in RATES:
-            config = rate_config(variant, rate, lab.quick)
-            run = lab.train(config, 0, label=f"{variant}, learning rate {rate:g}")
-            held_out = lab.data.evaluation_batches(config, "validation")
-            errors[variant][f"{rate:g}"] = lab.side("numpy").evaluate(run.model, held_out)["error"]
-    lab.save("rates", {"errors": errors}, rate_config("dropout", RATES[0], lab.quick))
-
-
-def chosen_rate(lab: Lab, variant: str) -> float:
-    """The learning rate with the smallest error on the held-out images."""
-    errors = lab.results("rates")["errors"][variant]
-    return float(min(errors, key=errors.get))
+        configs = {rate: rate_config(variant, rate, lab.quick) for rate in RATES}
+        errors[variant] = lab.sweep(configs, variant, lambda run: lab.evaluate(run, "validation")["error"], 0)
+    lab.save("rates", {"errors": errors}, rate_config(SETTINGS[0], RATES[0], lab.quick))
 
 
 def measure_mnist(lab: Lab, variant: str) -> None:
     """Three seeds on the engine, the first on PyTorch too; with dropout also Monte-Carlo averages."""
-    config = mnist_config(variant, chosen_rate(lab, variant), lab.quick)
+    rate = best_rate(lab.results("rates")["errors"][variant])
+    config = mnist_config(variant, rate, lab.quick)
     runs = [lab.train(config, seed, label=variant, each_epoch=True) for seed in lab.seeds(3)]
     rows = [float(np.linalg.norm(layer.weight.numpy(), axis=1).max()) for run in runs for layer in run.model.hidden]
     if variant == "dropout":
@@ -110,7 +104,7 @@ def measure_mnist(lab: Lab, variant: str) -> None:
     lab.save(variant, {"runs": [run.record() for run in runs], "longest_row": max(rows)}, config)
 
 
-def monte_carlo_errors(lab: Lab, run: Any) -> list[float]:
+def monte_carlo_errors(lab: Lab, run: Run) -> list[float]:
     """Test error of the average over 1, 2, 5 ... thinned networks."""
     wrong, total = np.zeros(len(SAMPLES)), 0
     for batch in lab.data.evaluation_batches(run.config, "test"):
@@ -131,22 +125,20 @@ def measure_sizes(lab: Lab) -> None:
     for variant in ("standard", "dropout"):
         errors[variant] = {}
         for items in sizes:
-            runs = [
-                lab.train(size_config(variant, items, seed, lab.quick), seed, label=f"{variant}, {items} images")
-                for seed in lab.seeds(3)
-            ]
+            configs = [size_config(variant, items, seed, lab.quick) for seed in lab.seeds(3)]
+            runs = [lab.train(config, config.seed, label=f"{variant}, {items} images") for config in configs]
             errors[variant][str(items)] = [run.metrics["error"] for run in runs]
-    found = {"errors": errors, "updates": size_updates(lab.quick)}
-    lab.save("sizes", found, size_config("dropout", sizes[0], 0, lab.quick))
+    results = {"errors": errors, "updates": size_updates(lab.quick)}
+    lab.save("sizes", results, size_config("dropout", sizes[0], 0, lab.quick))
 
 
 def measure_features(lab: Lab) -> None:
     """The autoencoder's hidden units, with and without dropout."""
-    found = {
+    units = {
         name: [hidden_units(lab, feature_config(drop, lab.quick), seed) for seed in lab.seeds(3)]
         for name, drop in (("standard", 0.0), ("dropout", 0.5))
     }
-    lab.save("features", found | {"bins": FEATURE_BINS}, feature_config(0.5, lab.quick))
+    lab.save("features", units | {"bins": FEATURE_BINS}, feature_config(0.5, lab.quick))
 
 
 def hidden_units(lab: Lab, config: DropoutConfig, seed: int) -> dict[str, Any]:
@@ -154,12 +146,9 @@ def hidden_units(lab: Lab, config: DropoutConfig, seed: int) -> dict[str, Any]:
     model = lab.side("numpy").build(config, seed)
     optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
     batches = lab.data.training_batches(config, np.random.default_rng(seed))
-    for _ in range(config.epochs):
-        for batch in batches:
-            image = Tensor(batch["image"])
-            optimizer.zero_grad()
-            (F.mse_loss(model(image), image, reduction="sum") / batch["count"]).backward()
-            optimizer.step()
+    steps = config.epochs * len(batches)
+    for _ in fit(reproduce(model, optimizer, endless(batches)), steps, every=len(batches)):
+        pass
     model.eval()
     image = Tensor(lab.data.dataset(config, "test").images.reshape(-1, config.inputs))
     with no_grad():
@@ -169,12 +158,23 @@ def hidden_units(lab: Lab, config: DropoutConfig, seed: int) -> dict[str, Any]:
     return describe(hidden.numpy()) | {"squared_error": squared_error, "pictures": shown}
 
 
+def reproduce(model: nn.Module, optimizer: optim.Optimizer, batches: Iterable[Record]) -> Iterator[float]:
+    """Train the network to give back its input: the five steps of train.py, with another loss."""
+    for batch in batches:
+        image = Tensor(batch["image"])
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(image), image, reduction="sum") / batch["count"]
+        loss.backward()
+        optimizer.step()
+        yield loss.item()
+
+
 def describe(hidden: np.ndarray) -> dict[str, Any]:
     """Mean activation, share of zeros, and the counts of the two histograms of figure 8.    (images, units)"""
 
     def counts(values: np.ndarray, name: str) -> list[int]:
         low, high, bins = FEATURE_BINS[name]
-        return np.histogram(np.clip(values, low, high), bins, (low, high))[0].tolist()
+        return list(map(int, np.histogram(np.clip(values, low, high), bins, (low, high))[0]))
 
     return {
         "mean": float(hidden.mean()),

@@ -1,7 +1,6 @@
 """The pictures of the dropout experiments, drawn from their result files."""
 
 import base64
-from typing import Any
 
 import numpy as np
 
@@ -9,21 +8,20 @@ from papers.dropout.study.verdicts import SETTINGS, blob_accuracies, size_gains
 from tinygrad_lab.study import Lab
 
 
-def errors(lab: Lab, settings: tuple[str, ...]) -> None:
+def errors(lab: Lab) -> None:
     """Test error by epoch, mean over seeds, and the gap between test and training loss at the end."""
     with lab.figure("errors") as figure:
         axes = figure.subplots(1, 2)
-        for position, name in enumerate(settings):
-            runs = [run for run in lab.results(name)["runs"] if run["side"] == "numpy"]
-            curves = np.array([[epoch["error"] for epoch in run["history"]] for run in runs])
+        for position, name in enumerate(SETTINGS):
+            curves = np.array([[epoch["error"] for epoch in run["history"]] for run in lab.runs(name)])
             axes[0].plot(range(1, curves.shape[1] + 1), curves.mean(axis=0), label=name)
             for part, marker in (("metrics", "o"), ("train_metrics", "x")):
-                losses = [run[part]["loss"] for run in runs]
+                losses = lab.values(name, part, "loss")
                 axes[1].plot([position] * len(losses), losses, f"C{position}{marker}", label=_label(part, position))
         axes[0].set(xlabel="epoch", ylabel="test error, %", yscale="log", title="MNIST, mean over seeds")
         axes[0].legend()
         axes[1].set(ylabel="loss in evaluation mode, nats", yscale="log", title="test against training loss")
-        axes[1].set_xticks(range(len(settings)), settings)
+        axes[1].set_xticks(range(len(SETTINGS)), SETTINGS)
         axes[1].legend()
 
 
@@ -35,8 +33,7 @@ def monte_carlo(lab: Lab) -> None:
     """Figure 11: error of the average over k thinned networks, against the network with scaled weights."""
     results = lab.results("monte_carlo")
     samples, averaged = results["samples"], np.array(results["errors"])
-    runs = lab.results("dropout")["runs"]
-    scaled = np.mean([run["metrics"]["error"] for run in runs if run["side"] == "numpy"])
+    scaled = lab.spread("dropout", "metrics", "error").mean
     with lab.figure("monte_carlo", 5.0, 3.5) as figure:
         axes = figure.subplots()
         axes.plot(samples, averaged.T, "C0.", alpha=0.5)
@@ -46,12 +43,12 @@ def monte_carlo(lab: Lab) -> None:
         axes.legend()
 
 
-def sizes(lab: Lab, gains: dict[int, Any]) -> None:
+def sizes(lab: Lab) -> None:
     """Figure 10: test error with and without dropout by number of training images; the difference beside it."""
-    found = lab.results("sizes")["errors"]
+    errors, gains = lab.results("sizes")["errors"], size_gains(lab)
     with lab.figure("sizes") as figure:
         axes = figure.subplots(1, 2)
-        for variant, by_size in found.items():
+        for variant, by_size in errors.items():
             counts = [int(items) for items in by_size]
             axes[0].plot(counts, [np.mean(values) for values in by_size.values()], "o-", label=variant)
         axes[0].set(xlabel="training images", ylabel="test error, %", xscale="log", yscale="log")
@@ -64,19 +61,19 @@ def sizes(lab: Lab, gains: dict[int, Any]) -> None:
 
 def features(lab: Lab) -> None:
     """Figures 7 and 8: what the hidden units of the autoencoder look for, and how active they are."""
-    found = lab.results("features")
+    results = lab.results("features")
     with lab.figure("sparsity") as figure:
         axes = figure.subplots(2, 2)
         for row, variant in enumerate(("standard", "dropout")):
-            for column, (name, (low, high, count)) in enumerate(found["bins"].items()):
-                counts = np.sum([run[name] for run in found[variant]], axis=0)
+            for column, (name, (low, high, count)) in enumerate(results["bins"].items()):
+                counts = np.sum([run[name] for run in results[variant]], axis=0)
                 edges = np.linspace(low, high, count + 1)
                 axes[row, column].stairs(counts, edges, fill=True, color=f"C{row}")
                 axes[row, column].set(title=f"{variant}: {_TITLES[name]}", ylabel="count")
     with lab.figure("pictures") as figure:
         axes = figure.subplots(1, 2)
         for side, variant in zip(axes, ("standard", "dropout"), strict=True):
-            side.imshow(_mosaic(found[variant][0]["pictures"]), cmap="gray", vmin=0, vmax=255)
+            side.imshow(_mosaic(results[variant][0]["pictures"]), cmap="gray", vmin=0, vmax=255)
             side.set(title=f"{variant}: incoming weights", xticks=[], yticks=[])
 
 
@@ -89,8 +86,9 @@ def _mosaic(encoded: str, columns: int = 8) -> np.ndarray:
     return tiles.transpose(0, 2, 1, 3).reshape(-1, columns * 28)
 
 
-def blobs(lab: Lab, accuracies: dict[str, dict[str, list[float]]]) -> None:
+def blobs(lab: Lab) -> None:
     """Test accuracy of every seed, with dropout against without: above the line dropout is better."""
+    accuracies = blob_accuracies(lab, "numpy")
     without, with_dropout = (accuracies[variant]["test"] for variant in ("standard", "dropout"))
     with lab.figure("blobs", 4.5, 4.5) as figure:
         axes = figure.subplots()
@@ -105,10 +103,10 @@ def blobs(lab: Lab, accuracies: dict[str, dict[str, list[float]]]) -> None:
 def figures(lab: Lab) -> None:
     """Every picture whose results are there."""
     if lab.has("max-norm"):
-        errors(lab, SETTINGS)
+        errors(lab)
         monte_carlo(lab)
     if lab.has("sizes"):
-        sizes(lab, size_gains(lab))
+        sizes(lab)
     if lab.has("features"):
         features(lab)
-    blobs(lab, blob_accuracies(lab, "numpy"))
+    blobs(lab)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.study import Claim, Lab, Summary, Verdict
+from tinygrad_lab.study import Claim, Interval, Lab, Summary, Verdict, judge, out_of_reach
 
 SETTINGS = ("standard", "dropout", "max-norm")  # the variants compared on MNIST, table 2
 
@@ -39,16 +39,16 @@ def claims(lab: Lab) -> list[Claim]:
 
 
 def _lower_error(lab: Lab, before: str, after: str, figures: str) -> Claim:
-    errors = {name: _values(lab, name, "error") for name in (before, after)}
+    errors = {name: lab.values(name, "metrics", "error") for name in (before, after)}
     gain = lab.paired_difference(errors[before], errors[after])
-    torch = _values(lab, after, "error", side="torch")
+    torch = lab.values(after, "metrics", "error", side="torch")
     rows = [f"{lab.results(name)['longest_row']:.2f}" for name in (before, after)]
-    bound = lab.results(after)["runs"][0]["config"]["max_norm"]
+    bound = lab.runs(after)[0]["config"]["max_norm"]
     if lab.results(before)["longest_row"] < bound:
         verdict: Verdict = "out of reach here"
         why = f"in this schedule no incoming weight vector grows to c = {bound:g}, so both runs are the same"
     else:
-        verdict, why = _judge(gain.low > 0), f"difference {gain:.2f points}"
+        verdict, why = judge(gain.low > 0), f"difference {gain:.2f points}"
     return Claim(
         statement=f"{after} has a lower test error on MNIST than {before} ({figures})",
         source="table 2",
@@ -61,15 +61,14 @@ def _lower_error(lab: Lab, before: str, after: str, figures: str) -> Claim:
 
 
 def _level(lab: Lab) -> Claim:
-    error = lab.interval(_values(lab, "max-norm", "error"))
-    steps = lab.results("max-norm")["runs"][0]["steps"]
+    error = lab.spread("max-norm", "metrics", "error")
+    steps = lab.runs("max-norm")[0]["steps"]
     verdict: Verdict = "reproduced" if error.mean <= 1.06 else "out of reach here"
     return Claim(
         statement="dropout with max-norm reaches 1.06 % on MNIST",
         source="table 2",
         ran=_schedule(lab, "max-norm"),
         numpy=f"{error:.2f %}",
-        torch="-",
         verdict=verdict,
         why=f"the paper makes {PAPER_UPDATES / steps:.0f} times as many updates",
     )
@@ -78,7 +77,7 @@ def _level(lab: Lab) -> Claim:
 def _gap(lab: Lab) -> Claim:
     gaps = {}
     for name in ("standard", "dropout"):
-        test, train = (np.array(_values(lab, name, "loss", part)) for part in ("metrics", "train_metrics"))
+        test, train = (np.array(lab.values(name, part, "loss")) for part in ("metrics", "train_metrics"))
         gaps[name] = list(test - train)
     smaller = lab.paired_difference(gaps["standard"], gaps["dropout"])
     return Claim(
@@ -86,14 +85,13 @@ def _gap(lab: Lab) -> Claim:
         source="section 1",
         ran=_schedule(lab, "standard", "dropout"),
         numpy=" -> ".join(f"{lab.interval(values):.3f}" for values in gaps.values()),
-        torch="-",
-        verdict=_judge(smaller.low > 0),
+        verdict=judge(smaller.low > 0),
         why=f"difference {smaller:.3f nats}",
     )
 
 
 def _monte_carlo(lab: Lab) -> Claim:
-    scaled, results = _values(lab, "dropout", "error"), lab.results("monte_carlo")
+    scaled, results = lab.values("dropout", "metrics", "error"), lab.results("monte_carlo")
     most = results["samples"][-1]
     one, many = ([errors[k] for errors in results["errors"]] for k in (0, -1))
     worse, last = lab.paired_difference(one, scaled), lab.paired_difference(many, scaled)
@@ -103,13 +101,12 @@ def _monte_carlo(lab: Lab) -> Claim:
         source="section 7.5, figure 11",
         ran="the dropout networks above; masks drawn afresh for every test image",
         numpy="; ".join(f"{name}: {lab.interval(values):.2f %}" for name, values in cells.items()),
-        torch="-",
-        verdict=_judge(worse.low > 0 and last.low <= 0),
+        verdict=judge(worse.low > 0 and last.low <= 0),
         why=f"{most} networks less scaled weights: {last:.2f points}",
     )
 
 
-def size_gains(lab: Lab) -> dict[int, Any]:
+def size_gains(lab: Lab) -> dict[int, Interval]:
     """Standard less dropout, in points of test error, by number of training images."""
     errors = lab.results("sizes")["errors"]
     return {int(n): lab.paired_difference(errors["standard"][n], errors["dropout"][n]) for n in errors["standard"]}
@@ -124,8 +121,7 @@ def _sizes(lab: Lab) -> Claim:
         source="section 7.4, figure 10",
         ran=f"784-512-512-10, {updates:,} updates at every size, one learning rate, {gains[smallest].count} seeds",
         numpy="error saved: " + "; ".join(f"{items:,}: {gain:.2f points}" for items, gain in gains.items()),
-        torch="-",
-        verdict=_judge(gains[smallest].low <= 0 and some_help),
+        verdict=judge(gains[smallest].low <= 0 and some_help),
         why=f"no gain at {smallest}, and a gain at one larger size at least, are asked for",
     )
 
@@ -141,8 +137,7 @@ def _sparsity(lab: Lab) -> Claim:
         source="section 7.2, figure 8",
         ran=f"autoencoder 784-256-784, 10 epochs of Adam, dropout 0.5 on the hidden layer, {lower.count} seeds",
         numpy=f"mean {_pair(lab, mean)}; share of zeros {_pair(lab, zeros)}; squared error {_pair(lab, error)}",
-        torch="-",
-        verdict=_judge(lower.low > 0 and sparser.low > 0),
+        verdict=judge(lower.low > 0 and sparser.low > 0),
         why="a lower mean and more zeros are asked for",
     )
 
@@ -171,7 +166,7 @@ def _blobs(lab: Lab) -> Claim:
         f"deviations apart (our choice: the best possible test accuracy is {results['bayes']:.1f} %)",
         numpy=_accuracy_cells(lab, numpy),
         torch=_accuracy_cells(lab, torch),
-        verdict=_judge(gain.low <= QUOTED_GAIN <= gain.high),
+        verdict=judge(gain.low <= QUOTED_GAIN <= gain.high),
         why=f"dropout gains {gain:.2f points} of test accuracy, is better in {100 * wins:.0f} % of the seeds, and the "
         f"quoted gain of {QUOTED_GAIN:g} is {'inside' if gain.high >= QUOTED_GAIN else 'outside'} the interval",
     )
@@ -182,13 +177,9 @@ def _accuracy_cells(lab: Lab, accuracies: dict[str, Values]) -> str:
     return "; ".join(f"{name} {train:.1f} / {test:.1f} %" for name, train, test in cells)
 
 
-_NOISE = Claim(
-    statement="Gaussian noise is a little better than Bernoulli noise (0.95 ± 0.04 % against 1.08 ± 0.04 % on MNIST)",
+_NOISE = out_of_reach(
+    "Gaussian noise is a little better than Bernoulli noise (0.95 ± 0.04 % against 1.08 ± 0.04 % on MNIST)",
     source="section 10, table 10",
-    ran="not run",
-    numpy="-",
-    torch="-",
-    verdict="out of reach here",
     why="13 images in 10,000 make the difference: it needs the full schedule and many seeds",
 )
 
@@ -198,37 +189,26 @@ _NOISE = Claim(
 
 def summary(lab: Lab) -> Summary:
     """Dropout on MNIST."""
-    results = lab.results("dropout")
-    first = results["runs"][0]
-    config, data = first["config"], results["environment"]["data"]
-    seconds = {side: [run["seconds"] for run in results["runs"] if run["side"] == side] for side in ("numpy", "torch")}
-    rate, batch = config["learning_rate"], config["batch_size"]
+    run, data = lab.runs("dropout")[0], lab.results("dropout")["environment"]["data"]
+    config = run["config"]
     return Summary(
         data=f"{data['name']}, {data['items']:,} training images as vectors of 784 pixels in [0, 1]",
-        model=f"{_layers(config)} ReLU, {first['parameters']:,} parameters; units dropped with probability "
+        model=f"{_layers(config)} ReLU, {run['parameters']:,} parameters; units dropped with probability "
         f"{config['drop_input']} (input) and {config['drop_hidden']} (hidden)",
         loss="cross-entropy, mean over the batch",
-        optimiser=f"SGD, momentum {config['momentum']}, learning rate {rate:g}, batch {batch}",
+        optimiser=f"SGD, momentum {config['momentum']}, learning rate {config['learning_rate']:g}, "
+        f"batch {config['batch_size']}",
         schedule=f"cosine to 0 over {config['epochs']} epochs",
         metric="test error in percent, after the last epoch",
         expected="the loss of training stays above the loss in evaluation mode, where no unit is missing",
-        numpy=f"{lab.interval(_values(lab, 'dropout', 'error')):.2f %}",
-        torch=f"{lab.interval(_values(lab, 'dropout', 'error', side='torch')):.2f %}",
+        numpy=f"{lab.spread('dropout', 'metrics', 'error'):.2f %}",
+        torch=f"{lab.spread('dropout', 'metrics', 'error', side='torch'):.2f %}",
         command="tinygrad-lab claims dropout (all), tinygrad-lab train dropout --size small (one run)",
-        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run",
+        time=lab.run_time("dropout", threads=False),
     )
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------
-
-
-def _judge(holds: bool) -> Verdict:
-    return "reproduced" if holds else "not reproduced"
-
-
-def _values(lab: Lab, name: str, key: str, part: str = "metrics", side: str = "numpy") -> list[float]:
-    """One number for each run of a setting."""
-    return [run[part][key] for run in lab.results(name)["runs"] if run["side"] == side]
 
 
 def _layers(config: dict[str, Any]) -> str:
@@ -241,12 +221,12 @@ def _pair(lab: Lab, values: Values) -> str:
 
 def _schedule(lab: Lab, *names: str) -> str:
     """What the runs of these settings were: the reduced schedule in words."""
-    firsts = {name: lab.results(name)["runs"][0] for name in names}
+    firsts = {name: lab.runs(name)[0] for name in names}
     first = firsts[names[0]]
     rates = ", ".join(f"{run['config']['learning_rate']:g} ({name})" for name, run in firsts.items())
     tried = ", ".join(lab.results("rates")["errors"][names[0]])
     return (
         f"{_layers(first['config'])}, {first['steps']:,} updates (the paper: {PAPER_UPDATES:,}), batches of "
         f"{first['config']['batch_size']}, learning rate {rates}, the best of {tried} on held-out images; "
-        f"{len(_values(lab, names[0], 'error'))} seeds"
+        f"{len(lab.runs(names[0]))} seeds"
     )

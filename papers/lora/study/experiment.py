@@ -13,12 +13,11 @@ import numpy as np
 
 from papers.lora.config import ALL_LINEAR, VARIANTS, LoRAConfig
 from papers.lora.model import trainable
-from papers.lora.study.findings import chosen_rate
 from papers.lora.weights import smollm2
 from papers.lora.weights.adapter import WEIGHTS, save_adapter
 from tinygrad_lab import checkpoint
 from tinygrad_lab.data import available
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 BASE = "runs/lora-base/last.safetensors"  # where the pretrained decoder is kept meanwhile
 METHODS = {  # what is trained -> the learning rates that are tried for it
@@ -27,7 +26,6 @@ METHODS = {  # what is trained -> the learning rates that are tried for it
     "bias": (1e-2, 3e-2, 1e-1, 3e-1),
     "head": (3e-3, 1e-2, 3e-2, 1e-1),
 }
-SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 # Table 5: as many trained parameters each, but for the last two, which spread them over matrices of other shapes.
 TARGETS: dict[str, tuple[str, int]] = {
     "q": ("q_proj", 8),
@@ -82,63 +80,49 @@ def measure_base(lab: Lab) -> None:
     run = lab.train(config, 0, label="base, on the source text")
     Path(BASE).parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(BASE, run.model.state_dict())
-    lab.save("base", {"runs": [run.record()], "losses": both_losses(lab, run.model, config)}, config)
+    lab.save("base", {"runs": [run.record()], "losses": both_losses(lab, run)}, config)
 
 
-def both_losses(lab: Lab, model: Any, config: LoRAConfig) -> dict[str, float]:
+def both_losses(lab: Lab, run: Run) -> dict[str, float]:
     """Nats per character of the test parts of both texts."""
-    return {
-        text: lab.side("numpy").evaluate(model, lab.data.evaluation_batches(replace(config, text=text), "test"))["loss"]
-        for text in ("source", "target")
-    }
+    side, texts = lab.side("numpy"), ("source", "target")
+    parts = {text: lab.data.evaluation_batches(replace(run.config, text=text), "test") for text in texts}
+    return {text: side.evaluate(run.model, batches)["loss"] for text, batches in parts.items()}
 
 
 def measure_rates(lab: Lab) -> None:
     """Every method's loss on the validation part at every learning rate, one seed."""
-    losses: dict[str, dict[str, float]] = {}
+    losses = {}
     for method, rates in METHODS.items():
-        losses[method] = {}
-        for rate in rates[: 1 if lab.quick else None]:
-            config = method_config(method, rate, lab.quick)
-            run = lab.train(config, SWEEP_SEED, label=f"{method}, learning rate {rate:g}")
-            held_out = lab.data.evaluation_batches(config, "validation")
-            losses[method][f"{rate:g}"] = lab.side("numpy").evaluate(run.model, held_out)["loss"]
-    lab.save("rates", {"losses": losses}, config)
+        tried = rates[: 1 if lab.quick else None]
+        configs = {rate: method_config(method, rate, lab.quick) for rate in tried}
+        losses[method] = lab.sweep(configs, method, lambda run: lab.evaluate(run, "validation")["loss"])
+    lab.save("rates", {"losses": losses}, configs[tried[-1]])
 
 
 def tuned(lab: Lab, method: str) -> LoRAConfig:
     """A method with the learning rate that is best for it."""
-    return method_config(method, chosen_rate(lab, method), lab.quick)
+    return method_config(method, best_rate(lab.results("rates")["losses"][method]), lab.quick)
 
 
-def adapt(lab: Lab, config: LoRAConfig, label: str, seeds: int, side: str = "numpy") -> list[dict[str, Any]]:
-    """Runs from the same base, with adapters and batches of their own; what is trained, and what it leaves behind."""
-    records = []
-    for seed in lab.seeds(seeds):
-        run = lab.train(config, seed, side=side, label=label)
-        records.append(run.record() | {"trained": trained(run.model)})
-        if side == "numpy":
-            records[-1] |= {"after": both_losses(lab, run.model, config), "model": run.model}
-    return records
-
-
-def trained(model: Any) -> int:
-    """How many numbers are trained."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+def adapted(lab: Lab, run: Run) -> Record:
+    """The record of a run from the base; with how many numbers it trained, and what it leaves behind."""
+    trained = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
+    return run.record() | {"trained": trained, "after": both_losses(lab, run)}
 
 
 def measure_methods(lab: Lab) -> None:
     """All methods, each at its own learning rate; LoRA and full fine-tuning on PyTorch too, one seed."""
     for method in METHODS:
         config = tuned(lab, method)
-        runs = adapt(lab, config, method, 4)
-        models = [run.pop("model") for run in runs]
-        found: dict[str, Any] = {"cost": cost(config, models[0])}
+        runs = [lab.train(config, seed, label=method) for seed in lab.seeds(4)]
+        records = [adapted(lab, run) for run in runs]
+        results: Record = {"cost": cost(config, runs[0].model)}
         if method == "full":
-            found["spectra"] = [spectra(model) for model in models]
+            results["spectra"] = [spectra(run.model) for run in runs]
         if method in ("full", "lora"):
-            runs.append(lab.train(config, 0, side="torch", label=method).record())
-        lab.save(method, {"runs": runs, **found}, config)
+            records.append(lab.train(config, 0, side="torch", label=method).record())
+        lab.save(method, {"runs": records, **results}, config)
 
 
 def cost(config: LoRAConfig, model: Any) -> dict[str, int]:
@@ -178,13 +162,12 @@ def measure_ranks(lab: Lab) -> None:
 
 def measure_arms(lab: Lab, name: str, arms: dict[str, dict[str, Any]], seeds: int) -> None:
     """LoRA with each of several changes, at LoRA's learning rate."""
-    found = {}
+    records = {}
     for arm, changes in arms.items():
         config = replace(tuned(lab, "lora"), **changes)
-        found[arm] = [
-            {k: v for k, v in run.items() if k != "model"} for run in adapt(lab, config, f"{name}: {arm}", seeds)
-        ]
-    lab.save(name, {"arms": found}, tuned(lab, "lora"))
+        runs = [lab.train(config, seed, label=f"{name}: {arm}") for seed in lab.seeds(seeds)]
+        records[arm] = [adapted(lab, run) for run in runs]
+    lab.save(name, {"arms": records}, tuned(lab, "lora"))
 
 
 def measure_smollm2(lab: Lab) -> None:

@@ -4,18 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.study.findings import METHODS, arm_values, arms, base_loss, runs, spectrum_share, trained_share, values
+from papers.lora.study.findings import METHODS, arm_values, arms, base_loss, spectrum_share, trained_share, values
 from tinygrad_lab.study import Lab
 
 
-def methods(lab: Lab, names: tuple[str, ...]) -> None:
+def methods(lab: Lab) -> None:
     """Loss on the target text against what is trained, and what is forgotten of the source text."""
     with lab.figure("methods", 9.0, 4.0) as figure:
         left, right = figure.subplots(1, 2)
-        for position, name in enumerate(names):
+        for position, name in enumerate(METHODS):
             losses, share = values(lab, name), 100 * trained_share(lab, name)
             left.errorbar(share, np.mean(losses), _width(lab, losses), fmt="o", capsize=3, label=METHODS[name])
-            forgotten = [run["after"]["source"] for run in runs(lab, name)]
+            forgotten = lab.values(name, "after", "source")
             right.plot(forgotten, losses, f"C{position}o", alpha=0.7, label=METHODS[name])
         left.axhline(base_loss(lab), color="black", linestyle="--", linewidth=0.8, label="the base model")
         left.set(xscale="log", xlabel="trained, % of the parameters", ylabel="target text, nats per character")
@@ -80,7 +80,7 @@ def _width(lab: Lab, losses: list[float]) -> float:
 
 def figures(lab: Lab) -> None:
     """Every picture whose results are there."""
-    methods(lab, tuple(METHODS))
+    methods(lab)
     comparisons(lab)
     spectra(lab)
     if lab.has("smollm2"):

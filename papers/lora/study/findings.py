@@ -1,7 +1,5 @@
 """What the result files of LoRA say, in numbers and words for verdicts and figures."""
 
-from typing import Any
-
 import numpy as np
 
 from tinygrad_lab.study import Lab
@@ -11,20 +9,9 @@ METHODS = {
 }  # fmt: skip
 
 
-def chosen_rate(lab: Lab, method: str) -> float:
-    """The learning rate with the smallest loss on the validation part."""
-    losses = lab.results("rates")["losses"][method]
-    return float(min(losses, key=losses.get))
-
-
-def runs(lab: Lab, name: str, side: str = "numpy") -> list[dict[str, Any]]:
-    """The runs of a method on one side."""
-    return [run for run in lab.results(name)["runs"] if run["side"] == side]
-
-
 def values(lab: Lab, name: str, side: str = "numpy") -> list[float]:
     """The test loss of every run of a method."""
-    return [run["metrics"]["loss"] for run in runs(lab, name, side)]
+    return lab.values(name, "metrics", "loss", side=side)
 
 
 def arms(lab: Lab, name: str) -> list[str]:
@@ -39,25 +26,27 @@ def arm_values(lab: Lab, name: str, arm: str) -> list[float]:
 
 def base_loss(lab: Lab, text: str = "target") -> float:
     """What the base model makes of a text."""
-    return lab.results("base")["losses"][text]
+    loss: float = lab.results("base")["losses"][text]
+    return loss
 
 
 def gain_of_full(lab: Lab) -> float:
     """Nats by which full fine-tuning is better than the base."""
-    return base_loss(lab) - lab.interval(values(lab, "full")).mean
+    return base_loss(lab) - lab.spread("full", "metrics", "loss").mean
 
 
 def trained_share(lab: Lab, name: str) -> float:
     """Trained parameters, as a share of those of the base model."""
-    return lab.results(name)["runs"][0]["trained"] / lab.results("base")["runs"][0]["parameters"]
+    share: float = lab.runs(name)[0]["trained"] / lab.runs("base")[0]["parameters"]
+    return share
 
 
 def schedule(lab: Lab, *names: str) -> str:
     """What the runs of these methods were, in words."""
-    firsts = {name: runs(lab, name)[0] for name in names}
+    firsts = {name: lab.runs(name)[0] for name in names}
     first = firsts[names[0]]
     rates = ", ".join(f"{run['config']['learning_rate']:g} ({name})" for name, run in firsts.items())
-    base = lab.results("base")["runs"][0]
+    base = lab.runs("base")[0]
     return (
         f"a decoder of {base['parameters']:,} parameters, {base['steps']:,} steps on the source text, then "
         f"{first['steps']:,} on the target text; learning rates {rates}, each the best of those tried "

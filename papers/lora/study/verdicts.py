@@ -16,13 +16,12 @@ from papers.lora.study.findings import (
     kilobytes,
     percent,
     random_share,
-    runs,
     schedule,
     spectrum_share,
     trained_share,
     values,
 )
-from tinygrad_lab.study import Claim, Lab, Summary, Verdict
+from tinygrad_lab.study import Claim, Lab, Summary, judge, out_of_reach, table
 
 PARITY = 0.05  # share of full fine-tuning's gain that may be missing for "on par"
 SMALL_RANK, LARGE_RANK = "4", "32"
@@ -31,9 +30,12 @@ LOW_RANK = 0.9  # share of a change's squared norm that must lie in a few direct
 
 def claims(lab: Lab) -> list[Claim]:
     """One row for each claim."""
-    found = [_on_par(lab), _beats(lab, "head"), _beats(lab, "bias"), _both(lab), _targets(lab), _rank(lab)]
-    found += [_low_rank(lab), _memory(lab), _time(lab)]
-    return [*found, *([_smollm2(lab)] if lab.has("smollm2") else []), _SCALE]
+    return [
+        *(_on_par(lab), _beats(lab, "head"), _beats(lab, "bias"), _both(lab), _targets(lab), _rank(lab)),
+        *(_low_rank(lab), _memory(lab), _time(lab)),
+        *([_smollm2(lab)] if lab.has("smollm2") else []),
+        _SCALE,
+    ]
 
 
 # ---- quality ---------------------------------------------------------------------------------------------------------
@@ -52,7 +54,7 @@ def _on_par(lab: Lab) -> Claim:
         numpy=f"base {base_loss(lab):.3f}; full {lab.interval(full):.3f}; LoRA {lab.interval(lora):.3f} nats, "
         f"{percent(share)} of the parameters",
         torch=torch,
-        verdict=_judge(gap.high <= PARITY * gain and share < 0.01),
+        verdict=judge(gap.high <= PARITY * gain and share < 0.01),
         why=f"LoRA less full: {gap:.3f nats}, {percent(gap.mean / gain)} of what full fine-tuning gains; "
         f"{percent(PARITY)} are allowed",
     )
@@ -60,15 +62,14 @@ def _on_par(lab: Lab) -> Claim:
 
 def _beats(lab: Lab, other: str) -> Claim:
     gain = lab.paired_difference(values(lab, other), values(lab, "lora"))
-    trained = {name: lab.results(name)["runs"][0]["trained"] for name in (other, "lora")}
+    trained = {name: lab.runs(name)[0]["trained"] for name in (other, "lora")}
     source = {"bias": "table 2 (BitFit)", "head": "not in the paper: the simplest way to adapt"}[other]
     return Claim(
         statement=f"LoRA adapts better than training the {METHODS[other].removesuffix(' only')} alone",
         source=source,
         ran=schedule(lab, other, "lora"),
         numpy=f"{lab.interval(values(lab, other)):.3f} -> {lab.interval(values(lab, 'lora')):.3f} nats",
-        torch="-",
-        verdict=_judge(gain.low > 0),
+        verdict=judge(gain.low > 0),
         why=f"difference {gain:.3f nats}; {trained[other]:,} and {trained['lora']:,} numbers are trained",
     )
 
@@ -86,8 +87,7 @@ def _both(lab: Lab) -> Claim:
         source="table 5 (MNLI: q 91.0, q and v 91.3; WikiSQL: 70.4, 73.7)",
         ran=arms_schedule(lab, "targets"),
         numpy="; ".join(f"{arm}: {lab.interval(arm_values(lab, 'targets', arm)):.3f}" for arm in arms(lab, "targets")),
-        torch="-",
-        verdict=_judge(gain.low > 0),
+        verdict=judge(gain.low > 0),
         why=f"q less q, v: {gain:.3f nats}; the best single matrix is {best}",
     )
 
@@ -101,8 +101,7 @@ def _targets(lab: Lab) -> Claim:
         source="table 5 (73.7 and 91.3 against 73.7 and 91.7)",
         ran=arms_schedule(lab, "targets"),
         numpy=f"q, v: {lab.interval(two):.3f}; q, k, v, o: {lab.interval(four):.3f} nats",
-        torch="-",
-        verdict=_judge(gain.high >= 0),
+        verdict=judge(gain.high >= 0),
         why=f"q, v less all four: {gain:.3f nats}; the two matrices of the MLP, not in the paper's table: {mlp:.3f}",
     )
 
@@ -115,8 +114,7 @@ def _rank(lab: Lab) -> Claim:
         source="table 6",
         ran=arms_schedule(lab, "ranks"),
         numpy="; ".join(f"r = {r}: {lab.interval(arm_values(lab, 'ranks', r)):.3f}" for r in arms(lab, "ranks")),
-        torch="-",
-        verdict=_judge(gain.mean <= PARITY * gain_of_full(lab)),
+        verdict=judge(gain.mean <= PARITY * gain_of_full(lab)),
         why=f"r = {SMALL_RANK} less r = {LARGE_RANK}: {gain:.3f nats}, {percent(gain.mean / gain_of_full(lab))} of "
         f"what full fine-tuning gains; {percent(PARITY)} are allowed",
     )
@@ -126,7 +124,7 @@ def _low_rank(lab: Lab) -> Claim:
     shares = {
         name: [spectrum_share(run, name) for run in lab.results("full")["spectra"]] for name in ("q_proj", "v_proj")
     }
-    width = lab.results("full")["runs"][0]["config"]["width"]
+    width = lab.runs("full")[0]["config"]["width"]
     shown = "; ".join(
         f"{name[0]}: {lab.interval([100 * share for share in found]):.1f %}" for name, found in shares.items()
     )
@@ -136,8 +134,7 @@ def _low_rank(lab: Lab) -> Claim:
         source="section 4.1 (the hypothesis)",
         ran="singular values of W - W0 after full fine-tuning, all blocks",
         numpy=f"share of the squared norm in the first 8 of {width} directions: {shown}",
-        torch="-",
-        verdict=_judge(lowest > LOW_RANK),
+        verdict=judge(lowest > LOW_RANK),
         why=f"{percent(LOW_RANK)} are asked for; a random matrix has about {percent(random_share(width))} there",
     )
 
@@ -155,22 +152,20 @@ def _memory(lab: Lab) -> Claim:
         ran="AdamW's two moments; the adapter against the whole model, as files",
         numpy=f"optimiser {kilobytes(costs['full']['optimizer'])} -> {kilobytes(costs['lora']['optimizer'])}; "
         f"file {kilobytes(costs['full']['file'])} -> {kilobytes(costs['lora']['file'])}",
-        torch="-",
-        verdict=_judge(min(less.values()) > 10),
+        verdict=judge(min(less.values()) > 10),
         why=f"{less['optimizer']:.0f} and {less['file']:.0f} times less; more than 10 times is asked for",
     )
 
 
 def _time(lab: Lab) -> Claim:
-    seconds = {name: [run["seconds"] / run["steps"] for run in runs(lab, name)] for name in ("full", "lora")}
+    seconds = {name: [run["seconds"] / run["steps"] for run in lab.runs(name)] for name in ("full", "lora")}
     middle = {name: median(found) for name, found in seconds.items()}
     return Claim(
         statement="a training step takes less time (GPT-3: 25 % faster)",
         source="section 4.2",
         ran="the runs above, time of training alone, median over seeds",
         numpy=f"{1e3 * middle['full']:.0f} ms -> {1e3 * middle['lora']:.0f} ms a step",
-        torch="-",
-        verdict=_judge(middle["lora"] < middle["full"]),
+        verdict=judge(middle["lora"] < middle["full"]),
         why=f"{percent(middle['full'] / middle['lora'] - 1)} faster: frozen weights need no gradient",
     )
 
@@ -190,20 +185,15 @@ def _smollm2(lab: Lab) -> Claim:
         numpy=f"held-out loss {found['before']:.3f} -> {found['after']:.3f} nats per token, "
         f"merged {found['merged']:.3f}; {found['trained']:,} of {found['parameters']:,} parameters ({percent(share)}); "
         f"{found['seconds']:.0f} s, peak {found['peak_mb']:,.0f} MB",
-        torch="-",
-        verdict=_judge(same and found["after"] < found["before"]),
+        verdict=judge(same and found["after"] < found["before"]),
         why=f"logits merged and apart differ by {found['merged_difference']:.0e} of the largest; "
         f"after unmerging by {found['unmerged_difference']:g}",
     )
 
 
-_SCALE = Claim(
-    statement="no loss of quality on GPT-3 with 175 billion parameters (WikiSQL, MNLI, SAMSum)",
+_SCALE = out_of_reach(
+    "no loss of quality on GPT-3 with 175 billion parameters (WikiSQL, MNLI, SAMSum)",
     source="table 4",
-    ran="not run",
-    numpy="-",
-    torch="-",
-    verdict="out of reach here",
     why="the model cannot be had, and small models have less to spare than large ones",
 )
 
@@ -213,46 +203,36 @@ _SCALE = Claim(
 
 def summary(lab: Lab) -> Summary:
     """LoRA on the target text."""
-    results = lab.results("lora")
-    first = results["runs"][0]
-    config, data = first["config"], results["environment"]["data"]
-    base = lab.results("base")
-    seconds = {side: [run["seconds"] for run in runs(lab, "lora", side)] for side in ("numpy", "torch")}
+    base, data = (lab.results(name)["environment"]["data"] for name in ("base", "lora"))
+    run = lab.runs("lora")[0]
+    config = run["config"]
     return Summary(
-        data=f"pretrained on {base['environment']['data']['name']}, adapted to {data['name']}, "
-        f"{data['items']:,} characters",
-        model=f"decoder, {config['layers']} layers of width {config['width']}, {first['parameters']:,} parameters; "
-        f"r = {config['rank']} on {config['targets']}, {first['trained']:,} trained",
+        data=f"pretrained on {base['name']}, adapted to {data['name']}, {data['items']:,} characters",
+        model=f"decoder, {config['layers']} layers of width {config['width']}, {run['parameters']:,} parameters; "
+        f"r = {config['rank']} on {config['targets']}, {run['trained']:,} trained",
         loss="cross-entropy of the next character, mean over the batch",
         optimiser=f"AdamW, learning rate {config['learning_rate']:g}, weight decay {config['weight_decay']:g}, "
         f"batch {config['batch_size']} x {config['context']}",
-        schedule=f"a line up over {percent(config['warmup'])} of {first['steps']:,} steps, then a line down to 0",
+        schedule=f"a line up over {percent(config['warmup'])} of {run['steps']:,} steps, then a line down to 0",
         metric="nats per character of the held-out text",
         expected=f"from the base model's {base_loss(lab):.2f} to nearly what full fine-tuning reaches",
         numpy=f"{lab.interval(values(lab, 'lora')):.3f}",
         torch=f"{lab.interval(values(lab, 'lora', 'torch')):.3f}",
         command="tinygrad-lab claims lora (all), tinygrad-lab train lora --size small (one run)",
-        time=f"{lab.interval(seconds['numpy']):.0f s} NumPy, {lab.interval(seconds['torch']):.0f s} PyTorch a run",
+        time=lab.run_time("lora", threads=False),
     )
 
 
 def tables(lab: Lab) -> dict[str, str]:
     """The block "methods": what each trains, what it costs, and what becomes of both texts."""
-    lines = [
-        "| trained | parameters | share | optimiser | file | target, nats | source, nats |",
-        "|---|---|---|---|---|---|---|",
-        f"| nothing (the base) | 0 | | | | {base_loss(lab):.3f} | {base_loss(lab, 'source'):.3f} |",
-    ]
-    for name, title in METHODS.items():
-        found = lab.results(name)
-        after = [run["after"]["source"] for run in runs(lab, name)]
-        lines.append(
-            f"| {title} | {found['runs'][0]['trained']:,} | {percent(trained_share(lab, name))} "
-            f"| {kilobytes(found['cost']['optimizer'])} | {kilobytes(found['cost']['file'])} "
-            f"| {lab.interval(values(lab, name)):.3f} | {lab.interval(after):.3f} |"
-        )
-    return {"methods": "\n".join(lines)}
+    columns = ("trained", "parameters", "share", "optimiser", "file", "target, nats", "source, nats")
+    target, source = (f"{base_loss(lab, text):.3f}" for text in ("target", "source"))
+    base = ("nothing (the base)", 0, "", "", "", target, source)
+    return {"methods": table(columns, [base, *(_row(lab, *method) for method in METHODS.items())])}
 
 
-def _judge(holds: bool) -> Verdict:
-    return "reproduced" if holds else "not reproduced"
+def _row(lab: Lab, name: str, title: str) -> tuple[str, ...]:
+    cost, trained = lab.results(name)["cost"], lab.runs(name)[0]["trained"]
+    kept = (kilobytes(cost[part]) for part in ("optimizer", "file"))
+    losses = lab.spread(name, "metrics", "loss"), lab.spread(name, "after", "source")
+    return title, f"{trained:,}", percent(trained_share(lab, name)), *kept, *(f"{loss:.3f}" for loss in losses)

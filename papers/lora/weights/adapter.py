@@ -16,7 +16,6 @@ import numpy as np
 from papers.lora.model import adapters, attach
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.checkpoint import CheckpointError, load, save
-from tinygrad_lab.typing import Generator
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
@@ -100,13 +99,12 @@ def save_adapter(folder: Path, model: nn.Module) -> None:
     save(folder / WEIGHTS, adapter_state(model), about)
 
 
-def load_adapter(folder: Path, model: nn.Module, generator: Generator | None = None) -> list[str]:
+def load_adapter(folder: Path, model: nn.Module) -> list[str]:
     """Attach the adapters of a folder to their base model, which is left alone unless everything fits.
 
     Args:
         folder: with both files, ours or PEFT's.
         model: the base, without adapters.
-        generator: where masks come from, if the adapter has dropout and is trained on.
 
     Returns:
         The names of the adapted layers.
@@ -124,7 +122,7 @@ def load_adapter(folder: Path, model: nn.Module, generator: Generator | None = N
             sizes = (rank, layer.in_features), (layer.out_features, rank)
             shapes |= {f"{PREFIX}{name}.{factor}.weight": size for factor, size in zip(FACTORS, sizes, strict=True)}
     check_state(state, shapes)
-    attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"], generator=generator)
+    attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
     load_adapter_state(model, state)
     return attached
 

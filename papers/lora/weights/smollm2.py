@@ -26,7 +26,7 @@ from papers.lora.weights.adapter import adapter_state, save_adapter
 from tinygrad_lab import Tensor, no_grad, optim
 from tinygrad_lab.data import load_text
 from tinygrad_lab.nn.utils import clip_grad_norm_
-from tinygrad_lab.random import generator
+from tinygrad_lab.random import generator, initialising
 
 HELD_OUT = 0.1  # the last part of the text is for validation
 TARGETS = ("q_proj", "v_proj")
@@ -129,7 +129,8 @@ def experiment(recipe: Recipe, folder: Path | None = None, log: Callable[[str], 
     log(f"{total:,} parameters, {len(train):,} tokens to learn from")
     before = held_out_loss(model, test, recipe)
     log(f"before: {before:.4f} nats per token of the held-out text")
-    attach(model, TARGETS, recipe.rank, recipe.alpha, generator=generator(recipe.seed))
+    with initialising(generator(recipe.seed)):
+        attach(model, TARGETS, recipe.rank, recipe.alpha)
     start = time.perf_counter()
     losses = adapt(model, train, recipe, log)
     seconds = time.perf_counter() - start

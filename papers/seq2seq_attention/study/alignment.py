@@ -9,7 +9,7 @@ from papers.seq2seq_attention.data import vocabularies
 from papers.seq2seq_attention.inference import SearchOptions, search
 from papers.seq2seq_attention.model import BOS, EOS, Seq2Seq
 from tinygrad_lab import Tensor, no_grad
-from tinygrad_lab.translation.vocabulary import Vocabulary
+from tinygrad_lab.data.translation.vocabulary import Vocabulary
 
 
 def aligned(model: Seq2Seq, config: Seq2SeqConfig, text: str, options: SearchOptions) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
 from papers.seq2seq_attention.study.alignment import aligned
 from tinygrad_lab.data import available
+from tinygrad_lab.data.translation.metrics import bleu, error_rates, exact, spelled_words
 from tinygrad_lab.study import Lab, as_command
-from tinygrad_lab.translation.metrics import bleu, error_rates, exact, spelled_words
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}

@@ -13,8 +13,8 @@ from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.inference import SearchOptions, prompts, translations
 from papers.transformer.study.maps import translated
 from tinygrad_lab.data import available
+from tinygrad_lab.data.translation.metrics import error_rates, exact, spelled_words
 from tinygrad_lab.study import Lab, as_command
-from tinygrad_lab.translation.metrics import error_rates, exact, spelled_words
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
 SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")

@@ -10,8 +10,8 @@ from papers.transformer.data import vocabularies
 from papers.transformer.inference import SearchOptions, search
 from papers.transformer.model import BOS, EOS, MultiHeadAttention, Transformer
 from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.data.translation.vocabulary import Vocabulary
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.translation.vocabulary import Vocabulary
 
 Maps = dict[str, np.ndarray]  # by the module's path: (heads, queries, keys)
 

@@ -9,6 +9,24 @@ from tinygrad_lab.trace import Trace
 HEIGHT = 720  # pixels
 
 
+class Page:
+    """A trace that a notebook shows as the stepper's page.
+
+    Args:
+        trace: what is stepped through.
+        title: the page's; by default the name of the trace's result.
+    """
+
+    def __init__(self, trace: Trace, title: str = "") -> None:
+        self.trace, self.title = trace, title
+
+    def __repr__(self) -> str:
+        return repr(self.trace)
+
+    def _repr_html_(self) -> str:
+        return frame(self.trace, self.title)
+
+
 def frame(trace: Trace, title: str = "") -> str:
     """The interactive page in a frame of its own, everything inside it."""
     name = title or trace.result.name

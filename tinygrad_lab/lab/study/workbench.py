@@ -163,11 +163,15 @@ class Lab(Results):
         return self.side(run.side).evaluate(run.model, self.data.evaluation_batches(run.config, split))
 
     def sweep(
-        self, configs: Mapping[float, Config], label: str, score: Callable[[RunProtocol], float]
+        self,
+        configs: Mapping[float, Config],
+        label: str,
+        score: Callable[[RunProtocol], float],
+        seed: int = SWEEP_SEED,
     ) -> dict[str, float]:
-        """The score of one run with every learning rate, by rate, with a seed that no comparison uses."""
+        """The score of one run with every learning rate, by rate."""
         return {
-            f"{rate:g}": score(self.train(config, SWEEP_SEED, label=f"{label}, {rate:g}", at_end=()))
+            f"{rate:g}": score(self.train(config, seed, label=f"{label}, {rate:g}", at_end=()))
             for rate, config in configs.items()
         }
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.ops.operation import Int, Num
 from tinygrad_lab.ops.packing import pack, unpack
-from tinygrad_lab.tensor import Tensor, from_numpy
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 

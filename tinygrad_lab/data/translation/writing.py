@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Int
 
 from tinygrad_lab.data.dates import days_of, forms
+from tinygrad_lab.data.translation.data import load, padded
+from tinygrad_lab.data.translation.search import Hypothesis
+from tinygrad_lab.data.translation.vocabulary import EOS, Vocabulary
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.translation.data import load, padded
-from tinygrad_lab.translation.search import Hypothesis
-from tinygrad_lab.translation.vocabulary import EOS, Vocabulary
 
 SHOWN_LANGUAGES = ("es", "de", "fr", "pl", "ru", "el", "tr", "ar", "hi", "ja")
 TOGETHER = 200  # sources that are searched for at once

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinygrad_lab.translation.vocabulary import (
+from tinygrad_lab.data.translation.vocabulary import (
     BOS,
     EOS,
     PAD,

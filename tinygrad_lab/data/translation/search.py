@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
+from tinygrad_lab.data.translation.vocabulary import BOS, EOS, PAD
 from tinygrad_lab.modes import no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.translation.vocabulary import BOS, EOS, PAD
 
 Divisor = Callable[[np.ndarray], np.ndarray]  # of the numbers of tokens
 

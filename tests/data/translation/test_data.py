@@ -3,7 +3,7 @@
 import pytest
 
 from tinygrad_lab.data.pairs import PairData, pairs_checksum
-from tinygrad_lab.translation import data
+from tinygrad_lab.data.translation import data
 
 
 def made_up(pairs: tuple, keys: tuple) -> PairData:

@@ -15,7 +15,7 @@ from jaxtyping import Int
 from tinygrad_lab.data import Batches, PairData, load_pairs
 from tinygrad_lab.data.dates import load_dates
 from tinygrad_lab.data.pairs import pairs_checksum
-from tinygrad_lab.translation.vocabulary import BOS, EOS, PAD, UNKNOWN, Vocabulary, learn, learn_joint
+from tinygrad_lab.data.translation.vocabulary import BOS, EOS, PAD, UNKNOWN, Vocabulary, learn, learn_joint
 from tinygrad_lab.typing import Generator
 
 KINDS = {  # what the tokens of (source, target) are

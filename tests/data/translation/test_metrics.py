@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lab.translation.metrics import Spelling, bleu, edit_distance, error_rates, exact, spelled_words, spellings
+from tinygrad_lab.data.translation.metrics import (
+    Spelling,
+    bleu,
+    edit_distance,
+    error_rates,
+    exact,
+    spelled_words,
+    spellings,
+)
 
 texts = st.text("abc", max_size=6)
 

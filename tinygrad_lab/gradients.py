@@ -1,0 +1,26 @@
+"""Gradients as values: what ``backward()`` would add to ``grad``, handed out instead."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_lab.tensor import Tensor, backpropagate, wrap
+
+
+def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_graph: bool = False) -> list[Tensor]:
+    """Return the gradients of ``output`` by ``inputs``, leaves or interior, without touching any ``grad``.
+
+    Raises:
+        RuntimeError: an input that ``output`` does not depend on, and whatever ``Tensor.backward`` raises.
+    """
+    watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
+    for tensor, _ in watched:
+        tensor.retain_grad()
+    try:
+        gradients = {id(tensor): value for tensor, value in backpropagate(output, gradient, retain_graph)}
+    finally:
+        for tensor, node in watched:
+            node.retained.pop(tensor._index, None)
+    for position, tensor in enumerate(inputs):
+        if id(tensor) not in gradients:
+            raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")
+    return [wrap(gradients[id(tensor)]) for tensor in inputs]

@@ -1,0 +1,86 @@
+"""Whose memory an array is, and whether it has changed since: what the tape must know of NumPy's arrays.
+
+Several arrays may look at the same memory.  So a gradient may be added to in place only where nobody else holds it
+(``Sum``, ``Owners``), and a backward may run only if what it saved is what it was (``check_unchanged``).  Nothing here
+knows of Tensors or of derivatives.
+"""
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+# An array as the tape remembers it, without keeping it alive: (weak reference, the counter of in-place changes that all
+# tensors on that memory share, where the counter stood). A plain tuple, since every operation makes a few.
+Remembered = tuple["weakref.ref[np.ndarray]", list[int], int]
+
+
+class Sum:
+    """A gradient being summed: the first contribution by reference, an array of our own from the second on."""
+
+    __slots__ = ("array", "owned")
+
+    def __init__(self, array: Any = None, owned: bool = False) -> None:
+        self.array = array  # an np.ndarray; None until the first contribution
+        self.owned = owned  # whether nobody else holds it, so that it may be added to in place
+
+    def add(self, contribution: np.ndarray, owned: bool = False) -> None:
+        if self.array is None:
+            self.array, self.owned = contribution, owned
+        elif self.owned:
+            self.array += contribution
+        else:
+            self.array, self.owned = np.asarray(self.array + contribution), True
+
+    def own(self) -> np.ndarray:
+        """The sum in memory that nobody else holds."""
+        array: np.ndarray = self.array
+        return array if self.owned else array.copy()
+
+
+class Owners:
+    """The arrays whose memory is in use, in one step of the walk."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, arrays: Iterable[np.ndarray | None]) -> None:
+        self._known = {_owner(array) for array in arrays if array is not None}
+
+    def admit(self, array: np.ndarray) -> bool:
+        """Count one more array in; tell whether its memory is nobody else's."""
+        owner, before = _owner(array), len(self._known)
+        self._known.add(owner)
+        return len(self._known) > before
+
+
+def _owner(array: np.ndarray) -> int:
+    """The identity of the array that owns this one's memory."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
+
+
+def check_unchanged(arrays: Iterable[Remembered], backward: Callable[..., Any], operation: str) -> None:
+    """Raise a RuntimeError if one of the arrays was changed in place and ``backward`` reads that memory."""
+    for reference, counter, version in arrays:
+        if counter[0] == version:
+            continue
+        array = reference()
+        if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(backward)):
+            raise RuntimeError(
+                f"a tensor of shape {array.shape} that {operation!r} saved for its backward was changed in place "
+                f"(version {counter[0]}, saved at {version}): call backward() first, or change a clone()"
+            )
+
+
+def _arrays_in(value: Any) -> Iterator[np.ndarray]:
+    """Every array a backward closure holds, also inside tuples, lists and nested functions."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays_in(item)
+    elif callable(value):
+        for cell in getattr(value, "__closure__", None) or ():
+            yield from _arrays_in(cell.cell_contents)

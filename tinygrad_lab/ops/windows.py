@@ -1,0 +1,23 @@
+"""The settings of windows that slide over images: one number, or one along H and one along W."""
+
+import numpy as np
+
+Pair = int | tuple[int, int]
+
+
+def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]:
+    """Return a setting as (along H, along W).
+
+    Args:
+        caller: the operation, for the error.
+        name: the setting, for the error.
+        value: one number for both directions, or two.
+        least: the smallest number allowed.
+
+    Raises:
+        ValueError: anything else.
+    """
+    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(both) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in both):
+        raise ValueError(f"{caller}: {name} must be an integer >= {least} or a pair of them, got {value!r}")
+    return both
