@@ -45,7 +45,7 @@ def arm_config(arm: str, rate: float, quick: bool) -> FoXConfig:
         full, dataset="kjv" if available("kjv") else "topics", hidden_size=64, layers=3,
         feed_forward=feed_forward_size(64, full.block, 8), windows=4800, epochs=4, learning_rate=rate, **changes,
     )  # fmt: skip
-    small = replace(config, hidden_size=16, layers=2, feed_forward=16, windows=32, epochs=1, length=32)
+    small = replace(config, hidden_size=16, layers=2, feed_forward=16, windows=32, epochs=1, length=16)
     return small if quick else config
 
 
@@ -150,7 +150,7 @@ def measure_costs(lab: Lab) -> None:
     """Measure time and memory by length: of the attention forward and backward, and of writing a token."""
     config = arm_config("FoX (LLaMA)", RATES[0], lab.quick)
     results = {
-        "attention": costs.attention(costs.LENGTHS[: 2 if lab.quick else None], PRUNING),
+        "attention": costs.attention(costs.LENGTHS[: 1 if lab.quick else None], PRUNING),
         "writing": costs.writing(config, costs.WRITTEN[: 1 if lab.quick else None]),
     }
     lab.save("costs", results, config)

@@ -33,7 +33,7 @@ def text_config(arm: str, quick: bool, **changes: Any) -> MambaConfig:
     """A character model of Tiny Shakespeare, or of the embedded text where that is missing."""
     dataset = "tinyshakespeare" if available("tinyshakespeare") else "topics"
     config = replace(VARIANTS["s6"]["small"], selective=ARMS[arm], dataset=dataset, **changes)
-    return replace(config, hidden_size=8, layers=1, items=24, epochs=1, length=500) if quick else config
+    return replace(config, hidden_size=8, layers=1, items=24, epochs=1, length=64) if quick else config
 
 
 # ---- running them ----------------------------------------------------------------------------------------------------
