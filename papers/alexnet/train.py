@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetConfig
+from papers.alexnet.config import AlexNetBatch, AlexNetConfig
 from papers.alexnet.model import AlexNet, average_over_views, loss
 from tinygrad_lab import Tensor, nn, no_grad, optim
 
@@ -28,7 +28,7 @@ def train(
     model: AlexNet,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AlexNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -48,7 +48,7 @@ def top(output: Float[Tensor, "b classes"], label: Int[Tensor, " b"], k: int) ->
     return float(((ahead >= 1) & (ahead <= k)).sum().item())
 
 
-def evaluate(model: AlexNet, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AlexNet, batches: Iterable[AlexNetBatch]) -> dict[str, float]:
     """Top-1 and top-5 error in percent and mean loss of batches of views, (V, B, C, size, size), in evaluation mode."""
     model.eval()
     first = fifth = total = summed = 0.0

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from papers.bert.config import BertConfig
+from papers.bert.config import BertBatch, BertConfig
 from papers.bert.model import Model, loss
 from tinygrad_lab import Tensor, nn, no_grad, optim
 from tinygrad_lab.optim.optimizer import Group, Params
@@ -82,7 +82,7 @@ def train(
     model: Model,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[BertBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -96,7 +96,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Model, batches: Iterable[BertBatch]) -> dict[str, float]:
     """The metrics of the task in evaluation mode: percent right, loss in nats, pairs of sentences judged rightly."""
     model.eval()
     sums: dict[str, float] = {}

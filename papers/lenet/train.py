@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lenet.config import LeNetConfig
+from papers.lenet.config import LeNetBatch, LeNetConfig
 from papers.lenet.model import LeNet5, LeNet5Modern, loss
 from tinygrad_lab import nn, no_grad, optim
 
@@ -19,7 +19,7 @@ def train(
     model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LeNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -32,7 +32,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[LeNetBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from papers.llama import data
-from papers.llama.config import VARIANTS, LlamaConfig
+from papers.llama.config import VARIANTS, LlamaBatch, LlamaConfig
 from papers.llama.model import Llama, build, loss
 from papers.llama.train import configure_optimizer, evaluate
 from tinygrad_lab import Tensor, nn
@@ -145,9 +145,10 @@ class Run:
             yield from self.batches
 
 
-def tensors(batch: dict[str, Any], part: int = 0, parts: int = 1) -> dict[str, Any]:
+def tensors(batch: dict[str, Any], part: int = 0, parts: int = 1) -> LlamaBatch:
     """One of several parts of a batch as Tensors; plain numbers as they are."""
-    return {n: Tensor(value[part::parts]) if isinstance(value, np.ndarray) else value for n, value in batch.items()}
+    made = {n: Tensor(value[part::parts]) if isinstance(value, np.ndarray) else value for n, value in batch.items()}
+    return cast(LlamaBatch, made)
 
 
 def report(entry: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lora.config import LoRAConfig
+from papers.lora.config import LoRABatch, LoRAConfig
 from papers.lora.decoder import Decoder
 from papers.lora.model import loss, trainable
 from tinygrad_lab import no_grad, optim
@@ -27,7 +27,7 @@ def train(
     model: Decoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LoRABatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -40,7 +40,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Decoder, batches: Iterable[LoRABatch]) -> dict[str, float]:
     """Nats per character, in evaluation mode."""
     model.eval()
     summed = total = 0.0

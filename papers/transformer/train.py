@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.transformer.config import TransformerConfig
+from papers.transformer.config import TransformerBatch, TransformerConfig
 from papers.transformer.model import PAD, Transformer, loss
 from tinygrad_lab import no_grad, optim
 
@@ -22,7 +22,7 @@ def train(
     model: Transformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[TransformerBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -35,7 +35,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Transformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Transformer, batches: Iterable[TransformerBatch]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
     Targets are not smoothed.  Nor is that a measure of what the model writes by itself: the experiments have those.

@@ -49,8 +49,8 @@ def kl_divergence(mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Flo
 class Autoencoder(nn.Module):
     """What all but the variational one share; each of them makes its encoder and decoder."""
 
-    encoder: nn.Module
-    decoder: nn.Module
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
 
     def __init__(self, image_size: int) -> None:
         super().__init__()
@@ -169,6 +169,9 @@ class VariationalAutoencoder(nn.Module):
 
     784-500-(20, 20)-500-784 with tanh, Kingma & Welling, section 3 and appendix C
     """
+
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
 
     def __init__(self, config: Any) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from papers.lstm.config import LSTMBatch
 from papers.lstm.model import AddingModel, Network
 from tinygrad_lab import Tensor, stack
 from tinygrad_lab.nn import functional as F
@@ -38,7 +39,7 @@ def states_of(model: Network, sequence: Tensor) -> list[tuple[Tensor, ...]]:
     return states
 
 
-def last_loss(model: Network, output: Tensor, batch: dict[str, Any]) -> Tensor:
+def last_loss(model: Network, output: Tensor, batch: LSTMBatch) -> Tensor:
     """The loss of what is predicted at the last step, summed over the batch."""
     if isinstance(model, AddingModel):
         return model.loss(output, batch)
