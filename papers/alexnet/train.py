@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetBatch, AlexNetConfig
-from papers.alexnet.model import AlexNet, average_over_views, loss
-from tinygrad_lab import Tensor, nn, no_grad, optim
+from papers.alexnet.config import VARIANTS, AlexNetBatch, AlexNetConfig
+from papers.alexnet.data import evaluation_batches, training_batches
+from papers.alexnet.model import AlexNet, average_over_views, build, loss
+from tinygrad_lab import Tensor, generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -60,3 +63,25 @@ def evaluate(model: AlexNet, batches: Iterable[AlexNetBatch]) -> dict[str, float
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 - 100 * first / total, "top5_error": 100 - 100 * fifth / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the errors on those held out."""
+    config = arguments(VARIANTS, dataset="digits", flips=False, epochs=60)  # error: 90 % by chance, 0.7 % at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

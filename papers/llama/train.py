@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.llama.config import LlamaBatch, LlamaConfig
-from papers.llama.model import Llama, loss
-from tinygrad_lab import nn, no_grad, optim
+from papers.llama.config import VARIANTS, LlamaBatch, LlamaConfig
+from papers.llama.data import evaluation_batches, training_batches
+from papers.llama.model import Llama, build, loss
+from tinygrad_lab import generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -51,3 +54,25 @@ def evaluate(model: Llama, batches: Iterable[LlamaBatch]) -> dict[str, float]:
             tokens += batch["count"]
             characters += batch["bytes"]
     return {"loss": nats / characters, "perplexity": math.exp(min(nats / tokens, 700.0))}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(VARIANTS, dataset="topics", windows=1200, epochs=6)  # perplexity
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from reference.forgetting_transformer.attention.cache import Cache
 from reference.forgetting_transformer.attention.linear import LinearState, linear_attention
+from reference.forgetting_transformer.config import FoXBatch, FoXConfig
 
 Memory = Any  # what a layer keeps of the tokens so far: a Cache, or with linear attention a LinearState
 SMALLEST_LOG_GATE = -1e4  # a gate of 0 counts as the exponential of this: nothing is left, and sums stay finite
@@ -86,7 +87,7 @@ class Attention(nn.Module):
     Gates come from the token, f_t = sigmoid(w x_t + b); or are one number for each head, learned or not; or are all 1.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.heads, self.gate = config.heads, config.gate
@@ -101,7 +102,7 @@ class Attention(nn.Module):
         elif config.gate == "fixed":
             self.register_buffer("fgate_bias", memory_bias(config))
 
-    def key_or_value(self, config: Any) -> nn.Module:
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
         """The map that makes keys, or values."""
         return nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
@@ -152,7 +153,7 @@ class Attention(nn.Module):
 class ProAttention(Attention):
     """The Pro block's: shifted keys and values, normalised queries and keys, normalised gated output."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__(config)
         d = config.hidden_size
         self.q_norm = HeadNorm(config.heads, config.head_size, config.head_norm_eps)
@@ -160,7 +161,7 @@ class ProAttention(Attention):
         self.ogate_proj = nn.Linear(d, d, bias=False)
         self.output_norm = HeadNorm(config.heads, config.head_size, config.norm_eps)
 
-    def key_or_value(self, config: Any) -> nn.Module:
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
         return ShiftLinear(config.hidden_size, config.heads)
 
     def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
@@ -188,7 +189,7 @@ class LinearAttention(Attention):
 class GatedMLP(nn.Module):
     """W_down (silu(W_gate x) * W_up x) (Shazeer 2020, eq. 6), the first two in one matrix."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
         self.gate_proj = nn.Linear(d, 2 * f, bias=False)
@@ -202,7 +203,7 @@ class GatedMLP(nn.Module):
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the gated layer."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.attn_norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         kind = (
@@ -220,7 +221,7 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Embeddings, the blocks, and a last normalisation: everything but the output layer."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
@@ -242,7 +243,7 @@ class Decoder(nn.Module):
 class ForgettingTransformer(nn.Module):
     """The decoder and its output layer: for every token the logits of the one that follows."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.model = Decoder(config)
@@ -259,7 +260,7 @@ def decay(log_f: Float[Tensor, "b heads s"], t: int) -> Float[Tensor, "b heads t
     return c[..., -t:, None] - c[..., None, :]
 
 
-def memory_bias(config: Any) -> Float[Tensor, " heads"]:
+def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     """b with -1 / log sigmoid(b) = τ, a memory of τ tokens for each head, evenly spread on a logarithmic scale."""
     first, last = config.memories
     memory = np.geomspace(first, last, config.heads)
@@ -275,17 +276,17 @@ def initialise(model: ForgettingTransformer) -> None:
             nn.init.zeros_(parameter)
 
 
-def build(config: Any) -> ForgettingTransformer:
+def build(config: FoXConfig) -> ForgettingTransformer:
     """The model of ``config``."""
     return ForgettingTransformer(config)
 
 
-def new_memories(config: Any) -> list[Any]:
+def new_memories(config: FoXConfig) -> list[Any]:
     """Nothing read so far: for each layer keys, values and gates, or the state of linear attention."""
     return [LinearState() if config.attention == "linear" else Cache() for _ in range(config.layers)]
 
 
-def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, empty, nn, ones
 from torch.nn import functional as F
 
-from reference.llama.config import LlamaConfig
+from reference.llama.config import LlamaBatch, LlamaConfig
 
 Angles = tuple[Tensor, Tensor]  # cos and sin of every position's angles, (T, h/2) each
 
@@ -255,7 +255,7 @@ def build(config: LlamaConfig) -> Llama:
     return Llama(config)
 
 
-def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Llama, batch: LlamaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

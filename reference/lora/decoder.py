@@ -8,11 +8,11 @@ positions are learned, and the MLP is four times as wide as the model, as in GPT
     V, d     characters there are, width of the model
 """
 
-from typing import Any
-
 from jaxtyping import Float, Int
 from torch import Tensor, arange, nn
 from torch.nn import functional as F
+
+from reference.lora.config import LoRAConfig
 
 EMBEDDING_STD = 0.02
 
@@ -55,7 +55,7 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Characters in, logits of the character after each of them out."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LoRAConfig) -> None:
         super().__init__()
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.context, config.width)

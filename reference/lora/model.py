@@ -12,7 +12,6 @@ only made to merge it into W0.  A starts random and B at 0, so that the adapted 
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 from jaxtyping import Float
 from safetensors import SafetensorError
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn, no_grad
 from torch.nn import functional as F
 
+from reference.lora.config import LoRABatch, LoRAConfig
 from reference.lora.decoder import Decoder
 
 
@@ -218,7 +218,7 @@ def load_base(model: Decoder, path: str) -> None:
     model.load_state_dict({name: weights[name] for name in own})
 
 
-def build(config: Any) -> Decoder:
+def build(config: LoRAConfig) -> Decoder:
     """The decoder, from its checkpoint if there is one, with the parameters to train that ``config.method`` names."""
     model = Decoder(config)
     if config.base:
@@ -232,7 +232,7 @@ def build(config: Any) -> Decoder:
     return model
 
 
-def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])
     return F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="sum") / batch["count"]

@@ -16,12 +16,13 @@ Names of modules and parameters are those of Hugging Face's MambaForCausalLM, so
 import math
 from abc import ABC, abstractmethod
 from itertools import repeat
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, arange, cat, empty, nn, no_grad, ones, zeros
 from torch.nn import functional as F
+
+from reference.mamba.config import MambaBatch, MambaConfig
 
 STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
 SMALLEST_STEP = 1e-4
@@ -38,7 +39,7 @@ class State:
         dtype: of the model.
     """
 
-    def __init__(self, config: Any, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, config: MambaConfig, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
         self.past = zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
         self.h = zeros(batch, config.channels, config.state_size, dtype=dtype)
 
@@ -72,7 +73,7 @@ class CausalConv1d(nn.Module):
 class Mixer(nn.Module, ABC):
     """A gated state-space model (figure 3): what attention and the gated layer are in a Transformer, in one."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         d, channels, states = config.hidden_size, config.channels, config.state_size
         self.in_proj = nn.Linear(d, 2 * channels, bias=False)
@@ -113,7 +114,7 @@ class Mixer(nn.Module, ABC):
 class SelectiveMixer(Mixer):
     """S6: the step size Δ, the input map B and the output map C are chosen by the token (algorithm 2)."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__(config)
         self.sizes = [config.rank, config.state_size, config.state_size]
         self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False)
@@ -130,7 +131,7 @@ class SelectiveMixer(Mixer):
 class TimeInvariantMixer(Mixer):
     """The control: Δ, B and C are each channel's own and the same at all times, so the scan is a convolution."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__(config)
         shape = (config.channels, config.state_size)
         self.dt_bias = nn.Parameter(empty(config.channels))
@@ -155,7 +156,7 @@ def step_sizes_(bias: Float[Tensor, " e"]) -> None:
 class Block(nn.Module):
     """x + mixer(norm(x)): one kind of block, where a Transformer has two."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config)
@@ -167,7 +168,7 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Embeddings, the blocks, and a last normalisation; no positions, since a recurrence has an order."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         nn.init.normal_(self.embeddings.weight, std=0.02)
@@ -190,7 +191,7 @@ class Backbone(nn.Module):
 class Mamba(nn.Module):
     """The backbone and its output layer, which is the table of embeddings again."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.backbone = Backbone(config)
@@ -204,16 +205,16 @@ class Mamba(nn.Module):
         return F.linear(x, self.backbone.embeddings.weight)
 
 
-def build(config: Any) -> Mamba:
+def build(config: MambaConfig) -> Mamba:
     """The model of ``config``."""
     return Mamba(config)
 
 
-def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
+def nats(logits: Float[Tensor, "b t vocab"], batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy with {"target": (B, T)}, summed over the batch; a target of -100 is none."""
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
-def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Mamba, batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]
