@@ -14,7 +14,7 @@ import math
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetConfig
+from papers.alexnet.config import AlexNetBatch, AlexNetConfig
 from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -112,6 +112,6 @@ def build(config: AlexNetConfig, generator: Generator | None = None) -> AlexNet:
         return AlexNet(config)
 
 
-def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import VARIANTS, AlexNetConfig
+from papers.alexnet.config import VARIANTS, AlexNetBatch, AlexNetConfig
 from papers.alexnet.data import evaluation_batches, training_batches
 from papers.alexnet.model import AlexNet, average_over_views, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
@@ -31,7 +31,7 @@ def train(
     model: AlexNet,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AlexNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -51,7 +51,7 @@ def top(output: Float[Tensor, "b classes"], label: Int[Tensor, " b"], k: int) ->
     return float(((ahead >= 1) & (ahead <= k)).sum().item())
 
 
-def evaluate(model: AlexNet, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AlexNet, batches: Iterable[AlexNetBatch]) -> dict[str, float]:
     """Top-1 and top-5 error in percent and mean loss of batches of views, (V, B, C, size, size), in evaluation mode."""
     model.eval()
     first = fifth = total = summed = 0.0

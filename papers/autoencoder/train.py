@@ -1,8 +1,9 @@
 """Training the autoencoders on the engine: five steps for each batch."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from papers.autoencoder.config import VARIANTS, AutoencoderConfig
+from papers.autoencoder.config import VARIANTS, AutoencoderBatch, AutoencoderConfig
 from papers.autoencoder.data import evaluation_batches, training_batches
 from papers.autoencoder.model import AnyAutoencoder, build, loss
 from tinygrad_lab import generator, no_grad, optim
@@ -22,7 +23,7 @@ def train(
     model: AnyAutoencoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AutoencoderBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -35,14 +36,14 @@ def train(
         yield value.item()
 
 
-def evaluate(model: AnyAutoencoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AnyAutoencoder, batches: Iterable[AutoencoderBatch]) -> dict[str, float]:
     """Means per image in evaluation mode: squared error summed over pixels (the paper's), the loss and its terms."""
     model.eval()
     totals: dict[str, float] = {}
     count = 0.0
     with no_grad():
         for batch in batches:
-            output = model(batch["image"])
+            output: Any = model(batch["image"])  # what this model takes back
             error = ((model.reconstruct(output) - batch["image"]) ** 2).sum()
             for name, value in {"squared_error": error, **model.losses(output, batch["image"])}.items():
                 totals[name] = totals.get(name, 0.0) + value.item()

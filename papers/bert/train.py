@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from papers.bert.config import VARIANTS, BertConfig
+from papers.bert.config import VARIANTS, BertBatch, BertConfig
 from papers.bert.data import evaluation_batches, training_batches
 from papers.bert.model import Model, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
@@ -85,7 +85,7 @@ def train(
     model: Model,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[BertBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -99,7 +99,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Model, batches: Iterable[BertBatch]) -> dict[str, float]:
     """The metrics of the task in evaluation mode: percent right, loss in nats, pairs of sentences judged rightly."""
     model.eval()
     sums: dict[str, float] = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-from papers.dropout.config import VARIANTS, DropoutConfig
+from papers.dropout.config import VARIANTS, DropoutBatch, DropoutConfig
 from papers.dropout.data import evaluation_batches, training_batches
 from papers.dropout.model import Network, build, loss
 from tinygrad_lab import Tensor, generator, no_grad, optim
@@ -38,7 +38,7 @@ def train(
     model: Network,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[DropoutBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -55,7 +55,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Network, batches: Iterable[DropoutBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0

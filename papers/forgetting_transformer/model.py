@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from papers.forgetting_transformer.attention.cache import Cache
 from papers.forgetting_transformer.attention.linear import LinearState, linear_attention
-from papers.forgetting_transformer.config import FoXConfig
+from papers.forgetting_transformer.config import FoXBatch, FoXConfig
 from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros_like
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
@@ -285,7 +285,7 @@ def new_memories(config: FoXConfig) -> list[Any]:
 
 
 @nn.utils.in_halves
-def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

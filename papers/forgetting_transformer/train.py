@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.forgetting_transformer.config import VARIANTS, FoXConfig
+from papers.forgetting_transformer.config import VARIANTS, FoXBatch, FoXConfig
 from papers.forgetting_transformer.data import evaluation_batches, training_batches
 from papers.forgetting_transformer.model import ForgettingTransformer, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -28,7 +28,7 @@ def train(
     model: ForgettingTransformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[FoXBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -42,7 +42,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: ForgettingTransformer, batches: Iterable[FoXBatch]) -> dict[str, float]:
     """Nats that a token costs, and its perplexity, in evaluation mode."""
     model.eval()
     nats = count = 0.0

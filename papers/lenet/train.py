@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lenet.config import VARIANTS, LeNetConfig
+from papers.lenet.config import VARIANTS, LeNetBatch, LeNetConfig
 from papers.lenet.data import evaluation_batches, training_batches
 from papers.lenet.model import LeNet5, LeNet5Modern, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -22,7 +22,7 @@ def train(
     model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LeNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -35,7 +35,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[LeNetBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0

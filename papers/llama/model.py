@@ -15,7 +15,7 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.llama.config import LlamaConfig
+from papers.llama.config import LlamaBatch, LlamaConfig
 from tinygrad_lab import Tensor, arange, empty, nn, ones, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -166,7 +166,8 @@ class Block(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config)
+        self.mlp: SwiGLU | GELULayer
+        self.mlp = SwiGLU(config) if config.activation == "swiglu" else GELULayer(config)
         self.input_layernorm = normalisation(config)
         self.post_attention_layernorm = normalisation(config)
 
@@ -231,7 +232,7 @@ class Llama(nn.Module):
         return F.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
 
-def normalisation(config: LlamaConfig) -> nn.Module:
+def normalisation(config: LlamaConfig) -> RMSNorm | nn.LayerNorm:
     """RMSNorm, or LayerNorm for comparison."""
     if config.norm == "layer":
         return nn.LayerNorm(config.hidden_size, config.norm_eps)
@@ -257,7 +258,7 @@ def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
 
 
 @nn.utils.in_halves
-def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Llama, batch: LlamaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.llama.config import VARIANTS, LlamaConfig
+from papers.llama.config import VARIANTS, LlamaBatch, LlamaConfig
 from papers.llama.data import evaluation_batches, training_batches
 from papers.llama.model import Llama, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -27,7 +27,7 @@ def train(
     model: Llama,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LlamaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -41,7 +41,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Llama, batches: Iterable[LlamaBatch]) -> dict[str, float]:
     """Nats that a character of the text costs, and the perplexity of a token, in evaluation mode.
 
     Nats for each character compare models whose tokens are of different lengths.

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 from jaxtyping import Float
 
-from papers.lora.config import LoRAConfig
+from papers.lora.config import LoRABatch, LoRAConfig
 from papers.lora.decoder import Decoder
 from tinygrad_lab import Tensor, checkpoint, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
@@ -231,7 +231,7 @@ def build(config: LoRAConfig, generator: Generator | None = None) -> Decoder:
 
 
 @nn.utils.in_halves
-def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])
     return F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="sum") / batch["count"]

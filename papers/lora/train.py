@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lora.config import VARIANTS, LoRAConfig
+from papers.lora.config import VARIANTS, LoRABatch, LoRAConfig
 from papers.lora.data import evaluation_batches, training_batches
 from papers.lora.decoder import Decoder
 from papers.lora.model import build, loss, trainable
@@ -30,7 +30,7 @@ def train(
     model: Decoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LoRABatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -43,7 +43,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Decoder, batches: Iterable[LoRABatch]) -> dict[str, float]:
     """Nats per character, in evaluation mode."""
     model.eval()
     summed = total = 0.0

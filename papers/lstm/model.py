@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from jaxtyping import Bool, Float, Int
 
-from papers.lstm.config import LSTMConfig
+from papers.lstm.config import LSTMBatch, LSTMConfig
 from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, stack, where
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -183,11 +183,11 @@ class Network(nn.Module, ABC):
         """What the first layer reads."""
 
     @abstractmethod
-    def loss(self, output: Float[Tensor, "t b o"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The loss, summed over the batch."""
 
     @abstractmethod
-    def tally(self, output: Float[Tensor, "t b o"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> dict[str, Tensor]:
         """The metrics of the task, summed over the batch."""
 
     def forward(self, sequence: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
@@ -211,7 +211,7 @@ class SymbolModel(Network):
     def __init__(self, config: LSTMConfig) -> None:
         symbols = len(config.alphabet)
         super().__init__(config, inputs=config.embedding or symbols, outputs=symbols)
-        self.embedding: nn.Module
+        self.embedding: nn.Embedding | OneHot
         if config.embedding:
             self.embedding = nn.Embedding(symbols, config.embedding)
         else:
@@ -221,11 +221,11 @@ class SymbolModel(Network):
     def encode(self, sequence: Int[Tensor, "t b"]) -> Float[Tensor, "t b i"]:
         return self.embedding(sequence)
 
-    def loss(self, output: Float[Tensor, "t b v"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """Cross-entropy with the symbols that followed."""
         return F.cross_entropy(output.flatten(0, 1), batch["target"].T.flatten(), reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"bits": self.loss(output, batch) / math.log(2)}
 
 
@@ -239,7 +239,7 @@ class GrammarModel(SymbolModel):
         strongest_other = where(legal, -math.inf, output).amax(dim=2)
         return (weakest > strongest_other).all(dim=0)
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"correct": 100 * self.hits(output, batch["legal"]).sum(), "loss": self.loss(output, batch)}
 
 
@@ -259,11 +259,11 @@ class AddingModel(Network):
         """The answer at the last step of each sequence, whatever its length."""
         return output[length - 1, arange(len(length)), 0].sigmoid()
 
-    def loss(self, output: Float[Tensor, "t b 1"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The squared error."""
         return F.mse_loss(self.answer(output, batch["length"]), batch["target"], reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b 1"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> dict[str, Tensor]:
         error = (self.answer(output, batch["length"]) - batch["target"]).abs()
         return {"correct": 100 * (error < self.tolerance).sum(), "squared_error": (error * error).sum()}
 
@@ -274,7 +274,7 @@ def build(config: LSTMConfig, generator: Generator | None = None) -> Network:
         return {"text": SymbolModel, "reber": GrammarModel, "adding": AddingModel}[config.task](config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: LSTMBatch) -> Float[Tensor, ""]:
     """The model's loss on {"sequence": (B, T, ...), "target", ..., "count"} from a zero state, divided by the count."""
     output, _ = model(batch["sequence"])
     return model.loss(output, batch) / batch["count"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lstm.config import VARIANTS, LSTMConfig
+from papers.lstm.config import VARIANTS, LSTMBatch, LSTMConfig
 from papers.lstm.data import evaluation_batches, training_batches
 from papers.lstm.model import Network, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -23,7 +23,7 @@ def train(
     model: Network,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LSTMBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -37,7 +37,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Network, batches: Iterable[LSTMBatch]) -> dict[str, float]:
     """The metrics of the task for each item, in evaluation mode; a batch that continues another keeps its state.
 
     Text: bits per character. Reber strings: percent in which every prediction is legal, and the loss of a string.

@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.mamba.config import SMALLEST_STEP, STEP_SIZES, MambaConfig
+from papers.mamba.config import SMALLEST_STEP, STEP_SIZES, MambaBatch, MambaConfig
 from tinygrad_lab import Tensor, arange, cat, empty, from_numpy, nn, no_grad, ones, random, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -204,12 +204,12 @@ def build(config: MambaConfig, generator: Generator | None = None) -> Mamba:
         return Mamba(config)
 
 
-def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
+def nats(logits: Float[Tensor, "b t vocab"], batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy with {"target": (B, T)}, summed over the batch; a target of -100 is none."""
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
 @nn.utils.in_halves
-def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Mamba, batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.mamba.config import VARIANTS, MambaConfig
+from papers.mamba.config import VARIANTS, MambaBatch, MambaConfig
 from papers.mamba.data import evaluation_batches, training_batches
 from papers.mamba.model import Mamba, build, loss, nats
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -18,7 +18,7 @@ def configure_optimizer(
 
     Not decayed: A and D, as in the paper's code, and what is one number a channel, or Δ would drift.
     """
-    groups: dict[bool, list] = {True: [], False: []}
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in model.named_parameters():
         groups[parameter.ndim > 1 and not name.endswith("A_log")].append(parameter)
     optimizer = optim.AdamW(
@@ -33,7 +33,7 @@ def train(
     model: Mamba,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[MambaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -47,7 +47,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Mamba, batches: Iterable[MambaBatch]) -> dict[str, float]:
     """Bits that an answer costs, and percent of the answers that are right, in evaluation mode."""
     model.eval()
     bits = right = count = 0.0

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
+from papers.seq2seq_attention.config import VARIANTS, Seq2SeqBatch, Seq2SeqConfig
 from papers.seq2seq_attention.data import evaluation_batches, training_batches
 from papers.seq2seq_attention.model import PAD, Seq2Seq, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
@@ -27,7 +27,7 @@ def train(
     model: Seq2Seq,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[Seq2SeqBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -41,7 +41,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Seq2Seq, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Seq2Seq, batches: Iterable[Seq2SeqBatch]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
     That is no measure of what the model writes by itself: the experiments have those.

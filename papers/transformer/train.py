@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.transformer.config import VARIANTS, TransformerConfig
+from papers.transformer.config import VARIANTS, TransformerBatch, TransformerConfig
 from papers.transformer.data import evaluation_batches, training_batches
 from papers.transformer.model import PAD, Transformer, build, loss
 from tinygrad_lab import generator, no_grad, optim
@@ -25,7 +25,7 @@ def train(
     model: Transformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[TransformerBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -38,7 +38,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Transformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Transformer, batches: Iterable[TransformerBatch]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
     Targets are not smoothed.  Nor is that a measure of what the model writes by itself: the experiments have those.

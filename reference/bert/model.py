@@ -260,7 +260,9 @@ class BertForMaskedLM(nn.Module):
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
             y = y.flatten(0, 1).index_select(0, places)
-        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
+        related = None
+        if pooled is not None and self.cls.seq_relationship is not None:
+            related = self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
     def asked(self, batch: BertBatch) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
@@ -281,14 +283,14 @@ class BertForMaskedLM(nn.Module):
     def tally(self, batch: BertBatch) -> Tally:
         """Percent of hidden tokens that are found, their cross-entropy in nats; percent of pairs judged rightly."""
         scores, related, labels = self.asked(batch)
-        found = {
+        metrics = {
             "accuracy": (100 * (scores.argmax(dim=1) == labels).sum(), batch["count"]),
             "loss": (F.cross_entropy(scores, labels, reduction="sum"), batch["count"]),
         }
         if related is not None:
             right = related.argmax(dim=1) == batch["next_sentence"]
-            found["next sentence"] = (100 * right.sum(), batch["pairs"])
-        return found
+            metrics["next sentence"] = (100 * right.sum(), batch["pairs"])
+        return metrics
 
 
 class BertForPreTraining(BertForMaskedLM):
@@ -311,6 +313,7 @@ class BertForSequenceClassification(nn.Module):
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b c"]:
         _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        assert pooled is not None  # this model has a pooler
         return self.classifier(self.dropout(pooled))
 
     def loss(self, batch: BertBatch) -> Float[Tensor, ""]:

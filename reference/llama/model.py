@@ -165,7 +165,8 @@ class Block(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config)
+        self.mlp: SwiGLU | GELULayer
+        self.mlp = SwiGLU(config) if config.activation == "swiglu" else GELULayer(config)
         self.input_layernorm = normalisation(config)
         self.post_attention_layernorm = normalisation(config)
 
@@ -230,7 +231,7 @@ class Llama(nn.Module):
         return F.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
 
-def normalisation(config: LlamaConfig) -> nn.Module:
+def normalisation(config: LlamaConfig) -> RMSNorm | nn.LayerNorm:
     """RMSNorm, or LayerNorm for comparison."""
     if config.norm == "layer":
         return nn.LayerNorm(config.hidden_size, config.norm_eps)

@@ -200,7 +200,7 @@ class SymbolModel(Network):
     def __init__(self, config: LSTMConfig) -> None:
         symbols = len(config.alphabet)
         super().__init__(config, inputs=config.embedding or symbols, outputs=symbols)
-        self.embedding: nn.Module
+        self.embedding: nn.Embedding | OneHot
         if config.embedding:
             self.embedding = nn.Embedding(symbols, config.embedding)
         else:
