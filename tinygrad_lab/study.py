@@ -231,8 +231,20 @@ class Lab(Protocol):
     def spread(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> Interval: ...
     def interval(self, values: Sequence[float]) -> Interval: ...
     def paired_difference(self, first: Sequence[float], second: Sequence[float]) -> Interval: ...
-    def run_time(self, name: str, arm: str | None = None, threads: bool = True) -> str: ...
+    def run_time(self, name: str, arm: str | None = None, threads: bool = True, run: str = "run") -> str: ...
     def figure(self, name: str, width: float = 8.0, height: float = 4.0) -> AbstractContextManager[Any]: ...
+
+
+def passes(config: Record) -> str:
+    """Say how often a run went over its training data."""
+    return "one pass" if config["epochs"] == 1 else f"{config['epochs']} passes"
+
+
+def curve(run: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Update numbers and losses of a run, already thinned, each a mean over up to five neighbours."""
+    width = min(5, len(run["losses"]))
+    losses = np.convolve(run["losses"], np.ones(width) / width, mode="valid")
+    return np.linspace(0, run["steps"], len(losses)), losses
 
 
 def best_rate(scores: Mapping[str, float], largest: bool = False) -> float:
