@@ -1,6 +1,5 @@
 """How much of an error at the end of a sequence reaches each earlier step: the gradient norm by time lag."""
 
-
 import numpy as np
 
 from papers.lstm.config import LSTMBatch

@@ -1,7 +1,5 @@
 """The pictures of the experiments, drawn from their result files."""
 
-from typing import Any
-
 import numpy as np
 
 from papers.seq2seq_attention.study.figures import label_tokens
