@@ -20,6 +20,7 @@ from beartype import BeartypeConf, beartype
 from jaxtyping import config, jaxtyped
 
 NAME = "__checked__"  # of ``checked`` in the modules under test
+SILENT: set[tuple[str, int, str]] = set()  # functions that are left alone: file, line and name
 typed = beartype(conf=BeartypeConf(violation_type=TypeError))
 
 
@@ -35,10 +36,11 @@ def checked(made: Any) -> Any:
 def _checked(function: Callable) -> Callable:
     """The function as it is where its annotations say nothing.
 
-    Nor is a function within a function looked at unless it names shapes: it is made anew at every call, and what else
-    may be wrong with it, mypy sees.
+    Nor is a function within a function looked at unless it names shapes, an operation's ``backward`` above all: it is
+    made anew at every call.  What else may be wrong with it, mypy sees.
     """
-    if all(what in (Any, "Any") for what in function.__annotations__.values()):
+    place = (function.__code__.co_filename, function.__code__.co_firstlineno, function.__qualname__)
+    if place in SILENT:
         return function
     said = {name: _evaluated(what, function.__globals__) for name, what in function.__annotations__.items()}
     text = repr([*said.values()])
@@ -46,7 +48,8 @@ def _checked(function: Callable) -> Callable:
         return jaxtyped(typechecker=typed)(function)
     if "jaxtyping" in text:
         return _switched(function, _in_one_scope(_looked_at(function, said)))
-    if "<locals>" in function.__qualname__:
+    if "<locals>" in function.__qualname__ or all(what is Any for what in said.values()):
+        SILENT.add(place)
         return function
     return _switched(function, _looked_at(function, said))
 
