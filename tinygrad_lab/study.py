@@ -82,6 +82,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: int =
     return "\n".join("|" + "|".join(row) + "|" for row in (head, ruler, *body))
 
 
+def steps_of(run: Record) -> list[float]:
+    """The steps whose losses a run's record keeps."""
+    kept = len(run["losses"])
+    return [run["steps"] * i / kept for i in range(kept)]
+
+
+def draw_both_sides(axes: Any, runs: Iterable[Record]) -> None:
+    """Draw the training losses of the runs with seed 0: solid the engine's, dashed those of PyTorch."""
+    for run in runs:
+        if run["seed"] == 0:
+            style = "-" if run["side"] == "numpy" else "--"
+            axes.plot(steps_of(run), run["losses"], style, label=run["side"], linewidth=1)
+
+
 @runtime_checkable
 class Config(Protocol):
     """What every paper's configuration has."""

@@ -14,7 +14,7 @@ import math
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetConfig
+from papers.alexnet.config import AlexNetBatch, AlexNetConfig
 from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -34,6 +34,8 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, a: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        # One operation; its steps are in tinygrad_lab/ops/local_response_norm.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.local_response_norm(a, self.n, alpha=self.alpha * self.n, beta=self.beta, k=self.k)
 
 
@@ -110,6 +112,6 @@ def build(config: AlexNetConfig, generator: Generator | None = None) -> AlexNet:
         return AlexNet(config)
 
 
-def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -15,10 +15,11 @@ variational bound balance only when both are sums over their dimensions.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from jaxtyping import Float
 
-from papers.autoencoder.config import AutoencoderConfig
+from papers.autoencoder.config import AutoencoderBatch, AutoencoderConfig
 from tinygrad_lab import Tensor, nn, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -50,8 +51,8 @@ def kl_divergence(mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Flo
 class Autoencoder(nn.Module):
     """What all but the variational one share; each of them makes its encoder and decoder."""
 
-    encoder: nn.Module
-    decoder: nn.Module
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
 
     def __init__(self, image_size: int) -> None:
         super().__init__()
@@ -172,6 +173,9 @@ class VariationalAutoencoder(nn.Module):
     784-500-(20, 20)-500-784 with tanh, Kingma & Welling, section 3 and appendix C
     """
 
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
+
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.image_shape = (1, config.image_size, config.image_size)
@@ -233,6 +237,7 @@ def build(config: AutoencoderConfig, generator: Generator | None = None) -> AnyA
         return MODELS[config.variant](config)
 
 
-def loss(model: AnyAutoencoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AnyAutoencoder, batch: AutoencoderBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, s, s), "count"}, divided by the count."""
-    return model.losses(model(batch["image"]), batch["image"])["loss"] / batch["count"]
+    output: Any = model(batch["image"])  # what this model takes back
+    return model.losses(output, batch["image"])["loss"] / batch["count"]

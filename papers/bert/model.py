@@ -13,7 +13,7 @@ Parameters have the names of published checkpoints: ``bert.encoder.layer.0.atten
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.bert.config import BertConfig
+from papers.bert.config import BertBatch, BertConfig
 from tinygrad_lab import Tensor, arange, nn, ones, random, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -263,17 +263,19 @@ class BertForMaskedLM(nn.Module):
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
             y = y.flatten(0, 1).index_select(0, places)
-        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
+        related = None
+        if pooled is not None and self.cls.seq_relationship is not None:
+            related = self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
-    def asked(self, batch: dict) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
+    def asked(self, batch: BertBatch) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
         """Scores where a token is to be predicted, the other head's, and the right tokens."""
         labels = batch["labels"].flatten()
         places = Tensor(np.flatnonzero(labels.numpy() != IGNORED))
         scores, related = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"], places)
         return scores, related, labels[places]
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the hidden tokens, and that of the pairs of sentences."""
         scores, related, labels = self.asked(batch)
         value = F.cross_entropy(scores, labels, reduction="sum") / batch["count"]
@@ -281,17 +283,17 @@ class BertForMaskedLM(nn.Module):
             value = value + F.cross_entropy(related, batch["next_sentence"], reduction="sum") / batch["pairs"]
         return value
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of hidden tokens that are found, their cross-entropy in nats; percent of pairs judged rightly."""
         scores, related, labels = self.asked(batch)
-        found = {
+        metrics = {
             "accuracy": (100 * (scores.argmax(dim=1) == labels).sum(), batch["count"]),
             "loss": (F.cross_entropy(scores, labels, reduction="sum"), batch["count"]),
         }
         if related is not None:
             right = related.argmax(dim=1) == batch["next_sentence"]
-            found["next sentence"] = (100 * right.sum(), batch["pairs"])
-        return found
+            metrics["next sentence"] = (100 * right.sum(), batch["pairs"])
+        return metrics
 
 
 class BertForPreTraining(BertForMaskedLM):
@@ -314,14 +316,15 @@ class BertForSequenceClassification(nn.Module):
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b c"]:
         _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        assert pooled is not None  # this model has a pooler
         return self.classifier(self.dropout(pooled))
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the classes."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         return F.cross_entropy(scores, batch["label"], reduction="sum") / batch["count"]
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of sentences in the right class, and their cross-entropy in nats."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         right = (scores.argmax(dim=1) == batch["label"]).sum()
@@ -359,6 +362,6 @@ def build(config: BertConfig, generator: Generator | None = None) -> Model:
 
 
 @nn.utils.in_halves
-def loss(model: Model, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Model, batch: BertBatch) -> Float[Tensor, ""]:
     """The model's loss on a batch of ``data.py``."""
     return model.loss(batch)

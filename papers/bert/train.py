@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from papers.bert.config import BertConfig
-from papers.bert.model import Model, loss
-from tinygrad_lab import Tensor, nn, no_grad, optim
+from papers.bert.config import VARIANTS, BertBatch, BertConfig
+from papers.bert.data import evaluation_batches, training_batches
+from papers.bert.model import Model, build, loss
+from tinygrad_lab import Tensor, generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.optim.optimizer import Group, Params
 
 
@@ -82,7 +85,7 @@ def train(
     model: Model,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[BertBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -96,7 +99,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Model, batches: Iterable[BertBatch]) -> dict[str, float]:
     """The metrics of the task in evaluation mode: percent right, loss in nats, pairs of sentences judged rightly."""
     model.eval()
     sums: dict[str, float] = {}
@@ -107,3 +110,25 @@ def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
                 sums[name] = sums.get(name, 0.0) + summed.item()
                 counts[name] = counts.get(name, 0.0) + count
     return {name: summed / counts[name] for name, summed in sums.items()}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, how many hidden tokens of held-out ones are found."""
+    config = arguments(VARIANTS, dataset="topics", epochs=30)  # accuracy: 14 % with the commonest, 28 % at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from jaxtyping import Float, Int
 
-from papers.dropout.config import DropoutConfig
+from papers.dropout.config import DropoutBatch, DropoutConfig
 from tinygrad_lab import Tensor, nn, no_grad, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -108,6 +108,6 @@ def build(config: DropoutConfig, generator: Generator | None = None) -> Network:
         return Network(config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: DropoutBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, inputs), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 
 from papers.forgetting_transformer.attention.cache import Cache
 from papers.forgetting_transformer.attention.linear import LinearState, linear_attention
-from papers.forgetting_transformer.config import FoXConfig
-from tinygrad_lab import Tensor, cat, nn, random
+from papers.forgetting_transformer.config import FoXBatch, FoXConfig
+from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros_like
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
 from tinygrad_lab.typing import Generator
@@ -34,12 +34,13 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, theta: float) -> None:
         super().__init__()
-        self.frequency = theta ** (-np.arange(0, head_size, 2, dtype=np.float64) / head_size)
+        self.frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
 
     def forward(self, x: Float[Tensor, "b heads t h"], start: int) -> Float[Tensor, "b heads t h"]:
         """Queries or keys of the positions from ``start`` on, each pair (a, b) turned by its angle."""
-        angle = np.arange(start, start + x.shape[2], dtype=np.float64)[:, None] * self.frequency
-        return F.rotary_embedding(x, np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype))
+        angle = arange(start, start + x.shape[2]).double()[:, None] * self.frequency
+        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        return F.rotary_embedding(x, cos, sin)
 
 
 class HeadNorm(nn.Module):
@@ -48,7 +49,7 @@ class HeadNorm(nn.Module):
     def __init__(self, heads: int, head_size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(np.ones(heads * head_size, np.float32))
+        self.weight = nn.Parameter(ones(heads * head_size))
 
     def forward(self, x: Float[Tensor, "b t heads h"]) -> Float[Tensor, "b t heads h"]:
         return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.reshape(x.shape[2:])
@@ -71,7 +72,7 @@ class ShiftLinear(nn.Module):
     ) -> tuple[Float[Tensor, "b t heads h"], Float[Tensor, "b 1 d"]]:
         """The mixtures, and W x of the last token, which the next call needs as ``last``."""
         now = self.linear(x)
-        first = now.new_zeros(now.shape[0], 1, now.shape[2]) if last is None else last
+        first = zeros_like(now[:, :1]) if last is None else last
         before = cat([first, now[:, :-1]], 1)
         alpha = self.shift_proj(x).sigmoid().unsqueeze(3)
         now_h, before_h = (y.reshape(*y.shape[:2], self.heads, -1) for y in (now, before))
@@ -97,7 +98,7 @@ class Attention(nn.Module):
         if config.gate == "bias_only":
             self.fgate_bias = nn.Parameter(memory_bias(config))
         elif config.gate == "fixed":
-            self.register_buffer("fgate_bias", Tensor(memory_bias(config)))
+            self.register_buffer("fgate_bias", memory_bias(config))
 
     def key_or_value(self, config: FoXConfig) -> nn.Module:
         """The map that makes keys, or values."""
@@ -137,6 +138,8 @@ class Attention(nn.Module):
         log_f: Float[Tensor, "b heads s"],
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h) + D) v, each of the T last tokens over itself and what is before it."""
+        # One operation; its steps are in tinygrad_lab/ops/forgetting_attention.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.forgetting_attention(q, k, v, log_f)
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
@@ -168,7 +171,7 @@ class ProAttention(Attention):
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         """W_o(norm(y) * sigmoid(W_g x))"""
-        return self.o_proj(self.output_norm(y).reshape(x.shape) * self.ogate_proj(x).sigmoid())
+        return self.o_proj(self.output_norm(y).flatten(2) * self.ogate_proj(x).sigmoid())
 
 
 class LinearAttention(Attention):
@@ -190,7 +193,7 @@ class GatedMLP(nn.Module):
         self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
-        gate, up = self.gate_proj(x).chunk(2, -1)
+        gate, up = self.gate_proj(x).chunk(2, dim=-1)
         return self.down_proj(F.swiglu(gate, up))
 
 
@@ -250,15 +253,15 @@ class ForgettingTransformer(nn.Module):
 
 def decay(log_f: Float[Tensor, "b heads s"], t: int) -> Float[Tensor, "b heads t s"]:
     """D for the T last tokens, in float64; to look at: ``forgetting_attention`` makes its own."""
-    c = log_f.double().clamp(min=SMALLEST_LOG_GATE).cumsum(-1)
-    return c[..., -t:].unsqueeze(-1) - c.unsqueeze(-2)
+    c = log_f.double().clamp(min=SMALLEST_LOG_GATE).cumsum(dim=-1)
+    return c[..., -t:, None] - c[..., None, :]
 
 
-def memory_bias(config: FoXConfig) -> Float[np.ndarray, " heads"]:
+def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     """b with -1 / log sigmoid(b) = τ, a memory of τ tokens for each head, evenly spread on a logarithmic scale."""
     first, last = config.memories
     memory = np.geomspace(first, last, config.heads)
-    return -np.log(np.expm1(1 / memory)).astype(np.float32)
+    return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
 def initialise(model: ForgettingTransformer) -> None:
@@ -282,7 +285,7 @@ def new_memories(config: FoXConfig) -> list[Any]:
 
 
 @nn.utils.in_halves
-def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

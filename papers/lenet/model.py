@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from jaxtyping import Float, Int
 
-from papers.lenet.config import LeNetConfig
+from papers.lenet.config import LeNetBatch, LeNetConfig
 from tinygrad_lab import Tensor, cat, empty, full, nn, random, tensor
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -169,6 +169,6 @@ def build(config: LeNetConfig, generator: Generator | None = None) -> LeNet5 | L
         return networks[config.variant](config)
 
 
-def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:
+def loss(model: LeNet5 | LeNet5Modern, batch: LeNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

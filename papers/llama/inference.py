@@ -168,4 +168,4 @@ def prompts(config: LlamaConfig) -> list[str]:  # noqa: ARG001
 
 def example_tokens(config: LlamaConfig, rng: Generator) -> list[int]:
     """A random prompt, for parity: half of the context, so that generation runs over its end."""
-    return rng.integers(0, config.vocab_size, max(1, config.context // 2)).tolist()
+    return [int(token) for token in rng.integers(0, config.vocab_size, max(1, config.context // 2))]

@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from papers.lora.config import LoRAConfig
 from tinygrad_lab import Tensor, arange, nn
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 
 EMBEDDING_STD = 0.02
 
@@ -61,8 +60,9 @@ class Decoder(nn.Module):
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.context, config.width)
         for table in (self.token, self.position):
-            init.normal_(table.weight, std=EMBEDDING_STD)
-        self.blocks = nn.ModuleList([Block(config.width, config.heads) for _ in range(config.layers)])
+            nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        blocks = [Block(config.width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocabulary)
 

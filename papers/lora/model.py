@@ -13,14 +13,12 @@ only made to merge it into W0.  A starts random and B at 0, so that the adapted 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-import numpy as np
 from jaxtyping import Float
 
-from papers.lora.config import LoRAConfig
+from papers.lora.config import LoRABatch, LoRAConfig
 from papers.lora.decoder import Decoder
 from tinygrad_lab import Tensor, checkpoint, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 
@@ -53,10 +51,10 @@ class LoRALinear(nn.Module):
         self.base_layer = base_layer.requires_grad_(False)
         self.lora_A = nn.Linear(inputs, rank, bias=False, dtype=dtype)
         self.lora_B = nn.Linear(rank, outputs, bias=False, dtype=dtype)
-        init.zeros_(self.lora_B.weight)
+        nn.init.zeros_(self.lora_B.weight)
         self.lora_dropout = nn.Dropout(dropout)
         self.rank, self.alpha, self.scaling = rank, alpha, alpha / rank
-        self.unmerged: np.ndarray | None = None  # W0, while the layer is merged
+        self.unmerged: Tensor | None = None  # W0, while the layer is merged
 
     def forward(self, x: Float[Tensor, "*n k"]) -> Float[Tensor, "*n d"]:
         h = self.base_layer(x)
@@ -77,9 +75,9 @@ class LoRALinear(nn.Module):
         """
         if self.unmerged is not None:
             raise RuntimeError("merge: the update is in the weight already; unmerge() first")
-        weight = self.base_layer.weight.writable()
-        self.unmerged = weight.copy()
-        weight += self.update().numpy()
+        weight = self.base_layer.weight.detach()
+        self.unmerged = weight.clone()
+        weight.add_(self.update())
 
     def unmerge(self) -> None:
         """Put W0 back, bit for bit; subtracting the update would leave its rounding errors behind.
@@ -89,7 +87,7 @@ class LoRALinear(nn.Module):
         """
         if self.unmerged is None:
             raise RuntimeError("unmerge: the update is not in the weight; merge() first")
-        self.base_layer.weight.writable()[...] = self.unmerged
+        self.base_layer.weight.detach().copy_(self.unmerged)
         self.unmerged = None
 
     def extra_repr(self) -> str:
@@ -211,7 +209,7 @@ def load_base(model: Decoder, path: str) -> None:
     """
     weights = {name.removeprefix("model."): array for name, array in checkpoint.load(path)[0].items()}
     own = model.state_dict()
-    unfit = [name for name, array in own.items() if name not in weights or weights[name].shape != array.shape]
+    unfit = [name for name in own if name not in weights or weights[name].shape != own[name].shape]
     if unfit:
         raise ValueError(f"base: {path} has no weights that fit {', '.join(unfit)}")
     model.load_state_dict({name: weights[name] for name in own})
@@ -226,14 +224,14 @@ def build(config: LoRAConfig, generator: Generator | None = None) -> Decoder:
         if config.method == "lora":
             attach(model, config.targets.split(","), config.rank, config.alpha, config.dropout)
             for layer in adapters(model).values():
-                init.normal_(layer.lora_B.weight, std=config.initial_b)
+                nn.init.normal_(layer.lora_B.weight, std=config.initial_b)
         elif config.method != "full":
             train_only(model, {"bias": "bias", "head": "head.*"}[config.method])
     return model
 
 
 @nn.utils.in_halves
-def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])
     return F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="sum") / batch["count"]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
+from papers.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
 from tinygrad_lab import Tensor, arange, cat, exp, nn, random, sigmoid, tanh
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -279,7 +279,7 @@ def build(config: Seq2SeqConfig, generator: Generator | None = None) -> Seq2Seq:
     return model
 
 
-def loss(model: Seq2Seq, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Seq2Seq, batch: Seq2SeqBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.transformer.config import TransformerConfig
+from papers.transformer.config import TransformerBatch, TransformerConfig
 from tinygrad_lab import Tensor, arange, cat, empty, nn, random, stack, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -62,6 +62,8 @@ class State(NamedTuple):
 
 def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
     """softmax(q kᵀ / √d_k) v, over the keys where ``mask`` is true  (equation 1)"""
+    # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
+    # tests/ops/test_definitions.py::test_equals_its_definition.
     return F.scaled_dot_product_attention(q, k, v, mask)
 
 
@@ -300,7 +302,7 @@ def build(config: TransformerConfig, generator: Generator | None = None) -> Tran
 
 
 @nn.utils.in_halves
-def loss(model: Transformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Transformer, batch: TransformerBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

@@ -11,11 +11,12 @@ groups of channels here: conv2, conv4 and conv5 see only the maps of their own t
 """
 
 import math
-from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn, stack
 from torch.nn import functional as F
+
+from reference.alexnet.config import AlexNetBatch, AlexNetConfig
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
 
@@ -45,7 +46,7 @@ class AlexNet(nn.Module):
         ValueError: images of another size or with another number of channels.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AlexNetConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.activation = getattr(F, config.activation)
@@ -105,11 +106,11 @@ def average_over_views(model: AlexNet, views: Float[Tensor, "v b c h w"]) -> Flo
     return logs.logsumexp(dim=0) - math.log(len(views))
 
 
-def build(config: Any) -> AlexNet:
+def build(config: AlexNetConfig) -> AlexNet:
     """The network of ``config``."""
     return AlexNet(config)
 
 
-def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from reference.bert.model import Model, loss
+from reference.arguments import arguments
+from reference.bert.config import BertBatch, BertConfig, Run
+from reference.bert.data import evaluation_batches, training_batches
+from reference.bert.model import Model, build, loss
 
 
 class _EachGroup(optim.Optimizer):
@@ -91,7 +94,7 @@ def rate_at(step: int, steps: int, warmup_share: float) -> float:
 
 
 def configure_optimizer(
-    model: Model, config: Any, steps: int
+    model: Model, config: BertConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """The paper's recipe (appendix A.2): Adam with decoupled decay, warm-up, linear decay of the rate."""
     groups = parameter_groups(model, config.weight_decay)
@@ -103,7 +106,7 @@ def train(
     model: Model,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[BertBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -117,7 +120,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Model, batches: Iterable[BertBatch]) -> dict[str, float]:
     """The metrics of the task in evaluation mode: percent right, loss in nats, pairs of sentences judged rightly."""
     model.eval()
     sums: dict[str, float] = {}
@@ -128,3 +131,26 @@ def evaluate(model: Model, batches: Iterable[dict]) -> dict[str, float]:
                 sums[name] = sums.get(name, 0.0) + summed.item()
                 counts[name] = counts.get(name, 0.0) + count
     return {name: summed / counts[name] for name, summed in sums.items()}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, how many hidden tokens of held-out ones are found."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

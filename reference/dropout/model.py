@@ -11,12 +11,13 @@ Section 4: r ~ Bernoulli(p), z = W (r * y) + b. Every case of a batch gets a mas
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn, no_grad, stack
 from torch.nn import functional as F
+
+from reference.dropout.config import DropoutBatch, DropoutConfig
 
 
 class Dropout(nn.Module):
@@ -65,7 +66,7 @@ class GaussianDropout(Dropout):
 class Network(nn.Module):
     """Rectified linear layers with units dropped from the input and from every hidden layer, never from the output."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DropoutConfig) -> None:
         super().__init__()
         self.max_norm = config.max_norm
         noise = {"weight-scaling": PaperDropout, "gaussian": GaussianDropout}.get(config.variant, Dropout)
@@ -100,11 +101,11 @@ def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) 
         return stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
 
 
-def build(config: Any) -> Network:
+def build(config: DropoutConfig) -> Network:
     """The network of ``config.variant``."""
     return Network(config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: DropoutBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, inputs), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -10,11 +10,12 @@ C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, 
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, cat, empty, full, nn, tensor
 from torch.nn import functional as F
+
+from reference.lenet.config import LeNetBatch, LeNetConfig
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
 C3_INPUTS = (
@@ -102,7 +103,7 @@ class RBF(nn.Module):
 class LeNet5(nn.Module):
     """The network of 1998, figure 2. Its outputs are distances: the smallest one names the class."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         self.rubbish = config.rubbish
         self.c1 = Convolution(1, 6, 5)
@@ -137,7 +138,7 @@ class LeNet5Modern(nn.Module):
     """What most people call LeNet-5 today, and is not the paper's: every C3 map reads every S2 map, max-pooling
     without parameters, ReLU, ten linear outputs and a softmax. 61,706 parameters."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, 5)
         self.conv2 = nn.Conv2d(6, 16, 5)
@@ -160,12 +161,12 @@ class LeNet5Modern(nn.Module):
         return output.argmax(dim=1)
 
 
-def build(config: Any) -> LeNet5 | LeNet5Modern:
+def build(config: LeNetConfig) -> LeNet5 | LeNet5Modern:
     """The network of ``config.variant``."""
     networks: dict[str, type[LeNet5] | type[LeNet5Modern]] = {"1998": LeNet5, "modern": LeNet5Modern}
     return networks[config.variant](config)
 
 
-def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:
+def loss(model: LeNet5 | LeNet5Modern, batch: LeNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

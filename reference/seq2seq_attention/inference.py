@@ -14,6 +14,7 @@ from torch import Tensor
 
 from reference import beam_search as beams
 from reference.beam_search import Hypothesis
+from reference.seq2seq_attention.config import Seq2SeqConfig
 from reference.seq2seq_attention.model import Seq2Seq
 
 
@@ -33,7 +34,7 @@ def beam_search(
     return beams.beam_search(model, source, length, width, limit, lambda n: n**alpha)
 
 
-def search(model: Seq2Seq, config: Any, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
+def search(model: Seq2Seq, config: Seq2SeqConfig, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
     """The best translation found of a source, EOS at its end."""
     source, length = torch.tensor([tokens]), torch.tensor([len(tokens)])
     (best, *_), *_ = beam_search(model, source, length, options.beam, options.max_length, options.length_penalty)

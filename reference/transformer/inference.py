@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reference import beam_search as beams
 from reference.beam_search import Hypothesis
+from reference.transformer.config import TransformerConfig
 from reference.transformer.model import Transformer
 
 
@@ -37,7 +38,7 @@ def beam_search(
     return beams.beam_search(model, source, length, width, limit, lambda n: ((5 + n) / 6) ** alpha)
 
 
-def search(model: Transformer, config: Any, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
+def search(model: Transformer, config: TransformerConfig, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
     """The best translation found of a source, EOS at its end."""
     source, length = torch.tensor([tokens]), torch.tensor([len(tokens)])
     (best, *_), *_ = beam_search(model, source, length, options.beam, options.max_length, options.length_penalty)

@@ -125,7 +125,7 @@ def test_rotary_scores_depend_on_distances_only() -> None:
 
 
 def test_constant_gates_have_the_memories_that_were_asked_for() -> None:
-    bias = memory_bias(replace(LLAMA, heads=4, memories=(2.0, 128.0))).astype(np.float64)
+    bias = memory_bias(replace(LLAMA, heads=4, memories=(2.0, 128.0))).double().numpy()
     np.testing.assert_allclose(1 / np.log1p(np.exp(-bias)), [2, 8, 32, 128], rtol=1e-5)
 
 

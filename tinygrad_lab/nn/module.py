@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tinygrad_lab.modes import state
 from tinygrad_lab.tensor import Tensor
 
 Item = TypeVar("Item")
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -22,6 +25,12 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = True) -> None:
         super().__init__(data, dtype, requires_grad)
+
+
+class HasForward(Protocol[P, R_co]):
+    """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class RemovableHandle:
@@ -57,15 +66,21 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        state.modules.append(self)
-        try:
-            output = self.forward(*args, **kwargs)
-        finally:
-            state.modules.pop()
-        for hook in list(self._hooks):  # a hook may remove itself
-            hook(self, args, output)
-        return output
+    if TYPE_CHECKING:
+
+        def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    else:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            state.modules.append(self)
+            try:
+                output = self.forward(*args, **kwargs)
+            finally:
+                state.modules.pop()
+            for hook in list(self._hooks):  # a hook may remove itself
+                hook(self, args, output)
+            return output
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], None]) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""

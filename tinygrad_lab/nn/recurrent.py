@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Generator
 
 Input = Float[Tensor, "n m i"] | Float[Tensor, "n i"] | PackedSequence
-Output = Float[Tensor, "n m o"] | Float[Tensor, "n o"] | PackedSequence
+if TYPE_CHECKING:
+    Output = Any  # of the same kind as the input, which a type checker cannot be told in one signature
+else:
+    Output = Float[Tensor, "n m o"] | Float[Tensor, "n o"] | PackedSequence
 State = Float[Tensor, "l b h"] | Float[Tensor, "l h"]
 NAMES = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 

@@ -36,7 +36,8 @@ def choose(input_ids: np.ndarray, share: float, rng: Generator) -> np.ndarray:
     wanted = np.maximum(1, np.rint(share * (input_ids != PAD).sum(axis=1)))
     lot = np.where(np.isin(input_ids, KEPT), 2.0, rng.random(input_ids.shape))
     rank = lot.argsort(axis=1).argsort(axis=1)
-    return (rank < wanted[:, None]) & (lot < 2.0)
+    chosen: np.ndarray = (rank < wanted[:, None]) & (lot < 2.0)
+    return chosen
 
 
 def next_tokens(input_ids: np.ndarray) -> np.ndarray:

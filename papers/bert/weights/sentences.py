@@ -29,10 +29,10 @@ def minilm_folder() -> Path:
     Raises:
         CheckpointError: it is not installed.
     """
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
         raise CheckpointError("the weights of all-MiniLM-L6-v2 are not installed: run make pretrained")
-    return Path(found.submodule_search_locations[0]) / "model"
+    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def read_config(folder: Path) -> BertConfig:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return about
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
 

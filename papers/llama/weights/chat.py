@@ -20,7 +20,7 @@ def asked(question: str, template: str) -> str:
     environment = library.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     messages = [{"role": "user", "content": question}]
     try:
-        return environment.from_string(template).render(messages=messages, add_generation_prompt=True)
+        return str(environment.from_string(template).render(messages=messages, add_generation_prompt=True))
     except library.TemplateError as error:
         raise ValueError(f"the chat template cannot be filled in: {error}") from error
 

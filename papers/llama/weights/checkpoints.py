@@ -59,13 +59,13 @@ def shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
         **{f"input_layernorm.{name}": shape for name, shape in norm.items()},
         **{f"post_attention_layernorm.{name}": shape for name, shape in norm.items()},
     }  # fmt: skip
-    found: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, d)}
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, d)}
     for layer in range(config.layers):
-        found |= {LAYER.format(layer) + name: shape for name, shape in block.items()}
-    found |= {f"model.norm.{name}": shape for name, shape in norm.items()}
+        shapes |= {LAYER.format(layer) + name: shape for name, shape in block.items()}
+    shapes |= {f"model.norm.{name}": shape for name, shape in norm.items()}
     if config.positions == "learned":
-        found["model.embed_positions.weight"] = (config.context, d)
-    return found if config.tied else found | {"lm_head.weight": (config.vocab_size, d)}
+        shapes["model.embed_positions.weight"] = (config.context, d)
+    return shapes if config.tied else shapes | {"lm_head.weight": (config.vocab_size, d)}
 
 
 def parameters(config: LlamaConfig) -> int:
@@ -186,8 +186,8 @@ def config_from_hugging_face(saved: Mapping[str, Any]) -> LlamaConfig:
         "mlp_bias": bool(saved.get("mlp_bias")),
         "rope_scaling": rope.get("rope_type", rope.get("type", "default")) != "default",
     }
-    for name, found in unsupported.items():
-        if found:
+    for name, wanted in unsupported.items():
+        if wanted:
             raise ValueError(f"config.json: {name} {saved.get(name)!r} is none of ours")
     theta = saved.get("rope_theta", rope.get("rope_theta", 10_000.0))
     try:

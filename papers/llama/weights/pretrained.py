@@ -108,11 +108,11 @@ def gguf_vocabularies(fields: dict[str, Any]) -> dict[str, str]:
     pieces.decoder = library.decoders.ByteLevel()
     kinds = zip(words, fields["tokenizer.ggml.token_type"], strict=True)
     pieces.add_special_tokens([word for word, kind in kinds if kind == CONTROL])
-    found = {"text": pieces.to_str()}
+    vocabularies = {"text": pieces.to_str()}
     if "tokenizer.chat_template" in fields:
-        found["chat"] = fields["tokenizer.chat_template"]
-        found["stop"] = str(fields["tokenizer.ggml.eos_token_id"])
-    return found
+        vocabularies["chat"] = fields["tokenizer.chat_template"]
+        vocabularies["stop"] = str(fields["tokenizer.ggml.eos_token_id"])
+    return vocabularies
 
 
 def _gguf() -> Any:

@@ -58,7 +58,7 @@ class Pieces(Tokenizer):
         return np.array(self.library.encode(text, add_special_tokens=False).ids, np.int64)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        return self.library.decode(list(tokens), skip_special_tokens=False)
+        return str(self.library.decode(list(tokens), skip_special_tokens=False))
 
     def lengths(self) -> np.ndarray:
         """A letter of a piece as the library writes it stands for a byte."""
@@ -86,7 +86,7 @@ def learn(text: str, size: int) -> str:
     pieces.decoder = library.decoders.ByteLevel()
     trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)
     pieces.train_from_iterator(text.splitlines(keepends=True), trainer)
-    return pieces.to_str()
+    return str(pieces.to_str())
 
 
 def stream(tokens: Iterable[int], known: Tokenizer) -> Iterator[str]:

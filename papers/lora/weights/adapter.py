@@ -134,7 +134,7 @@ def read_config(path: Path) -> dict[str, Any]:
         CheckpointError: it cannot be read, lacks something, or describes more than the paper's LoRA.
     """
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
         missing = [name for name in ("r", "lora_alpha", "lora_dropout") if name not in about]
     except (OSError, ValueError, AttributeError) as error:

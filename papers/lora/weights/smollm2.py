@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from papers.llama.config import LlamaBatch
 from papers.llama.model import Llama, build, loss
 from papers.llama.weights.pretrained import Pretrained, pretrained
 from papers.llama.weights.tokenizer import tokenizer
@@ -67,13 +68,14 @@ def load_base(published: Pretrained) -> Llama:
     return model
 
 
-def windows(tokens: np.ndarray, starts: np.ndarray, length: int) -> dict[str, Any]:
+def windows(tokens: np.ndarray, starts: np.ndarray, length: int) -> LlamaBatch:
     """Windows of n + 1 tokens: n to read and the n that follow them."""
-    found = tokens[starts[:, None] + np.arange(length + 1)]
-    return {"tokens": Tensor(found[:, :-1]), "target": Tensor(found[:, 1:]), "count": float(found[:, 1:].size)}
+    chosen = tokens[starts[:, None] + np.arange(length + 1)]
+    given, target = chosen[:, :-1], chosen[:, 1:]
+    return {"tokens": Tensor(given), "target": Tensor(target), "count": float(target.size)}
 
 
-def training_batches(tokens: np.ndarray, recipe: Recipe) -> Iterator[dict[str, Any]]:
+def training_batches(tokens: np.ndarray, recipe: Recipe) -> Iterator[LlamaBatch]:
     """As many batches as there are steps, their windows from random places."""
     rng = generator(recipe.seed)
     for _ in range(recipe.steps):
@@ -179,10 +181,10 @@ def main() -> None:
     options = vars(parser.parse_args())
     folder = options.pop("out")
     try:
-        found = experiment(replace(Recipe(), **options), folder)
+        outcome = experiment(replace(Recipe(), **options), folder)
     except ValueError as error:
         sys.exit(f"smollm2: {error}")
-    print(json.dumps({name: value for name, value in found.items() if name != "losses"}, indent=1))
+    print(json.dumps({name: value for name, value in outcome.items() if name != "losses"}, indent=1))
 
 
 if __name__ == "__main__":

@@ -94,10 +94,10 @@ class Results:
 
     def values(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> list[float]:
         """One number from each of those records: ``values("plain", "metrics", "error")``."""
-        found: list[Any] = self.runs(name, side, arm)
+        values: list[Any] = self.runs(name, side, arm)
         for key in path:
-            found = [record[key] for record in found]
-        return found
+            values = [record[key] for record in values]
+        return [float(value) for value in values]
 
     def spread(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> Interval:
         """Mean and 95 % interval of such numbers."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,10 +27,11 @@ except ImportError:  # the engine alone needs NumPy only; then batches stay whol
     ThreadpoolController = None
 
 WORTHWHILE = 6e6  # elements of the batch times elements of a parameter, on average over the parameters (see _pays)
-Loss = Callable[[Any, dict], Tensor]
+Model = TypeVar("Model")
+Batch = TypeVar("Batch")  # a dict of Tensors and of plain numbers
 
 
-def in_halves(loss: Loss) -> Loss:
+def in_halves(loss: Callable[[Model, Batch], Tensor]) -> Callable[[Model, Batch], Tensor]:
     """Decorate ``loss(model, batch)``: where it pays, the batch is worked on in two halves, on two threads.
 
     For a loss in which no item of the batch depends on another (no statistics over the batch), and a batch of Tensors
@@ -44,7 +45,7 @@ def in_halves(loss: Loss) -> Loss:
     """
 
     @functools.wraps(loss)
-    def halved(model: Any, batch: dict) -> Tensor:
+    def halved(model: Any, batch: Any) -> Tensor:
         parameters = list(model.parameters())
         if not _pays(batch, parameters):
             return loss(model, batch)
@@ -110,7 +111,7 @@ def halves(both: Both, *parameters: Float[Array, "..."]) -> tuple[Float[Array, "
     return both.value(), backward
 
 
-def split(batch: dict) -> tuple[dict, dict]:
+def split(batch: Any) -> tuple[Any, Any]:
     """The two halves of a batch; plain numbers go to both."""
     size = next(len(value) for value in batch.values() if isinstance(value, Tensor))
     parts = slice(0, (size + 1) // 2), slice((size + 1) // 2, size)
