@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 # ---- layer_norm -----------------------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ def layer_norm(
     if bias is not None:
         y += bias.reshape(-1)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = dy.reshape(-1, n)
         rows = np.ones(len(dy), dy.dtype)
         dbias = (rows @ dy).reshape(normalized_shape) if needs.bias else None
@@ -146,7 +146,7 @@ def batch_norm(
     if bias is not None:
         y += bias.reshape(wide)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dbias = _channel_sums(dy) if needs.bias or (needs.input and training) else None
         product = dy * normal
         dweight = _channel_sums(product) if needs.weight or (needs.input and training) else None
@@ -183,15 +183,16 @@ def batch_norm_definition(
         if running_mean is not None and running_var is not None:
             for running, batch in ((running_mean, mean), (running_var, input.var(axes))):
                 running.mul_(1 - momentum).add_(momentum * batch.detach())
-    y = (input - mean.reshape(wide)) / (var + eps).sqrt().reshape(wide)
+    y: Tensor = (input - mean.reshape(wide)) / (var + eps).sqrt().reshape(wide)
     y = y if weight is None else y * weight.reshape(wide)
     return y if bias is None else y + bias.reshape(wide)
 
 
 def _channel_sums(x: np.ndarray) -> np.ndarray:
     """(N, C, *) -> (C,)"""
-    if x.ndim == 2:
-        return np.ones(len(x), x.dtype) @ x
-    positions = math.prod(x.shape[2:])
-    per_item = x.reshape(*x.shape[:2], positions) @ np.ones(positions, x.dtype)  # (N, C)
-    return np.ones(len(x), x.dtype) @ per_item
+    per_item = x
+    if x.ndim > 2:
+        positions = math.prod(x.shape[2:])
+        per_item = x.reshape(*x.shape[:2], positions) @ np.ones(positions, x.dtype)  # (N, C)
+    sums: np.ndarray = np.ones(len(x), x.dtype) @ per_item
+    return sums

@@ -73,11 +73,11 @@ def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, n
 def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
     """Numbers in the place of barred symbols (from ``gradients``) and of single letters (from ``values``)."""
 
-    def barred(match: re.Match) -> str:
+    def barred(match: re.Match[str]) -> str:
         array = gradients.get(match.group(1))
         return match.group(0) if array is None or array.size > SHOWN else factor(array)
 
-    def plain(match: re.Match) -> str:
+    def plain(match: re.Match[str]) -> str:
         array = values.get(match.group(0))
         return match.group(0) if array is None or array.size > SHOWN else factor(array)
 

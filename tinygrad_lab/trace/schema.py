@@ -102,7 +102,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.tensors: list[dict[str, Any]] = []
-        self._places: dict[tuple, int] = {}
+        self._places: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._room = INSIDE_BYTES
 
     def open_all(self, trace: Trace, data: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ def _with_table(kind: str, table: dict[str, int]) -> str:
         tokenizer.normalizer = library.normalizers.NFKC()
         tokenizer.pre_tokenizer = library.pre_tokenizers.Split(library.Regex("."), "isolated")
         tokenizer.decoder = library.decoders.Fuse()
-    return tokenizer.to_str()
+    return str(tokenizer.to_str())
 
 
 def _learn_subwords(texts: Iterable[str], size: int) -> str:
@@ -90,7 +90,7 @@ def _learn_subwords(texts: Iterable[str], size: int) -> str:
     tokenizer.decoder = library.decoders.Metaspace()
     trainer = library.trainers.BpeTrainer(vocab_size=size, special_tokens=SPECIAL, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer.to_str()
+    return str(tokenizer.to_str())
 
 
 class Vocabulary:
@@ -105,7 +105,8 @@ class Vocabulary:
 
     def __len__(self) -> int:
         """Tokens, the special ones included."""
-        return self.tokenizer.get_vocab_size()
+        size: int = self.tokenizer.get_vocab_size()
+        return size
 
     def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
         """Token numbers of each text; UNKNOWN for what the vocabulary lacks."""
@@ -124,11 +125,11 @@ class Vocabulary:
         if unknown:
             shown = ", ".join(map(repr, dict.fromkeys(unknown)))
             raise ValueError(f"{text!r} has {shown}, which did not occur in training")
-        return encoding.ids
+        return list(encoding.ids)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of these tokens, without the special ones."""
-        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
         """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""
