@@ -4,6 +4,7 @@ Both share one derivation.  With x̂ = (x - μ) r, r = 1/√(σ² + ε), y = γ 
 
     u = γ ȳ,    x̄ = r (u - mean(u) - x̂ mean(u x̂)),    γ̄ = Σ ȳ x̂,    β̄ = Σ ȳ.
 
+Both means are there because μ and σ² depend on x.  In evaluation batch_norm takes them from elsewhere, and x̄ = r u.
 The variance is the biased one, divided by n.  Sums are products with ones: NumPy's reductions are slower.
 """
 
@@ -97,7 +98,11 @@ def _check_layer_shapes(
 
 @operation(
     r"\bar x = r\,\big(u - \overline{u} - \hat x\,\overline{u \hat x}\big), \; u = \gamma \bar y \qquad "
-    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y",
+    rule_without={  # then μ and σ² do not depend on x
+        "training": r"\bar x = r\,\gamma\,\bar y \qquad "
+        r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    },
 )
 def batch_norm(
     input: Float[Array, "n c *positions"],

@@ -20,7 +20,8 @@ import inspect
 import sys
 import typing
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
@@ -46,10 +47,13 @@ OPERATIONS: dict[str, "OperationInfo"] = {}
 class OperationInfo:
     """What is known of an operation: its name, its rule in LaTeX, its body, its definition if it is a fused one."""
 
-    def __init__(self, body: Callable[..., Any], rule: str, elementwise: bool, view: bool) -> None:
+    def __init__(
+        self, body: Callable[..., Any], rule: str, elementwise: bool, view: bool, rule_without: Mapping[str, str]
+    ) -> None:
         self.name = body.__name__
         self.body = body  # on arrays, as written: inspect.getsource shows it
         self.rule = rule
+        self.rule_without = rule_without  # by the name of a flag, the rule of calls in which it is off
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
         self.definition: Callable[..., Any] | None = None  # the same function as a composition of elementary operations
@@ -61,6 +65,13 @@ class OperationInfo:
         self.positions = [self.parameters.index(name) for name in self.differentiable]
         self.leading = self.positions == list(range(len(self.positions)))
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
+
+    def rule_of(self, settings: Mapping[str, Any]) -> str:
+        """The rule of a call with these settings; the others have their defaults."""
+        for flag, rule in self.rule_without.items():
+            if not settings.get(flag, self._signature.parameters[flag].default):
+                return rule
+        return self.rule
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
         """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
@@ -108,13 +119,30 @@ class Operation(Protocol, Generic[P, R_co]):
 
 @overload
 def operation(  # type: ignore[overload-overlap]  # 1 is an int too: the first that fits counts
-    rule: str, *, elementwise: bool = False, view: bool = False, outputs: Literal[1] = 1
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: Literal[1] = 1,
+    rule_without: Mapping[str, str] = ...,
 ) -> Callable[[Callable[P, Any]], Operation[P, Tensor]]: ...
 @overload
 def operation(
-    rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: int | None,
+    rule_without: Mapping[str, str] = ...,
 ) -> Callable[[Callable[P, Any]], Operation[P, tuple[Tensor, ...]]]: ...
-def operation(rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None = 1) -> Any:
+def operation(
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: int | None = 1,
+    rule_without: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
     """Lift a function on arrays to Tensors and register it.
 
     Args:
@@ -122,10 +150,11 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
         elementwise: operands are broadcast together; gradients are summed back to each operand's shape.
         view: an output may share the first argument's memory, and then shares its version counter.
         outputs: how many outputs the body returns, as a tuple unless one; None where the arguments decide.
+        rule_without: by the name of a flag, such as ``training``, the rule of a call in which it is off.
     """
 
     def lift(body: Callable[..., Any]) -> Any:
-        info = OperationInfo(body, rule, elementwise, view)
+        info = OperationInfo(body, rule, elementwise, view, rule_without)
         pair = info.positions if elementwise and len(info.positions) == 2 else None
         leading = len(info.positions) if info.leading and not info.variadic else sys.maxsize
 

@@ -99,6 +99,8 @@ def _finish(trace: Json, tensors: list[Json], formulas: Formulas, sources: dict[
     for operation in trace["operations"].values():
         operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
     for step in trace["steps"]:
+        if "rule" in step:
+            step["rule"] = [mathml_of(equation) for equation in step["rule"].split(r"\qquad")]
         for given in step.get("contributions", ()):
             given["formula"] = given["formula"] and formulas.add(given["formula"])
         inner = step.get("inside")
