@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -28,8 +28,11 @@ class Parameter(Tensor):
         super().__init__(data, dtype, requires_grad)
 
 
+@runtime_checkable
 class HasForward(Protocol[P, R_co]):
     """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
+
+    _hooks: list[Callable[[Any, tuple[Any, ...], Any], None]]
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -67,21 +70,15 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
-    if TYPE_CHECKING:
-
-        def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-    else:
-
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            state.modules.append(self)
-            try:
-                output = self.forward(*args, **kwargs)
-            finally:
-                state.modules.pop()
-            for hook in list(self._hooks):  # a hook may remove itself
-                hook(self, args, output)
-            return output
+    def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        state.modules.append(self)
+        try:
+            output = self.forward(*args, **kwargs)
+        finally:
+            state.modules.pop()
+        for hook in list(self._hooks):  # a hook may remove itself
+            hook(self, args, output)
+        return output
 
     def register_forward_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""
