@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 
 from tests.checking import check
 
-install_import_hook(["tinygrad_lab", "papers"], f"{check.__module__}.{check.__name__}")
+install_import_hook(["tinygrad_lab", "papers", "reference"], f"{check.__module__}.{check.__name__}")
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)
