@@ -19,11 +19,11 @@ from typing import Any
 from beartype import BeartypeConf, beartype
 from jaxtyping import config, jaxtyped
 
+from tests.hints import tell_apart
+
 NAME = "__checked__"  # of ``checked`` in the modules under test
 SILENT: set[tuple[str, int, str]] = set()  # functions that are left alone: file, line and name
 typed = beartype(conf=BeartypeConf(violation_type=TypeError))
-
-from tests.hints import tell_apart
 
 
 def checked(made: Any) -> Any:
@@ -41,11 +41,12 @@ def _checked(function: Callable) -> Callable:
     Nor is a function within a function looked at unless it names shapes, an operation's ``backward`` above all: it is
     made anew at every call.  What else may be wrong with it, mypy sees.
     """
-<<<<<<< HEAD
     place = (function.__code__.co_filename, function.__code__.co_firstlineno, function.__qualname__)
     if place in SILENT:
         return function
     said = {name: _evaluated(what, function.__globals__) for name, what in function.__annotations__.items()}
+    for hint in said.values():
+        tell_apart(hint)
     text = repr([*said.values()])
     if "{" in text:  # a length that is computed from an argument
         return jaxtyped(typechecker=typed)(function)
@@ -141,9 +142,3 @@ class Finder(MetaPathFinder):
 def check_packages(*packages: str) -> None:
     """From now on, modules of these packages are imported with checks."""
     sys.meta_path.insert(0, Finder(packages))
-=======
-    for hint in function.__annotations__.values():
-        tell_apart(hint)
-    says = any(annotation is not Any for annotation in function.__annotations__.values())
-    return beartype(function) if says else function
->>>>>>> reference

@@ -12,11 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.checking import check_packages
 
-<<<<<<< HEAD
-check_packages("tinygrad_lab", "papers")
-=======
-install_import_hook(["tinygrad_lab", "papers", "reference"], f"{check.__module__}.{check.__name__}")
->>>>>>> reference
+check_packages("tinygrad_lab", "papers", "reference")
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)

@@ -81,7 +81,12 @@ class Site:
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
-        self.templates.filters |= {"quantity": views.quantity, "part": views.part, "safe_html": Markup}
+        self.templates.filters |= {
+            "stem": lambda name: Path(name).stem,
+            "quantity": views.quantity,
+            "part": views.part,
+            "safe_html": Markup,
+        }
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
             "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
@@ -154,7 +159,7 @@ class Site:
         twins = self.twins(paper, found)
         self.page(
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
-            files=twins, config=highlight.python_lines(config), own_configs="config.py" in dict(twins), sizes=SIZES,
+            files=twins, config=highlight.python_lines(config), sizes=SIZES,
             parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
