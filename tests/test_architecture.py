@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
-    "data", "sampling", "fit", "arguments", "trace", "paper", "study", "lab",
+    "data", "sampling", "fit", "costs", "arguments", "trace", "paper", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
 IMPORTERS = ("import_module", "__import__", "run_module")

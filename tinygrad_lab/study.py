@@ -82,6 +82,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: int =
     return "\n".join("|" + "|".join(row) + "|" for row in (head, ruler, *body))
 
 
+def steps_of(run: Record) -> list[float]:
+    """The steps whose losses a run's record keeps."""
+    kept = len(run["losses"])
+    return [run["steps"] * i / kept for i in range(kept)]
+
+
+def draw_both_sides(axes: Any, runs: Iterable[Record]) -> None:
+    """Draw the training losses of the runs with seed 0: solid the engine's, dashed those of PyTorch."""
+    for run in runs:
+        if run["seed"] == 0:
+            style = "-" if run["side"] == "numpy" else "--"
+            axes.plot(steps_of(run), run["losses"], style, label=run["side"], linewidth=1)
+
+
 @runtime_checkable
 class Config(Protocol):
     """What every paper's configuration has."""
@@ -217,8 +231,20 @@ class Lab(Protocol):
     def spread(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> Interval: ...
     def interval(self, values: Sequence[float]) -> Interval: ...
     def paired_difference(self, first: Sequence[float], second: Sequence[float]) -> Interval: ...
-    def run_time(self, name: str, arm: str | None = None, threads: bool = True) -> str: ...
+    def run_time(self, name: str, arm: str | None = None, threads: bool = True, run: str = "run") -> str: ...
     def figure(self, name: str, width: float = 8.0, height: float = 4.0) -> AbstractContextManager[Any]: ...
+
+
+def passes(config: Record) -> str:
+    """Say how often a run went over its training data."""
+    return "one pass" if config["epochs"] == 1 else f"{config['epochs']} passes"
+
+
+def curve(run: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Update numbers and losses of a run, already thinned, as means over up to five neighbours."""
+    width = min(5, len(run["losses"]))
+    losses = np.convolve(run["losses"], np.ones(width) / width, mode="valid")
+    return np.linspace(0, run["steps"], len(losses)), losses
 
 
 def best_rate(scores: Mapping[str, float], largest: bool = False) -> float:

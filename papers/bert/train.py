@@ -114,7 +114,7 @@ def evaluate(model: Model, batches: Iterable[BertBatch]) -> dict[str, float]:
 
 def main() -> None:
     """Train on Python's help texts and print, after every epoch, how many hidden tokens of held-out ones are found."""
-    config = arguments(VARIANTS, dataset="topics", epochs=30)  # accuracy
+    config = arguments(VARIANTS, dataset="topics", epochs=30)  # accuracy: 14 % with the commonest, 28 % at the end
     model = build(config, generator(config.seed))
     training = training_batches(config, generator(config.seed))
     optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))

@@ -58,7 +58,7 @@ def evaluate(model: Llama, batches: Iterable[LlamaBatch]) -> dict[str, float]:
 
 def main() -> None:
     """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
-    config = arguments(VARIANTS, dataset="topics", windows=1200, epochs=6)  # perplexity
+    config = arguments(VARIANTS, dataset="topics", windows=1200, epochs=6)  # perplexity: 96 by chance, 4.5 at the end
     model = build(config, generator(config.seed))
     training = training_batches(config, generator(config.seed))
     optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))

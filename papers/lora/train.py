@@ -56,7 +56,7 @@ def evaluate(model: Decoder, batches: Iterable[LoRABatch]) -> dict[str, float]:
 
 def main() -> None:
     """Train on half of Python's help texts and print, after every epoch, the nats that a held-out character costs."""
-    config = arguments(VARIANTS, epochs=3)  # loss
+    config = arguments(VARIANTS, epochs=3)  # the base is random without --base; loss: 4.6 by chance, 2.9 at the end
     model = build(config, generator(config.seed))
     training = training_batches(config, generator(config.seed))
     optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))

@@ -56,8 +56,8 @@ def test_fine_tuning_starts_from_the_encoder_alone(quick: Lab) -> None:
     before = build(replace(config, task="pretraining"), generator(7))
     weights = {name: value.copy() for name, value in before.state_dict().items()}
     for side in ("numpy", "torch"):
-        _, model = experiment.trained(quick, config, 3, experiment.encoder_of(weights), "test", "", side)
-        after = quick.side(side).state(model)
+        run = quick.train(config, 3, side, weights=experiment.encoder_of(weights), at_end=())
+        after = quick.side(side).state(run.model)
         for name, value in after.items():
             known = name in weights and np.allclose(value, weights[name], atol=1e-6)
             assert known == name.startswith("bert."), name

@@ -19,7 +19,7 @@ from papers.lstm.study.experiment import (
     texts,
 )
 from papers.lstm.study.probes import error_by_lag
-from papers.lstm.study.verdicts import best_rate, outcome
+from papers.lstm.study.verdicts import outcome, soonest_rate
 from tinygrad_lab import Tensor
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.study.workbench import Lab
@@ -81,9 +81,9 @@ def test_the_best_learning_rate_solves_most_seeds_then_soonest_or_comes_closest(
     slow = [trial(True, 900, squared_error=0.0001), trial(True, 900, squared_error=0.0001)]
     fast = [trial(True, 500, squared_error=0.0001), trial(True, 700, squared_error=0.0002)]
     lucky = [trial(True, 100, squared_error=0.0001), trial(False, 900, squared_error=0.04)]
-    assert best_rate({"0.003": slow, "0.01": fast, "0.03": lucky}) == "0.01"
+    assert soonest_rate({"0.003": slow, "0.01": fast, "0.03": lucky}) == "0.01"
     unsolved = {"0.003": [trial(False, 900, loss=3.0)], "0.01": [trial(False, 900, loss=2.0)]}
-    assert best_rate(unsolved) == "0.01"
+    assert soonest_rate(unsolved) == "0.01"
 
 
 def test_outcomes_count_the_solved_and_show_what_is_left_of_the_others() -> None:

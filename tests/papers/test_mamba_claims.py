@@ -10,7 +10,7 @@ from papers.mamba.config import VARIANTS
 from papers.mamba.model import Mamba, build, loss
 from papers.mamba.study import experiment, probes, verdicts
 from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.study.verdicts import ARMS, best_rate
+from papers.mamba.study.verdicts import ARMS, soonest_rate
 from papers.mamba.tasks import synthetic
 from tests.numerics import relative_error
 from tinygrad_lab import Tensor
@@ -84,12 +84,12 @@ def test_nats_are_those_of_the_loss(model: Mamba) -> None:
     assert nats_a_character(model, [batch, batch]) == pytest.approx(loss(model, batch).item(), rel=1e-6)
 
 
-def test_the_best_rate_is_soonest_then_best() -> None:
+def test_the_soonest_rate_is_soonest_then_best() -> None:
     def run(updates: int, accuracy: float) -> dict:
         return {"updates": updates, "history": [{"accuracy": accuracy}]}
 
-    assert best_rate({"slow": run(800, 98.0), "fast": run(600, 97.0)}) == "fast"
-    assert best_rate({"bad": run(800, 20.0), "better": run(800, 30.0)}) == "better"
+    assert soonest_rate({"slow": run(800, 98.0), "fast": run(600, 97.0)}) == "fast"
+    assert soonest_rate({"bad": run(800, 20.0), "better": run(800, 30.0)}) == "better"
 
 
 # ---- probes ----------------------------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ tinygrad-lab claims autoencoder
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from papers.autoencoder.config import VARIANTS, AutoencoderConfig
 from papers.autoencoder.data import dataset
 from papers.autoencoder.study import probes
 from tinygrad_lab.data.transforms import fit
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import Lab, Record, Run, Side, as_command
 
 CORRUPTION = VARIANTS["denoising"]["paper"].corruption
 MAP_SIZE = 2000  # test images on the maps
@@ -48,6 +50,10 @@ class Images:
         self.examples = self.test[probes.first_of_each_class(test.labels)]
         self.pca = {size: probes.Components(self.train, size) for size in (2, 30)}
 
+    def neighbours(self, train: np.ndarray, test: np.ndarray) -> float:
+        """Percent of test codes whose nearest training codes have the right class."""
+        return probes.neighbour_accuracy(train, self.train_labels, test, self.test_labels)
+
 
 def configuration(name: str, quick: bool) -> AutoencoderConfig:
     """What a setting trains; when quick, one epoch on the embedded digits."""
@@ -58,56 +64,57 @@ def configuration(name: str, quick: bool) -> AutoencoderConfig:
 def measure(lab: Lab) -> None:
     """Train every setting on the engine, its first seed also on PyTorch, and probe the trained models."""
     images = Images(configuration("deep-30", lab.quick))
-    _measure_baselines(lab, images)
+    measure_baselines(lab, images)
     for name, (_, seeds) in SETTINGS.items():
         config = configuration(name, lab.quick)
         records = []
         for side, seed in [*(("numpy", seed) for seed in lab.seeds(seeds)), ("torch", 0)]:
             run = lab.train(config, seed, side=side, label=name)
-            records.append(run.record() | _probe(lab.side(side), run, images))
+            records.append(run.record() | probe(lab.side(side), run, images))
         lab.save(name, {"runs": records}, config)
 
 
-def _measure_baselines(lab: Lab, images: Images) -> None:
-    found: dict[str, Any] = {"mean image": probes.squared_error(images.test, images.train.mean(axis=0, keepdims=True))}
+def measure_baselines(lab: Lab, images: Images) -> None:
+    """Save the errors, codes and pictures of PCA, of the mean image and of t-SNE."""
+    mean, map_of, shown = images.train.mean(axis=0, keepdims=True), images.pca[2], images.test[:MAP_SIZE]
+    results: Record = {"mean image": probes.squared_error(images.test, mean)}
     for size, pca in images.pca.items():
-        found[f"pca-{size}"] = {
+        results[f"pca-{size}"] = {
             "train": probes.squared_error(images.train, pca.reconstruct(images.train)),
             "test": probes.squared_error(images.test, pca.reconstruct(images.test)),
             "pictures": probes.pack_pixels(pca.reconstruct(images.examples)),
         }
-    pca = images.pca[2]
-    found["neighbours"] = probes.neighbour_accuracy(
-        pca.encode(images.train), images.train_labels, pca.encode(images.test), images.test_labels
-    )
-    found["pictures"] = probes.pack_pixels(images.examples)
-    found["damaged pictures"] = probes.pack_pixels(probes.corrupted(images.examples, CORRUPTION))
-    shown = images.test[:MAP_SIZE]
-    found["maps"] = {"PCA": probes.pack(pca.encode(shown)), "t-SNE": probes.pack(probes.tsne(shown))}
-    found["labels"] = images.test_labels[:MAP_SIZE].tolist()
-    lab.save("baselines", found, configuration("deep-30", lab.quick))
+    damaged = probes.corrupted(images.examples, CORRUPTION)
+    results |= {
+        "neighbours": images.neighbours(map_of.encode(images.train), map_of.encode(images.test)),
+        "pictures": probes.pack_pixels(images.examples),
+        "damaged pictures": probes.pack_pixels(damaged),
+        "maps": {"PCA": probes.pack(map_of.encode(shown)), "t-SNE": probes.pack(probes.tsne(shown))},
+        "labels": images.test_labels[:MAP_SIZE].tolist(),
+    }
+    lab.save("baselines", results, configuration("deep-30", lab.quick))
 
 
-def _probe(bench: Any, run: Any, images: Images) -> dict[str, Any]:
+def probe(bench: Side, run: Run, images: Images) -> Record:
     """What the claims and figures need of one trained model."""
     variant, size, model = run.config.variant, run.config.code_size, run.model
-    found: dict[str, Any] = {"pictures": probes.pack_pixels(probes.reconstructions(bench, model, images.examples))}
+    results: Record = {"pictures": probes.pack_pixels(probes.reconstructions(bench, model, images.examples))}
     if variant == "deep" and size == 2:
         train, test = (probes.codes(bench, model, split) for split in (images.train, images.test))
-        found["neighbours"] = probes.neighbour_accuracy(train, images.train_labels, test, images.test_labels)
-        found["map"] = probes.pack(test[:MAP_SIZE])
+        results |= {"neighbours": images.neighbours(train, test), "map": probes.pack(test[:MAP_SIZE])}
     elif variant == "linear":
-        found["overlap"] = probes.subspace_overlap(images.pca[size], bench.state(model)["decoder.weight"])
+        weight = bench.state(model)["decoder.weight"]
+        results["overlap"] = probes.subspace_overlap(images.pca[size], weight)
     elif variant == "denoising":
-        damaged = probes.corrupted(images.test, CORRUPTION)
-        found["damaged"] = probes.squared_error(images.test, probes.reconstructions(bench, model, damaged))
-        repaired = probes.reconstructions(bench, model, probes.corrupted(images.examples, CORRUPTION))
-        found["repaired pictures"] = probes.pack_pixels(repaired)
+        damaged, examples = (probes.corrupted(split, CORRUPTION) for split in (images.test, images.examples))
+        repaired, pictures = (probes.reconstructions(bench, model, split) for split in (damaged, examples))
+        results["damaged"] = probes.squared_error(images.test, repaired)
+        results["repaired pictures"] = probes.pack_pixels(pictures)
     elif variant == "vae":
-        found["train bound"] = probes.variational_bound(bench, model, images.train)
-        found["test bound"] = probes.variational_bound(bench, model, images.test)
-        found["samples"] = probes.pack_pixels(probes.samples(bench, model, size, 40))
-    return found
+        results["train bound"] = probes.variational_bound(bench, model, images.train)
+        results["test bound"] = probes.variational_bound(bench, model, images.test)
+        results["samples"] = probes.pack_pixels(probes.samples(bench, model, size, 40))
+    return results
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """The figures of the autoencoders, drawn from results files alone."""
 
-from typing import Any
-
 import numpy as np
 
 from papers.autoencoder.study import probes
-from tinygrad_lab.study import Lab
+from tinygrad_lab.study import Lab, Record, draw_both_sides
 
 
-def first(lab: Lab, name: str, side: str = "numpy") -> dict[str, Any]:
+def first(lab: Lab, name: str) -> Record:
     """The record of the first seed."""
-    return next(run for run in lab.results(name)["runs"] if run["side"] == side)
+    return lab.runs(name)[0]
 
 
 def figures(lab: Lab) -> None:
@@ -38,7 +36,7 @@ def figures(lab: Lab) -> None:
     _losses(lab)
 
 
-def _strips(lab: Lab, name: str, rows: dict[str, dict[str, Any]]) -> None:
+def _strips(lab: Lab, name: str, rows: dict[str, Record]) -> None:
     """One row of images under each label, white on black as the data are."""
     with lab.figure(name, 8.0, 0.75 * len(rows) + 0.1) as figure:
         grid = np.atleast_1d(figure.subplots(len(rows), 1))
@@ -48,7 +46,7 @@ def _strips(lab: Lab, name: str, rows: dict[str, dict[str, Any]]) -> None:
             axes.set_ylabel(label.strip(), rotation=0, ha="right", va="center")
 
 
-def _maps(lab: Lab, base: dict[str, Any]) -> None:
+def _maps(lab: Lab, base: Record) -> None:
     """The same test digits on three maps, coloured by class."""
     labels = np.array(base["labels"])
     panels = {
@@ -73,9 +71,6 @@ def _losses(lab: Lab) -> None:
     """Training losses of both sides from the same weights on the same batches."""
     with lab.figure("losses") as figure:
         for axes, name in zip(figure.subplots(1, 2), ("deep-30", "vae-20"), strict=True):
-            for side, style in (("numpy", "-"), ("torch", "--")):
-                run = first(lab, name, side)
-                steps = np.linspace(0, run["steps"], len(run["losses"]), endpoint=False)
-                axes.plot(steps, run["losses"], style, label=side, linewidth=1)
+            draw_both_sides(axes, lab.results(name)["runs"])
             axes.set(xlabel="step", ylabel="training loss, nats an image", title=f"{name}, seed 0")
             axes.legend()

@@ -3,28 +3,27 @@
 tinygrad-lab claims bert
 """
 
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from papers.bert import data
 from papers.bert.config import VARIANTS, BertConfig
 from papers.bert.study.probes import feature_accuracy, most_frequent, naive_bayes_accuracy, word_accuracy
-from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Lab, Record, Run, as_command, best_rate
 
-Weights = dict[str, np.ndarray]
+Start = tuple[str, int, Arrays]  # of fine-tuning: side, seed, and the encoder's weights
 
 # Tried beforehand, one seed each, without next sentences: batches of 32 and 48 (the same loss after three times the
 # work), rates of 2e-3 and 5e-3 (worse), dropout of 0.1 (worse: nothing is seen more than three times), a bias that
 # starts at the words' log frequencies (no better). The same for all arms.
-SIZES: dict[str, Any] = {
+SIZES: Record = {
     "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 256, "vocab_size": 1000, "length": 32,
     "initializer_range": 0.12, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
 }  # fmt: skip
-PRETRAINING: dict[str, Any] = {"batch_size": 8, "epochs": 3, "learning_rate": 1e-3}
-ARMS: dict[str, dict[str, Any]] = {  # arm -> variant, and what it changes
+PRETRAINING: Record = {"batch_size": 8, "epochs": 3, "learning_rate": 1e-3}
+ARMS: dict[str, Record] = {  # arm -> variant, and what it changes
     "bert": {"variant": "bert"},
     "no-nsp": {"variant": "no-nsp"},
     "left-to-right": {"variant": "left-to-right"},
@@ -34,19 +33,15 @@ SCRATCH = "none"  # the arm that is not pre-trained
 WITNESS = "bert"  # the arm that PyTorch runs too
 
 LABELLED = {"kjv": 1000, "topics": 400}  # sentences with a class
-FINE_TUNING: dict[str, Any] = {"epochs": 6, "batch_size": 32, "hidden_dropout_prob": 0.1}
+FINE_TUNING: Record = {"epochs": 6, "batch_size": 32, "hidden_dropout_prob": 0.1}
 RATES = (5e-4, 2e-3)
-SWEEP_SEED = 100  # rates are chosen on the validation data with a seed that no comparison uses
-
-
-# ---- what is trained -------------------------------------------------------------------------------------------------
 
 
 def pretraining_config(arm: str, quick: bool) -> BertConfig:
     """The same size, data and number of updates for every arm."""
     changes = dict(ARMS[arm])
     config = replace(VARIANTS[changes.pop("variant")]["small"], **SIZES, **PRETRAINING, **changes)
-    return tiny(config, 64) if quick else config
+    return tiny(config) if quick else config
 
 
 def fine_tuning_config(arm: str, rate: float, quick: bool) -> BertConfig:
@@ -54,65 +49,52 @@ def fine_tuning_config(arm: str, rate: float, quick: bool) -> BertConfig:
     context = "left" if arm == "left-to-right" else "both"
     changes = SIZES | FINE_TUNING | {"context": context, "learning_rate": rate}
     config = replace(VARIANTS["classification"]["small"], **changes)
-    return tiny(config, 64) if quick else config
+    return tiny(config) if quick else replace(config, items=labelled(config, quick))
 
 
-def tiny(config: BertConfig, items: int) -> BertConfig:
+def tiny(config: BertConfig) -> BertConfig:
     """A token size, on what is always there."""
     return replace(
-        config, dataset="topics", hidden_size=8, intermediate_size=8, num_hidden_layers=1, vocab_size=300, items=items,
+        config, dataset="topics", hidden_size=8, intermediate_size=8, num_hidden_layers=1, vocab_size=300, items=64,
         epochs=1, length=16,
     )  # fmt: skip
 
 
-# ---- running it ------------------------------------------------------------------------------------------------------
+def labelled(config: BertConfig, quick: bool) -> int:
+    """How many sentences come with their class."""
+    return 64 if quick else LABELLED[data.dataset(config, "train").name]
 
 
 def measure(lab: Lab) -> None:
     """Every arm before, then every arm after; saved piece by piece."""
-    weights: dict[str, list[Weights]] = {SCRATCH: []}
+    starts: dict[str, list[Start]] = {SCRATCH: [("numpy", seed, {}) for seed in lab.seeds(3)]}
     for arm in ARMS:
-        weights[arm] = measure_pretraining(lab, arm)
-    measure_rates(lab, weights)
-    measure_fine_tuning(lab, weights)
+        starts[arm] = measure_pretraining(lab, arm)
+    measure_rates(lab, {arm: weights for arm, ((_, _, weights), *_) in starts.items()})
+    measure_fine_tuning(lab, starts)
 
 
-def measure_pretraining(lab: Lab, arm: str) -> list[Weights]:
-    """Three seeds, one arm also on PyTorch, and what each model knows; returns the weights, PyTorch's last."""
+def measure_pretraining(lab: Lab, arm: str) -> list[Start]:
+    """Three seeds, one arm on PyTorch too, and what each model knows; where fine-tuning goes on."""
     config, name = pretraining_config(arm, lab.quick), f"pre-training {arm}"
-    runs = [trained(lab, config, seed, {}, "test", name) for seed in lab.seeds(3)]
-    probes = [probe(lab, config, model) for _, model in runs]
-    states = [lab.side("numpy").state(model) for _, model in runs]
+    runs = [lab.train(config, seed, label=name, at_end=("test",)) for seed in lab.seeds(3)]
+    probes = [probe(lab, config, run.model) for run in runs]
     if arm == WITNESS:
-        runs.append(trained(lab, config, 0, {}, "test", name, side="torch"))
-        states.append(lab.side("torch").state(runs[-1][1]))
-    results = {"runs": [run for run, _ in runs], "probes": probes, "most frequent": most_frequent(config)}
+        runs.append(lab.train(config, 0, "torch", name, at_end=("test",)))
+    records, nothing = [record(run) for run in runs], most_frequent(config)
+    results = {"runs": records, "probes": probes, "most frequent": nothing}
     lab.save(f"pretraining-{arm}", results, config)
-    return states
+    return [(run.side, run.seed, encoder_of(lab.side(run.side).state(run.model))) for run in runs]
 
 
-def trained(
-    lab: Lab, config: BertConfig, seed: int, start: Weights, split: str, label: str, side: str = "numpy"
-) -> tuple[dict[str, Any], Any]:
-    """Train from ``start``, as far as it goes, and the engine's initial weights; what came out on a split, and the
-    model. Both sides see the same batches.
-    """
-    bench, engine = lab.side(side), lab.side("numpy")
-    model = bench.build(config, seed)
-    bench.load(model, engine.state(engine.build(config, seed)) | start)
-    batches = lab.data.training_batches(config, generator(seed))
-    steps = config.epochs * len(batches)
-    optimizer, scheduler = bench.optimizer(model, config, steps)
-    clock = time.perf_counter()
-    losses = [loss for _ in range(config.epochs) for loss in bench.train(model, optimizer, scheduler, batches)]
-    seconds = time.perf_counter() - clock
-    metrics = bench.evaluate(model, lab.data.evaluation_batches(config, split))
-    lab.log(f"{label} seed {seed} ({side}): {metrics['accuracy']:.2f} % of {split}, {seconds:.0f} s")
-    record = {
-        "side": side, "seed": seed, "metrics": metrics, "losses": thinned(losses), "steps": steps, "seconds": seconds,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()), "config": asdict(config),
-    }  # fmt: skip
-    return record, model
+def encoder_of(weights: Arrays) -> Arrays:
+    """What fine-tuning takes over: the encoder, and its pooler where there is one, but no head."""
+    return {name: value for name, value in weights.items() if name.startswith("bert.")}
+
+
+def record(run: Run) -> Record:
+    """A run's record with means for its loss curve."""
+    return run.record("history", "train_metrics") | {"losses": thinned(run.losses)}
 
 
 def thinned(losses: list[float]) -> list[float]:
@@ -123,64 +105,44 @@ def thinned(losses: list[float]) -> list[float]:
 
 def probe(lab: Lab, config: BertConfig, model: Any) -> dict[str, float]:
     """Words found where they are hidden and where they are shown; classes found from frozen features."""
-    found = {
+    known = {
         "hidden": word_accuracy(model, config, hide=True),
         "shown": word_accuracy(model, config, hide=False),
-        "features": feature_accuracy(model, config, labelled(lab, config)),
+        "features": feature_accuracy(model, config, labelled(config, lab.quick)),
     }
-    lab.log("  " + ", ".join(f"{name} {value:.2f} %" for name, value in found.items()))
-    return found
+    lab.log("  " + ", ".join(f"{name} {value:.2f} %" for name, value in known.items()))
+    return known
 
 
-def labelled(lab: Lab, config: BertConfig) -> int:
-    """How many sentences come with their class."""
-    return 64 if lab.quick else LABELLED[lab.data.dataset(config, "train").name]
-
-
-def measure_rates(lab: Lab, weights: dict[str, list[Weights]]) -> None:
+def measure_rates(lab: Lab, starts: dict[str, Arrays]) -> None:
     """Every learning rate of fine-tuning for every arm, one seed, on the validation data."""
-    found: dict[str, dict[str, float]] = {}
-    for arm, states in weights.items():
-        found[arm] = {}
+    accuracy: dict[str, dict[str, float]] = {arm: {} for arm in starts}
+    for arm, weights in starts.items():
         for rate in RATES:
-            config = with_labels(lab, fine_tuning_config(arm, rate, lab.quick))
-            start = encoder_of(states[0]) if states else {}
-            run, _ = trained(lab, config, SWEEP_SEED, start, "validation", f"fine-tuning {arm}, {rate:g}")
-            found[arm][f"{rate:g}"] = run["metrics"]["accuracy"]
-    lab.save("rates", {"accuracy": found}, config)
+            config, label = fine_tuning_config(arm, rate, lab.quick), f"fine-tuning {arm}, {rate:g}"
+            run = lab.train(config, SWEEP_SEED, label=label, weights=weights, at_end=())
+            accuracy[arm][f"{rate:g}"] = lab.evaluate(run, "validation")["accuracy"]
+    lab.save("rates", {"accuracy": accuracy}, config)
 
 
-def measure_fine_tuning(lab: Lab, weights: dict[str, list[Weights]]) -> None:
-    """Every arm with its best rate, a seed for each of its pre-trained models; what counts is the test data."""
-    runs: dict[str, list[dict[str, Any]]] = {}
-    seeds = lab.seeds(3)
-    for arm, states in weights.items():
-        accuracy = lab.results("rates")["accuracy"][arm]
-        config = with_labels(lab, fine_tuning_config(arm, float(max(accuracy, key=accuracy.__getitem__)), lab.quick))
-        starts = [encoder_of(state) for state in states] or [{}] * len(seeds)
-        name = f"fine-tuning {arm}"
-        pairs = zip(seeds, starts, strict=False)  # PyTorch's weights are left over
-        runs[arm] = [trained(lab, config, seed, start, "test", name)[0] for seed, start in pairs]
-        if arm == WITNESS:
-            runs[arm].append(trained(lab, config, 0, starts[-1], "test", name, side="torch")[0])
-    bayes = naive_bayes_accuracy(config, config.items)
-    lab.save("fine-tuning", {"runs": runs, "naive Bayes": bayes, "classes": class_shares(lab, config)}, config)
+def measure_fine_tuning(lab: Lab, starts: dict[str, list[Start]]) -> None:
+    """Every arm with its best rate, once from each of its models; what counts is the test data."""
+    records: dict[str, list[Record]] = {}
+    for arm, models in starts.items():
+        rate = best_rate(lab.results("rates")["accuracy"][arm], largest=True)
+        config, label = fine_tuning_config(arm, rate, lab.quick), f"fine-tuning {arm}"
+        records[arm] = [
+            record(lab.train(config, seed, side, label, weights=weights, at_end=("test",)))
+            for side, seed, weights in models
+        ]
+    bayes, classes = naive_bayes_accuracy(config, config.items), class_shares(config)
+    lab.save("fine-tuning", {"runs": records, "naive Bayes": bayes, "classes": classes}, config)
 
 
-def with_labels(lab: Lab, config: BertConfig) -> BertConfig:
-    """The configuration with as many labelled sentences as the data set is given."""
-    return replace(config, items=labelled(lab, config))
-
-
-def class_shares(lab: Lab, config: BertConfig) -> dict[str, float]:
+def class_shares(config: BertConfig) -> dict[str, float]:
     """Percent of the test sentences in each class."""
-    corpus, labels = lab.data.dataset(config, "test"), lab.data.encoded(config, "test").label
-    return {name: 100 * float((labels == number).mean()) for number, name in enumerate(corpus.classes)}
-
-
-def encoder_of(weights: Weights) -> Weights:
-    """What fine-tuning takes over: the encoder, and its pooler where there is one, but no head."""
-    return {name: value for name, value in weights.items() if name.startswith("bert.")}
+    names, labels = data.dataset(config, "test").classes, data.encoded(config, "test").label
+    return {name: 100 * float((labels == number).mean()) for number, name in enumerate(names)}
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert.study.verdicts import ARMS, fine_tuned, measured, pretraining, probed
-from tinygrad_lab.study import Lab
+from papers.bert.study.verdicts import ARMS, fine_tuned, measured, probed
+from tinygrad_lab.study import Lab, Record
 
 COLOURS = {"bert": "C0", "no-nsp": "C2", "left-to-right": "C3", "always-mask": "C1", "none": "0.6"}
 SHORT = {
@@ -14,7 +14,7 @@ SHORT = {
 }  # fmt: skip
 
 
-def pretraining_curve(run: dict[str, Any]) -> tuple[np.ndarray, list[float]]:
+def pretraining_curve(run: Record) -> tuple[np.ndarray, list[float]]:
     """Updates, and the mean loss of the stretch that ends there."""
     losses = run["losses"]
     return np.linspace(0, run["steps"], len(losses) + 1)[1:], losses
@@ -25,9 +25,9 @@ def pretraining_figure(lab: Lab) -> None:
     with lab.figure("pretraining", 9.5, 3.8) as picture:
         curves, bars = picture.subplots(1, 2)
         for arm in measured(lab):
-            for number, run in enumerate(pretraining(lab, arm)):
+            for number, run in enumerate(lab.runs(f"pretraining-{arm}")):
                 curves.plot(*pretraining_curve(run), color=COLOURS[arm], lw=1, label=None if number else SHORT[arm])
-            for run in pretraining(lab, arm, "torch"):
+            for run in lab.runs(f"pretraining-{arm}", "torch"):
                 curves.plot(*pretraining_curve(run), color="black", lw=1, ls=":", label=f"{SHORT[arm]}, PyTorch")
         curves.set(xlabel="updates", ylabel="training loss (nats; with NSP 0.7 more)")
         curves.legend(fontsize=8)
@@ -50,11 +50,10 @@ def fine_tuning_figure(lab: Lab) -> None:
 
 def _bars(lab: Lab, axes: Any, values: dict[str, list[float]]) -> None:
     """The mean of each arm as a bar, its seeds as dots."""
-    values = {arm: found for arm, found in values.items() if found}
-    for place, (arm, found) in enumerate(values.items()):
-        interval = lab.interval(found)
-        axes.bar(place, interval.mean, 0.7, color=COLOURS[arm], alpha=0.6)
-        axes.plot([place] * len(found), found, "k.", ms=4)
+    values = {arm: shares for arm, shares in values.items() if shares}
+    for place, (arm, shares) in enumerate(values.items()):
+        axes.bar(place, lab.interval(shares).mean, 0.7, color=COLOURS[arm], alpha=0.6)
+        axes.plot([place] * len(shares), shares, "k.", ms=4)
     axes.set_xticks(range(len(values)), [SHORT[arm].replace(" ", "\n", 1) for arm in values], fontsize=8)
 
 

@@ -12,8 +12,7 @@ from papers.bert.text.masking import choose
 from papers.bert.text.wordpiece import MASK
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
-
-Arrays = dict[str, np.ndarray]
+from tinygrad_lab.study import Arrays
 
 # ---- words at chosen places ------------------------------------------------------------------------------------------
 
@@ -34,8 +33,8 @@ def word_accuracy(model: BertForMaskedLM, config: BertConfig, hide: bool) -> flo
         chosen = choose(ids, config.masked_share, rng)
         shown = np.where(chosen & hide & (config.context == "both"), MASK, ids)
         places = np.flatnonzero(chosen)
-        found = best_words(model, batch | {"input_ids": shown}, places - (config.context == "left"))
-        right += int((found == ids.ravel()[places]).sum())
+        named = best_words(model, batch | {"input_ids": shown}, places - (config.context == "left"))
+        right += int((named == ids.ravel()[places]).sum())
         asked += len(places)
     return 100 * right / asked
 
@@ -44,7 +43,8 @@ def best_words(model: BertForMaskedLM, batch: Arrays, places: np.ndarray) -> np.
     """The likeliest token at each place."""
     with no_grad():
         scores, _ = model.eval()(*tensors(batch), Tensor(places))
-    return scores.argmax(dim=1).numpy()
+    words: np.ndarray = scores.argmax(dim=1).numpy()
+    return words
 
 
 def most_frequent(config: BertConfig) -> float:

@@ -1,9 +1,8 @@
 """Processor time and memory by length: all scores at once, in blocks, pruned; of writing with a cache or a state."""
 
-import time
-import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from papers.forgetting_transformer.config import FoXConfig
 from papers.forgetting_transformer.inference import read
 from papers.forgetting_transformer.model import build, new_memories
+from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.ops.forgetting_attention import all_at_once, forgetting_attention, in_blocks
 from tinygrad_lab.random import generator
 
@@ -23,7 +23,7 @@ TIMED = 20  # tokens written at each position, of whose times the median counts
 
 EVERYTHING = forgetting_attention.info.needs_of([True] * 4)  # a gradient for each input
 
-Kernel = Callable[..., tuple[np.ndarray, Callable]]
+Kernel = Callable[..., tuple[np.ndarray, Callable[..., Any]]]
 
 
 def attention(lengths: Sequence[int], pruning: float) -> dict[str, list[dict[str, Any]]]:
@@ -49,19 +49,7 @@ def _measured(kernel: Kernel, pruning: float, length: int) -> dict[str, Any]:
         _, backward = kernel(q, k, v, c, SIZE**-0.5, pruning)
         backward(EVERYTHING, dy)
 
-    start = time.process_time()
-    both_ways()
-    seconds = time.process_time() - start
-    return {"length": length, "seconds": seconds, "megabytes": _peak(both_ways)}
-
-
-def _peak(run: Callable[[], None]) -> float:
-    """The most memory that arrays took at a time while it ran, in megabytes."""
-    tracemalloc.start()
-    run()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / 1e6
+    return {"length": length, "seconds": milliseconds(both_ways) / 1e3, "megabytes": megabytes(both_ways)}
 
 
 def writing(config: FoXConfig, positions: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
@@ -74,15 +62,11 @@ def _written(config: FoXConfig, positions: Sequence[int]) -> list[dict[str, Any]
     """Random tokens: what they are does not matter to the time."""
     model, memories = build(config, generator(0)).eval(), new_memories(config)
     tokens = generator(1).integers(0, config.vocab_size, positions[-1] + TIMED).tolist()
-    found, at = [], 0
+    costs, at = [], 0
     for position in positions:
         read(model, tokens[at:position], memories)
-        seconds = []
-        for at in range(position, position + TIMED):
-            start = time.process_time()
-            read(model, tokens[at : at + 1], memories)
-            seconds.append(time.process_time() - start)
-        at += 1
-        kept = sum(memory.nbytes for memory in memories)
-        found.append({"position": position, "milliseconds": 1e3 * float(np.median(seconds)), "kilobytes": kept / 1e3})
-    return found
+        at = position + TIMED
+        times = [milliseconds(partial(read, model, tokens[n : n + 1], memories)) for n in range(position, at)]
+        kept = sum(memory.nbytes for memory in memories) / 1e3
+        costs.append({"position": position, "milliseconds": float(np.median(times)), "kilobytes": kept})
+    return costs

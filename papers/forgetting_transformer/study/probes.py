@@ -21,8 +21,8 @@ def loss_by_position(model: ForgettingTransformer, batches: Iterable[dict[str, A
             logits = model(batch["tokens"])
             nats = F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="none")
             totals.extend(nats.reshape(batch["target"].shape).numpy().astype(np.float64))
-    mean: np.ndarray = np.mean(totals, axis=0)
-    return mean.round(5).tolist()
+    means: list[float] = np.mean(totals, axis=0).round(5).tolist()
+    return means
 
 
 def attentions(model: ForgettingTransformer, tokens: Tensor) -> Iterator[tuple[Attention, Tensor]]:

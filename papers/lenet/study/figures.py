@@ -1,7 +1,7 @@
 """Pictures of LeNet-5's runs."""
 
 from papers.lenet.study.experiment import SETTINGS
-from tinygrad_lab.study import Lab
+from tinygrad_lab.study import Lab, draw_both_sides
 
 
 def figures(lab: Lab) -> None:
@@ -18,11 +18,7 @@ def figures(lab: Lab) -> None:
         left.set(xlabel="epoch", ylabel="test error, %", yscale="log", title="NumPy engine, mean over seeds")
         left.set_yticks(ticks := [0.5, 1, 2, 5, 10, 20, 50, 100], [f"{tick:g}" for tick in ticks])
         left.legend(fontsize="small")
-        for run in lab.results(made[0])["runs"]:
-            if run["seed"] == 0:
-                steps = [run["steps"] * i / len(run["losses"]) for i in range(len(run["losses"]))]
-                style = "-" if run["side"] == "numpy" else "--"
-                right.plot(steps, run["losses"], style, label=run["side"], linewidth=1)
+        draw_both_sides(right, lab.results(made[0])["runs"])
         right.set(xlabel="step", ylabel="training loss", yscale="log", title=f"{SETTINGS[made[0]][1]}, seed 0")
         right.locator_params(axis="x", nbins=4)
         right.legend(title="same weights, same batches", fontsize="small")

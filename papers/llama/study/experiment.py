@@ -5,6 +5,7 @@ tinygrad-lab claims llama
 
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -16,9 +17,7 @@ from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
 from papers.llama.model import normalisation
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, as_command
-
-SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
+from tinygrad_lab.study import Lab, Record, Side, as_command, best_rate
 
 # What the whole is compared with: one part exchanged, as many parameters or nearly so.
 PARTS = ("llama", "layer-norm", "gelu", "learned")
@@ -31,12 +30,10 @@ NORMS = {"RMSNorm": "llama", "LayerNorm": "layer-norm"}  # name -> variant
 PIECES = 512  # of byte pair encoding, about two characters each
 PIECE_STEPS = 1000  # so about as many characters as the model of characters reads
 
-QUICK: dict[str, Any] = {"layers": 1, "hidden_size": 16, "feed_forward": 24}  # a token size
+QUICK: Record = {"layers": 1, "hidden_size": 16, "feed_forward": 24}  # a token size
 
-SIZES: dict[str, tuple[int, ...]] = {
-    "cached": (16, 128, 512),
-    "read anew": (16, 128),
-}  # tokens before the first new one
+# tokens before the first new one
+SIZES: dict[str, tuple[int, ...]] = {"cached": (16, 128, 512), "read anew": (16, 128)}
 TOKENS = {"cached": 12, "read anew": 2}  # that are timed
 
 
@@ -85,15 +82,11 @@ def measure(lab: Lab) -> None:
 
 def measure_whole(lab: Lab) -> None:
     """Three seeds on the engine, the first also on PyTorch; what the first writes on its way."""
-    config, samples = whole(lab.quick), []
-
-    def watch(model: Any) -> None:
-        samples.append(sample(lab, model, config, {}))
-
-    seeds = lab.seeds(3)
-    runs = [lab.train(config, seeds[0], label="characters", each_epoch=True, watch=watch)]
-    runs += [lab.train(config, seed, label="characters", each_epoch=True) for seed in seeds[1:]]
-    runs.append(lab.train(config, seeds[0], side="torch", label="characters", each_epoch=True))
+    config, (first, *others) = whole(lab.quick), lab.seeds(3)
+    samples: list[str] = []
+    train = partial(lab.train, config, label="characters", each_epoch=True)
+    runs = [train(first, watch=lambda model: samples.append(sample(lab, model, config)))]
+    runs += [*(train(seed) for seed in others), train(first, "torch")]
     lab.save("characters", {"runs": [run.record() for run in runs], "samples": samples}, config)
 
 
@@ -101,37 +94,35 @@ def measure_parts(lab: Lab) -> None:
     """Every learning rate for every exchange, briefly; then three seeds of each with its best."""
     losses: dict[str, dict[str, float]] = {}
     for name in PARTS:
-        configs = {f"{rate:g}": part(name, rate, SWEEP_STEPS, lab.quick) for rate in RATES}
-        runs = {rate: lab.train(config, SWEEP_SEED, label=f"{name}, {rate}") for rate, config in configs.items()}
-        losses[name] = {rate: run.metrics["loss"] for rate, run in runs.items()}
-    best = {name: float(min(found, key=found.__getitem__)) for name, found in losses.items()}
-    best[GROUPED] = best["llama"]
-    found = {}
-    for name, rate in best.items():
+        configs = {rate: part(name, rate, SWEEP_STEPS, lab.quick) for rate in RATES}
+        losses[name] = lab.sweep(configs, name, lambda run: lab.evaluate(run, "test")["loss"])
+    rates = {name: best_rate(scores) for name, scores in losses.items()}
+    rates[GROUPED] = rates["llama"]
+    records = {}
+    for name, rate in rates.items():
         config = part(name, rate, PART_STEPS, lab.quick)
-        found[name] = [lab.train(config, seed, label=name).record() for seed in lab.seeds(3)]
-    lab.save("parts", {"rates": losses, "runs": found}, config)
+        records[name] = [lab.train(config, seed, label=name).record() for seed in lab.seeds(3)]
+    lab.save("parts", {"rates": losses, "runs": records}, config)
 
 
 def measure_pieces(lab: Lab) -> None:
     """One run on byte pairs, and what it writes."""
-    config, samples = pieces(lab.quick), []
-    vocabularies = lab.data.vocabularies(config)
+    config = pieces(lab.quick)
+    samples: list[str] = []
     run = lab.train(
-        config, 0, label="byte pairs", watch=lambda model: samples.append(sample(lab, model, config, vocabularies))
+        config,
+        0,
+        label="byte pairs",
+        watch=lambda model: samples.append(sample(lab, model, config)),
     )
     lab.save("pieces", {"runs": [run.record()], "samples": samples}, config)
 
 
-def sample(lab: Lab, model: Any, config: LlamaConfig, vocabularies: dict[str, str]) -> str:
+def sample(lab: Lab, model: Any, config: LlamaConfig) -> str:
     """What the network writes now."""
     options = replace(inference.OPTIONS, length=20 if lab.quick else 240, temperature=0.8, top_p=0.95)
-
-    def search(tokens: list[int], options: Any) -> Any:
-        return lab.side("numpy").search(model, config, tokens, options)
-
     prompt = "ROMEO:\n" if config.dataset != "topics" else "The "
-    return "".join(inference.generate(search, config, prompt, options, vocabularies))
+    return lab.sample(model, config, prompt, options, lab.data.vocabularies(config))
 
 
 def measure_norms(lab: Lab) -> None:
@@ -147,28 +138,29 @@ def measure_norms(lab: Lab) -> None:
             for _ in range(10):
                 module(Tensor(x, requires_grad=True)).backward(Tensor(dy))
             times[name].append((time.process_time() - start) / 10)
-    lab.save("norms", {"seconds": {name: median(found) for name, found in times.items()}, "shape": shape}, config)
+    seconds = {name: median(taken) for name, taken in times.items()}
+    lab.save("norms", {"seconds": seconds, "shape": shape}, config)
 
 
 def measure_speed(lab: Lab) -> None:
     """Seconds of a token after prompts of several lengths, for a network of SmolLM2's size with random weights."""
-    config = (
-        replace(PUBLISHED["SmolLM2 135M"], **QUICK, heads=2, kv_heads=1) if lab.quick else PUBLISHED["SmolLM2 135M"]
-    )
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    config = PUBLISHED["SmolLM2 135M"]
+    if lab.quick:
+        config = replace(config, **QUICK, heads=2, kv_heads=1)
+    seconds: dict[str, dict[str, dict[str, float]]] = {}
     for side in ("numpy", "torch"):
         bench = lab.side(side)
         model = bench.build(config, 0)
-        found[side] = {
+        seconds[side] = {
             how: {str(length): seconds_a_token(bench, model, config, how, length) for length in lengths}
             for how, lengths in SIZES.items()
         }
-        lab.log(f"seconds a token ({side}): {found[side]}")
+        lab.log(f"seconds a token ({side}): {seconds[side]}")
         del model
-    lab.save("speed", {"seconds": found}, VARIANTS["llama"]["small"])
+    lab.save("speed", {"seconds": seconds}, VARIANTS["llama"]["small"])
 
 
-def seconds_a_token(bench: Any, model: Any, config: LlamaConfig, how: str, length: int) -> float:
+def seconds_a_token(bench: Side, model: Any, config: LlamaConfig, how: str, length: int) -> float:
     """After so many tokens; "cached", or all of them "read anew" for every token."""
     prompt = generator(0).integers(0, config.vocab_size, length).tolist()
     if how == "read anew":
@@ -176,11 +168,12 @@ def seconds_a_token(bench: Any, model: Any, config: LlamaConfig, how: str, lengt
         start = time.perf_counter()
         for _ in range(TOKENS[how]):
             prompt += list(bench.search(model, config, prompt, options))
-        return (time.perf_counter() - start) / TOKENS[how]
-    stream = iter(bench.search(model, config, prompt, replace(inference.GREEDY, length=TOKENS[how] + 2)))
-    list(islice(stream, 2))  # the prompt is read; the first token after it warms up
-    start = time.perf_counter()
-    list(islice(stream, TOKENS[how]))
+    else:
+        options = replace(inference.GREEDY, length=TOKENS[how] + 2)
+        stream = iter(bench.search(model, config, prompt, options))
+        list(islice(stream, 2))  # the prompt is read; the first token after it warms up
+        start = time.perf_counter()
+        list(islice(stream, TOKENS[how]))
     return (time.perf_counter() - start) / TOKENS[how]
 
 

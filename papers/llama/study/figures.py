@@ -1,7 +1,7 @@
 """The pictures of the case study, drawn from its result files."""
 
-from papers.llama.study.verdicts import NANOGPT, nats, part_runs, seconds, text, whole_runs
-from tinygrad_lab.study import Lab
+from papers.llama.study.verdicts import NANOGPT, nats, seconds, text
+from tinygrad_lab.study import Lab, steps_of
 
 LABELS = {
     "layer-norm": "LayerNorm for RMSNorm",
@@ -15,8 +15,8 @@ def losses(lab: Lab) -> None:
     """Training losses of both sides on top of each other, how far apart they are, and the held-out loss by step."""
     with lab.figure("losses", 13.0, 3.6) as figure:
         left, middle, right = figure.subplots(1, 3)
-        ours, theirs = whole_runs(lab)[0], whole_runs(lab, "torch")[0]
-        steps = [ours["steps"] * i / len(ours["losses"]) for i in range(len(ours["losses"]))]
+        ours, theirs = (lab.runs("characters", side)[0] for side in ("numpy", "torch"))
+        steps = steps_of(ours)
         left.plot(steps, ours["losses"], label="NumPy", linewidth=1.6)
         left.plot(steps, theirs["losses"], "--", label="PyTorch", linewidth=1)
         left.set(xlabel="step", ylabel="training loss, nats", title="Same weights, same batches")
@@ -24,10 +24,10 @@ def losses(lab: Lab) -> None:
         apart = [abs(a - b) for a, b in zip(ours["losses"], theirs["losses"], strict=True)]
         middle.plot(steps, [max(value, 1e-8) for value in apart], linewidth=1)
         middle.set(xlabel="step", yscale="log", title="how far the two losses are apart")
-        for run in whole_runs(lab):
+        for run in lab.runs("characters"):
             held_out = [epoch["loss"] for epoch in run["history"]]
             places = [run["steps"] * (i + 1) / len(held_out) for i in range(len(held_out))]
-            right.plot(places, held_out, marker="o", markersize=3, linewidth=1, label=f"seed {run['seed']}")
+            right.plot(places, held_out, "o-", markersize=3, linewidth=1, label=f"seed {run['seed']}")
         right.axhline(NANOGPT, color="black", linewidth=0.8, linestyle=":", label=f"nanoGPT, {NANOGPT}")
         right.set(xlabel="step", ylabel="held out, nats a character", title=text(lab))
         right.legend(fontsize="small")
@@ -35,14 +35,13 @@ def losses(lab: Lab) -> None:
 
 def parts(lab: Lab) -> None:
     """What exchanging each part costs, a dot a seed, and the interval of the mean."""
-    base = nats(part_runs(lab, "llama"))
+    base = nats(lab, "llama")
     with lab.figure("parts", 7.5, 2.8) as figure:
         axes = figure.subplots()
         for place, name in enumerate(LABELS):
-            found = nats(part_runs(lab, name))
-            differences = [b - a for a, b in zip(base, found, strict=True)]
-            mean = lab.interval(differences)
-            axes.plot(differences, [place] * len(differences), "o", color=f"C{place}", markersize=4, alpha=0.7)
+            more = [b - a for a, b in zip(base, nats(lab, name), strict=True)]
+            mean = lab.interval(more)
+            axes.plot(more, [place] * len(more), "o", color=f"C{place}", markersize=4, alpha=0.7)
             if mean.count > 1:
                 axes.errorbar(mean.mean, place, xerr=mean.half_width, color=f"C{place}", capsize=4, linewidth=1.4)
         axes.axvline(0, color="black", linewidth=0.8)
@@ -60,9 +59,8 @@ def speed(lab: Lab) -> None:
                 times = seconds(lab, side, how)
                 shown = [1e3 * value for value in times.values()]
                 axes.plot(list(times), shown, style, color=colour, label=f"{label}, {how}", markersize=4)
-        axes.set(
-            xscale="log", yscale="log", xlabel="tokens before", ylabel="ms a token", title="135 million parameters"
-        )
+        axes.set(xscale="log", yscale="log", title="135 million parameters")
+        axes.set(xlabel="tokens before", ylabel="ms a token")
         axes.legend(fontsize="small")
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from papers.lstm import inference
 from papers.lstm.config import VARIANTS, LSTMConfig
 from papers.lstm.study.probes import error_by_lag
-from papers.lstm.study.verdicts import best_rate
+from papers.lstm.study.verdicts import soonest_rate
 from tinygrad_lab.data import available
+from tinygrad_lab.fit import Metrics
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 # Tried beforehand and left out: 3e-2, with which gated layers lost seeds, and for the grammar 3e-3, which was too slow.
 ADDING_RATES = (3e-3, 1e-2)
 REBER_RATES = (1e-2, 3e-2)
-SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 
 # name -> what an arm changes; the plain layer has no fewer parameters than the others
 ADDING_ARMS: dict[str, dict[str, Any]] = {
@@ -51,6 +51,7 @@ TEXT_ARMS: dict[str, dict[str, Any]] = {  # about as many parameters each
 TEXTS = {"timemachine": 15, "tinyshakespeare": 3}  # passes: about as many steps each
 STAND_IN = {"topics": 6}
 TEXT_RATES = (3e-3, 1e-2)
+PROMPTS = {"timemachine": "The Time Traveller", "tinyshakespeare": "ROMEO:\n", "topics": "The "}
 
 
 # ---- what each experiment trains -------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def reber_config(arm: str, rate: float, quick: bool) -> LSTMConfig:
 def text_config(arm: str, dataset: str, rate: float, quick: bool) -> LSTMConfig:
     """One layer, windows of 64 characters."""
     config = replace(VARIANTS["2000"]["small"], embedding=64, dataset=dataset, learning_rate=rate, **TEXT_ARMS[arm])
-    return replace(config, hidden=8, length=500, epochs=1) if quick else replace(config, epochs=texts()[dataset])
+    return replace(config, hidden=8, batch_size=256, epochs=1) if quick else replace(config, epochs=texts()[dataset])
 
 
 def texts() -> dict[str, int]:
@@ -84,142 +85,128 @@ def texts() -> dict[str, int]:
 
 
 def measure(lab: Lab) -> None:
-    """Everything, saved piece by piece."""
-    measure_adding(lab)
+    """Run everything, and save it piece by piece."""
+    for lag in list(LAGS)[: 2 if lab.quick else None]:
+        measure_lag(lab, lag)
     measure_reber(lab)
     measure_text_rates(lab)
     for dataset in texts():
         measure_text(lab, dataset)
 
 
-def until_solved(lab: Lab, config: LSTMConfig, label: str, side: str = "numpy") -> dict[str, Any]:
+def until_solved(lab: Lab, config: LSTMConfig, seed: int, label: str, side: str = "numpy") -> Run:
     """Train until enough of the test items (of the Reber grammar, of the training items too) are right.
 
-    Returns:
-        What happened after every epoch, whether and after how many sequences it was solved, and the model.
+    The configuration gets the seed too, since the strings of the grammar depend on it.
     """
-    bench, seed = lab.side(side), config.seed
-    model = bench.build(config, seed)
-    if side == "torch":
-        engine = lab.side("numpy")
-        bench.load(model, engine.state(engine.build(config, seed)))
-    batches = lab.data.training_batches(config, generator(seed))
-    optimizer, scheduler = bench.optimizer(model, config, config.epochs * len(batches))
+    config, bench = replace(config, seed=seed), lab.side(side)
     splits = ("train", "test") if config.task == "reber" else ("test",)
-    history: list[dict[str, float]] = []
-    solved = False
-    while not solved and len(history) < config.epochs:
-        list(bench.train(model, optimizer, scheduler, batches))
-        found = [bench.evaluate(model, lab.data.evaluation_batches(config, split)) for split in splits]
-        history.append(found[-1] | {"correct": min(metrics["correct"] for metrics in found)})
-        solved = history[-1]["correct"] >= SOLVED[config.task]
-    sequences = len(history) * batches.items
-    lab.log(f"{label} seed {seed} ({side}): {history[-1]['correct']:.1f} % after {sequences:,} sequences")
-    return {
-        "side": side, "seed": seed, "solved": solved, "sequences": sequences, "history": history, "model": model,
-    }  # fmt: skip
+
+    def look(model: Any) -> Metrics:
+        seen = [bench.evaluate(model, lab.data.evaluation_batches(config, split)) for split in splits]
+        return seen[-1] | {"correct": min(metrics["correct"] for metrics in seen)}
+
+    return lab.train(config, seed, side, label, evaluate=look, until=lambda at: solved(config, at.metrics), at_end=())
 
 
-def every_rate(lab: Lab, configs: dict[float, LSTMConfig], seeds: list[int], label: str) -> dict[str, list[dict]]:
-    """Trials with every learning rate, all seeds each: what counts for an arm is the rate that is best for it."""
+def solved(config: LSTMConfig, metrics: Metrics) -> bool:
+    """Whether enough of the items are right."""
+    return metrics["correct"] >= SOLVED[config.task]
+
+
+def record(run: Run) -> Record:
+    """What happened after every epoch, whether it was solved, and after how many sequences."""
     return {
-        f"{rate:g}": [until_solved(lab, replace(config, seed=seed), f"{label}, {rate:g}") for seed in seeds]
-        for rate, config in configs.items()
+        "side": run.side,
+        "seed": run.seed,
+        "solved": solved(run.config, run.history[-1]),
+        "sequences": len(run.losses) * run.config.batch_size,
+        "history": run.history,
     }
 
 
-def records(trials: dict[str, list[dict]]) -> dict[str, list[dict]]:
-    """Trials without their models."""
-    return {rate: [{k: v for k, v in run.items() if k != "model"} for run in runs] for rate, runs in trials.items()}
+def every_rate(
+    lab: Lab, configs: dict[float, LSTMConfig], seeds: int, label: str, witness: bool
+) -> tuple[dict[str, list[Record]], Run]:
+    """Run trials with every learning rate, as what counts for an arm is the rate that is best for it.
 
-
-def measure_adding(lab: Lab) -> None:
-    """Every length with its arms."""
-    for lag in list(LAGS)[: 2 if lab.quick else None]:
-        measure_lag(lab, lag)
+    Returns:
+        Their records by rate, those of the best with the witness's; and the first run with the best rate.
+    """
+    runs = {
+        f"{rate:g}": [until_solved(lab, config, seed, f"{label}, {rate:g}") for seed in lab.seeds(seeds)]
+        for rate, config in configs.items()
+    }
+    trials = {rate: [record(run) for run in some] for rate, some in runs.items()}
+    best = soonest_rate(trials)
+    first = runs[best][0]
+    if witness:
+        trials[best].append(record(until_solved(lab, first.config, 0, label, side="torch")))
+    return trials, first
 
 
 def measure_lag(lab: Lab, lag: int) -> None:
-    """Three seeds of every arm and learning rate; one trial also on PyTorch; the gradients by time lag."""
-    found: dict[str, dict[str, Any]] = {"trials": {}, "gradients": {}, "configs": {}}
+    """Run the adding problem with each of its arms, one also on PyTorch; look at the gradients by time lag."""
+    results: dict[str, Record] = {"trials": {}, "gradients": {}, "configs": {}}
     for arm in LAGS[lag]:
-        label, rates = f"adding {arm}, T = {lag}", ADDING_RATES[:1] if lab.quick else ADDING_RATES
+        rates, label = ADDING_RATES[: 1 if lab.quick else None], f"adding {arm}, T = {lag}"
         configs = {rate: adding_config(arm, lag, rate, lab.quick) for rate in rates}
-        trials = every_rate(lab, configs, lab.seeds(3), label)
-        best = best_rate(trials)
-        config = configs[float(best)]
-        found["gradients"][arm] = gradients_of(lab, config, trials[best][0]["model"])
-        if (arm, lag) == WITNESS:
-            trials[best].append(until_solved(lab, config, label, side="torch"))
-        found["trials"][arm] = records(trials)
-        found["configs"][arm] = asdict(config)
-    lab.save(f"adding-{lag}", found, config)
+        results["trials"][arm], first = every_rate(lab, configs, 3, label, (arm, lag) == WITNESS)
+        results["gradients"][arm] = gradients_of(lab, first)
+        results["configs"][arm] = asdict(first.config)
+    lab.save(f"adding-{lag}", results, first.config)
 
 
-def gradients_of(lab: Lab, config: LSTMConfig, trained: Any) -> dict[str, dict[str, list[float]]]:
+def gradients_of(lab: Lab, run: Run) -> dict[str, dict[str, list[float]]]:
     """Gradient norms by lag, before and after training, on the same sequences."""
-    bench = lab.side("numpy")
+    bench, config = lab.side("numpy"), run.config
     batch = lab.data.example_batch(replace(config, batch_size=256), generator(0))
     if config.task == "adding":
         longest = batch["length"] == batch["length"].max()
         batch = {name: value[longest] if name != "count" else value for name, value in batch.items()}
-    tensors = bench.batch(batch)
-    return {"untrained": error_by_lag(bench.build(config, 0), tensors), "trained": error_by_lag(trained, tensors)}
+    tensors, untrained = bench.batch(batch), bench.build(config, 0)
+    return {
+        "untrained": error_by_lag(untrained, tensors),
+        "trained": error_by_lag(run.model, tensors),
+    }
 
 
 def measure_reber(lab: Lab) -> None:
-    """Four seeds of every arm and learning rate, each with strings of its own; one trial also on PyTorch."""
-    found: dict[str, dict[str, Any]] = {"trials": {}, "configs": {}}
+    """Run four seeds of every arm and learning rate, each with strings of its own; one also on PyTorch."""
+    results: dict[str, Record] = {"trials": {}, "configs": {}}
     for arm in REBER_ARMS:
-        label, rates = f"reber {arm}", REBER_RATES[:1] if lab.quick else REBER_RATES
+        rates = REBER_RATES[: 1 if lab.quick else None]
         configs = {rate: reber_config(arm, rate, lab.quick) for rate in rates}
-        trials = every_rate(lab, configs, lab.seeds(4), label)
-        best = best_rate(trials)
-        parameters = sum(parameter.numel() for parameter in trials[best][0]["model"].parameters())
-        if arm == "1997":
-            trials[best].append(until_solved(lab, configs[float(best)], label, side="torch"))
-        found["trials"][arm] = records(trials)
-        found["configs"][arm] = asdict(configs[float(best)]) | {"parameters": parameters}
-    lab.save("reber", found, configs[float(best)])
+        results["trials"][arm], first = every_rate(lab, configs, 4, f"reber {arm}", arm == "1997")
+        results["configs"][arm] = asdict(first.config) | {"parameters": first.parameters}
+    lab.save("reber", results, first.config)
 
 
 def measure_text_rates(lab: Lab) -> None:
-    """Bits per character on the first text at every learning rate, one seed."""
+    """Find the bits per character on the first text with every learning rate."""
     dataset = next(iter(texts()))
     bits: dict[str, dict[str, float]] = {}
     for arm in TEXT_ARMS:
-        configs = {f"{rate:g}": text_config(arm, dataset, rate, lab.quick) for rate in TEXT_RATES}
-        runs = {rate: lab.train(config, SWEEP_SEED, label=f"{arm}, {rate}") for rate, config in configs.items()}
-        bits[arm] = {rate: run.metrics["bits"] for rate, run in runs.items()}
-    lab.save("text-rates", {"bits": bits, "dataset": dataset}, configs[f"{TEXT_RATES[0]:g}"])
+        rates = TEXT_RATES[: 1 if lab.quick else None]
+        configs = {rate: text_config(arm, dataset, rate, lab.quick) for rate in rates}
+        bits[arm] = lab.sweep(configs, arm, lambda run: lab.evaluate(run, "test")["bits"])
+    lab.save("text-rates", {"bits": bits, "dataset": dataset}, configs[TEXT_RATES[0]])
 
 
 def measure_text(lab: Lab, dataset: str) -> None:
-    """Three seeds of both arms, the first LSTM also on PyTorch; a sample of each arm, and its gradients by time lag."""
-    found: dict[str, Any] = {"runs": {}, "samples": {}, "gradients": {}}
+    """Train three seeds of both arms, the first LSTM also on PyTorch; each arm writes, and shows its gradients."""
+    results: dict[str, Record] = {"runs": {}, "samples": {}, "gradients": {}}
     for arm in TEXT_ARMS:
-        bits = lab.results("text-rates")["bits"][arm]
-        config = text_config(arm, dataset, float(min(bits, key=bits.__getitem__)), lab.quick)
-        runs = [lab.train(config, seed, label=f"{arm}, {dataset}", each_epoch=True) for seed in lab.seeds(3)]
-        found["samples"][arm] = sample(lab, runs[0])
-        found["gradients"][arm] = gradients_of(lab, config, runs[0].model)
+        rate, label = best_rate(lab.results("text-rates")["bits"][arm]), f"{arm}, {dataset}"
+        config = text_config(arm, dataset, rate, lab.quick)
+        runs = [lab.train(config, seed, label=label, each_epoch=True) for seed in lab.seeds(3)]
+        options = replace(inference.OPTIONS, length=400)
+        written = lab.sample(runs[0].model, config, PROMPTS[dataset], options)
+        results["samples"][arm], results["gradients"][arm] = written, gradients_of(lab, runs[0])
         if arm == "2000":
-            runs.append(lab.train(config, 0, side="torch", label=f"{arm}, {dataset}"))
-        found["runs"][arm] = [run.record() for run in runs]
-    lab.save(f"text-{dataset}", found, config)
-
-
-PROMPTS = {"timemachine": "The Time Traveller", "tinyshakespeare": "ROMEO:\n", "topics": "The "}
-
-
-def sample(lab: Lab, run: Any) -> str:
-    """What the trained network writes."""
-    options = replace(inference.OPTIONS, length=400)
-
-    def search(tokens: list[int], options: Any) -> Any:
-        return lab.side("numpy").search(run.model, run.config, tokens, options)
-
-    return "".join(inference.generate(search, run.config, PROMPTS[run.config.dataset], options, {}))
+            runs.append(lab.train(config, 0, side="torch", label=label))
+        results["runs"][arm] = [run.record() for run in runs]
+    lab.save(f"text-{dataset}", results, config)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,11 @@ from papers.mamba import inference
 from papers.mamba.config import VARIANTS, MambaConfig
 from papers.mamba.study import probes
 from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.study.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, best_rate
+from papers.mamba.study.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, soonest_rate
 from tinygrad_lab.data import available
-from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.study import SWEEP_SEED, Config, Lab, Record, Run, as_command, best_rate
 
 RATES = (1e-3, 3e-3)  # tried for both arms of both tasks
-SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 EPOCHS = {"copying": 12, "induction": 12}  # of 100 updates; how well it does is looked at after each
 TOKENS_READ = 2**20  # for the accuracy at one length, at most; and no more than 512 sequences
 ABLATION = {"hidden_size": 64, "layers": 2, "epochs": 3}  # text again, but small, so that both arms have three seeds
@@ -35,14 +33,14 @@ def text_config(arm: str, quick: bool, **changes: Any) -> MambaConfig:
     """A character model of Tiny Shakespeare, or of the embedded text where that is missing."""
     dataset = "tinyshakespeare" if available("tinyshakespeare") else "topics"
     config = replace(VARIANTS["s6"]["small"], selective=ARMS[arm], dataset=dataset, **changes)
-    return replace(config, hidden_size=8, layers=1, items=24, epochs=1, length=500) if quick else config
+    return replace(config, hidden_size=8, layers=1, items=24, epochs=1, length=64) if quick else config
 
 
 # ---- running them ----------------------------------------------------------------------------------------------------
 
 
 def measure(lab: Lab) -> None:
-    """Everything, saved piece by piece."""
+    """Run everything, and save it piece by piece."""
     for task in EPOCHS:
         measure_task(lab, task)
     measure_ablation(lab)
@@ -51,150 +49,123 @@ def measure(lab: Lab) -> None:
     measure_scans(lab)
 
 
-def until_solved(lab: Lab, config: MambaConfig, label: str, side: str = "numpy") -> dict[str, Any]:
-    """Train until enough of the test sequences are answered, or the epochs are over.
-
-    Returns:
-        What happened after every epoch, and the model.
-    """
-    bench, seed = lab.side(side), config.seed
-    model = bench.build(config, seed)
-    if side == "torch":
-        engine = lab.side("numpy")
-        bench.load(model, engine.state(engine.build(config, seed)))
-    batches = lab.data.training_batches(config, generator(seed))
-    optimizer, scheduler = bench.optimizer(model, config, config.epochs * len(batches))
-    history: list[dict[str, float]] = []
+def until_solved(lab: Lab, config: MambaConfig, seed: int, label: str, side: str = "numpy") -> Run:
+    """Train until enough of the test sequences are answered, or the epochs are over."""
     enough = SOLVED.get(config.task, math.inf)
-    while len(history) < config.epochs and not (history and history[-1]["accuracy"] >= enough):
-        list(bench.train(model, optimizer, scheduler, batches))
-        history.append(bench.evaluate(model, lab.data.evaluation_batches(config, "test")))
-    updates = len(history) * len(batches)
-    lab.log(f"{label} seed {seed} ({side}): {history[-1]['accuracy']:.1f} % after {updates} updates")
-    return {"side": side, "seed": seed, "updates": updates, "history": history, "model": model}
+    return lab.train(
+        replace(config, seed=seed), seed, side, label,
+        each_epoch=True, until=lambda look: look.metrics["accuracy"] >= enough, at_end=(),
+    )  # fmt: skip
+
+
+def record(run: Run) -> Record:
+    """What happened after every epoch, and how many updates there were."""
+    return {
+        "side": run.side, "seed": run.seed, "updates": len(run.losses), "history": run.history,
+    }  # fmt: skip
 
 
 def measure_task(lab: Lab, task: str) -> None:
-    """For each arm the better learning rate, then three seeds with it; the first selective one on PyTorch too."""
-    found: dict[str, dict[str, Any]] = {"rates": {}, "runs": {}, "configs": {}, "lengths": {}}
+    """Train three seeds of each arm with its better learning rate; the first selective one on PyTorch too."""
+    results: dict[str, Record] = {"rates": {}, "runs": {}, "configs": {}, "lengths": {}}
     for arm in ARMS:
         label = f"{task}, {arm}"
-        sweep = {
-            f"{rate:g}": record(until_solved(lab, _seeded(task_config(task, arm, rate, lab.quick), SWEEP_SEED), label))
-            for rate in RATES
-        }
-        config = task_config(task, arm, float(best_rate(sweep)), lab.quick)
-        runs = [until_solved(lab, _seeded(config, seed), label) for seed in lab.seeds(3)]
+        configs = {f"{rate:g}": task_config(task, arm, rate, lab.quick) for rate in RATES}
+        sweep = {rate: record(until_solved(lab, config, SWEEP_SEED, label)) for rate, config in configs.items()}
+        config = configs[soonest_rate(sweep)]
+        runs = [until_solved(lab, config, seed, label) for seed in lab.seeds(3)]
         if task == "induction":
-            found["lengths"][arm] = [lengths(lab, run["model"], config, f"{label} seed {run['seed']}") for run in runs]
+            results["lengths"][arm] = [lengths(lab, run, label) for run in runs]
         if ARMS[arm] and task == "copying":
-            found["step_sizes"] = selected(lab, runs[0]["model"], config)
-            runs.append(until_solved(lab, config, label, side="torch"))
-        found["rates"][arm], found["runs"][arm] = sweep, [record(run) for run in runs]
-        found["configs"][arm] = asdict(config)
-    lab.save(task, found, config)
+            results["step_sizes"] = selected(lab, runs[0])
+            runs.append(until_solved(lab, config, 0, label, side="torch"))
+        results["rates"][arm], results["runs"][arm] = sweep, [record(run) for run in runs]
+        results["configs"][arm] = asdict(config)
+    lab.save(task, results, config)
 
 
-def _seeded(config: MambaConfig, seed: int) -> MambaConfig:
-    return replace(config, seed=seed)
-
-
-def record(run: dict[str, Any]) -> dict[str, Any]:
-    """A run without its model."""
-    return {name: value for name, value in run.items() if name != "model"}
-
-
-def lengths(lab: Lab, model: Any, config: MambaConfig, label: str) -> dict[str, float]:
-    """Percent right at every length; an arm that has not learned the task is asked no further than twice the length."""
-    found: dict[str, float] = {}
+def lengths(lab: Lab, run: Run, label: str) -> dict[str, float]:
+    """Percent right at every length; one that has not learned the task is asked no further than twice the length."""
+    right: dict[str, float] = {}
     for length in LENGTHS[: 3 if lab.quick else None]:
-        if length > 2 * LENGTHS[0] and found[str(LENGTHS[0])] < 50:
+        if length > 2 * LENGTHS[0] and right[str(LENGTHS[0])] < 50:
             break
-        found[str(length)] = probes.accuracy_at(model, config, length, max(4, min(512, TOKENS_READ // length)))
-    lab.log(f"{label}: " + ", ".join(f"{length}: {accuracy:.1f} %" for length, accuracy in found.items()))
-    return found
+        items = max(4, min(512, TOKENS_READ // length))
+        right[str(length)] = probes.accuracy_at(run.model, run.config, length, items)
+    shown = ", ".join(f"{length}: {accuracy:.1f} %" for length, accuracy in right.items())
+    lab.log(f"{label} seed {run.seed}: {shown}")
+    return right
 
 
-def selected(lab: Lab, model: Any, config: MambaConfig) -> dict[str, Any]:
+def selected(lab: Lab, run: Run) -> Record:
     """Step sizes of every block along one test sequence."""
-    tokens = lab.data.evaluation_batches(config, "test")[0]["tokens"][0]
-    return {"tokens": tokens.tolist(), "blocks": probes.step_sizes(model, tokens)}
+    tokens = lab.data.evaluation_batches(run.config, "test")[0]["tokens"][0]
+    return {"tokens": tokens.tolist(), "blocks": probes.step_sizes(run.model, tokens)}
 
 
 def measure_ablation(lab: Lab) -> None:
-    """Text with and without selection: three seeds each of a small network; the first selective one on PyTorch too."""
-    found: dict[str, Any] = {"runs": {}}
+    """Train text with and without selection: three seeds of a small network, one selective one on PyTorch too."""
+    records = {}
     for arm in ARMS:
-        config = text_config(arm, lab.quick, **ABLATION)
-        label = f"text, {arm}, 2 layers"
+        config, label = text_config(arm, lab.quick, **ABLATION), f"text, {arm}, 2 layers"
         runs = [lab.train(config, seed, label=label) for seed in lab.seeds(3)]
         if ARMS[arm]:
             runs.append(lab.train(config, 0, side="torch", label=label))
-        found["runs"][arm] = [run.record() for run in runs]
-    lab.save("ablation", found, config)
+        records[arm] = [run.record() for run in runs]
+    lab.save("ablation", {"runs": records}, config)
 
 
 def measure_text(lab: Lab) -> None:
-    """The language model; a sample, and what a character costs wherever it is written."""
-    config = text_config("selective", lab.quick)
+    """Train the language model; it writes, and shows what a character costs wherever it is written."""
+    config, positions = text_config("selective", lab.quick), POSITIONS[: 2 if lab.quick else None]
     rates, runs = tuned(lab, lab, "Mamba", config)
-    positions = POSITIONS[: 2 if lab.quick else None]
+    model, options = runs[0].model, replace(inference.OPTIONS, length=400)
     cost = {
         "positions": positions,
-        "written": probes.writing(runs[0].model, config, positions),
-        "reread": probes.rereading(runs[0].model, config, positions),
+        "written": probes.writing(model, config, positions),
+        "reread": probes.rereading(model, config, positions),
     }
-    found = {"rates": rates, "runs": judged(lab, runs), "sample": sample(lab, runs[0]), "cost": cost}
-    lab.save("text", found, config)
+    sample = lab.sample(model, config, "ROMEO:\n", options)
+    lab.save("text", {"rates": rates, "runs": judged(lab, runs), "sample": sample, "cost": cost}, config)
 
 
 def measure_neighbours(lab: Lab) -> None:
-    """LLaMA and the Forgetting Transformer on the same text."""
+    """Train LLaMA and the Forgetting Transformer on the same text."""
     config = text_config("selective", lab.quick)
-    found: dict[str, dict[str, Any]] = {"rates": {}, "runs": {}}
+    results: dict[str, Record] = {"rates": {}, "runs": {}}
     for name, (slug, _) in NEIGHBOURS.items():
-        rates, runs = tuned(lab, lab.beside(slug), name, neighbour_config(lab, name, config, lab.quick))
-        found["rates"][name], found["runs"][name] = rates, judged(lab, runs)
-    lab.save("neighbours", found, config)
+        theirs = neighbour_config(lab, name, config, lab.quick)
+        results["rates"][name], runs = tuned(lab, lab.beside(slug), name, theirs)
+        results["runs"][name] = judged(lab, runs)
+    lab.save("neighbours", results, config)
 
 
-def tuned(lab: Lab, bench: Any, name: str, config: Any) -> tuple[dict[str, float], list[Any]]:
-    """A model of ``bench`` with the best of the learning rates, three seeds; and nats with each rate, one seed."""
-    short, batches, rates = replace(config, epochs=max(1, config.epochs // 4)), held_out(lab), {}
-    for rate in TEXT_RATES[: 1 if lab.quick else None]:
-        run = bench.train(replace(short, learning_rate=rate), SWEEP_SEED, label=f"{name}, {rate:g}")
-        rates[f"{rate:g}"] = nats_a_character(run.model, batches)
-    best = replace(config, learning_rate=float(min(rates, key=rates.__getitem__)))
+def tuned(lab: Lab, bench: Lab, name: str, config: Config) -> tuple[dict[str, float], list[Run]]:
+    """Find the nats with every learning rate, and train three seeds of a model of ``bench`` with the best."""
+    short, batches = replace(config, epochs=max(1, config.epochs // 4)), held_out(lab)
+    tried = TEXT_RATES[: 1 if lab.quick else None]
+    configs = {rate: replace(short, learning_rate=rate) for rate in tried}
+    rates = bench.sweep(configs, name, lambda run: nats_a_character(run.model, batches))
+    best = replace(config, learning_rate=best_rate(rates))
     return rates, [bench.train(best, seed, label=name) for seed in lab.seeds(3)]
 
 
-def held_out(lab: Lab) -> list[dict[str, Any]]:
+def held_out(lab: Lab) -> list[Record]:
     """The windows that all language models are judged by."""
     batches = lab.data.evaluation_batches(text_config("selective", lab.quick), "test")
     return [lab.side("numpy").batch(batch) for batch in batches]
 
 
-def judged(lab: Lab, runs: list[Any]) -> list[dict[str, Any]]:
+def judged(lab: Lab, runs: list[Run]) -> list[Record]:
     """The records of runs, with nats a character by the same windows."""
     batches = held_out(lab)
     return [run.record() | {"nats": nats_a_character(run.model, batches)} for run in runs]
 
 
-def sample(lab: Lab, run: Any) -> str:
-    """What the trained network writes."""
-
-    def search(tokens: list[int], options: Any) -> Any:
-        return lab.side("numpy").search(run.model, run.config, tokens, options)
-
-    options = replace(inference.OPTIONS, length=400)
-    return "".join(inference.generate(search, run.config, "ROMEO:\n", options, {}))
-
-
 def measure_scans(lab: Lab) -> None:
-    """The scan as one operation and step by step."""
-    steps = SCANS[: 1 if lab.quick else None]
-    found = {str(count): probes.scanning(count) for count in steps}
-    lab.save("scan", {"steps": found}, text_config("selective", lab.quick))
+    """Measure the scan as one operation and step by step."""
+    steps = {str(count): probes.scanning(count) for count in SCANS[: 1 if lab.quick else None]}
+    lab.save("scan", {"steps": steps}, text_config("selective", lab.quick))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,7 @@
-"""What a trained network does at other lengths and with its step sizes, and what writing and scanning cost.
+"""What a trained network does at other lengths and with its step sizes, and what writing and scanning cost."""
 
-Times are the processor's, so that they mean something on a machine that does other work too.
-"""
-
-import time
-import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any, cast
 
@@ -17,6 +12,7 @@ from papers.mamba.inference import GREEDY, fresh, read, search
 from papers.mamba.model import Mamba, State
 from papers.mamba.tasks import synthetic
 from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.selective_scan import selective_scan
 from tinygrad_lab.random import generator
@@ -43,10 +39,10 @@ def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> f
 
 def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     """Δ at every token of one sequence, the mean over the channels; one list for each block of a selective network."""
-    found: list[list[float]] = []
+    sizes: list[list[float]] = []
 
-    def keep(_module: Any, _args: tuple, output: Tensor) -> None:
-        found.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
+    def keep(_module: Any, _args: Any, output: Tensor) -> None:
+        sizes.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
 
     handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
     try:
@@ -55,7 +51,7 @@ def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return sizes
 
 
 def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str, list[float]]:
@@ -66,11 +62,7 @@ def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str
     states = fresh(model, config)
     kept = sum(array.numpy().nbytes for state in states for array in (state.past, state.h)) / 1e3
     stream = iter(search(model, config, [0], replace(GREEDY, length=max(positions) + BLOCK)))
-    times = []
-    for _ in range(max(positions) + BLOCK):
-        start = time.process_time()
-        next(stream)
-        times.append(1e3 * (time.process_time() - start))
+    times = [milliseconds(lambda: next(stream)) for _ in range(max(positions) + BLOCK)]
     return {
         "milliseconds": [median(times[position : position + BLOCK]) for position in positions],
         "kilobytes": [kept] * len(positions),
@@ -80,7 +72,11 @@ def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str
 def rereading(model: Mamba, config: MambaConfig, positions: list[int]) -> list[float]:
     """Milliseconds for a character when nothing is kept and the text is read again from its beginning."""
     tokens = generator(0).integers(0, config.vocab_size, max(positions)).tolist()
-    return [milliseconds(lambda n=n: read(model, tokens[:n], fresh(model, config))) for n in positions]  # type: ignore[misc]
+
+    def read_to(position: int) -> None:
+        read(model, tokens[:position], fresh(model, config))
+
+    return [milliseconds(partial(read_to, position), times=3) for position in positions]
 
 
 def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dict[str, float]]:
@@ -93,7 +89,7 @@ def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dic
         "B": rng.standard_normal((1, steps, states)),
         "C": rng.standard_normal((1, steps, states)),
     }
-    found = {}
+    costs = {}
     for name, scan in (("fused", selective_scan), ("step by step", selective_scan.info.definition)):
         inputs = {key: Tensor(array.astype(np.float32), requires_grad=True) for key, array in arrays.items()}
 
@@ -101,24 +97,5 @@ def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dic
             y, _ = scan(**inputs)
             y.backward(np.ones(y.shape, np.float32))
 
-        found[name] = {"milliseconds": milliseconds(both_ways), "megabytes": megabytes(both_ways)}
-    return found
-
-
-def milliseconds(run: Callable[[], Any]) -> float:
-    """The fastest of three times."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        run()
-        times.append(time.process_time() - start)
-    return 1e3 * min(times)
-
-
-def megabytes(run: Callable[[], Any]) -> float:
-    """The most memory that arrays take at any time during the run."""
-    tracemalloc.start()
-    run()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak / 1e6
+        costs[name] = {"milliseconds": milliseconds(both_ways, times=3), "megabytes": megabytes(both_ways)}
+    return costs

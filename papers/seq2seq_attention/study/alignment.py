@@ -1,18 +1,18 @@
 """What a trained model looks at while it translates, for figures and notes."""
 
-from typing import Any
-
 import numpy as np
 
 from papers.seq2seq_attention.config import Seq2SeqConfig
 from papers.seq2seq_attention.data import vocabularies
-from papers.seq2seq_attention.inference import SearchOptions, search
+from papers.seq2seq_attention.inference import search
 from papers.seq2seq_attention.model import BOS, EOS, Seq2Seq
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation.vocabulary import Vocabulary
+from tinygrad_lab.data.translation.writing import SearchOptions
+from tinygrad_lab.study import Record
 
 
-def aligned(model: Seq2Seq, config: Seq2SeqConfig, text: str, options: SearchOptions) -> dict[str, Any]:
+def aligned(model: Seq2Seq, config: Seq2SeqConfig, text: str, options: SearchOptions) -> Record:
     """A translation and its alignment: {"source": tokens, "target": tokens, "weights": rows of a_t}, EOS included.
 
     Rows are of target tokens, columns of source tokens; rounded to three decimals.

@@ -5,34 +5,42 @@ tinygrad-lab claims seq2seq_attention
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
-from papers.seq2seq_attention.inference import SearchOptions, prompts, translations
+from papers.seq2seq_attention.inference import prompts
 from papers.seq2seq_attention.study.alignment import aligned
+from papers.seq2seq_attention.study.translating import (
+    SHOWN_WORDS,
+    beams,
+    dates_right,
+    percent,
+    spelled,
+    test_pairs,
+    written,
+)  # fmt: skip
 from tinygrad_lab.data import available
-from tinygrad_lab.data.translation.metrics import bleu, error_rates, exact, spelled_words
-from tinygrad_lab.study import Lab, as_command
+from tinygrad_lab.data.translation.metrics import bleu, error_rates
+from tinygrad_lab.study import Lab, Record, Run, as_command
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
 
 # name -> what differs from the variant's ``small``
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, Record] = {
     "dates": {"epochs": 1},
     "words": {**LETTERS, "epochs": 2},
     "dictionary": {**LETTERS, "epochs": 3, "hidden_size": 256},
     "verses": {**VERSES, "epochs": 3, "hidden_size": 192, "max_length": 40, "batch_size": 64},
 }
+QUICK: Record = {"hidden_size": 16, "train_items": 256, "epochs": 1, "batch_size": 64}
 # Where groups of equal length begin: characters of a date, letters of a word, words of a verse.
 DATE_LENGTHS, WORD_LENGTHS, VERSE_LENGTHS = (8, 12, 16, 20, 25), (1, 5, 7, 9, 11), (1, 10, 20, 30, 40)
-SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")
 
 
 def configuration(setting: str, variant: str, quick: bool) -> Seq2SeqConfig:
     """What a setting trains."""
     config = replace(VARIANTS[variant]["small"], **SETTINGS[setting])
-    return replace(config, hidden_size=16, train_items=256, epochs=1, batch_size=64) if quick else config
+    return replace(config, **QUICK) if quick else config
 
 
 def measure(lab: Lab) -> None:
@@ -51,46 +59,48 @@ def measure(lab: Lab) -> None:
 def measure_dates(lab: Lab, variant: str) -> None:
     """Three seeds on the engine, the first of two variants on PyTorch too: which unseen dates come out right."""
     config = configuration("dates", variant, lab.quick)
-    written, iso = zip(*test_pairs(lab, config), strict=True)
     runs = [lab.train(config, seed, label=variant) for seed in lab.seeds(3)]
     if variant in ("general", "none"):
         runs.append(lab.train(config, 0, side="torch", label=variant))
-    records = []
-    for run in runs:
-        right = exact(translations(on_engine(lab, run), config, written, beams(lab, 1)), iso)
-        by_length = counted(written, right, DATE_LENGTHS)
-        records.append(run.record() | {"exact": 100 * sum(right) / len(right), "by_length": by_length})
-        lab.log(f"{variant} seed {run.seed} ({run.side}): {records[-1]['exact']:.2f} % of the dates right")
-    found: dict[str, Any] = {"runs": records}
+    results: Record = {"runs": [dates_record(lab, run) for run in runs]}
     if variant != "none":
-        found["alignments"] = [aligned(runs[0].model, config, text, beams(lab, 1)) for text in prompts(config)]
-    lab.save(f"dates-{variant}", found, config)
+        model, options = runs[0].model, beams(lab, 1)
+        results["alignments"] = [aligned(model, config, text, options) for text in prompts(config)]
+    lab.save(f"dates-{variant}", results, config)
+
+
+def dates_record(lab: Lab, run: Run) -> Record:
+    """A run's record with the share of dates that are right, of all and by length."""
+    right, sources = dates_right(lab, run), [source for source, _ in test_pairs(lab, run.config)]
+    by_length = counted(sources, right, DATE_LENGTHS)
+    return run.record() | {"exact": percent(right), "by_length": by_length}
 
 
 def measure_words(lab: Lab, variant: str) -> None:
     """Letters to phonemes at a small size, two seeds: errors by length of the word."""
     config = configuration("words", variant, lab.quick)
-    records = []
-    for seed in lab.seeds(2):
-        run = lab.train(config, seed, label=f"words, {variant}")
-        records.append(run.record() | spelling_errors(lab, config, run.model, beams(lab, 1)))
-        lab.log(f"words, {variant} seed {seed}: PER {records[-1]['PER']:.2f}, WER {records[-1]['WER']:.2f}")
+    runs = [lab.train(config, seed, label=f"words, {variant}") for seed in lab.seeds(2)]
+    records = [run.record() | spelling_errors(lab, run, 1) for run in runs]
     lab.save(f"words-{variant}", {"runs": records}, config)
 
 
 def measure_dictionary(lab: Lab) -> None:
     """Letters to phonemes at a larger size, once on each side, searched greedily and with five beams."""
     config = configuration("dictionary", "general", lab.quick)
-    records: list[dict[str, Any]] = []
-    alignments: list[dict[str, Any]] = []
-    for side in ("numpy", "torch"):
-        run = lab.train(config, 0, side=side, label="dictionary")
-        model = on_engine(lab, run)
-        found = {str(width): spelling_errors(lab, config, model, beams(lab, width)) for width in (1, 5)}
-        records.append(run.record() | {"beams": found})
-        lab.log(f"dictionary ({side}): " + ", ".join(f"{b} beam(s) WER {e['WER']:.2f}" for b, e in found.items()))
-        alignments = alignments or [aligned(model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
+    runs = [lab.train(config, 0, side=side, label="dictionary") for side in ("numpy", "torch")]
+    errors = [{str(width): spelling_errors(lab, run, width) for width in (1, 5)} for run in runs]
+    records = [run.record() | {"beams": found} for run, found in zip(runs, errors, strict=True)]
+    alignments = [aligned(runs[0].model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
     lab.save("dictionary", {"runs": records, "alignments": alignments}, config)
+
+
+def spelling_errors(lab: Lab, run: Run, width: int) -> Record:
+    """PER and WER over the test words, and by length of the word."""
+    words = spelled(lab, run, width)
+    known, spellings = list(words), list(words.values())
+    groups = grouped(known, WORD_LENGTHS).items()
+    by_length = {name: error_rates([spellings[i] for i in rows]) for name, rows in groups}
+    return error_rates(spellings) | {"words": len(words), "by_length": by_length}
 
 
 def measure_verses(lab: Lab, variant: str) -> None:
@@ -98,12 +108,12 @@ def measure_verses(lab: Lab, variant: str) -> None:
     config = configuration("verses", variant, lab.quick)
     run = lab.train(config, 0, label=f"verses, {variant}")
     english, spanish = zip(*test_pairs(lab, config), strict=True)
-    outputs = translations(run.model, config, english, beams(lab, 5))
+    outputs = written(lab, run, english, 5)
     score, signature = bleu(outputs, spanish)
     lab.log(f"verses, {variant}: BLEU {score:.2f}")
     rows = zip(english, outputs, spanish, strict=True)
     examples = [dict(zip(("english", "output", "spanish"), row, strict=True)) for row in rows]
-    found = run.record() | {
+    record = run.record() | {
         "BLEU": score,
         "signature": signature,
         "by_length": {
@@ -112,40 +122,9 @@ def measure_verses(lab: Lab, variant: str) -> None:
         },
         "examples": examples[:: max(1, len(examples) // 12)],
     }
-    alignments = [] if variant == "none" else [aligned(run.model, config, min(english, key=len), beams(lab, 1))]
-    lab.save(f"verses-{variant}", {"runs": [found], "alignments": alignments}, config)
-
-
-def beams(lab: Lab, width: int) -> SearchOptions:
-    """How to search; what is written by a network that has learned nothing need not be long."""
-    return SearchOptions(beam=width, max_length=3 if lab.quick else 100)
-
-
-def on_engine(lab: Lab, run: Any) -> Any:
-    """The trained model on the engine: a witness's weights are carried over, so that one search serves both sides."""
-    if run.side == "numpy":
-        return run.model
-    engine = lab.side("numpy")
-    model = engine.build(run.config, run.seed)
-    engine.load(model, lab.side("torch").state(run.model))
-    return model
-
-
-def test_pairs(lab: Lab, config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
-    """The test pairs, a few of them when quick."""
-    pairs = lab.data.dataset(config, "test").pairs
-    return pairs[:60] if lab.quick else pairs
-
-
-def spelling_errors(lab: Lab, config: Seq2SeqConfig, model: Any, options: SearchOptions) -> dict[str, Any]:
-    """PER and WER over the test words, and by length of the word."""
-    spelled = spelled_words(test_pairs(lab, config), lambda words: translations(model, config, words, options))
-    words = list(spelled)
-    groups = grouped(words, WORD_LENGTHS)
-    return error_rates(list(spelled.values())) | {
-        "words": len(words),
-        "by_length": {name: error_rates([spelled[words[i]] for i in rows]) for name, rows in groups.items()},
-    }
+    shown = [] if variant == "none" else [min(english, key=len)]
+    alignments = [aligned(run.model, config, verse, beams(lab, 1)) for verse in shown]
+    lab.save(f"verses-{variant}", {"runs": [record], "alignments": alignments}, config)
 
 
 def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], int] = len) -> dict[str, list[int]]:
@@ -160,7 +139,8 @@ def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], i
 
 def counted(texts: Sequence[str], right: Sequence[bool], bounds: Sequence[int]) -> dict[str, float]:
     """The share that is right, in percent, by length of the text."""
-    return {name: 100 * sum(right[i] for i in rows) / len(rows) for name, rows in grouped(texts, bounds).items()}
+    groups = grouped(texts, bounds).items()
+    return {name: percent([right[i] for i in rows]) for name, rows in groups}
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """The pictures of the experiments, drawn from their result files."""
 
-from typing import Any
-
 import numpy as np
 
+from papers.seq2seq_attention.study.figures import label_tokens
 from papers.transformer.config import VARIANTS
 from papers.transformer.model import SinusoidalPositions
-from papers.transformer.study.verdicts import curve, dates_right, rows_measured, warm_up_losses
-from tinygrad_lab.study import Lab
+from papers.transformer.study.verdicts import dates_right, rows_measured, warm_up_losses
+from tinygrad_lab.study import Lab, Record, curve
 
 
 def positions(lab: Lab) -> None:
@@ -26,10 +25,9 @@ def positions(lab: Lab) -> None:
 
 def dates(lab: Lab) -> None:
     """Where each head of the last layer looks in the source while a date is written, in scripts that the font has."""
-    found = lab.results("dates-sinusoidal")["maps"]
-    shown = [found[i] for i in (0, 1, 4)]  # Spanish, German, Russian: see ``writing.SHOWN_LANGUAGES``
-    path = list(shown[0]["maps"])[-1]
-    _heads(lab, "dates", [(example, path) for example in shown], 3.0)
+    examples = lab.results("dates-sinusoidal")["maps"]
+    shown = [examples[i] for i in (0, 1, 4)]  # Spanish, German, Russian
+    _heads(lab, "dates", [(example, list(example["maps"])[-1]) for example in shown], 3.0)
 
 
 def layers(lab: Lab) -> None:
@@ -40,11 +38,11 @@ def layers(lab: Lab) -> None:
 
 def words(lab: Lab) -> None:
     """Letters and phonemes: where each head of the last layer looks."""
-    found = lab.results("words-transformer")["maps"]
-    _heads(lab, "words", [(example, list(example["maps"])[-1]) for example in found], 3.0)
+    examples = lab.results("words-transformer")["maps"]
+    _heads(lab, "words", [(example, list(example["maps"])[-1]) for example in examples], 3.0)
 
 
-def _heads(lab: Lab, name: str, rows: list[tuple[dict[str, Any], str]], height: float) -> None:
+def _heads(lab: Lab, name: str, rows: list[tuple[Record, str]], height: float) -> None:
     """A line of pictures for each example and attention, one for each head; darker is more."""
     heads = max(len(example["maps"][path]) for example, path in rows)
     with lab.figure(name, 3.6 * heads, height * len(rows)) as figure:
@@ -54,22 +52,16 @@ def _heads(lab: Lab, name: str, rows: list[tuple[dict[str, Any], str]], height: 
             for head, (axes, weights) in enumerate(zip(line, example["maps"][path], strict=True)):
                 axes.imshow(np.array(weights), cmap="Blues", vmin=0, vmax=1, aspect="auto")
                 axes.set_title(f"{path.replace('.layers', '')}, head {head + 1}", fontsize=8)
-                _tokens(axes, "x", keys)
-                _tokens(axes, "y", queries)
+                label_tokens(axes, "x", keys, 7)
+                label_tokens(axes, "y", queries, 7)
 
 
-def _read_by(example: dict[str, Any], path: str) -> tuple[list[str], list[str]]:
+def _read_by(example: Record, path: str) -> tuple[list[str], list[str]]:
     """The tokens at the rows and columns of an attention; rows of the decoder are what is predicted there."""
     source, target = example["source"], example["target"]
     if path.startswith("encoder"):
         return source, source
     return target, source if "multihead" in path else ["<s>", *target[:-1]]
-
-
-def _tokens(axes: Any, direction: str, tokens: list[str]) -> None:
-    shown = [{" ": "␣", "</s>": "end"}.get(token, token).replace("▁", " ") for token in tokens]
-    getattr(axes, f"set_{direction}ticks")(range(len(shown)), shown, fontsize=7)
-    axes.tick_params(length=0)
 
 
 def variants(lab: Lab) -> None:
@@ -78,15 +70,15 @@ def variants(lab: Lab) -> None:
     with lab.figure("variants", 10.0, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         for place, name in enumerate(names):
-            values = dates_right(lab, name)
-            left.plot([place] * len(values), values, "o", color=f"C{place}", alpha=0.6)
+            shares = dates_right(lab, name)
+            left.plot([place] * len(shares), shares, "o", color=f"C{place}", alpha=0.6)
             if name != "luong":
-                right.plot(*curve(lab.results(f"dates-{name}")["runs"][0]), color=f"C{place}", label=name, linewidth=1)
+                first = lab.runs(f"dates-{name}")[0]
+                right.plot(*curve(first), color=f"C{place}", label=name, linewidth=1)
         left.set_xticks(range(len(names)), names, rotation=30, ha="right")
         left.set(ylabel="dates right, %", ylim=(0, 100), title="unseen dates, a point a seed")
-        right.set(
-            xlabel="update", ylabel="training loss, nats a token", yscale="log", title="seed 0, smoothing included"
-        )
+        right.set(xlabel="update", ylabel="training loss, nats a token", yscale="log")
+        right.set_title("seed 0, smoothing included")
         right.legend(fontsize="small")
 
 

@@ -7,11 +7,13 @@ import numpy as np
 
 from papers.transformer.config import TransformerConfig
 from papers.transformer.data import vocabularies
-from papers.transformer.inference import SearchOptions, search
+from papers.transformer.inference import search
 from papers.transformer.model import BOS, EOS, MultiHeadAttention, Transformer
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation.vocabulary import Vocabulary
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.nn import functional as F
+from tinygrad_lab.study import Record
 
 Maps = dict[str, np.ndarray]  # by the module's path: (heads, queries, keys)
 
@@ -21,7 +23,7 @@ def attention_maps(model: Transformer, source: list[int], written: list[int]) ->
     found: Maps = {}
 
     def watch(path: str) -> Any:
-        def hook(module: Any, arguments: tuple, _output: Tensor) -> None:
+        def hook(module: Any, arguments: tuple[Any, ...], _output: Tensor) -> None:
             x, k, _, mask = arguments
             scores = module.queries(x) @ k.transpose(-2, -1) / math.sqrt(module.d_k)
             found[path] = F.masked_softmax(scores, mask, dim=-1).numpy()[0]
@@ -40,7 +42,7 @@ def attention_maps(model: Transformer, source: list[int], written: list[int]) ->
     return found
 
 
-def translated(model: Transformer, config: TransformerConfig, text: str, options: SearchOptions) -> dict[str, Any]:
+def translated(model: Transformer, config: TransformerConfig, text: str, options: SearchOptions) -> Record:
     """A translation and its maps: {"source": tokens, "target": tokens, "maps": by module}, to three decimals."""
     json = vocabularies(config)
     source, target = (Vocabulary(json[side]) for side in ("source", "target"))

@@ -94,10 +94,10 @@ class Results:
 
     def values(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> list[float]:
         """One number from each of those records: ``values("plain", "metrics", "error")``."""
-        found: list[Any] = self.runs(name, side, arm)
+        values: list[Any] = self.runs(name, side, arm)
         for key in path:
-            found = [record[key] for record in found]
-        return found
+            values = [record[key] for record in values]
+        return [float(value) for value in values]
 
     def spread(self, name: str, *path: str, side: str = "numpy", arm: str | None = None) -> Interval:
         """Mean and 95 % interval of such numbers."""
@@ -111,9 +111,9 @@ class Results:
         """Mean and 95 % interval of the difference, run by run."""
         return paired_difference(first, second)
 
-    def run_time(self, name: str, arm: str | None = None, threads: bool = True) -> str:
-        """What a run took on each side, in the words of a training summary; on how many threads."""
+    def run_time(self, name: str, arm: str | None = None, threads: bool = True, run: str = "run") -> str:
+        """What a run, by whatever name, took on each side, in the words of a training summary; on how many threads."""
         numpy, torch = (self.spread(name, "seconds", side=side, arm=arm) for side in ("numpy", "torch"))
         count = self.results(name)["environment"]["blas_threads"]
-        words = f"{numpy:.0f s} NumPy, {torch:.0f s} PyTorch a run"
+        words = f"{numpy:.0f s} NumPy, {torch:.0f s} PyTorch a {run}"
         return words + f", {count} BLAS thread(s)" * threads
