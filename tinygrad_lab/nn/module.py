@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+Hook = Callable[[Any, tuple[Any, ...], Any], None]  # (module, arguments, output)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -31,7 +32,7 @@ class Parameter(Tensor):
 class HasForward(Protocol[P, R_co]):
     """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
 
-    _hooks: list[Callable[[Any, tuple, Any], None]]
+    _hooks: list[Hook]
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -39,7 +40,7 @@ class HasForward(Protocol[P, R_co]):
 class RemovableHandle:
     """What registering a hook returns."""
 
-    def __init__(self, hooks: list[Callable], hook: Callable) -> None:
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
         self._hooks, self._hook = hooks, hook
 
     def remove(self) -> None:
@@ -55,7 +56,7 @@ class Module:
     _parameters: OrderedDict[str, Parameter | None]
     _buffers: OrderedDict[str, Tensor | None]
     _modules: OrderedDict[str, Module | None]
-    _hooks: list[Callable[[Any, tuple, Any], None]]
+    _hooks: list[Hook]
     _transient: set[str]  # names of the buffers that state_dict leaves out
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Module:
             hook(self, args, output)
         return output
 
-    def register_forward_hook(self, hook: Callable[[Any, tuple, Any], None]) -> RemovableHandle:
+    def register_forward_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""
         self._hooks.append(hook)
         return RemovableHandle(self._hooks, hook)

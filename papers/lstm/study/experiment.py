@@ -4,10 +4,10 @@ tinygrad-lab claims lstm
 """
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 from papers.lstm import inference
-from papers.lstm.config import VARIANTS, LSTMConfig
+from papers.lstm.config import VARIANTS, LSTMBatch, LSTMConfig
 from papers.lstm.study.probes import error_by_lag
 from papers.lstm.study.verdicts import soonest_rate
 from tinygrad_lab.data import available
@@ -164,7 +164,7 @@ def gradients_of(lab: Lab, run: Run) -> dict[str, dict[str, list[float]]]:
     if config.task == "adding":
         longest = batch["length"] == batch["length"].max()
         batch = {name: value[longest] if name != "count" else value for name, value in batch.items()}
-    tensors, untrained = bench.batch(batch), bench.build(config, 0)
+    tensors, untrained = cast("LSTMBatch", bench.batch(batch)), bench.build(config, 0)
     return {
         "untrained": error_by_lag(untrained, tensors),
         "trained": error_by_lag(run.model, tensors),
