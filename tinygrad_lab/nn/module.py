@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-Hook = Callable[["Module", tuple[Any, ...], Any], None]  # (module, arguments, output)
+Hook = Callable[[Any, tuple[Any, ...], Any], None]  # (module, arguments, output)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -32,7 +32,7 @@ class Parameter(Tensor):
 class HasForward(Protocol[P, R_co]):
     """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
 
-    _hooks: list[Callable[[Any, tuple[Any, ...], Any], None]]
+    _hooks: list[Hook]
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
