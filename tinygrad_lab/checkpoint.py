@@ -175,7 +175,7 @@ def save_training(
     position: Any = None,
     config: Any = None,
 ) -> None:
-    """Everything a run needs to go on as if it had never stopped.
+    """Write everything that a run needs to go on as if it had never stopped.
 
     Weights are stored under their own names, the optimiser's slots as ``optimizer.<parameter>.<slot>``.
 

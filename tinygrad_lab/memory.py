@@ -34,7 +34,7 @@ class Sum:
             self.array, self.owned = np.asarray(self.array + contribution), True
 
     def own(self) -> np.ndarray:
-        """The sum in memory that nobody else holds."""
+        """Return the sum in memory that nobody else holds."""
         array: np.ndarray = self.array
         return array if self.owned else array.copy()
 

@@ -94,7 +94,7 @@ class Tensor(TensorMethods):
         return self
 
     def detach(self) -> Tensor:
-        """The same memory, outside the graph."""
+        """Return the same memory, outside the graph."""
         return wrap(self._data, version=self._version)
 
     def retain_grad(self) -> None:

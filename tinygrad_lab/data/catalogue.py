@@ -38,7 +38,9 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every data set, with its files found and checked now (about half a second each for MNIST and Fashion-MNIST)."""
+    """Return every data set, with its files found and checked now (about half a second each for
+    MNIST and Fashion-MNIST).
+    """
     return [*map(_entry, SOURCES.values()), *map(_embedded_entry, EMBEDDED.values())]
 
 

@@ -21,7 +21,7 @@ SEED = 1998
 
 
 def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
-    """Pixels from 0 to 16, and labels, in scikit-learn's order.
+    """Return pixels from 0 to 16, and labels, in scikit-learn's order.
 
     Raises:
         ImportError: scikit-learn is not installed.
@@ -40,7 +40,8 @@ def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
 
 
 def split_rows(labels: Int64[Array, " n"], test: int) -> dict[str, Int64[Array, " _"]]:
-    """Row numbers of "train" and "test", stratified: every class's share of the test rows is right to within one.
+    """Return row numbers of "train" and "test", stratified: every class's share of the test rows is
+    right to within one.
 
     The rule: shuffle, sort by class keeping the shuffled order inside each class, take every (n / test)-th row of that
     line for testing and leave the rest for training; both keep the shuffled order.

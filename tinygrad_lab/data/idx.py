@@ -22,7 +22,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, shape: tuple[int, ...] | None = None, sha256: str | None = None) -> UInt8[Array, "..."]:
-    """The array in an IDX file of unsigned bytes, read-only.
+    """Return the array in an IDX file of unsigned bytes, read-only.
 
     Args:
         path: the file, gzipped or raw; its first bytes tell which, not its name.

@@ -95,7 +95,8 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
 
 
 def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
-    """The equation with its output written out and letters of its own for the dimensions behind each ellipsis.
+    """Return the equation with its output written out and letters of its own for the dimensions
+    behind each ellipsis.
 
     Raises:
         ValueError: what is wrong with the equation, or where it does not fit the shapes.

@@ -135,7 +135,8 @@ class Optimizer(ABC):
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """Torch's form: ``state`` by running number of the parameter, ``param_groups`` with numbers for parameters.
+        """Return torch's form: ``state`` by running number of the parameter, ``param_groups`` with
+        numbers for parameters.
 
         Slots are the live arrays, not copies: copy the dictionary deeply to keep it over a step.
         """

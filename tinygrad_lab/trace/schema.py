@@ -70,7 +70,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
-    """A trace as plain data, see above.
+    """Return a trace as plain data, see above.
 
     Args:
         trace: what to write.
@@ -84,7 +84,9 @@ def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
 
 
 def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
-    """The steps of a trace that can be opened, each with the gradients of its outputs; None where it has none."""
+    """Return the steps of a trace that can be opened, each with the gradients of its outputs; None
+    where it has none.
+    """
     incoming = {id(step.forward): step.incoming for step in trace if isinstance(step, Backward)}
     return [(step, incoming.get(id(step))) for step in trace if isinstance(step, Forward) and can_open(step)]
 
@@ -219,7 +221,7 @@ def _setting(value: Any) -> str:
 
 
 def relative(file: str) -> str:
-    """A source file as it is named in JSON."""
+    """Return a source file as it is named in JSON."""
     path = Path(file)
     return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else path.name
 
@@ -228,7 +230,7 @@ def relative(file: str) -> str:
 
 
 def tensor(array: np.ndarray) -> dict[str, Any]:
-    """A TENSOR."""
+    """Write an array as a TENSOR."""
     head = {"shape": list(array.shape), "dtype": str(array.dtype)}
     if array.size <= FULL:
         return {**head, "values": numbers(array)}
@@ -240,7 +242,7 @@ def tensor(array: np.ndarray) -> dict[str, Any]:
 
 
 def heat(array: np.ndarray) -> dict[str, Any]:
-    """Means over blocks of the array as a matrix, at most HEAT by HEAT."""
+    """Average over blocks of the array as a matrix, at most HEAT by HEAT."""
     matrix = array.reshape(-1, array.shape[-1])
     if len(matrix) == 1:  # a long vector folds into lines
         width = math.ceil(math.sqrt(matrix.size))
@@ -257,14 +259,14 @@ def heat(array: np.ndarray) -> dict[str, Any]:
 
 
 def numbers(array: np.ndarray) -> list[Any]:
-    """The elements, row by row."""
+    """Return the elements, row by row."""
     if array.dtype.kind != "f":
         return [int(value) for value in array.ravel()]
     return [number(value) for value in array.ravel()]
 
 
 def number(value: Any) -> Any:
-    """One number as JSON has it: the shortest that its dtype reads as the same."""
+    """Return one number as JSON has it: the shortest that its dtype reads as the same."""
     text = str(value)  # of a float32: 0.1, not 0.10000000149011612
     if text in NOT_FINITE:
         return NOT_FINITE[text]
@@ -275,7 +277,7 @@ def number(value: Any) -> Any:
 
 
 def not_finite(trace: Trace) -> dict[str, Any] | None:
-    """The step that made the first NaN or infinity out of finite numbers."""
+    """Return the step that made the first NaN or infinity out of finite numbers."""
     for step in trace:
         if isinstance(step, Forward):
             given, made = [item.value.array for item in step.inputs], [value.array for value in step.outputs]

@@ -18,7 +18,7 @@ CUTS: dict[str, Cut] = {"characters": list, "words": lambda text: text.split(" "
 
 
 def learn(kind: str, texts: Iterable[str], size: int) -> str:
-    """A vocabulary of at most ``size`` tokens for texts like these, as JSON.
+    """Learn a vocabulary of at most ``size`` tokens from texts like these, as JSON.
 
     Args:
         kind: what its tokens are: "characters", "words" or "subwords".
@@ -35,7 +35,8 @@ def learn(kind: str, texts: Iterable[str], size: int) -> str:
 
 
 def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterable[str], size: int) -> tuple[str, str]:
-    """Vocabularies of both sides with one numbering: a token that occurs on both has one number.
+    """Learn vocabularies of both sides with one numbering: a token that occurs on both has one
+    number.
 
     Args:
         kinds: as in ``learn``, of the sources and of the targets; subwords on both sides or on none.
@@ -109,11 +110,11 @@ class Vocabulary:
         return size
 
     def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
-        """Token numbers of each text; UNKNOWN for what the vocabulary lacks."""
+        """Return the token numbers of each text; UNKNOWN for what the vocabulary lacks."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def encode(self, text: str) -> list[int]:
-        """Token numbers of a text.
+        """Return the token numbers of a text.
 
         Raises:
             ValueError: a text that is empty, or has something that the vocabulary lacks.
@@ -128,9 +129,11 @@ class Vocabulary:
         return list(encoding.ids)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of these tokens, without the special ones."""
+        """Return the text of these tokens, without the special ones."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""
+        """Return each token as it is written in the vocabulary; numbers that it lacks as the
+        unknown one.
+        """
         return [self.tokenizer.id_to_token(token) or SPECIAL[UNKNOWN] for token in tokens]
