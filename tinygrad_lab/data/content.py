@@ -60,7 +60,7 @@ def read_content(path: Path, size: int, sha256: str) -> bytes:
     if len(content) != size:
         much = f"more than {size}" if len(content) > size else str(len(content))
         raise DataError(f"{path}: {much} bytes, expected {size}")
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(f"{path}: the content's SHA-256 is {found}, expected {sha256}")
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise DataError(f"{path}: the content's SHA-256 is {actual}, expected {sha256}")
     return content

@@ -33,9 +33,9 @@ def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
         raise ImportError("digits needs scikit-learn: pip install tinygrad-lab[lab]") from error
     bunch = datasets.load_digits()
     pixels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
-    found = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
-    if found != SHA256:
-        raise DataError(f"digits in scikit-learn: the content's SHA-256 is {found}, expected {SHA256}")
+    actual = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    if actual != SHA256:
+        raise DataError(f"digits in scikit-learn: the content's SHA-256 is {actual}, expected {SHA256}")
     return pixels, labels
 
 

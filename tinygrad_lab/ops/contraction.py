@@ -124,12 +124,12 @@ def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
 
 
 def _check_sizes(equation: str, terms: list[str], shapes: list[tuple[int, ...]]) -> None:
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for label, size in zip(term, shape, strict=True):
-            if found.setdefault(label, size) != size and 1 not in (size, found[label]):
-                raise ValueError(f"einsum: label {label!r} in {equation!r} has the sizes {found[label]} and {size}")
-            found[label] = size if found[label] == 1 else found[label]
+            if sizes.setdefault(label, size) != size and 1 not in (size, sizes[label]):
+                raise ValueError(f"einsum: label {label!r} in {equation!r} has the sizes {sizes[label]} and {size}")
+            sizes[label] = size if sizes[label] == 1 else sizes[label]
 
 
 def _einsum(equation: str, *operands: Array) -> Array:

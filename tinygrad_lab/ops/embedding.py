@@ -68,6 +68,6 @@ def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
     total = np.zeros((size, rows.shape[1]), rows.dtype)
     if len(index):
         order = np.argsort(index, kind="stable")
-        found, starts = np.unique(index[order], return_index=True)
-        total[found] = np.add.reduceat(rows[order], starts, axis=0)
+        present, starts = np.unique(index[order], return_index=True)
+        total[present] = np.add.reduceat(rows[order], starts, axis=0)
     return total

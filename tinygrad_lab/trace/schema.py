@@ -94,10 +94,10 @@ def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | Non
 def _open(step: Forward, incoming: list[np.ndarray | None] | None) -> Trace | int:
     """What is inside; the number of steps where they are too many, at least what is known of it."""
     try:
-        found = inside(step, incoming)
+        inner = inside(step, incoming)
     except TooLargeError as error:
         return error.limit
-    return found if len(found) <= INSIDE_STEPS else len(found)
+    return inner if len(inner) <= INSIDE_STEPS else len(inner)
 
 
 class _Writer:
@@ -115,24 +115,24 @@ class _Writer:
             outer, written = waiting.popleft()
             for step, incoming in opened_by(outer):
                 inner = _open(step, incoming)
-                found = None if isinstance(inner, int) else self._if_it_fits(inner)
-                if isinstance(inner, int) or found is None:
+                content = None if isinstance(inner, int) else self._if_it_fits(inner)
+                if isinstance(inner, int) or content is None:
                     written["steps"][step.index]["inside"] = {
                         "left_out": inner if isinstance(inner, int) else len(inner)
                     }
                 else:
-                    written["steps"][step.index]["inside"] = found
-                    waiting.append((inner, found))
+                    written["steps"][step.index]["inside"] = content
+                    waiting.append((inner, content))
 
     def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
         if len(inner) * STEP_BYTES > self._room:
             return None
         before = len(self.tensors)
-        found = self.trace(inner)
-        size = len(json.dumps([found, self.tensors[before:]], separators=(",", ":")))
+        written = self.trace(inner)
+        size = len(json.dumps([written, self.tensors[before:]], separators=(",", ":")))
         if size <= self._room:
             self._room -= size
-            return found
+            return written
         del self.tensors[before:]
         self._places = {key: place for key, place in self._places.items() if place < before}
         return None

@@ -25,14 +25,14 @@ def spellings(outputs: Mapping[str, str], pronunciations: Mapping[str, Sequence[
     """Compare each word's output with the nearest of its pronunciations, phonemes separated by
     spaces.
     """
-    found = {}
+    best = {}
     for word, output in outputs.items():
         known = [reference.split() for reference in pronunciations[word]]
-        found[word] = min(
+        best[word] = min(
             (Spelling(edit_distance(output.split(), reference), len(reference)) for reference in known),
             key=lambda spelling: spelling.errors,
         )
-    return found
+    return best
 
 
 def spelled_words(pairs: Iterable[tuple[str, str]], translate: Callable[[list[str]], list[str]]) -> dict[str, Spelling]:

@@ -60,13 +60,13 @@ def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterabl
 def _table(kinds: Iterable[str], sides: Iterable[Iterable[str]], size: int) -> dict[str, int]:
     """The number of every token: special ones first, then what occurs on any side, sorted."""
     kinds = list(kinds)
-    found = sorted({t for kind, texts in zip(kinds, sides, strict=True) for text in texts for t in CUTS[kind](text)})
-    if len(found) + len(SPECIAL) > size:
+    tokens = sorted({t for kind, texts in zip(kinds, sides, strict=True) for text in texts for t in CUTS[kind](text)})
+    if len(tokens) + len(SPECIAL) > size:
         raise ValueError(
-            f"a vocabulary of {size} has no room for {len(found)} {' and '.join(dict.fromkeys(kinds))} "
+            f"a vocabulary of {size} has no room for {len(tokens)} {' and '.join(dict.fromkeys(kinds))} "
             f"and {len(SPECIAL)} special tokens"
         )
-    return {token: number for number, token in enumerate([*SPECIAL, *found])}
+    return {token: number for number, token in enumerate([*SPECIAL, *tokens])}
 
 
 def _with_table(kind: str, table: dict[str, int]) -> str:

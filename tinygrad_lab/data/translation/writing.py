@@ -62,13 +62,13 @@ def translations(
     tokens = [[*row, EOS] for row in Vocabulary(vocabularies["source"]).encode_all(sources)]
     target = Vocabulary(vocabularies["target"])
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-    found = [""] * len(tokens)
+    texts = [""] * len(tokens)
     for start in range(0, len(order), TOGETHER):
         rows = order[start : start + TOGETHER]
         searched = search(Tensor(padded([tokens[i] for i in rows])), Tensor(np.array([len(tokens[i]) for i in rows])))
         for i, hypotheses in zip(rows, searched, strict=True):
-            found[i] = target.decode(hypotheses[0].tokens)
-    return found
+            texts[i] = target.decode(hypotheses[0].tokens)
+    return texts
 
 
 def prompts(name: str) -> list[str]:
