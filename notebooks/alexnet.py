@@ -240,9 +240,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims alexnet` measures them anew.
 #
-# ![](../papers/alexnet/results/speed.png)
+# ![](../papers/alexnet/study/results/speed.png)
 #
-# ![](../papers/alexnet/results/arms.png)
+# ![](../papers/alexnet/study/results/arms.png)
 
 # %%
 from pathlib import Path

@@ -281,9 +281,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims bert` measures them anew.
 #
-# ![](../papers/bert/results/pretraining.png)
+# ![](../papers/bert/study/results/pretraining.png)
 #
-# ![](../papers/bert/results/fine-tuning.png)
+# ![](../papers/bert/study/results/fine-tuning.png)
 
 # %%
 from pathlib import Path

@@ -247,9 +247,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims dropout` measures them anew.
 #
-# ![](../papers/dropout/results/errors.png)
+# ![](../papers/dropout/study/results/errors.png)
 #
-# ![](../papers/dropout/results/monte_carlo.png)
+# ![](../papers/dropout/study/results/monte_carlo.png)
 
 # %%
 from pathlib import Path

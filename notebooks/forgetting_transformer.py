@@ -254,9 +254,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims forgetting_transformer` measures them anew.
 #
-# ![](../papers/forgetting_transformer/results/losses.png)
+# ![](../papers/forgetting_transformer/study/results/losses.png)
 #
-# ![](../papers/forgetting_transformer/results/positions.png)
+# ![](../papers/forgetting_transformer/study/results/positions.png)
 
 # %%
 from pathlib import Path

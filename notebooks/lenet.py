@@ -245,7 +245,7 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lenet` measures them anew.
 #
-# ![](../papers/lenet/results/errors.png)
+# ![](../papers/lenet/study/results/errors.png)
 
 # %%
 from pathlib import Path

@@ -258,9 +258,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims llama` measures them anew.
 #
-# ![](../papers/llama/results/losses.png)
+# ![](../papers/llama/study/results/losses.png)
 #
-# ![](../papers/llama/results/parts.png)
+# ![](../papers/llama/study/results/parts.png)
 
 # %%
 from pathlib import Path

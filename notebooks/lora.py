@@ -239,9 +239,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lora` measures them anew.
 #
-# ![](../papers/lora/results/methods.png)
+# ![](../papers/lora/study/results/methods.png)
 #
-# ![](../papers/lora/results/arms.png)
+# ![](../papers/lora/study/results/arms.png)
 
 # %%
 from pathlib import Path

@@ -252,9 +252,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lstm` measures them anew.
 #
-# ![](../papers/lstm/results/gradients.png)
+# ![](../papers/lstm/study/results/gradients.png)
 #
-# ![](../papers/lstm/results/adding.png)
+# ![](../papers/lstm/study/results/adding.png)
 
 # %%
 from pathlib import Path

@@ -260,9 +260,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims mamba` measures them anew.
 #
-# ![](../papers/mamba/results/tasks.png)
+# ![](../papers/mamba/study/results/tasks.png)
 #
-# ![](../papers/mamba/results/step_sizes.png)
+# ![](../papers/mamba/study/results/step_sizes.png)
 
 # %%
 from pathlib import Path

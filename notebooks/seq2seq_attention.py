@@ -248,9 +248,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims seq2seq_attention` measures them anew.
 #
-# ![](../papers/seq2seq_attention/results/dates.png)
+# ![](../papers/seq2seq_attention/study/results/dates.png)
 #
-# ![](../papers/seq2seq_attention/results/lengths.png)
+# ![](../papers/seq2seq_attention/study/results/lengths.png)
 
 # %%
 from pathlib import Path

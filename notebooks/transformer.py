@@ -254,9 +254,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims transformer` measures them anew.
 #
-# ![](../papers/transformer/results/positions.png)
+# ![](../papers/transformer/study/results/positions.png)
 #
-# ![](../papers/transformer/results/dates.png)
+# ![](../papers/transformer/study/results/dates.png)
 
 # %%
 from pathlib import Path

@@ -3,21 +3,30 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
-from jaxtyping import install_import_hook
 
-from tests.checking import check
+from tests.checking import check_packages
 
-install_import_hook(["tinygrad_lab", "papers"], f"{check.__module__}.{check.__name__}")
+check_packages("tinygrad_lab", "papers")
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)
 settings.register_profile("ci", max_examples=30, derandomize=True, **slow_ok)
 settings.register_profile("thorough", max_examples=500, **slow_ok)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """As users run it: without the run-time shape checks of the test suite, which would speak first."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 BUILD = """

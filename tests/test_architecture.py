@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
-    "data", "sampling", "trace", "paper", "lab",
+    "data", "sampling", "fit", "costs", "arguments", "trace", "paper", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
 IMPORTERS = ("import_module", "__import__", "run_module")
@@ -79,6 +79,11 @@ def test_papers_never_import_the_lab() -> None:
         if module.startswith("tinygrad_lab.lab")
     ]
     assert found == []
+
+
+def test_every_module_has_its_layer() -> None:
+    modules = {path.stem for path in (ROOT / "tinygrad_lab").iterdir() if not path.stem.startswith("_")}
+    assert modules == set(LAYERS)
 
 
 def layer_of(module: str) -> int | None:

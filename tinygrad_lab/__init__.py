@@ -9,6 +9,7 @@ x.grad  # tensor([2., 4.])
 from tinygrad_lab import nn, optim
 from tinygrad_lab.creation import (
     arange,
+    empty,
     eye,
     from_numpy,
     full,
@@ -78,8 +79,8 @@ from tinygrad_lab.tensor import Tensor
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "abs", "arange", "bmm", "cat", "chunk", "clamp", "cos", "cumsum", "detect_anomaly", "einsum", "exp",
-    "eye", "flatten", "flip", "from_numpy", "full", "full_like", "gather", "generator", "grad", "index_select",
+    "Tensor", "abs", "arange", "bmm", "cat", "chunk", "clamp", "cos", "cumsum", "detect_anomaly", "einsum", "empty",
+    "exp", "eye", "flatten", "flip", "from_numpy", "full", "full_like", "gather", "generator", "grad", "index_select",
     "log", "log1p", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "no_grad", "ones",
     "ones_like", "optim", "outer", "permute", "prod", "rand", "randn", "relu", "reshape", "roll", "rsqrt",
     "sigmoid", "sin", "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "tanh", "tensor",

@@ -19,6 +19,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return wrap(np.asarray(array))
 
 
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Whatever was in the memory: for values that are written before anything reads them."""
+    return wrap(np.empty(_shape(size), dtype)).requires_grad_(requires_grad)
+
+
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     return wrap(np.zeros(_shape(size), dtype)).requires_grad_(requires_grad)
 

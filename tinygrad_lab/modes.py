@@ -20,6 +20,7 @@ class _ThreadState(threading.local):
         self.recorder: Any = None  # told of every operation, see tinygrad_lab.trace
         self.draws: list[np.ndarray] | None = None  # see tinygrad_lab.random.record_draws
         self.streams: dict[int, np.random.Generator] = {}  # see tinygrad_lab.random.stream
+        self.ambient: np.random.Generator | None = None  # see tinygrad_lab.random.initialising
 
 
 state = _ThreadState()

@@ -3,18 +3,22 @@
 A paper is a folder below ``papers/`` with its twin below ``reference/``; nothing else has to be registered:
 
     papers/<slug>/__init__.py   PAPER, a ``Paper``
-    papers/<slug>/config.py     the frozen dataclass of its configuration, and VARIANTS
-    papers/<slug>/data.py       example_batch(config, rng), load(config, split): batches of plain arrays for both sides
+    papers/<slug>/config.py     the frozen dataclass of its configuration, VARIANTS, and the batch that its loss takes
+    papers/<slug>/data.py       example_batch(config, rng), training_batches(config, generator),
+                                evaluation_batches(config, split), dataset(config, split): plain arrays for both sides
     papers/<slug>/model.py      the model classes; build(config, generator), loss(model, batch)
-    papers/<slug>/train.py      configure_optimizer(model, config, steps), train(...), evaluate(model, batches)
-    papers/<slug>/experiment.py measure(lab), claims(lab), summary(lab), figures(lab): the paper's claims
+    papers/<slug>/train.py      configure_optimizer(model, config, steps), train(...), evaluate(model, batches), main()
     papers/<slug>/inference.py  where the model writes text: search(model, config, tokens, options) -> token ids, and
                                 generate(search, config, prompt, options, vocabularies) -> pieces of text; OPTIONS,
                                 GREEDY, prompts(config), example_tokens(config, rng)
-    papers/<slug>/pretrained.py where weights are published: pretrained(name) -> an object with config, vocabularies and
-                                tensors, pairs of name and array that come one at a time; PROMPTS
-    reference/<slug>/           model.py and train.py with the same names, build(config); inference.py: search(...);
-                                builtin.py, where torch has a module of its own for the paper's idea: build(config)
+    papers/<slug>/weights/      where weights are published: pretrained.py with pretrained(name) -> an object with
+                                config, vocabularies and tensors, pairs of name and array that come one at a time;
+                                PROMPTS
+    papers/<slug>/study/        what is measured of its claims, see ``tinygrad_lab.study``: experiment.py, verdicts.py,
+                                figures.py, probes, and results/
+    reference/<slug>/           config.py, model.py and train.py with the same names, build(config); inference.py:
+                                search(...); builtin.py, where torch has a module of its own for the paper's idea:
+                                build(config)
 
 Data whose vocabularies are made from it also has ``vocabularies(config)`` in data.py, strings that a checkpoint keeps.
 
@@ -64,36 +68,3 @@ class Paper:
     @property
     def default_variant(self) -> str:
         return next(iter(self.variants))
-
-
-Verdict = Literal["reproduced", "not reproduced", "out of reach here"]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of a paper, and what became of it here."""
-
-    statement: str
-    source: str  # table, figure or section of the paper
-    ran: str  # what we ran, with every reduction named
-    numpy: str  # the numbers, with 95 % intervals over seeds
-    torch: str  # the witness's numbers; "-" where there is none
-    verdict: Verdict
-    why: str = ""  # what the verdict rests on
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A training run in the form in which every paper's README states it."""
-
-    data: str
-    model: str
-    loss: str
-    optimiser: str
-    schedule: str
-    metric: str
-    expected: str
-    numpy: str
-    torch: str
-    command: str
-    time: str

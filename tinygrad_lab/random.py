@@ -1,4 +1,5 @@
-"""Randomness is explicit: every random operation and layer draws from a generator that is passed in.
+"""Randomness is explicit: operations draw from a generator that is passed in, layers from one that is passed in or
+that the block around them names, ``with random.initialising(generator):``.
 
 All noise used while training goes through ``bernoulli`` and ``normal`` below, so that it can be recorded and replayed
 into another implementation, draw by draw.
@@ -19,6 +20,26 @@ def generator(seed: int | None = None) -> Generator:
     system.
     """
     return np.random.Generator(np.random.SFC64(seed))
+
+
+@contextmanager
+def initialising(rng: Generator | None) -> Iterator[Generator]:
+    """Layers made in this thread inside the block draw from ``rng`` unless they are given another.
+
+    That is where their initial values come from, and for as long as they live their noise.  ``None`` takes what a layer
+    would take here: the generator of the block outside, else a fresh one.
+    """
+    before, chosen = state.ambient, ambient() if rng is None else rng
+    state.ambient = chosen
+    try:
+        yield chosen
+    finally:
+        state.ambient = before
+
+
+def ambient() -> Generator:
+    """The generator of the innermost ``initialising`` block; outside of all a fresh one, seeded by the system."""
+    return generator() if state.ambient is None else state.ambient
 
 
 def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype: np.dtype) -> np.ndarray:

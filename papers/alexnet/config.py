@@ -1,7 +1,11 @@
 """Configurations of AlexNet."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
+
+from jaxtyping import Float, Int
+
+from tinygrad_lab import Tensor
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,14 @@ class AlexNetConfig:
     def flat(self) -> int:
         """Inputs of fc6."""
         return self.maps[-1] * self.map_sizes[-1] ** 2
+
+
+class AlexNetBatch(TypedDict):
+    """Images less the mean of those that are trained on, and what they show."""
+
+    image: Float[Tensor, "b c h w"]  # or several views of each, (V, B, C, H, W), to evaluate
+    label: Int[Tensor, " b"]
+    count: float
 
 
 PAPER_SIZE = AlexNetConfig()

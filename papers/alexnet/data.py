@@ -85,7 +85,8 @@ def _arrays(config: AlexNetConfig, split: str) -> dict[str, np.ndarray]:
 
 def _centred(images: np.ndarray, mean: np.ndarray, config: AlexNetConfig) -> np.ndarray:
     """Images at their stored size, less the mean image; enlarged batch by batch, as few have room for all of them."""
-    return fit(images - mean, config.stored_size)
+    centred: np.ndarray = fit(images - mean, config.stored_size)
+    return centred
 
 
 def _rows(config: AlexNetConfig, split: str, total: int) -> slice | np.ndarray:

@@ -14,10 +14,9 @@ import math
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetConfig
-from tinygrad_lab import Tensor, nn, stack
+from papers.alexnet.config import AlexNetBatch, AlexNetConfig
+from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
@@ -26,8 +25,8 @@ POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they g
 class LocalResponseNorm(nn.Module):
     """Section 3.3: b_i = a_i / (k + alpha sum_j a_j²)^beta, j over the n maps around i, at every pixel.
 
-    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a mean: the engine's
-    operation has torch's convention, which divides alpha by n.
+    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a
+    mean, as it is in torch, which divides alpha by n.
     """
 
     def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> None:
@@ -35,6 +34,8 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, a: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        # One operation; its steps are in tinygrad_lab/ops/local_response_norm.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.local_response_norm(a, self.n, alpha=self.alpha * self.n, beta=self.beta, k=self.k)
 
 
@@ -45,37 +46,37 @@ class AlexNet(nn.Module):
         ValueError: images of another size or with another number of channels.
     """
 
-    def __init__(self, config: AlexNetConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AlexNetConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.activation = getattr(F, config.activation)
         m1, m2, m3, m4, m5 = config.maps
         groups, z, s = config.groups, config.pool_window, 2
-        self.conv1 = nn.Conv2d(config.channels, m1, config.kernel, config.stride, generator=generator)
+        self.conv1 = nn.Conv2d(config.channels, m1, config.kernel, config.stride)
         self.norm1 = LocalResponseNorm(config.lrn_size, alpha=config.lrn_alpha) if config.lrn_size else nn.Identity()
         self.pool1 = nn.MaxPool2d(z, s)
-        self.conv2 = nn.Conv2d(m1, m2, 5, padding=2, groups=groups, generator=generator)
+        self.conv2 = nn.Conv2d(m1, m2, 5, padding=2, groups=groups)
         self.norm2 = LocalResponseNorm(config.lrn_size, alpha=config.lrn_alpha) if config.lrn_size else nn.Identity()
         self.pool2 = nn.MaxPool2d(z, s)
-        self.conv3 = nn.Conv2d(m2, m3, 3, padding=1, generator=generator)
-        self.conv4 = nn.Conv2d(m3, m4, 3, padding=1, groups=groups, generator=generator)
-        self.conv5 = nn.Conv2d(m4, m5, 3, padding=1, groups=groups, generator=generator)
+        self.conv3 = nn.Conv2d(m2, m3, 3, padding=1)
+        self.conv4 = nn.Conv2d(m3, m4, 3, padding=1, groups=groups)
+        self.conv5 = nn.Conv2d(m4, m5, 3, padding=1, groups=groups)
         self.pool5 = nn.MaxPool2d(z, s)
-        self.fc6 = nn.Linear(config.flat, config.units, generator=generator)
-        self.drop6 = nn.Dropout(config.drop, generator=generator)
-        self.fc7 = nn.Linear(config.units, config.units, generator=generator)
-        self.drop7 = nn.Dropout(config.drop, generator=generator)
-        self.fc8 = nn.Linear(config.units, config.classes, generator=generator)
-        self.initialise(config.init_std, config.init_bias, generator)
+        self.fc6 = nn.Linear(config.flat, config.units)
+        self.drop6 = nn.Dropout(config.drop)
+        self.fc7 = nn.Linear(config.units, config.units)
+        self.drop7 = nn.Dropout(config.drop)
+        self.fc8 = nn.Linear(config.units, config.classes)
+        self.initialise(config.init_std, config.init_bias)
 
-    def initialise(self, std: float, bias: float, generator: Generator | None = None) -> None:
+    def initialise(self, std: float, bias: float) -> None:
         """Section 5: weights from N(0, std²); biases of the layers in POSITIVE_BIASES ``bias``, of the others 0."""
         for name, parameter in self.named_parameters():
             layer, _, kind = name.partition(".")
             if kind == "weight":
-                init.normal_(parameter, 0.0, std, generator=generator)
+                nn.init.normal_(parameter, 0.0, std)
             else:
-                init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
+                nn.init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         if tuple(image.shape[1:]) != self.image_shape:
@@ -107,9 +108,10 @@ def average_over_views(model: AlexNet, views: Float[Tensor, "v b c h w"]) -> Flo
 
 def build(config: AlexNetConfig, generator: Generator | None = None) -> AlexNet:
     """The network of ``config``."""
-    return AlexNet(config, generator=generator)
+    with random.initialising(generator):
+        return AlexNet(config)
 
 
-def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -1,7 +1,11 @@
 """Configurations of the five autoencoders."""
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
+from jaxtyping import Float
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.paper import Size
 
 
@@ -44,6 +48,13 @@ class AutoencoderConfig:
     @property
     def pixels(self) -> int:
         return self.image_size**2
+
+
+class AutoencoderBatch(TypedDict):
+    """Images with pixels in [0, 1], which are their own targets."""
+
+    image: Float[Tensor, "b 1 s s"]
+    count: float
 
 
 PAPER_SIZE = {

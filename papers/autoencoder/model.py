@@ -15,27 +15,25 @@ variational bound balance only when both are sums over their dimensions.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from jaxtyping import Float
 
-from papers.autoencoder.config import AutoencoderConfig
+from papers.autoencoder.config import AutoencoderBatch, AutoencoderConfig
 from tinygrad_lab import Tensor, nn, random
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 
-def dense(
-    sizes: tuple[int, ...], activation: type[nn.Module], gain: float, generator: Generator | None
-) -> nn.Sequential:
+def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:
     """Linear layers of these sizes with an activation between them, none after the last.    (B, first) -> (B, last)
 
     The initial weights are ``gain`` times Xavier's.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        linear = nn.Linear(inputs, outputs, generator=generator)
-        init.xavier_uniform_(linear.weight, gain, generator=generator)
+        linear = nn.Linear(inputs, outputs)
+        nn.init.xavier_uniform_(linear.weight, gain)
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -53,8 +51,8 @@ def kl_divergence(mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Flo
 class Autoencoder(nn.Module):
     """What all but the variational one share; each of them makes its encoder and decoder."""
 
-    encoder: nn.Module
-    decoder: nn.Module
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
 
     def __init__(self, image_size: int) -> None:
         super().__init__()
@@ -81,20 +79,20 @@ class Autoencoder(nn.Module):
 class DeepAutoencoder(Autoencoder):
     """The network of 2006, figure 1: logistic units, a linear code.    784-1000-500-250-30-250-500-1000-784"""
 
-    def __init__(self, config: AutoencoderConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         sizes = (config.pixels, *config.hidden, config.code_size)
-        self.encoder = dense(sizes, nn.Sigmoid, config.gain, generator)
-        self.decoder = dense(sizes[::-1], nn.Sigmoid, config.gain, generator)
+        self.encoder = dense(sizes, nn.Sigmoid, config.gain)
+        self.decoder = dense(sizes[::-1], nn.Sigmoid, config.gain)
 
 
 class LinearAutoencoder(Autoencoder):
     """One linear layer each way and the squared error: at its minimum the decoder spans PCA's subspace."""
 
-    def __init__(self, config: AutoencoderConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
-        self.encoder = nn.Linear(config.pixels, config.code_size, generator=generator)
-        self.decoder = nn.Linear(config.code_size, config.pixels, generator=generator)
+        self.encoder = nn.Linear(config.pixels, config.code_size)
+        self.decoder = nn.Linear(config.code_size, config.pixels)
 
     def reconstruct(self, output: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
         return output
@@ -109,23 +107,23 @@ class ConvolutionalAutoencoder(Autoencoder):
     (B, 1, s, s) -> (B, c1, s/2, s/2) -> (B, c2, s/4, s/4) -> (B, k), and the same way back
     """
 
-    def __init__(self, config: AutoencoderConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         first, second = config.channels
         self.map_shape = (second, config.image_size // 4, config.image_size // 4)
         units = second * (config.image_size // 4) ** 2
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, first, 4, stride=2, padding=1, generator=generator),
+            nn.Conv2d(1, first, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.Conv2d(first, second, 4, stride=2, padding=1, generator=generator),
+            nn.Conv2d(first, second, 4, stride=2, padding=1),
             nn.ReLU(),
         )
-        self.to_code = nn.Linear(units, config.code_size, generator=generator)
-        self.from_code = nn.Linear(config.code_size, units, generator=generator)
+        self.to_code = nn.Linear(units, config.code_size)
+        self.from_code = nn.Linear(config.code_size, units)
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(second, first, 4, stride=2, padding=1, generator=generator),
+            nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.ConvTranspose2d(first, 1, 4, stride=2, padding=1, generator=generator),
+            nn.ConvTranspose2d(first, 1, 4, stride=2, padding=1),
         )
 
     def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
@@ -141,10 +139,10 @@ class MaskingNoise(nn.Module):
     Unlike dropout it does not scale up what is left: the network is to see a damaged image, not a noisy mean of one.
     """
 
-    def __init__(self, fraction: float, generator: Generator | None) -> None:
+    def __init__(self, fraction: float) -> None:
         super().__init__()
         self.fraction = fraction
-        self.generator = random.generator() if generator is None else generator
+        self.generator = random.ambient()
 
     def forward(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
         if not self.training:
@@ -156,11 +154,11 @@ class MaskingNoise(nn.Module):
 class DenoisingAutoencoder(Autoencoder):
     """One layer of logistic units sees the corrupted image, the loss the clean one.    784-500-784"""
 
-    def __init__(self, config: AutoencoderConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
-        self.corrupt = MaskingNoise(config.corruption, generator)
-        self.encoder = nn.Linear(config.pixels, config.code_size, generator=generator)
-        self.decoder = nn.Linear(config.code_size, config.pixels, generator=generator)
+        self.corrupt = MaskingNoise(config.corruption)
+        self.encoder = nn.Linear(config.pixels, config.code_size)
+        self.decoder = nn.Linear(config.code_size, config.pixels)
 
     def encode(self, image: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k"]:
         return self.encoder(image.flatten(1)).sigmoid()
@@ -175,15 +173,18 @@ class VariationalAutoencoder(nn.Module):
     784-500-(20, 20)-500-784 with tanh, Kingma & Welling, section 3 and appendix C
     """
 
-    def __init__(self, config: AutoencoderConfig, generator: Generator | None = None) -> None:
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
+
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.image_shape = (1, config.image_size, config.image_size)
         sizes = (config.pixels, *config.hidden)
-        self.encoder = dense(sizes, nn.Tanh, config.gain, generator)
-        self.mu = nn.Linear(sizes[-1], config.code_size, generator=generator)
-        self.logvar = nn.Linear(sizes[-1], config.code_size, generator=generator)
-        self.decoder = dense((config.code_size, *sizes[::-1]), nn.Tanh, config.gain, generator)
-        self.generator = random.generator() if generator is None else generator
+        self.encoder = dense(sizes, nn.Tanh, config.gain)
+        self.mu = nn.Linear(sizes[-1], config.code_size)
+        self.logvar = nn.Linear(sizes[-1], config.code_size)
+        self.decoder = dense((config.code_size, *sizes[::-1]), nn.Tanh, config.gain)
+        self.generator = random.ambient()
 
     def posterior(self, image: Float[Tensor, "b 1 s s"]) -> tuple[Float[Tensor, "b k"], Float[Tensor, "b k"]]:
         """mu and logvar of q(z|x) = N(mu, sigma^2)."""
@@ -232,9 +233,11 @@ MODELS: dict[str, Callable[..., AnyAutoencoder]] = {
 
 def build(config: AutoencoderConfig, generator: Generator | None = None) -> AnyAutoencoder:
     """The autoencoder of ``config.variant``."""
-    return MODELS[config.variant](config, generator=generator)
+    with random.initialising(generator):
+        return MODELS[config.variant](config)
 
 
-def loss(model: AnyAutoencoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AnyAutoencoder, batch: AutoencoderBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, s, s), "count"}, divided by the count."""
-    return model.losses(model(batch["image"]), batch["image"])["loss"] / batch["count"]
+    output: Any = model(batch["image"])  # what this model takes back
+    return model.losses(output, batch["image"])["loss"] / batch["count"]

@@ -1,10 +1,14 @@
 """Training the autoencoders on the engine: five steps for each batch."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from papers.autoencoder.config import AutoencoderConfig
-from papers.autoencoder.model import AnyAutoencoder, loss
-from tinygrad_lab import no_grad, optim
+from papers.autoencoder.config import VARIANTS, AutoencoderBatch, AutoencoderConfig
+from papers.autoencoder.data import evaluation_batches, training_batches
+from papers.autoencoder.model import AnyAutoencoder, build, loss
+from tinygrad_lab import generator, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -19,7 +23,7 @@ def train(
     model: AnyAutoencoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AutoencoderBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -32,16 +36,38 @@ def train(
         yield value.item()
 
 
-def evaluate(model: AnyAutoencoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AnyAutoencoder, batches: Iterable[AutoencoderBatch]) -> dict[str, float]:
     """Means per image in evaluation mode: squared error summed over pixels (the paper's), the loss and its terms."""
     model.eval()
     totals: dict[str, float] = {}
     count = 0.0
     with no_grad():
         for batch in batches:
-            output = model(batch["image"])
+            output: Any = model(batch["image"])  # what this model takes back
             error = ((model.reconstruct(output) - batch["image"]) ** 2).sum()
             for name, value in {"squared_error": error, **model.losses(output, batch["image"])}.items():
                 totals[name] = totals.get(name, 0.0) + value.item()
             count += batch["count"]
     return {name: total / count for name, total in totals.items()}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, how well those held out come back."""
+    config = arguments(VARIANTS, dataset="digits", epochs=100)  # squared_error: 28 with the mean image, 2 at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

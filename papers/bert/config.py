@@ -1,7 +1,11 @@
 """Configurations of BERT: the encoder, under the names of published config.json files, its task, and how to train."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict
+
+from jaxtyping import Bool, Int
+
+from tinygrad_lab import Tensor
 
 TASKS = ("pretraining", "masked", "left-to-right", "classification")
 CONTEXTS = ("both", "left")
@@ -85,6 +89,19 @@ class BertConfig:
                 "mask_token_share and random_token_share must be at most 1 together, "
                 f"got {self.mask_token_share} and {self.random_token_share}"
             )
+
+
+class BertBatch(TypedDict):
+    """Sequences with padding at their ends, and what is asked of them: before a task, or for it."""
+
+    input_ids: Int[Tensor, "b t"]
+    attention_mask: Bool[Tensor, "b t"]
+    token_type_ids: Int[Tensor, "b t"]
+    count: float  # of tokens to predict, or of sequences to classify
+    labels: NotRequired[Int[Tensor, "b t"]]  # the true token where one is to be predicted, elsewhere -100
+    next_sentence: NotRequired[Int[Tensor, " b"]]  # 0 where the second sentence follows the first, 1 where it is random
+    pairs: NotRequired[float]
+    label: NotRequired[Int[Tensor, " b"]]  # the class
 
 
 _COUNTS = (

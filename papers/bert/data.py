@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert import corpus
 from papers.bert.config import BertConfig
-from papers.bert.corpus import Corpus
-from papers.bert.masking import mask_tokens, next_tokens
-from papers.bert.wordpiece import CLS, MASK, PAD, SEP, WordPieces, learn
+from papers.bert.text import corpus
+from papers.bert.text.corpus import Corpus
+from papers.bert.text.masking import mask_tokens, next_tokens
+from papers.bert.text.wordpiece import CLS, MASK, PAD, SEP, WordPieces, learn
 from tinygrad_lab.data import Batches
 from tinygrad_lab.typing import Generator
 

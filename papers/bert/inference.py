@@ -11,7 +11,7 @@ import numpy as np
 
 from papers.bert.config import BertConfig
 from papers.bert.model import BertForMaskedLM
-from papers.bert.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
+from papers.bert.text.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -36,7 +36,7 @@ def search(model: BertForMaskedLM, config: BertConfig, tokens: list[int], option
         p = F.softmax(scores, dim=1).numpy()[:, len(SPECIAL) :]
         place, token = np.unravel_index(p.argmax(), p.shape)
         filled[hidden[place]] = token + len(SPECIAL)
-    return iter(filled.tolist())
+    return iter([int(token) for token in filled])
 
 
 def prompts(config: BertConfig) -> list[str]:  # noqa: ARG001
@@ -56,7 +56,7 @@ def example_tokens(config: BertConfig, rng: Generator) -> list[int]:
     tokens = rng.integers(MASK + 1, config.vocab_size, config.length)
     tokens[0], tokens[-1] = CLS, SEP
     tokens[[2, 3, 6]] = MASK
-    return tokens.tolist()
+    return [int(token) for token in tokens]
 
 
 def generate(

@@ -13,10 +13,9 @@ Parameters have the names of published checkpoints: ``bert.encoder.layer.0.atten
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.bert.config import BertConfig
-from tinygrad_lab import Tensor, arange, index_select, nn, ones, random, tril
+from papers.bert.config import BertBatch, BertConfig
+from tinygrad_lab import Tensor, arange, nn, ones, random, zeros
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
@@ -34,13 +33,13 @@ class Embeddings(nn.Module):
         ValueError: sequences longer than there are positions.
     """
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob, generator=generator)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Int[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
         length, most = input_ids.shape[1], len(self.position_embeddings.weight)
@@ -55,14 +54,14 @@ class Embeddings(nn.Module):
 class SelfAttention(nn.Module):
     """Every token asks all tokens that it may see: softmax(q kᵀ / √h) v for each head, the heads side by side."""
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.num_heads = config.num_attention_heads
         self.query = nn.Linear(config.hidden_size, config.hidden_size)
         self.key = nn.Linear(config.hidden_size, config.hidden_size)
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout_p = config.attention_probs_dropout_prob
-        self.generator = generator if generator is not None else random.generator()
+        self.generator = random.ambient()
 
     def heads(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t h"]:
         """The slice of each head."""
@@ -78,11 +77,11 @@ class SelfAttention(nn.Module):
 class SublayerOutput(nn.Module):
     """What ends both halves of a layer: LN(x + Drop(W s + b)), the normalisation after the sum."""
 
-    def __init__(self, config: BertConfig, inputs: int, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig, inputs: int) -> None:
         super().__init__()
         self.dense = nn.Linear(inputs, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob, generator=generator)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, s: Float[Tensor, "b t s"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.LayerNorm(x + self.dropout(self.dense(s)))
@@ -91,10 +90,10 @@ class SublayerOutput(nn.Module):
 class Attention(nn.Module):
     """The first half of a layer."""
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.self = SelfAttention(config, generator)
-        self.output = SublayerOutput(config, config.hidden_size, generator)
+        self.self = SelfAttention(config)
+        self.output = SublayerOutput(config, config.hidden_size)
 
     def forward(self, x: Float[Tensor, "b t d"], visible: Bool[Tensor, "b 1 _ t"]) -> Float[Tensor, "b t d"]:
         return self.output(self.self(x, visible), x)
@@ -114,11 +113,11 @@ class Intermediate(nn.Module):
 class Layer(nn.Module):
     """a = LN(x + Drop(MHA(x))), y = LN(a + Drop(W₂ GELU(W₁ a)))."""
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.attention = Attention(config, generator)
+        self.attention = Attention(config)
         self.intermediate = Intermediate(config)
-        self.output = SublayerOutput(config, config.intermediate_size, generator)
+        self.output = SublayerOutput(config, config.intermediate_size)
 
     def forward(self, x: Float[Tensor, "b t d"], visible: Bool[Tensor, "b 1 _ t"]) -> Float[Tensor, "b t d"]:
         a = self.attention(x, visible)
@@ -128,9 +127,9 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """The layers, one after the other."""
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList([Layer(config, generator) for _ in range(config.num_hidden_layers)])
+        self.layer = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
 
     def forward(self, x: Float[Tensor, "b t d"], visible: Bool[Tensor, "b 1 _ t"]) -> Float[Tensor, "b t d"]:
         for layer in self.layer:
@@ -152,11 +151,11 @@ class Pooler(nn.Module):
 class BertModel(nn.Module):
     """The encoder, with or without its pooler."""
 
-    def __init__(self, config: BertConfig, pooler: bool = True, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig, pooler: bool = True) -> None:
         super().__init__()
         self.context = config.context
-        self.embeddings = Embeddings(config, generator)
-        self.encoder = Encoder(config, generator)
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
         self.pooler = Pooler(config) if pooler else None
 
     def visible(self, attention_mask: Bool[Tensor, "b t"]) -> Bool[Tensor, "b 1 _ t"]:
@@ -165,7 +164,7 @@ class BertModel(nn.Module):
         if self.context == "both":
             return real
         length = attention_mask.shape[1]
-        return real & tril(ones(length, length)).bool()
+        return real & ones(length, length).tril().bool()
 
     def summary(self, y: Float[Tensor, "b t d"], attention_mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
         """The token that has seen the whole sequence: [CLS], or the last one where every token looks to the left."""
@@ -216,7 +215,7 @@ class Predictions(nn.Module):
 
     def __init__(self, config: BertConfig, word_embeddings: nn.Embedding) -> None:
         super().__init__()
-        self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
+        self.bias = nn.Parameter(zeros(config.vocab_size))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.decoder.weight = word_embeddings.weight
@@ -240,10 +239,10 @@ class BertForMaskedLM(nn.Module):
 
     next_sentence = False
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.bert = BertModel(config, self.next_sentence, generator)
+        self.bert = BertModel(config, self.next_sentence)
         self.cls = Heads(config, self.bert.embeddings.word_embeddings, self.next_sentence)
 
     def forward(
@@ -263,18 +262,20 @@ class BertForMaskedLM(nn.Module):
         """
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
-            y = index_select(y.flatten(0, 1), 0, places)
-        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
+            y = y.flatten(0, 1).index_select(0, places)
+        related = None
+        if pooled is not None and self.cls.seq_relationship is not None:
+            related = self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
-    def asked(self, batch: dict) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
+    def asked(self, batch: BertBatch) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
         """Scores where a token is to be predicted, the other head's, and the right tokens."""
         labels = batch["labels"].flatten()
         places = Tensor(np.flatnonzero(labels.numpy() != IGNORED))
         scores, related = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"], places)
         return scores, related, labels[places]
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the hidden tokens, and that of the pairs of sentences."""
         scores, related, labels = self.asked(batch)
         value = F.cross_entropy(scores, labels, reduction="sum") / batch["count"]
@@ -282,17 +283,17 @@ class BertForMaskedLM(nn.Module):
             value = value + F.cross_entropy(related, batch["next_sentence"], reduction="sum") / batch["pairs"]
         return value
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of hidden tokens that are found, their cross-entropy in nats; percent of pairs judged rightly."""
         scores, related, labels = self.asked(batch)
-        found = {
+        metrics = {
             "accuracy": (100 * (scores.argmax(dim=1) == labels).sum(), batch["count"]),
             "loss": (F.cross_entropy(scores, labels, reduction="sum"), batch["count"]),
         }
         if related is not None:
             right = related.argmax(dim=1) == batch["next_sentence"]
-            found["next sentence"] = (100 * right.sum(), batch["pairs"])
-        return found
+            metrics["next sentence"] = (100 * right.sum(), batch["pairs"])
+        return metrics
 
 
 class BertForPreTraining(BertForMaskedLM):
@@ -304,25 +305,26 @@ class BertForPreTraining(BertForMaskedLM):
 class BertForSequenceClassification(nn.Module):
     """Fine-tuning (section 3.2): one new layer on the pooled vector, and everything is trained on."""
 
-    def __init__(self, config: BertConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.bert = BertModel(config, generator=generator)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob, generator=generator)
+        self.bert = BertModel(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b c"]:
         _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        assert pooled is not None  # this model has a pooler
         return self.classifier(self.dropout(pooled))
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the classes."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         return F.cross_entropy(scores, batch["label"], reduction="sum") / batch["count"]
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of sentences in the right class, and their cross-entropy in nats."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         right = (scores.argmax(dim=1) == batch["label"]).sum()
@@ -339,24 +341,27 @@ MODELS: dict[str, type[Model]] = {
 }
 
 
-def initialise(model: nn.Module, config: BertConfig, generator: Generator | None = None) -> None:
+def initialise(model: nn.Module, config: BertConfig) -> None:
     """Weights from a normal distribution cut at two standard deviations, biases 0; gains of normalisations stay 1."""
     std = config.initializer_range
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
+            nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std)
         if isinstance(module, nn.Linear) and module.bias is not None:
-            init.zeros_(module.bias)
+            nn.init.zeros_(module.bias)
 
 
 def build(config: BertConfig, generator: Generator | None = None) -> Model:
     """The model for ``config.task``."""
-    model = MODELS[config.task](config, generator)
-    initialise(model, config, generator)
+    with random.initialising(generator) as rng:
+        start = rng.bit_generator.state
+        model = MODELS[config.task](config)
+        rng.bit_generator.state = start  # what the layers drew for themselves is not kept: all is drawn below
+        initialise(model, config)
     return model
 
 
 @nn.utils.in_halves
-def loss(model: Model, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Model, batch: BertBatch) -> Float[Tensor, ""]:
     """The model's loss on a batch of ``data.py``."""
     return model.loss(batch)

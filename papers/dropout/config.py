@@ -1,7 +1,11 @@
 """Configurations of the dropout networks."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
+
+from jaxtyping import Float, Int
+
+from tinygrad_lab import Tensor
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,14 @@ class DropoutConfig:
     final_rate: float = 0.0  # the learning rate falls along half a cosine to this share of itself
     momentum: float = 0.95
     seed: int = 0
+
+
+class DropoutBatch(TypedDict):
+    """Images as flat vectors of pixels in [0, 1], and what they show."""
+
+    image: Float[Tensor, "b inputs"]
+    label: Int[Tensor, " b"]
+    count: float
 
 
 TINY = DropoutConfig(inputs=64, hidden=(12, 10), dataset="digits", batch_size=4)  # 8 x 8 digits

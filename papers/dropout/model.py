@@ -10,10 +10,11 @@ Section 4: r ~ Bernoulli(p), z = W (r * y) + b. Every case of a batch gets a mas
 """
 
 import math
+from itertools import pairwise
 
 from jaxtyping import Float, Int
 
-from papers.dropout.config import DropoutConfig
+from papers.dropout.config import DropoutBatch, DropoutConfig
 from tinygrad_lab import Tensor, nn, no_grad, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
@@ -24,15 +25,14 @@ class Dropout(nn.Module):
 
     Args:
         drop: the probability of dropping a unit, 1 - p; nothing is drawn for 0.
-        generator: where the masks come from; by default a fresh one seeded by the system.
     """
 
-    def __init__(self, drop: float, generator: Generator | None = None) -> None:
+    def __init__(self, drop: float) -> None:
         super().__init__()
         if not 0 <= drop < 1:
             raise ValueError(f"{type(self).__name__}: drop must be in [0, 1), got {drop}")
         self.drop, self.retain = drop, 1 - drop
-        self.generator = random.generator() if generator is None else generator
+        self.generator = random.ambient()
 
     def forward(self, y: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not self.training or self.drop == 0:
@@ -67,17 +67,15 @@ class GaussianDropout(Dropout):
 class Network(nn.Module):
     """Rectified linear layers with units dropped from the input and from every hidden layer, never from the output."""
 
-    def __init__(self, config: DropoutConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: DropoutConfig) -> None:
         super().__init__()
         self.max_norm = config.max_norm
         noise = {"weight-scaling": PaperDropout, "gaussian": GaussianDropout}.get(config.variant, Dropout)
         drops = (config.drop_input, *[config.drop_hidden] * len(config.hidden))
         widths = (config.inputs, *config.hidden)
-        self.noise = nn.ModuleList([noise(drop, generator=generator) for drop in drops])
-        self.hidden = nn.ModuleList(
-            [nn.Linear(i, o, generator=generator) for i, o in zip(widths, config.hidden, strict=False)]
-        )
-        self.output = nn.Linear(widths[-1], config.classes, generator=generator)
+        self.noise = nn.ModuleList([noise(drop) for drop in drops])
+        self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in pairwise(widths)])
+        self.output = nn.Linear(widths[-1], config.classes)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:
         """The last hidden layer."""
@@ -106,9 +104,10 @@ def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) 
 
 def build(config: DropoutConfig, generator: Generator | None = None) -> Network:
     """The network of ``config.variant``."""
-    return Network(config, generator=generator)
+    with random.initialising(generator):
+        return Network(config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: DropoutBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, inputs), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

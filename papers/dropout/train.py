@@ -5,9 +5,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-from papers.dropout.config import DropoutConfig
-from papers.dropout.model import Network, loss
-from tinygrad_lab import Tensor, no_grad, optim
+from papers.dropout.config import VARIANTS, DropoutBatch, DropoutConfig
+from papers.dropout.data import evaluation_batches, training_batches
+from papers.dropout.model import Network, build, loss
+from tinygrad_lab import Tensor, generator, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -35,7 +38,7 @@ def train(
     model: Network,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[DropoutBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -52,7 +55,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Network, batches: Iterable[DropoutBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0
@@ -63,3 +66,25 @@ def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 * wrong / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the error on those held out."""
+    config = arguments(VARIANTS, dataset="digits", epochs=100)  # error: 90 % by chance, 1 % at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,11 @@
 """Configurations of the Forgetting Transformer: blocks, gates and their controls; published sizes and small ones."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
 
 BLOCKS = ("llama", "pro")
@@ -78,6 +81,14 @@ class FoXConfig:
     def head_size(self) -> int:
         """h"""
         return self.hidden_size // self.heads
+
+
+class FoXBatch(TypedDict):
+    """Tokens, and the one that follows each."""
+
+    tokens: Int[Tensor, "b t"]
+    target: Int[Tensor, "b t"]
+    count: float
 
 
 def feed_forward_size(hidden_size: int, block: str, multiple_of: int = 256) -> int:

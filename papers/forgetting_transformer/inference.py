@@ -52,7 +52,7 @@ def prompts(config: FoXConfig) -> list[str]:
 
 def example_tokens(config: FoXConfig, rng: Generator) -> list[int]:
     """A random prompt, for parity."""
-    return rng.integers(0, config.vocab_size, 5).tolist()
+    return [int(token) for token in rng.integers(0, config.vocab_size, 5)]
 
 
 def generate(

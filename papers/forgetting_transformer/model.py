@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.forgetting_transformer.cache import Cache
-from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.linear import LinearState, linear_attention
-from tinygrad_lab import Tensor, cat, nn
+from papers.forgetting_transformer.attention.cache import Cache
+from papers.forgetting_transformer.attention.linear import LinearState, linear_attention
+from papers.forgetting_transformer.config import FoXBatch, FoXConfig
+from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros_like
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
 from tinygrad_lab.typing import Generator
@@ -34,12 +34,13 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, theta: float) -> None:
         super().__init__()
-        self.frequency = theta ** (-np.arange(0, head_size, 2, dtype=np.float64) / head_size)
+        self.frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
 
     def forward(self, x: Float[Tensor, "b heads t h"], start: int) -> Float[Tensor, "b heads t h"]:
         """Queries or keys of the positions from ``start`` on, each pair (a, b) turned by its angle."""
-        angle = np.arange(start, start + x.shape[2], dtype=np.float64)[:, None] * self.frequency
-        return F.rotary_embedding(x, np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype))
+        angle = arange(start, start + x.shape[2]).double()[:, None] * self.frequency
+        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        return F.rotary_embedding(x, cos, sin)
 
 
 class HeadNorm(nn.Module):
@@ -48,7 +49,7 @@ class HeadNorm(nn.Module):
     def __init__(self, heads: int, head_size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(np.ones(heads * head_size, np.float32))
+        self.weight = nn.Parameter(ones(heads * head_size))
 
     def forward(self, x: Float[Tensor, "b t heads h"]) -> Float[Tensor, "b t heads h"]:
         return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.reshape(x.shape[2:])
@@ -60,18 +61,18 @@ class ShiftLinear(nn.Module):
     α_t = sigmoid(w x_t) for each head;  y_t = α_t (W x_{t-1}) + (1 - α_t) (W x_t), and W x_{-1} = 0.
     """
 
-    def __init__(self, size: int, heads: int, generator: Generator | None = None) -> None:
+    def __init__(self, size: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.linear = nn.Linear(size, size, bias=False, generator=generator)
-        self.shift_proj = nn.Linear(size, heads, bias=False, generator=generator)
+        self.linear = nn.Linear(size, size, bias=False)
+        self.shift_proj = nn.Linear(size, heads, bias=False)
 
     def forward(
         self, x: Float[Tensor, "b t d"], last: Float[Tensor, "b 1 d"] | None = None
     ) -> tuple[Float[Tensor, "b t heads h"], Float[Tensor, "b 1 d"]]:
         """The mixtures, and W x of the last token, which the next call needs as ``last``."""
         now = self.linear(x)
-        first = now.new_zeros(now.shape[0], 1, now.shape[2]) if last is None else last
+        first = zeros_like(now[:, :1]) if last is None else last
         before = cat([first, now[:, :-1]], 1)
         alpha = self.shift_proj(x).sigmoid().unsqueeze(3)
         now_h, before_h = (y.reshape(*y.shape[:2], self.heads, -1) for y in (now, before))
@@ -84,24 +85,24 @@ class Attention(nn.Module):
     Gates come from the token, f_t = sigmoid(w x_t + b); or are one number for each head, learned or not; or are all 1.
     """
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.heads, self.gate = config.heads, config.gate
-        self.q_proj = nn.Linear(d, d, bias=False, generator=generator)
-        self.k_proj = self.key_or_value(config, generator)
-        self.v_proj = self.key_or_value(config, generator)
-        self.o_proj = nn.Linear(d, d, bias=False, generator=generator)
-        self.fgate_proj = nn.Linear(d, config.heads, generator=generator) if config.gate == "data" else None
+        self.q_proj = nn.Linear(d, d, bias=False)
+        self.k_proj = self.key_or_value(config)
+        self.v_proj = self.key_or_value(config)
+        self.o_proj = nn.Linear(d, d, bias=False)
+        self.fgate_proj = nn.Linear(d, config.heads) if config.gate == "data" else None
         self.rotary = RotaryEmbedding(config.head_size, config.rope_theta) if config.rotary else None
         if config.gate == "bias_only":
             self.fgate_bias = nn.Parameter(memory_bias(config))
         elif config.gate == "fixed":
-            self.register_buffer("fgate_bias", Tensor(memory_bias(config)))
+            self.register_buffer("fgate_bias", memory_bias(config))
 
-    def key_or_value(self, config: FoXConfig, generator: Generator | None) -> nn.Module:
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
         """The map that makes keys, or values."""
-        return nn.Linear(config.hidden_size, config.hidden_size, bias=False, generator=generator)
+        return nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"], memory: Memory | None = None) -> Float[Tensor, "b t d"]:
         q, k, v = self.project(x, memory)
@@ -137,6 +138,8 @@ class Attention(nn.Module):
         log_f: Float[Tensor, "b heads s"],
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h) + D) v, each of the T last tokens over itself and what is before it."""
+        # One operation; its steps are in tinygrad_lab/ops/forgetting_attention.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.forgetting_attention(q, k, v, log_f)
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
@@ -147,16 +150,16 @@ class Attention(nn.Module):
 class ProAttention(Attention):
     """The Pro block's: shifted keys and values, normalised queries and keys, normalised gated output."""
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator)
+    def __init__(self, config: FoXConfig) -> None:
+        super().__init__(config)
         d = config.hidden_size
         self.q_norm = HeadNorm(config.heads, config.head_size, config.head_norm_eps)
         self.k_norm = HeadNorm(config.heads, config.head_size, config.head_norm_eps)
-        self.ogate_proj = nn.Linear(d, d, bias=False, generator=generator)
+        self.ogate_proj = nn.Linear(d, d, bias=False)
         self.output_norm = HeadNorm(config.heads, config.head_size, config.norm_eps)
 
-    def key_or_value(self, config: FoXConfig, generator: Generator | None) -> nn.Module:
-        return ShiftLinear(config.hidden_size, config.heads, generator)
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
+        return ShiftLinear(config.hidden_size, config.heads)
 
     def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
         last_k, last_v = (None, None) if memory is None else memory.last
@@ -168,7 +171,7 @@ class ProAttention(Attention):
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         """W_o(norm(y) * sigmoid(W_g x))"""
-        return self.o_proj(self.output_norm(y).reshape(x.shape) * self.ogate_proj(x).sigmoid())
+        return self.o_proj(self.output_norm(y).flatten(2) * self.ogate_proj(x).sigmoid())
 
 
 class LinearAttention(Attention):
@@ -183,29 +186,29 @@ class LinearAttention(Attention):
 class GatedMLP(nn.Module):
     """W_down (silu(W_gate x) * W_up x) (Shazeer 2020, eq. 6), the first two in one matrix."""
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.gate_proj = nn.Linear(d, 2 * f, bias=False, generator=generator)
-        self.down_proj = nn.Linear(f, d, bias=False, generator=generator)
+        self.gate_proj = nn.Linear(d, 2 * f, bias=False)
+        self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
-        gate, up = self.gate_proj(x).chunk(2, -1)
+        gate, up = self.gate_proj(x).chunk(2, dim=-1)
         return self.down_proj(F.swiglu(gate, up))
 
 
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the gated layer."""
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.attn_norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         kind = (
             LinearAttention if config.attention == "linear" else {"llama": Attention, "pro": ProAttention}[config.block]
         )
-        self.attn = kind(config, generator)
+        self.attn = kind(config)
         self.mlp_norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
-        self.mlp = GatedMLP(config, generator)
+        self.mlp = GatedMLP(config)
 
     def forward(self, x: Float[Tensor, "b t d"], memory: Memory | None = None) -> Float[Tensor, "b t d"]:
         x = x + self.attn(self.attn_norm(x), memory)
@@ -215,10 +218,10 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Embeddings, the blocks, and a last normalisation: everything but the output layer."""
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
-        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size, generator=generator)
-        self.layers = nn.ModuleList([Block(config, generator) for _ in range(config.layers)])
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(self, tokens: Int[Tensor, "b t"], memories: list[Memory] | None = None) -> Float[Tensor, "b t d"]:
@@ -237,12 +240,12 @@ class Decoder(nn.Module):
 class ForgettingTransformer(nn.Module):
     """The decoder and its output layer: for every token the logits of the one that follows."""
 
-    def __init__(self, config: FoXConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.model = Decoder(config, generator)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False, generator=generator)
-        initialise(self, generator)
+        self.model = Decoder(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        initialise(self)
 
     def forward(self, tokens: Int[Tensor, "b t"], memories: list[Memory] | None = None) -> Float[Tensor, "b t vocab"]:
         return self.lm_head(self.model(tokens, memories))
@@ -250,29 +253,30 @@ class ForgettingTransformer(nn.Module):
 
 def decay(log_f: Float[Tensor, "b heads s"], t: int) -> Float[Tensor, "b heads t s"]:
     """D for the T last tokens, in float64; to look at: ``forgetting_attention`` makes its own."""
-    c = log_f.double().clamp(min=SMALLEST_LOG_GATE).cumsum(-1)
-    return c[..., -t:].unsqueeze(-1) - c.unsqueeze(-2)
+    c = log_f.double().clamp(min=SMALLEST_LOG_GATE).cumsum(dim=-1)
+    return c[..., -t:, None] - c[..., None, :]
 
 
-def memory_bias(config: FoXConfig) -> Float[np.ndarray, " heads"]:
+def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     """b with -1 / log sigmoid(b) = τ, a memory of τ tokens for each head, evenly spread on a logarithmic scale."""
     first, last = config.memories
     memory = np.geomspace(first, last, config.heads)
-    return -np.log(np.expm1(1 / memory)).astype(np.float32)
+    return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
-def initialise(model: ForgettingTransformer, generator: Generator | None = None) -> None:
+def initialise(model: ForgettingTransformer) -> None:
     """N(0, 0.02²) for every matrix and 0 for the gates' biases: half of a memory is gone with the next token."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
-            nn.init.normal_(parameter, std=0.02, generator=generator)
+            nn.init.normal_(parameter, std=0.02)
         elif name.endswith("fgate_proj.bias"):
             nn.init.zeros_(parameter)
 
 
 def build(config: FoXConfig, generator: Generator | None = None) -> ForgettingTransformer:
     """The model of ``config``."""
-    return ForgettingTransformer(config, generator)
+    with random.initialising(generator):
+        return ForgettingTransformer(config)
 
 
 def new_memories(config: FoXConfig) -> list[Any]:
@@ -281,7 +285,7 @@ def new_memories(config: FoXConfig) -> list[Any]:
 
 
 @nn.utils.in_halves
-def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

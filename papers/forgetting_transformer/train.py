@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.model import ForgettingTransformer, loss
-from tinygrad_lab import nn, no_grad, optim
+from papers.forgetting_transformer.config import VARIANTS, FoXBatch, FoXConfig
+from papers.forgetting_transformer.data import evaluation_batches, training_batches
+from papers.forgetting_transformer.model import ForgettingTransformer, build, loss
+from tinygrad_lab import generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -25,7 +28,7 @@ def train(
     model: ForgettingTransformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[FoXBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -39,7 +42,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: ForgettingTransformer, batches: Iterable[FoXBatch]) -> dict[str, float]:
     """Nats that a token costs, and its perplexity, in evaluation mode."""
     model.eval()
     nats = count = 0.0
@@ -48,3 +51,25 @@ def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str,
             nats += loss(model, batch).item() * batch["count"]
             count += batch["count"]
     return {"loss": nats / count, "perplexity": math.exp(nats / count)}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(VARIANTS, dataset="topics", windows=400, epochs=8)  # perplexity
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

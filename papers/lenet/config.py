@@ -1,8 +1,12 @@
 """Configurations of LeNet-5."""
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
+
+from jaxtyping import Float, Int
 
 from papers.lenet.bitmaps import BITMAPS
+from tinygrad_lab import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ class LeNetConfig:
     def prototypes(self) -> tuple[tuple[int, ...], ...]:
         """The fixed weights of the RBF units, (classes, f6_units) of +-1."""
         return BITMAPS
+
+
+class LeNetBatch(TypedDict):
+    """Images on the paper's grey scale, and what they show."""
+
+    image: Float[Tensor, "b 1 size size"]
+    label: Int[Tensor, " b"]
+    count: float
 
 
 # Untrained outputs are about 84 away from every bitmap: only with a j of that size do wrong classes get a gradient.

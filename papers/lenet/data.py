@@ -47,8 +47,10 @@ def evaluation_batches(config: LeNetConfig, split: str) -> Batches:
 
 def _centred(data: ImageData, config: LeNetConfig) -> np.ndarray:
     """Images at the size of MNIST's, 28 x 28, where the network's input has room for a border."""
-    return fit(data.images, min(28, config.image_size))
+    centred: np.ndarray = fit(data.images, min(28, config.image_size))
+    return centred
 
 
 def _as_input(images: np.ndarray, config: LeNetConfig) -> np.ndarray:
-    return normalise_1998(pad(images, config.image_size))
+    scaled: np.ndarray = normalise_1998(pad(images, config.image_size))
+    return scaled

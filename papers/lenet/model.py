@@ -11,13 +11,11 @@ C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, 
 
 from collections.abc import Iterable
 
-import numpy as np
 from jaxtyping import Float, Int
 
-from papers.lenet.config import LeNetConfig
-from tinygrad_lab import Tensor, cat, nn
+from papers.lenet.config import LeNetBatch, LeNetConfig
+from tinygrad_lab import Tensor, cat, empty, full, nn, random, tensor
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
@@ -34,18 +32,18 @@ def squash(a: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     return 1.7159 * (2 / 3 * a).tanh()
 
 
-def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int, generator: Generator | None) -> None:
+def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int) -> None:
     """Uniform in +-2.4 / F, F the number of inputs of the unit (appendix A)."""
     for parameter in parameters:
-        init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in, generator=generator)
+        nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
 class Convolution(nn.Conv2d):
     """C1 and C5: every output map reads every input map.    (B, C, H, W) -> (B, F, H-k+1, W-k+1)"""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, generator: Generator | None = None) -> None:
-        super().__init__(inputs, outputs, kernel, generator=generator)
-        uniform_by_fan_in(self.parameters(), inputs * kernel**2, generator)
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(inputs, outputs, kernel)
+        uniform_by_fan_in(self.parameters(), inputs * kernel**2)
 
 
 class PartialConvolution(nn.Module):
@@ -56,19 +54,20 @@ class PartialConvolution(nn.Module):
 
     kernel_of: Tensor  # (16, 6): which kernel connects an output map to an input map
 
-    def __init__(self, generator: Generator | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         connections = [(o, i) for o, inputs in enumerate(C3_INPUTS) for i in inputs]
-        kernel_of = np.full((16, 6), len(connections))  # not connected: one past the last kernel, a zero
+        # Where nothing is connected the kernel is one past the last, a zero.
+        kernel_of = full((16, 6), len(connections))
         for kernel, connection in enumerate(connections):
             kernel_of[connection] = kernel
-        self.register_buffer("kernel_of", Tensor(kernel_of), persistent=False)
-        self.weight = nn.Parameter(np.empty((len(connections), 5, 5), np.float32))
-        self.bias = nn.Parameter(np.empty(16, np.float32))
+        self.register_buffer("kernel_of", kernel_of, persistent=False)
+        self.weight = nn.Parameter(empty(len(connections), 5, 5))
+        self.bias = nn.Parameter(empty(16))
         for kernel, (o, _) in enumerate(connections):
-            uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]), generator)
+            uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]))
         for o, inputs in enumerate(C3_INPUTS):
-            uniform_by_fan_in([self.bias.detach()[o : o + 1]], 25 * len(inputs), generator)
+            uniform_by_fan_in([self.bias.detach()[o : o + 1]], 25 * len(inputs))
 
     def forward(self, input: Float[Tensor, "b 6 h w"]) -> Float[Tensor, "b 16 h-4 w-4"]:
         kernels = cat([self.weight, self.weight.new_zeros(1, 5, 5)])
@@ -78,11 +77,11 @@ class PartialConvolution(nn.Module):
 class Subsampling(nn.Module):
     """S2 and S4: the sum of 2 x 2 inputs times one weight plus one bias a map, squashed.    H, W -> H/2, W/2"""
 
-    def __init__(self, maps: int, generator: Generator | None = None) -> None:
+    def __init__(self, maps: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(np.empty(maps, np.float32))
-        self.bias = nn.Parameter(np.empty(maps, np.float32))
-        uniform_by_fan_in(self.parameters(), 4, generator)
+        self.weight = nn.Parameter(empty(maps))
+        self.bias = nn.Parameter(empty(maps))
+        uniform_by_fan_in(self.parameters(), 4)
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
         total = 4 * F.avg_pool2d(input, 2)
@@ -96,7 +95,7 @@ class RBF(nn.Module):
 
     def __init__(self, prototypes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
-        self.register_buffer("prototypes", Tensor(np.array(prototypes, np.float32)))
+        self.register_buffer("prototypes", tensor(prototypes).float())
 
     def forward(self, input: Float[Tensor, "b units"]) -> Float[Tensor, "b classes"]:
         return ((input[:, None, :] - self.prototypes) ** 2).sum(dim=-1)
@@ -105,17 +104,17 @@ class RBF(nn.Module):
 class LeNet5(nn.Module):
     """The network of 1998, figure 2. Its outputs are distances: the smallest one names the class."""
 
-    def __init__(self, config: LeNetConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         self.rubbish = config.rubbish
-        self.c1 = Convolution(1, 6, 5, generator=generator)
-        self.s2 = Subsampling(6, generator=generator)
-        self.c3 = PartialConvolution(generator=generator)
-        self.s4 = Subsampling(16, generator=generator)
-        self.c5 = Convolution(16, config.c5_maps, config.c5_kernel, generator=generator)
-        self.f6 = nn.Linear(config.c5_maps, config.f6_units, generator=generator)
+        self.c1 = Convolution(1, 6, 5)
+        self.s2 = Subsampling(6)
+        self.c3 = PartialConvolution()
+        self.s4 = Subsampling(16)
+        self.c5 = Convolution(16, config.c5_maps, config.c5_kernel)
+        self.f6 = nn.Linear(config.c5_maps, config.f6_units)
         self.rbf = RBF(config.prototypes)
-        uniform_by_fan_in(self.f6.parameters(), config.c5_maps, generator)
+        uniform_by_fan_in(self.f6.parameters(), config.c5_maps)
 
     def forward(self, image: Float[Tensor, "b 1 size size"]) -> Float[Tensor, "b classes"]:
         c1 = squash(self.c1(image))
@@ -140,13 +139,13 @@ class LeNet5Modern(nn.Module):
     """What most people call LeNet-5 today, and is not the paper's: every C3 map reads every S2 map, max-pooling
     without parameters, ReLU, ten linear outputs and a softmax. 61,706 parameters."""
 
-    def __init__(self, config: LeNetConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, 5, generator=generator)
-        self.conv2 = nn.Conv2d(6, 16, 5, generator=generator)
-        self.conv3 = nn.Conv2d(16, config.c5_maps, config.c5_kernel, generator=generator)
-        self.linear1 = nn.Linear(config.c5_maps, config.f6_units, generator=generator)
-        self.linear2 = nn.Linear(config.f6_units, config.classes, generator=generator)
+        self.conv1 = nn.Conv2d(1, 6, 5)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.conv3 = nn.Conv2d(16, config.c5_maps, config.c5_kernel)
+        self.linear1 = nn.Linear(config.c5_maps, config.f6_units)
+        self.linear2 = nn.Linear(config.f6_units, config.classes)
 
     def forward(self, image: Float[Tensor, "b 1 size size"]) -> Float[Tensor, "b classes"]:
         x = F.max_pool2d(F.relu(self.conv1(image)), 2)
@@ -166,9 +165,10 @@ class LeNet5Modern(nn.Module):
 def build(config: LeNetConfig, generator: Generator | None = None) -> LeNet5 | LeNet5Modern:
     """The network of ``config.variant``."""
     networks: dict[str, type[LeNet5] | type[LeNet5Modern]] = {"1998": LeNet5, "modern": LeNet5Modern}
-    return networks[config.variant](config, generator=generator)
+    with random.initialising(generator):
+        return networks[config.variant](config)
 
 
-def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:
+def loss(model: LeNet5 | LeNet5Modern, batch: LeNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lenet.config import LeNetConfig
-from papers.lenet.model import LeNet5, LeNet5Modern, loss
-from tinygrad_lab import nn, no_grad, optim
+from papers.lenet.config import VARIANTS, LeNetBatch, LeNetConfig
+from papers.lenet.data import evaluation_batches, training_batches
+from papers.lenet.model import LeNet5, LeNet5Modern, build, loss
+from tinygrad_lab import generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -19,7 +22,7 @@ def train(
     model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LeNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -32,7 +35,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[LeNetBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0
@@ -43,3 +46,25 @@ def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str,
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 * wrong / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the error on those held out."""
+    config = arguments(VARIANTS, dataset="digits", epochs=20)  # error: 90 % by chance, 1.3 % at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,11 @@
 """Configurations of LLaMA: the published sizes, and sizes for two cores."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
 
 PAIRINGS = ("halves", "adjacent")
@@ -87,6 +90,15 @@ class LlamaConfig:
     def head_size(self) -> int:
         """h"""
         return self.hidden_size // self.heads
+
+
+class LlamaBatch(TypedDict):
+    """Tokens, and the one that follows each."""
+
+    tokens: Int[Tensor, "b t"]
+    target: Int[Tensor, "b t"]
+    count: float
+    bytes: NotRequired[float]  # how much text the targets stand for
 
 
 def feed_forward_size(hidden_size: int, multiple_of: int = 256, multiplier: float = 1.0) -> int:

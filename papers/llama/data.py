@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from papers.llama.config import LlamaConfig
-from papers.llama.tokenizer import learn, tokenizer
+from papers.llama.weights.tokenizer import learn, tokenizer
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from papers.llama.chat import asked
 from papers.llama.config import LlamaConfig
 from papers.llama.model import KVCache, Llama
-from papers.llama.tokenizer import stream, tokenizer
+from papers.llama.weights.chat import asked
+from papers.llama.weights.tokenizer import stream, tokenizer
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.sampling import Sampling
 from tinygrad_lab.typing import Array, Generator
@@ -168,4 +168,4 @@ def prompts(config: LlamaConfig) -> list[str]:  # noqa: ARG001
 
 def example_tokens(config: LlamaConfig, rng: Generator) -> list[int]:
     """A random prompt, for parity: half of the context, so that generation runs over its end."""
-    return rng.integers(0, config.vocab_size, max(1, config.context // 2)).tolist()
+    return [int(token) for token in rng.integers(0, config.vocab_size, max(1, config.context // 2))]

@@ -15,8 +15,8 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.llama.config import LlamaConfig
-from tinygrad_lab import Tensor, from_numpy, nn
+from papers.llama.config import LlamaBatch, LlamaConfig
+from tinygrad_lab import Tensor, arange, empty, nn, ones, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -29,9 +29,11 @@ class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(np.ones(size, np.float32))
+        self.weight = nn.Parameter(ones(size))
 
     def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
+        # One operation; its steps are in tinygrad_lab/ops/rms_norm.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
@@ -43,10 +45,10 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, context: int, theta: float) -> None:
         super().__init__()
-        frequency = theta ** (-np.arange(0, head_size, 2, dtype=np.float64) / head_size)
-        angle = np.arange(context, dtype=np.float64)[:, None] * frequency
-        self.register_buffer("cos", Tensor(np.cos(angle).astype(np.float32)), persistent=False)
-        self.register_buffer("sin", Tensor(np.sin(angle).astype(np.float32)), persistent=False)
+        frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
+        angle = arange(context).double()[:, None] * frequency
+        self.register_buffer("cos", angle.cos().float(), persistent=False)
+        self.register_buffer("sin", angle.sin().float(), persistent=False)
 
     def forward(self, start: int, length: int) -> Angles:
         """cos and sin for positions from ``start`` on."""
@@ -59,6 +61,8 @@ def rotate(x: Float[Tensor, "b heads t h"], angles: Angles, pairing: str) -> Flo
     A turned query times a turned key depends on the difference of their positions only. Which numbers make a pair is a
     convention that weights are trained with: i and i + h/2, or, in Meta's own code, the neighbours 2i and 2i + 1.
     """
+    # One operation; its steps are in tinygrad_lab/ops/rotary.py, held equal by
+    # tests/ops/test_definitions.py::test_equals_its_definition.
     return F.rotary_embedding(x, *angles, interleaved=pairing == "adjacent")
 
 
@@ -74,8 +78,8 @@ class KVCache:
 
     def __init__(self, config: LlamaConfig, length: int, batch: int = 1, dtype: type = np.float32) -> None:
         shape = (batch, config.kv_heads, length, config.head_size)
-        self.keys: np.ndarray = np.empty(shape, dtype)
-        self.values: np.ndarray = np.empty(shape, dtype)
+        self.keys = empty(shape, dtype=dtype)
+        self.values = empty(shape, dtype=dtype)
         self.length = 0
 
     def append(
@@ -84,22 +88,22 @@ class KVCache:
         """Keep those of T new tokens; returns those of all S."""
         end = self.length + keys.shape[2]
         for kept, new in ((self.keys, keys), (self.values, values)):
-            kept[:, :, self.length : end] = new.numpy()
+            kept[:, :, self.length : end] = new.detach()
         self.length = end
-        return from_numpy(self.keys[:, :, :end]), from_numpy(self.values[:, :, :end])
+        return self.keys[:, :, :end], self.values[:, :, :end]
 
 
 class Attention(nn.Module):
     """Causal attention; each head of keys and values serves H/G heads of queries (Ainslie et al. 2023)."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, h = config.hidden_size, config.head_size
         self.head_size, self.pairing = h, config.pairing
-        self.q_proj = nn.Linear(d, config.heads * h, bias=False, generator=generator)
-        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=False, generator=generator)
-        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=False, generator=generator)
-        self.o_proj = nn.Linear(config.heads * h, d, bias=False, generator=generator)
+        self.q_proj = nn.Linear(d, config.heads * h, bias=False)
+        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=False)
+        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=False)
+        self.o_proj = nn.Linear(config.heads * h, d, bias=False)
 
     def forward(
         self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None
@@ -122,31 +126,35 @@ class Attention(nn.Module):
         """softmax(q kᵀ / sqrt(h)) v, each of the T last tokens over itself and what is before it."""
         t, s = q.shape[2], k.shape[2]
         past = np.tri(t, s, s - t, dtype=bool) if 1 < t < s else None
+        # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.scaled_dot_product_attention(q, k, v, past, is_causal=t == s, enable_gqa=True)
 
 
 class SwiGLU(nn.Module):
     """W_down (silu(W_gate x) * W_up x) (Shazeer 2020, eq. 6): one product decides how much of the other passes."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.gate_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.up_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.down_proj = nn.Linear(f, d, bias=False, generator=generator)
+        self.gate_proj = nn.Linear(d, f, bias=False)
+        self.up_proj = nn.Linear(d, f, bias=False)
+        self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        # One operation; its steps are in tinygrad_lab/ops/swiglu.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return self.down_proj(F.swiglu(self.gate_proj(x), self.up_proj(x)))
 
 
 class GELULayer(nn.Module):
     """W_down gelu(W_up x): the layer of GPT, for comparison."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.up_proj = nn.Linear(d, f, bias=False, generator=generator)
-        self.down_proj = nn.Linear(f, d, bias=False, generator=generator)
+        self.up_proj = nn.Linear(d, f, bias=False)
+        self.down_proj = nn.Linear(f, d, bias=False)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
@@ -155,10 +163,11 @@ class GELULayer(nn.Module):
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the gated layer: what is added up is never normalised itself."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config, generator=generator)
-        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config, generator=generator)
+        self.self_attn = Attention(config)
+        self.mlp: SwiGLU | GELULayer
+        self.mlp = SwiGLU(config) if config.activation == "swiglu" else GELULayer(config)
         self.input_layernorm = normalisation(config)
         self.post_attention_layernorm = normalisation(config)
 
@@ -172,16 +181,16 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Embeddings, the blocks, and a last normalisation: everything but the output layer."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.context = config.context
-        self.embed_tokens = nn.Embedding(config.vocab_size, d, generator=generator)
-        self.layers = nn.ModuleList([Block(config, generator=generator) for _ in range(config.layers)])
+        self.embed_tokens = nn.Embedding(config.vocab_size, d)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = normalisation(config)
         rotary = config.positions == "rotary"
         self.rotary_emb = RotaryEmbedding(config.head_size, config.context, config.rope_theta) if rotary else None
-        self.embed_positions = None if rotary else nn.Embedding(config.context, d, generator=generator)
+        self.embed_positions = None if rotary else nn.Embedding(config.context, d)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t d"]:
         """The state of every new token, which has seen those before it.
@@ -198,7 +207,7 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens: {start + length} positions do not fit into a context of {self.context}")
         x = self.embed_tokens(tokens)
         if self.embed_positions is not None:
-            x = x + self.embed_positions(np.arange(start, start + length))
+            x = x + self.embed_positions(arange(start, start + length))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
         for number, layer in enumerate(self.layers):
             x = layer(x, angles, caches[number] if caches else None)
@@ -208,14 +217,12 @@ class Decoder(nn.Module):
 class Llama(nn.Module):
     """The decoder and its output layer: for every token the logits of the one that follows."""
 
-    def __init__(self, config: LlamaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.model = Decoder(config, generator=generator)
-        self.lm_head = (
-            None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False, generator=generator)
-        )
-        initialise(self, config, generator)
+        self.model = Decoder(config)
+        self.lm_head = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        initialise(self, config)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t vocab"]:
         return self.logits(self.model(tokens, caches))
@@ -225,14 +232,14 @@ class Llama(nn.Module):
         return F.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
 
-def normalisation(config: LlamaConfig) -> nn.Module:
+def normalisation(config: LlamaConfig) -> RMSNorm | nn.LayerNorm:
     """RMSNorm, or LayerNorm for comparison."""
     if config.norm == "layer":
         return nn.LayerNorm(config.hidden_size, config.norm_eps)
     return RMSNorm(config.hidden_size, config.norm_eps)
 
 
-def initialise(model: Llama, config: LlamaConfig, generator: Generator | None = None) -> None:
+def initialise(model: Llama, config: LlamaConfig) -> None:
     """N(0, init²) for every matrix; those whose output is added to the stream smaller, by sqrt(2 L), as in GPT-2.
 
     The paper does not say how it starts.
@@ -241,16 +248,17 @@ def initialise(model: Llama, config: LlamaConfig, generator: Generator | None = 
         if parameter.ndim == 2:
             added = name.endswith(("o_proj.weight", "down_proj.weight"))
             std = config.init / math.sqrt(2 * config.layers) if added else config.init
-            nn.init.normal_(parameter, std=std, generator=generator)
+            nn.init.normal_(parameter, std=std)
 
 
 def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
     """The model of ``config``."""
-    return Llama(config, generator=generator)
+    with random.initialising(generator):
+        return Llama(config)
 
 
 @nn.utils.in_halves
-def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Llama, batch: LlamaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.llama.config import LlamaConfig
-from papers.llama.model import Llama, loss
-from tinygrad_lab import nn, no_grad, optim
+from papers.llama.config import VARIANTS, LlamaBatch, LlamaConfig
+from papers.llama.data import evaluation_batches, training_batches
+from papers.llama.model import Llama, build, loss
+from tinygrad_lab import generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -24,7 +27,7 @@ def train(
     model: Llama,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LlamaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -38,7 +41,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Llama, batches: Iterable[LlamaBatch]) -> dict[str, float]:
     """Nats that a character of the text costs, and the perplexity of a token, in evaluation mode.
 
     Nats for each character compare models whose tokens are of different lengths.
@@ -51,3 +54,25 @@ def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
             tokens += batch["count"]
             characters += batch["bytes"]
     return {"loss": nats / characters, "perplexity": math.exp(min(nats / tokens, 700.0))}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(VARIANTS, dataset="topics", windows=1200, epochs=6)  # perplexity: 96 by chance, 4.5 at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

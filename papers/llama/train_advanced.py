@@ -11,7 +11,7 @@ Several processes, mixed precision and compilation are for the other side: ``ref
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from papers.llama import data
 from papers.llama.config import VARIANTS, LlamaConfig
 from papers.llama.model import Llama, build, loss
 from papers.llama.train import configure_optimizer, evaluate
-from tinygrad_lab import Tensor, nn
+from tinygrad_lab import nn
+from tinygrad_lab.arguments import Parser, add_configuration, add_fields, configuration, given
 from tinygrad_lab.checkpoint import CheckpointError, load_training, save_training
+from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.random import generator
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -84,9 +86,9 @@ class Run:
         """One step on the whole batch, in parts; its loss."""
         self.model.train()
         self.optimizer.zero_grad()
-        batch, parts, total = next(self._stream), self.recipe.accumulate, 0.0
-        for part in range(parts):
-            value = loss(self.model, tensors(batch, part, parts))  # the parts carry the count of the whole
+        total = 0.0
+        for part in as_tensors(cut(next(self._stream), self.recipe.accumulate)):
+            value = loss(self.model, part)
             value.backward()
             total += value.item()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
@@ -97,7 +99,7 @@ class Run:
 
     def evaluate(self) -> dict[str, float]:
         """On all of the held-out text."""
-        return evaluate(self.model, (tensors(batch) for batch in data.evaluation_batches(self.config, "test")))
+        return evaluate(self.model, as_tensors(data.evaluation_batches(self.config, "test")))
 
     def go_on(self, folder: Path) -> None:
         """Train to the end; now and then evaluate, and write the last checkpoint and, if it is, the best."""
@@ -145,9 +147,10 @@ class Run:
             yield from self.batches
 
 
-def tensors(batch: dict[str, Any], part: int = 0, parts: int = 1) -> dict[str, Any]:
-    """One of several parts of a batch as Tensors; plain numbers as they are."""
-    return {n: Tensor(value[part::parts]) if isinstance(value, np.ndarray) else value for n, value in batch.items()}
+def cut(batch: dict[str, Any], parts: int) -> Iterator[dict[str, Any]]:
+    """The parts of a batch; each carries the count of the whole, so that their losses add up."""
+    for part in range(parts):
+        yield {n: value[part::parts] if isinstance(value, np.ndarray) else value for n, value in batch.items()}
 
 
 def report(entry: dict[str, Any]) -> None:
@@ -160,26 +163,12 @@ def report(entry: dict[str, Any]) -> None:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Options for every field of the configuration and of the recipe."""
-    parser = argparse.ArgumentParser(prog="papers.llama.train_advanced", description="Train LLaMA on the engine.")
+    parser = Parser(prog="papers.llama.train_advanced", description="Train LLaMA on the engine.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    parser.add_argument("--variant", default="llama", choices=VARIANTS)
-    parser.add_argument("--size", default="small", choices=("tiny", "small", "paper"))
-    for field in (*fields(LlamaConfig), *fields(Recipe)):
-        flag = f"--{field.name.replace('_', '-')}"
-        if field.name == "variant":
-            continue
-        if isinstance(field.default, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
-        else:
-            parser.add_argument(flag, type=type(field.default))
-    return parser.parse_args(arguments)
-
-
-def given(options: argparse.Namespace, of: type) -> dict[str, Any]:
-    """The options that were given and are fields of ``of``."""
-    values = {field.name: getattr(options, field.name) for field in fields(of) if field.name != "variant"}
-    return {name: value for name, value in values.items() if value is not None}
+    add_configuration(parser, VARIANTS)
+    add_fields(parser, Recipe)
+    return parser.parse(arguments)
 
 
 def start(options: argparse.Namespace) -> Run:
@@ -189,8 +178,7 @@ def start(options: argparse.Namespace) -> Run:
         ValueError: options that make no sense; a checkpoint that must not be overwritten.
         CheckpointError: a checkpoint that cannot be read or is of another configuration.
     """
-    config = replace(VARIANTS[options.variant][options.size], **given(options, LlamaConfig))
-    run = Run(config, Recipe(**given(options, Recipe)))
+    run = Run(configuration(options, VARIANTS), Recipe(**given(options, Recipe)))
     if options.resume:
         run.resume(options.out)
     elif (options.out / LAST).exists():

@@ -1,8 +1,11 @@
 """Configurations of the adapted language models: the base, what is trained of it, and on which text."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
 
 METHODS = ("lora", "full", "bias", "head")
@@ -61,6 +64,14 @@ class LoRAConfig:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of the {self.heads} heads, got {self.width}")
+
+
+class LoRABatch(TypedDict):
+    """Characters, and the one that follows each."""
+
+    sequence: Int[Tensor, "b t"]
+    target: Int[Tensor, "b t"]
+    count: float
 
 
 # B is not 0 in the tiny model: A would get no gradient, and the update add nothing that parity could compare.

@@ -13,8 +13,6 @@ from jaxtyping import Float, Int
 from papers.lora.config import LoRAConfig
 from tinygrad_lab import Tensor, arange, nn
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
-from tinygrad_lab.typing import Generator
 
 EMBEDDING_STD = 0.02
 
@@ -22,13 +20,13 @@ EMBEDDING_STD = 0.02
 class Attention(nn.Module):
     """Causal self-attention with heads of d / heads each."""
 
-    def __init__(self, width: int, heads: int, generator: Generator | None = None) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q_proj = nn.Linear(width, width, generator=generator)
-        self.k_proj = nn.Linear(width, width, generator=generator)
-        self.v_proj = nn.Linear(width, width, generator=generator)
-        self.out_proj = nn.Linear(width, width, generator=generator)
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         batch, length, width = x.shape
@@ -41,13 +39,13 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """x + attention(norm x), then the same with an MLP."""
 
-    def __init__(self, width: int, heads: int, generator: Generator | None = None) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
-        self.attention = Attention(width, heads, generator=generator)
+        self.attention = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width)
-        self.up_proj = nn.Linear(width, 4 * width, generator=generator)
-        self.down_proj = nn.Linear(4 * width, width, generator=generator)
+        self.up_proj = nn.Linear(width, 4 * width)
+        self.down_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         x = x + self.attention(self.norm1(x))
@@ -57,17 +55,16 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Characters in, logits of the character after each of them out."""
 
-    def __init__(self, config: LoRAConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LoRAConfig) -> None:
         super().__init__()
-        self.token = nn.Embedding(config.vocabulary, config.width, generator=generator)
-        self.position = nn.Embedding(config.context, config.width, generator=generator)
+        self.token = nn.Embedding(config.vocabulary, config.width)
+        self.position = nn.Embedding(config.context, config.width)
         for table in (self.token, self.position):
-            init.normal_(table.weight, std=EMBEDDING_STD, generator=generator)
-        self.blocks = nn.ModuleList(
-            [Block(config.width, config.heads, generator=generator) for _ in range(config.layers)]
-        )
+            nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        blocks = [Block(config.width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.vocabulary, generator=generator)
+        self.head = nn.Linear(config.width, config.vocabulary)
 
     def forward(self, sequence: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         x = self.token(sequence) + self.position(arange(sequence.shape[1]))

@@ -13,14 +13,12 @@ only made to merge it into W0.  A starts random and B at 0, so that the adapted 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-import numpy as np
 from jaxtyping import Float
 
-from papers.lora.config import LoRAConfig
+from papers.lora.config import LoRABatch, LoRAConfig
 from papers.lora.decoder import Decoder
-from tinygrad_lab import Tensor, checkpoint, nn, no_grad
+from tinygrad_lab import Tensor, checkpoint, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 
@@ -35,7 +33,6 @@ class LoRALinear(nn.Module):
         rank: r.
         alpha: of the scale alpha / r.
         dropout: the probability of dropping an input of A; W0 sees all of them.
-        generator: where A and the masks come from; A is drawn as the weight of a linear layer is.
 
     Raises:
         ValueError: a rank below 1, or above the smaller side of W0.
@@ -47,18 +44,17 @@ class LoRALinear(nn.Module):
         rank: int,
         alpha: float | int,
         dropout: float = 0.0,
-        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         check_rank(base_layer, rank)
         inputs, outputs, dtype = base_layer.in_features, base_layer.out_features, base_layer.weight.dtype
         self.base_layer = base_layer.requires_grad_(False)
-        self.lora_A = nn.Linear(inputs, rank, bias=False, dtype=dtype, generator=generator)
-        self.lora_B = nn.Linear(rank, outputs, bias=False, dtype=dtype, generator=generator)
-        init.zeros_(self.lora_B.weight)
-        self.lora_dropout = nn.Dropout(dropout, generator=generator)
+        self.lora_A = nn.Linear(inputs, rank, bias=False, dtype=dtype)
+        self.lora_B = nn.Linear(rank, outputs, bias=False, dtype=dtype)
+        nn.init.zeros_(self.lora_B.weight)
+        self.lora_dropout = nn.Dropout(dropout)
         self.rank, self.alpha, self.scaling = rank, alpha, alpha / rank
-        self.unmerged: np.ndarray | None = None  # W0, while the layer is merged
+        self.unmerged: Tensor | None = None  # W0, while the layer is merged
 
     def forward(self, x: Float[Tensor, "*n k"]) -> Float[Tensor, "*n d"]:
         h = self.base_layer(x)
@@ -79,9 +75,9 @@ class LoRALinear(nn.Module):
         """
         if self.unmerged is not None:
             raise RuntimeError("merge: the update is in the weight already; unmerge() first")
-        weight = self.base_layer.weight.writable()
-        self.unmerged = weight.copy()
-        weight += self.update().numpy()
+        weight = self.base_layer.weight.detach()
+        self.unmerged = weight.clone()
+        weight.add_(self.update())
 
     def unmerge(self) -> None:
         """Put W0 back, bit for bit; subtracting the update would leave its rounding errors behind.
@@ -91,7 +87,7 @@ class LoRALinear(nn.Module):
         """
         if self.unmerged is None:
             raise RuntimeError("unmerge: the update is not in the weight; merge() first")
-        self.base_layer.weight.writable()[...] = self.unmerged
+        self.base_layer.weight.detach().copy_(self.unmerged)
         self.unmerged = None
 
     def extra_repr(self) -> str:
@@ -123,14 +119,13 @@ def attach(
     rank: int,
     alpha: float | int,
     dropout: float = 0.0,
-    generator: Generator | None = None,
 ) -> list[str]:
     """Freeze a model and put a LoRALinear in the place of every linear layer that a pattern matches.
 
     Args:
         model: any module; it is changed in place, and only if everything fits.
         targets: patterns of module names, or of the last parts of them: "q_proj", "layers.0.*".
-        rank, alpha, dropout, generator: of every LoRALinear.
+        rank, alpha, dropout: of every LoRALinear.
 
     Returns:
         The names of the adapted layers.
@@ -152,7 +147,7 @@ def attach(
         _check_own_weight(model, name, layer)
     model.requires_grad_(False)
     for name, layer in chosen.items():
-        _replace(model, name, LoRALinear(layer, rank, alpha, dropout, generator=generator))
+        _replace(model, name, LoRALinear(layer, rank, alpha, dropout))
     return list(chosen)
 
 
@@ -214,7 +209,7 @@ def load_base(model: Decoder, path: str) -> None:
     """
     weights = {name.removeprefix("model."): array for name, array in checkpoint.load(path)[0].items()}
     own = model.state_dict()
-    unfit = [name for name, array in own.items() if name not in weights or weights[name].shape != array.shape]
+    unfit = [name for name in own if name not in weights or weights[name].shape != own[name].shape]
     if unfit:
         raise ValueError(f"base: {path} has no weights that fit {', '.join(unfit)}")
     model.load_state_dict({name: weights[name] for name in own})
@@ -222,20 +217,21 @@ def load_base(model: Decoder, path: str) -> None:
 
 def build(config: LoRAConfig, generator: Generator | None = None) -> Decoder:
     """The decoder, from its checkpoint if there is one, with the parameters to train that ``config.method`` names."""
-    model = Decoder(config, generator=generator)
-    if config.base:
-        load_base(model, config.base)
-    if config.method == "lora":
-        attach(model, config.targets.split(","), config.rank, config.alpha, config.dropout, generator=generator)
-        for layer in adapters(model).values():
-            init.normal_(layer.lora_B.weight, std=config.initial_b, generator=generator)
-    elif config.method != "full":
-        train_only(model, {"bias": "bias", "head": "head.*"}[config.method])
+    with random.initialising(generator):
+        model = Decoder(config)
+        if config.base:
+            load_base(model, config.base)
+        if config.method == "lora":
+            attach(model, config.targets.split(","), config.rank, config.alpha, config.dropout)
+            for layer in adapters(model).values():
+                nn.init.normal_(layer.lora_B.weight, std=config.initial_b)
+        elif config.method != "full":
+            train_only(model, {"bias": "bias", "head": "head.*"}[config.method])
     return model
 
 
 @nn.utils.in_halves
-def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])
     return F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="sum") / batch["count"]

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lora.config import LoRAConfig
+from papers.lora.config import VARIANTS, LoRABatch, LoRAConfig
+from papers.lora.data import evaluation_batches, training_batches
 from papers.lora.decoder import Decoder
-from papers.lora.model import loss, trainable
-from tinygrad_lab import no_grad, optim
+from papers.lora.model import build, loss, trainable
+from tinygrad_lab import generator, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -27,7 +30,7 @@ def train(
     model: Decoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LoRABatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -40,7 +43,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Decoder, batches: Iterable[LoRABatch]) -> dict[str, float]:
     """Nats per character, in evaluation mode."""
     model.eval()
     summed = total = 0.0
@@ -49,3 +52,25 @@ def evaluate(model: Decoder, batches: Iterable[dict]) -> dict[str, float]:
             summed += loss(model, batch).item() * batch["count"]
             total += batch["count"]
     return {"loss": summed / total}
+
+
+def main() -> None:
+    """Train on half of Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(VARIANTS, epochs=3)  # the base is random without --base; loss: 4.6 by chance, 2.9 at the end
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

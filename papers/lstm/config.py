@@ -1,8 +1,11 @@
 """Configurations of the recurrent networks: a cell and a task, and how to train."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from jaxtyping import Bool, Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
 
 CELLS = ("2000", "1997", "rnn")
@@ -60,6 +63,21 @@ class LSTMConfig:
     def alphabet(self) -> str:
         """The symbols of the task in the order of their numbers; none for the adding problem."""
         return {"text": CHARACTERS, "reber": REBER_SYMBOLS, "adding": ""}[self.task]
+
+
+class LSTMBatch(TypedDict):
+    """Sequences, and what is to be said of them.
+
+    Of a text, characters and those that follow them; of the adding problem, pairs of numbers (B, T, 2) and sums (B,) at
+    the end of each; of Reber strings, symbols, those that follow them and all that might.
+    """
+
+    sequence: Tensor
+    target: Tensor
+    count: float
+    continues: NotRequired[bool]  # whether the sequences go on where those of the batch before ended
+    length: NotRequired[Int[Tensor, " b"]]
+    legal: NotRequired[Bool[Tensor, "b t v"]]
 
 
 TINY = LSTMConfig(hidden=6, layers=2, embedding=5, dropout=0.25, length=7, batch_size=3)

@@ -1,15 +1,25 @@
 """The data of the configured task: text, the adding problem, or strings of the embedded Reber grammar."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from papers.lstm import adding, reber, text
 from papers.lstm.config import LSTMConfig
+from papers.lstm.tasks import adding, reber, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
 
-TASKS: dict[str, Any] = {"text": text, "adding": adding, "reber": reber}
+
+class Task(Protocol):
+    """What every module of ``tasks`` has."""
+
+    def example_batch(self, config: LSTMConfig, rng: Generator) -> dict[str, Any]: ...
+    def dataset(self, config: LSTMConfig, split: str) -> TextData | Generated: ...
+    def training_batches(self, config: LSTMConfig, generator: Generator) -> Batches: ...
+    def evaluation_batches(self, config: LSTMConfig, split: str) -> Iterable[dict[str, Any]]: ...
+
+
+TASKS: dict[str, Task] = {"text": text, "adding": adding, "reber": reber}
 
 
 def example_batch(config: LSTMConfig, rng: Generator) -> dict[str, Any]:

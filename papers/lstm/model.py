@@ -16,13 +16,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.lstm.config import LSTMConfig
-from tinygrad_lab import Tensor, arange, eye, nn, no_grad, where
+from papers.lstm.config import LSTMBatch, LSTMConfig
+from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, stack, where
 from tinygrad_lab.nn import functional as F
-from tinygrad_lab.nn import init
 from tinygrad_lab.typing import Generator
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
@@ -37,23 +35,24 @@ class Layer(nn.Module, ABC):
     Args:
         inputs: I.
         hidden: H.
-        generator: where the initial values come from.
     """
 
-    fused: Callable[..., tuple[Tensor, ...]]  # all steps as one operation
+    # All steps as one operation of tinygrad_lab/ops: where there is one it runs, not the loop over
+    # ``step``; tests/papers/test_lstm_cells.py::test_operation_loop_and_other_side_agree.
+    fused: Callable[..., tuple[Tensor, ...]] | None = None
     blocks: int  # of H rows in the weights: one for each gate, and one for the input of the cells
     states: int  # tensors in the state
 
-    def __init__(self, inputs: int, hidden: int, generator: Generator | None = None) -> None:
+    def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
         rows = self.blocks * hidden
-        self.weight_ih_l0 = nn.Parameter(np.empty((rows, inputs), np.float32))
-        self.weight_hh_l0 = nn.Parameter(np.empty((rows, hidden), np.float32))
-        self.bias_ih_l0 = nn.Parameter(np.empty(rows, np.float32))
-        self.bias_hh_l0 = nn.Parameter(np.empty(rows, np.float32))
+        self.weight_ih_l0 = nn.Parameter(empty(rows, inputs))
+        self.weight_hh_l0 = nn.Parameter(empty(rows, hidden))
+        self.bias_ih_l0 = nn.Parameter(empty(rows))
+        self.bias_hh_l0 = nn.Parameter(empty(rows))
         for parameter in self.parameters():
-            init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden), generator=generator)
+            nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
     def zero_state(self, sequence: Float[Tensor, "t b i"]) -> State:
         """Where every sequence starts."""
@@ -69,17 +68,23 @@ class Layer(nn.Module, ABC):
         """One step in time, written out: the next state, h first."""
 
     def forward(self, sequence: Float[Tensor, "t b i"], state: State | None = None) -> tuple[Tensor, State]:
-        """All steps: h of every one (T, B, H), and the last state. A loop over ``step`` as one operation."""
+        """All steps: h of every one (T, B, H), and the last state. A loop over ``step``."""
         state = self.zero_state(sequence) if state is None else state
-        weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
-        output, *state_after = self.fused(sequence, *state, *weights)
-        return output, tuple(state_after)
+        if self.fused is not None:
+            weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+            h, *state_after = self.fused(sequence, *state, *weights)
+            return h, tuple(state_after)
+        output = []
+        for x in sequence:
+            state = self.step(x, state)
+            output.append(state[0])
+        return stack(output), state
 
 
 class LSTM(Layer):
     """What everyone calls LSTM: the forget gate (Gers, Schmidhuber, Cummins 2000) lets a cell empty itself."""
 
-    fused = staticmethod(F.lstm)
+    fused = staticmethod(F.lstm)  # without this line ``step`` runs, as you edit it
     blocks, states = 4, 2
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:
@@ -107,7 +112,7 @@ class LSTM1997(Layer):
     c = c + i g(a), h = o h(c), with g = 4 sigmoid - 2 in [-2, 2] and h = 2 sigmoid - 1 in [-1, 1] (appendix A.1).
     """
 
-    fused = staticmethod(F.lstm_1997)
+    fused = staticmethod(F.lstm_1997)  # without this line ``step`` runs, as you edit it
     blocks, states = 3, 2
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:
@@ -124,7 +129,7 @@ class LSTM1997(Layer):
 class RNN(Layer):
     """No gates and no cells: h = tanh(a)."""
 
-    fused = staticmethod(F.rnn)
+    fused = staticmethod(F.rnn)  # without this line ``step`` runs, as you edit it
     blocks, states = 1, 1
 
     def step(self, x: Float[Tensor, "b i"], state: State) -> State:
@@ -156,21 +161,19 @@ class Network(nn.Module, ABC):
     Sutskever, Vinyals 2014, figure 2).
     """
 
-    def __init__(self, config: LSTMConfig, inputs: int, outputs: int, generator: Generator | None = None) -> None:
+    def __init__(self, config: LSTMConfig, inputs: int, outputs: int) -> None:
         super().__init__()
         self.clip = config.clip
         widths = [inputs] + [config.hidden] * (config.layers - 1)
-        self.layers = nn.ModuleList(
-            [LAYERS[config.cell](width, config.hidden, generator=generator) for width in widths]
-        )
-        self.noise = nn.Dropout(config.dropout, generator=generator)
-        self.output = nn.Linear(config.hidden, outputs, generator=generator)
+        self.layers = nn.ModuleList([LAYERS[config.cell](width, config.hidden) for width in widths])
+        self.noise = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.hidden, outputs)
 
-    def initialise(self, config: LSTMConfig, generator: Generator | None) -> None:
+    def initialise(self, config: LSTMConfig) -> None:
         """The initial values that the configuration asks for, once all parameters are there."""
         if config.initial_range:
             for parameter in self.parameters():
-                init.uniform_(parameter, -config.initial_range, config.initial_range, generator=generator)
+                nn.init.uniform_(parameter, -config.initial_range, config.initial_range)
         for layer in self.layers:
             if isinstance(layer, LSTM):
                 layer.set_forget_bias(config.forget_bias)
@@ -180,11 +183,11 @@ class Network(nn.Module, ABC):
         """What the first layer reads."""
 
     @abstractmethod
-    def loss(self, output: Float[Tensor, "t b o"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The loss, summed over the batch."""
 
     @abstractmethod
-    def tally(self, output: Float[Tensor, "t b o"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> dict[str, Tensor]:
         """The metrics of the task, summed over the batch."""
 
     def forward(self, sequence: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
@@ -205,24 +208,24 @@ class Network(nn.Module, ABC):
 class SymbolModel(Network):
     """Predicts the next symbol at every step, from the symbols so far."""
 
-    def __init__(self, config: LSTMConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: LSTMConfig) -> None:
         symbols = len(config.alphabet)
-        super().__init__(config, inputs=config.embedding or symbols, outputs=symbols, generator=generator)
-        self.embedding: nn.Module
+        super().__init__(config, inputs=config.embedding or symbols, outputs=symbols)
+        self.embedding: nn.Embedding | OneHot
         if config.embedding:
-            self.embedding = nn.Embedding(symbols, config.embedding, generator=generator)
+            self.embedding = nn.Embedding(symbols, config.embedding)
         else:
             self.embedding = OneHot(symbols)
-        self.initialise(config, generator)
+        self.initialise(config)
 
     def encode(self, sequence: Int[Tensor, "t b"]) -> Float[Tensor, "t b i"]:
         return self.embedding(sequence)
 
-    def loss(self, output: Float[Tensor, "t b v"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """Cross-entropy with the symbols that followed."""
         return F.cross_entropy(output.flatten(0, 1), batch["target"].T.flatten(), reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"bits": self.loss(output, batch) / math.log(2)}
 
 
@@ -236,7 +239,7 @@ class GrammarModel(SymbolModel):
         strongest_other = where(legal, -math.inf, output).amax(dim=2)
         return (weakest > strongest_other).all(dim=0)
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"correct": 100 * self.hits(output, batch["legal"]).sum(), "loss": self.loss(output, batch)}
 
 
@@ -245,9 +248,9 @@ class AddingModel(Network):
 
     tolerance = 0.04  # section 5.4: an answer this close is right
 
-    def __init__(self, config: LSTMConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, inputs=2, outputs=1, generator=generator)
-        self.initialise(config, generator)
+    def __init__(self, config: LSTMConfig) -> None:
+        super().__init__(config, inputs=2, outputs=1)
+        self.initialise(config)
 
     def encode(self, sequence: Float[Tensor, "t b 2"]) -> Float[Tensor, "t b 2"]:
         return sequence
@@ -256,21 +259,22 @@ class AddingModel(Network):
         """The answer at the last step of each sequence, whatever its length."""
         return output[length - 1, arange(len(length)), 0].sigmoid()
 
-    def loss(self, output: Float[Tensor, "t b 1"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The squared error."""
         return F.mse_loss(self.answer(output, batch["length"]), batch["target"], reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b 1"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> dict[str, Tensor]:
         error = (self.answer(output, batch["length"]) - batch["target"]).abs()
         return {"correct": 100 * (error < self.tolerance).sum(), "squared_error": (error * error).sum()}
 
 
 def build(config: LSTMConfig, generator: Generator | None = None) -> Network:
     """The network for ``config.task``."""
-    return {"text": SymbolModel, "reber": GrammarModel, "adding": AddingModel}[config.task](config, generator)
+    with random.initialising(generator):
+        return {"text": SymbolModel, "reber": GrammarModel, "adding": AddingModel}[config.task](config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: LSTMBatch) -> Float[Tensor, ""]:
     """The model's loss on {"sequence": (B, T, ...), "target", ..., "count"} from a zero state, divided by the count."""
     output, _ = model(batch["sequence"])
     return model.loss(output, batch) / batch["count"]

@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
 
 TASKS = ("text", "copying", "induction")
@@ -82,6 +85,14 @@ class MambaConfig:
     def rank(self) -> int:
         """R, numbers from which the step sizes of all channels are made."""
         return math.ceil(self.hidden_size / 16)
+
+
+class MambaBatch(TypedDict):
+    """Tokens, and the answer that belongs to each: in text, the token that follows; -100 where nothing is asked."""
+
+    tokens: Int[Tensor, "b t"]
+    target: Int[Tensor, "b t"]
+    count: float  # of answers
 
 
 def _published(hidden_size: int, layers: int) -> MambaConfig:

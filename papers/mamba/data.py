@@ -1,15 +1,25 @@
 """The data of the configured task: text, or sequences for selective copying or induction."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from papers.mamba import synthetic, text
 from papers.mamba.config import MambaConfig
+from papers.mamba.tasks import synthetic, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
 
-TASKS: dict[str, Any] = {"text": text, "copying": synthetic, "induction": synthetic}
+
+class Task(Protocol):
+    """What every module of ``tasks`` has."""
+
+    def example_batch(self, config: MambaConfig, rng: Generator) -> dict[str, Any]: ...
+    def dataset(self, config: MambaConfig, split: str) -> TextData | Generated: ...
+    def training_batches(self, config: MambaConfig, generator: Generator) -> Batches: ...
+    def evaluation_batches(self, config: MambaConfig, split: str) -> Iterable[dict[str, Any]]: ...
+
+
+TASKS: dict[str, Task] = {"text": text, "copying": synthetic, "induction": synthetic}
 
 
 def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:

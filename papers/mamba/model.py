@@ -21,8 +21,8 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.mamba.config import SMALLEST_STEP, STEP_SIZES, MambaConfig
-from tinygrad_lab import Tensor, from_numpy, nn, no_grad, random
+from papers.mamba.config import SMALLEST_STEP, STEP_SIZES, MambaBatch, MambaConfig
+from tinygrad_lab import Tensor, arange, cat, empty, from_numpy, nn, no_grad, ones, random, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -39,45 +39,47 @@ class State:
     """
 
     def __init__(self, config: MambaConfig, batch: int = 1, dtype: type = np.float32) -> None:
-        self.past = from_numpy(np.zeros((batch, config.conv_kernel - 1, config.channels), dtype))
-        self.h = from_numpy(np.zeros((batch, config.channels, config.state_size), dtype))
+        self.past = zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
+        self.h = zeros(batch, config.channels, config.state_size, dtype=dtype)
 
     def keep(self, x: Float[Tensor, "b t e"], h: Float[Tensor, "b e n"]) -> None:
         """The last inputs of the convolution, and the states after the last token."""
-        seen = np.concatenate([self.past.numpy(), x.numpy()], axis=1)
-        self.past = from_numpy(seen[:, x.shape[1] :])
+        seen = cat([self.past, x], dim=1)
+        self.past = seen[:, x.shape[1] :].detach()
         self.h = h.detach()
 
 
 class CausalConv1d(nn.Module):
     """SiLU of a short filter for each channel that looks back over K tokens (section 3.4)."""
 
-    def __init__(self, channels: int, taps: int, generator: Generator | None = None) -> None:
+    def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(taps)
-        self.weight = nn.Parameter(np.empty((channels, 1, taps), np.float32))
-        self.bias = nn.Parameter(np.empty(channels, np.float32))
-        nn.init.uniform_(self.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(self.bias, -bound, bound, generator=generator)
+        self.weight = nn.Parameter(empty(channels, 1, taps))
+        self.bias = nn.Parameter(empty(channels))
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Float[Tensor, "b t e"], past: Float[Tensor, "b k e"] | None = None) -> Float[Tensor, "b t e"]:
         """``past`` is what came before the first token; zeros where left out."""
+        # One operation; its steps are in tinygrad_lab/ops/causal_conv1d.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         return F.causal_conv1d(x, self.weight[:, 0], self.bias, past, activation="silu")
 
 
 class Mixer(nn.Module, ABC):
     """A gated state-space model (figure 3): what attention and the gated layer are in a Transformer, in one."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         d, channels, states = config.hidden_size, config.channels, config.state_size
-        self.in_proj = nn.Linear(d, 2 * channels, bias=False, generator=generator)
-        self.conv1d = CausalConv1d(channels, config.conv_kernel, generator=generator)
-        self.A_log = nn.Parameter(np.log(np.tile(np.arange(1, states + 1, dtype=np.float32), (channels, 1))))
-        self.D = nn.Parameter(np.ones(channels, np.float32))
-        self.out_proj = nn.Linear(channels, d, bias=False, generator=generator)
+        self.in_proj = nn.Linear(d, 2 * channels, bias=False)
+        self.conv1d = CausalConv1d(channels, config.conv_kernel)
+        self.A_log = nn.Parameter(arange(1.0, states + 1).log().expand(channels, states).clone())
+        self.D = nn.Parameter(ones(channels))
+        self.out_proj = nn.Linear(channels, d, bias=False)
         bound = 1 / math.sqrt(channels * config.layers)  # its outputs are added up, once for every block
-        nn.init.uniform_(self.out_proj.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(self.out_proj.weight, -bound, bound)
 
     def forward(self, x: Float[Tensor, "b t d"], state: State | None = None) -> Float[Tensor, "b t d"]:
         u, z = self.in_proj(x).chunk(2, -1)
@@ -92,6 +94,8 @@ class Mixer(nn.Module, ABC):
     ) -> tuple[Float[Tensor, "b t e"], Float[Tensor, "b e n"]]:
         """h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t h_t + D u_t (equation 2, algorithm 2); the last h too."""
         delta, B, C = selection
+        # One operation; its steps are in tinygrad_lab/ops/selective_scan.py, held equal by
+        # tests/ops/test_definitions.py::test_equals_its_definition.
         y, h = F.selective_scan(u, delta, -self.A_log.exp(), B, C, self.D, h)
         return y, h
 
@@ -103,14 +107,14 @@ class Mixer(nn.Module, ABC):
 class SelectiveMixer(Mixer):
     """S6: the step size Δ, the input map B and the output map C are chosen by the token (algorithm 2)."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__(config)
         self.sizes = [config.rank, config.state_size, config.state_size]
-        self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False, generator=generator)
-        self.dt_proj = nn.Linear(config.rank, config.channels, generator=generator)
+        self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False)
+        self.dt_proj = nn.Linear(config.rank, config.channels)
         bound = 1 / math.sqrt(config.rank)
-        nn.init.uniform_(self.dt_proj.weight, -bound, bound, generator=generator)
-        step_sizes_(cast(Tensor, self.dt_proj.bias), generator)
+        nn.init.uniform_(self.dt_proj.weight, -bound, bound)
+        step_sizes_(cast(Tensor, self.dt_proj.bias))
 
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
         low_rank, B, C = self.x_proj(u).split(self.sizes, -1)
@@ -120,35 +124,35 @@ class SelectiveMixer(Mixer):
 class TimeInvariantMixer(Mixer):
     """The control: Δ, B and C are each channel's own and the same at all times, so the scan is a convolution."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__(config)
         shape = (config.channels, config.state_size)
-        self.dt_bias = nn.Parameter(np.empty(config.channels, np.float32))
-        self.B = nn.Parameter(np.ones(shape, np.float32))
-        self.C = nn.Parameter(np.empty(shape, np.float32))
-        step_sizes_(self.dt_bias, generator)
-        nn.init.normal_(self.C, generator=generator)
+        self.dt_bias = nn.Parameter(empty(config.channels))
+        self.B = nn.Parameter(ones(shape))
+        self.C = nn.Parameter(empty(shape))
+        step_sizes_(self.dt_bias)
+        nn.init.normal_(self.C)
 
     def select(self, u: Float[Tensor, "b t e"]) -> Selection:
         return F.softplus(self.dt_bias).expand(u.shape), self.B, self.C
 
 
-def step_sizes_(bias: Float[Tensor, " e"], generator: Generator | None = None) -> None:
+def step_sizes_(bias: Float[Tensor, " e"]) -> None:
     """A bias whose softplus is a step size drawn from 0.001 to 0.1, all scales equally likely."""
     low, high = (math.log(size) for size in STEP_SIZES)
-    rng = random.generator() if generator is None else generator
-    delta = np.maximum(np.exp(rng.uniform(low, high, bias.shape)), SMALLEST_STEP)
+    drawn = from_numpy(random.ambient().uniform(low, high, bias.shape))
+    delta = drawn.exp().clamp(min=SMALLEST_STEP)
     with no_grad():
-        bias.copy_(delta + np.log(-np.expm1(-delta)))  # log(exp(Δ) - 1)
+        bias.copy_(delta + (-(-delta).expm1()).log())  # log(exp(Δ) - 1)
 
 
 class Block(nn.Module):
     """x + mixer(norm(x)): one kind of block, where a Transformer has two."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
-        self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config, generator=generator)
+        self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config)
 
     def forward(self, x: Float[Tensor, "b t d"], state: State | None = None) -> Float[Tensor, "b t d"]:
         return x + self.mixer(self.norm(x), state)
@@ -157,11 +161,11 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Embeddings, the blocks, and a last normalisation; no positions, since a recurrence has an order."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size, generator=generator)
-        nn.init.normal_(self.embeddings.weight, std=0.02, generator=generator)
-        self.layers = nn.ModuleList([Block(config, generator=generator) for _ in range(config.layers)])
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        nn.init.normal_(self.embeddings.weight, std=0.02)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm_f = nn.RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(self, tokens: Int[Tensor, "b t"], states: list[State] | None = None) -> Float[Tensor, "b t d"]:
@@ -180,10 +184,10 @@ class Backbone(nn.Module):
 class Mamba(nn.Module):
     """The backbone and its output layer, which is the table of embeddings again."""
 
-    def __init__(self, config: MambaConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.clip = config.clip
-        self.backbone = Backbone(config, generator=generator)
+        self.backbone = Backbone(config)
 
     def forward(self, tokens: Int[Tensor, "b t"], states: list[State] | None = None) -> Float[Tensor, "b t vocab"]:
         """For every token the logits of the answer that belongs to it: in text, of the token that follows."""
@@ -196,15 +200,16 @@ class Mamba(nn.Module):
 
 def build(config: MambaConfig, generator: Generator | None = None) -> Mamba:
     """The model of ``config``."""
-    return Mamba(config, generator=generator)
+    with random.initialising(generator):
+        return Mamba(config)
 
 
-def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
+def nats(logits: Float[Tensor, "b t vocab"], batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy with {"target": (B, T)}, summed over the batch; a target of -100 is none."""
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
 @nn.utils.in_halves
-def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Mamba, batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]

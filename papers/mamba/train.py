@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.mamba.config import MambaConfig
-from papers.mamba.model import Mamba, loss, nats
-from tinygrad_lab import nn, no_grad, optim
+from papers.mamba.config import VARIANTS, MambaBatch, MambaConfig
+from papers.mamba.data import evaluation_batches, training_batches
+from papers.mamba.model import Mamba, build, loss, nats
+from tinygrad_lab import generator, nn, no_grad, optim
+from tinygrad_lab.arguments import arguments
+from tinygrad_lab.data.batches import as_tensors
 
 
 def configure_optimizer(
@@ -15,7 +18,7 @@ def configure_optimizer(
 
     Not decayed: A and D, as in the paper's code, and what is one number a channel, or Δ would drift.
     """
-    groups: dict[bool, list] = {True: [], False: []}
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in model.named_parameters():
         groups[parameter.ndim > 1 and not name.endswith("A_log")].append(parameter)
     optimizer = optim.AdamW(
@@ -30,7 +33,7 @@ def train(
     model: Mamba,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[MambaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -44,7 +47,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Mamba, batches: Iterable[MambaBatch]) -> dict[str, float]:
     """Bits that an answer costs, and percent of the answers that are right, in evaluation mode."""
     model.eval()
     bits = right = count = 0.0
@@ -55,3 +58,25 @@ def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
             right += (logits.argmax(-1) == batch["target"]).sum().item()
             count += batch["count"]
     return {"bits": bits / count, "accuracy": 100 * right / count}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the bits that a held-out character costs."""
+    config = arguments(VARIANTS, dataset="topics", items=600, epochs=4)  # bits
+    model = build(config, generator(config.seed))
+    training = training_batches(config, generator(config.seed))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, as_tensors(training)))
+        metrics = evaluate(model, as_tensors(evaluation_batches(config, "test")))
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

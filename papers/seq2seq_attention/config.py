@@ -1,8 +1,11 @@
 """Configurations of the translator."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.translation.data import DATASETS
 
 ATTENTIONS = ("global", "local-m", "local-p", "none")
@@ -59,6 +62,15 @@ class Seq2SeqConfig:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+
+class Seq2SeqBatch(TypedDict):
+    """Sources with EOS at their ends, targets between BOS and EOS; both are padded."""
+
+    source: Int[Tensor, "b s"]
+    length: Int[Tensor, " b"]  # of the sources
+    target: Int[Tensor, "b t+1"]
+    count: float  # of tokens to write
 
 
 TINY = Seq2SeqConfig(

@@ -1,21 +1,44 @@
-"""Translating: the search on tokens, and the text that goes in and comes out."""
+"""Translating: the search on tokens, and the text that goes in and comes out.
+
+Beam search keeps the hypotheses that are ranked by log p(y_1 ... y_n) / n^alpha.
+With alpha = 0 that is the probability itself; with alpha = 1 the mean over the tokens, EOS included.  The paper does
+not say what it did.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from papers.seq2seq_attention.config import Seq2SeqConfig
 from papers.seq2seq_attention.data import vocabularies as learned_vocabularies
 from papers.seq2seq_attention.model import EOS, Seq2Seq
-from papers.seq2seq_attention.search import beam_search
 from tinygrad_lab import Tensor
+from tinygrad_lab.data.translation import search as beams
 from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.search import Hypothesis
 from tinygrad_lab.data.translation.vocabulary import UNKNOWN
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions()
 GREEDY = SearchOptions(beam=1, max_length=12)
+
+
+def beam_search(
+    model: Seq2Seq, source: Int[Tensor, "b s"], length: Int[Tensor, " b"], width: int, limit: int, alpha: float = 1.0
+) -> list[list[Hypothesis]]:
+    """The ``width`` best hypotheses found for each source, best first; all sources advance together.
+
+    Args:
+        width: hypotheses kept at each step; 1 is greedy search.
+        limit: tokens written at most, EOS included.
+        alpha: the exponent of the length.
+
+    Raises:
+        ValueError: a width or limit below 1.
+    """
+    return beams.beam_search(model, source, length, width, limit, lambda n: n**alpha)
 
 
 def search(model: Seq2Seq, config: Seq2SeqConfig, tokens: list[int], options: SearchOptions) -> Iterable[int]:  # noqa: ARG001

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
-from tinygrad_lab import Tensor, arange, cat, exp, nn, sigmoid, tanh
+from papers.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
+from tinygrad_lab import Tensor, arange, cat, exp, nn, random, sigmoid, tanh
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from tinygrad_lab.typing import Generator
@@ -61,15 +61,13 @@ class State(NamedTuple):
 class Encoder(nn.Module):
     """A bidirectional LSTM with d / 2 units in each direction: h_s has both directions side by side."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        self.embedding = nn.Embedding(config.source_vocabulary, d, generator=generator)
-        self.dropout = nn.Dropout(config.dropout, generator=generator)
+        self.embedding = nn.Embedding(config.source_vocabulary, d)
+        self.dropout = nn.Dropout(config.dropout)
         between = config.dropout if config.layers > 1 else 0.0
-        self.lstm = nn.LSTM(
-            d, d // 2, config.layers, batch_first=True, dropout=between, bidirectional=True, generator=generator
-        )
+        self.lstm = nn.LSTM(d, d // 2, config.layers, batch_first=True, dropout=between, bidirectional=True)
 
     def forward(
         self, source: Int[Tensor, "b s"], length: Int[Tensor, " b"]
@@ -89,7 +87,7 @@ class Encoder(nn.Module):
 class DotScore(nn.Module):
     """score = h_tᵀ h_s  (section 3.1)"""
 
-    def __init__(self, d: int, generator: Generator | None = None) -> None:  # noqa: ARG002
+    def __init__(self, d: int) -> None:  # noqa: ARG002
         super().__init__()
 
     def forward(self, h_t: Targets, h_s: Sources) -> Alignments:
@@ -99,9 +97,9 @@ class DotScore(nn.Module):
 class GeneralScore(nn.Module):
     """score = h_tᵀ W_a h_s  (section 3.1)"""
 
-    def __init__(self, d: int, generator: Generator | None = None) -> None:
+    def __init__(self, d: int) -> None:
         super().__init__()
-        self.W_a = nn.Linear(d, d, bias=False, generator=generator)
+        self.W_a = nn.Linear(d, d, bias=False)
 
     def forward(self, h_t: Targets, h_s: Sources) -> Alignments:
         return F.linear(h_t, self.W_a.weight.T) @ h_s.transpose(1, 2)
@@ -110,10 +108,10 @@ class GeneralScore(nn.Module):
 class ConcatScore(nn.Module):
     """score = v_aᵀ tanh(W_a [h_t; h_s])  (section 3.1); the halves of W_a meet h_t and h_s before they are paired"""
 
-    def __init__(self, d: int, generator: Generator | None = None) -> None:
+    def __init__(self, d: int) -> None:
         super().__init__()
-        self.W_a = nn.Linear(2 * d, d, bias=False, generator=generator)
-        self.v_a = nn.Linear(d, 1, bias=False, generator=generator)
+        self.W_a = nn.Linear(2 * d, d, bias=False)
+        self.v_a = nn.Linear(d, 1, bias=False)
 
     def forward(self, h_t: Targets, h_s: Sources) -> Alignments:
         d = h_t.shape[-1]
@@ -127,11 +125,11 @@ SCORES = {"dot": DotScore, "general": GeneralScore, "concat": ConcatScore}
 class GlobalAttention(nn.Module):
     """Section 3.1: every real source position can be looked at."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        self.score = SCORES[config.score](d, generator=generator)
-        self.W_c = nn.Linear(2 * d, d, bias=False, generator=generator)
+        self.score = SCORES[config.score](d)
+        self.W_c = nn.Linear(2 * d, d, bias=False)
 
     def align(self, h_t: Targets, memory: Memory, t: Steps) -> Alignments:  # noqa: ARG002
         """a_t = softmax of the scores over the real positions (equation 7)."""
@@ -146,8 +144,8 @@ class GlobalAttention(nn.Module):
 class MonotonicAttention(GlobalAttention):
     """Section 3.2, local-m: step t looks at the positions within D of t; beyond the source's end it sees nothing."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__(config)
         self.D = config.window
 
     def align(self, h_t: Targets, memory: Memory, t: Steps) -> Alignments:
@@ -160,12 +158,12 @@ class MonotonicAttention(GlobalAttention):
 class PredictiveAttention(GlobalAttention):
     """Section 3.2, local-p: step t looks around a position p_t that it predicts, the less the further away."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
-        super().__init__(config, generator=generator)
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__(config)
         d = config.hidden_size
         self.D = config.window
-        self.W_p = nn.Linear(d, d, bias=False, generator=generator)
-        self.v_p = nn.Linear(d, 1, bias=False, generator=generator)
+        self.W_p = nn.Linear(d, d, bias=False)
+        self.v_p = nn.Linear(d, 1, bias=False)
 
     def position(self, h_t: Targets, length: Int[Tensor, " b"]) -> Float[Tensor, "b t"]:
         """p_t = S sigmoid(v_pᵀ tanh(W_p h_t)), with S the sentence's own length  (equation 9)"""
@@ -183,7 +181,7 @@ class PredictiveAttention(GlobalAttention):
 class NoAttention(nn.Module):
     """The baseline: all that is known of the source is in the decoder's state; h̃_t is h_t, a_t is 0."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:  # noqa: ARG002
+    def __init__(self, config: Seq2SeqConfig) -> None:  # noqa: ARG002
         super().__init__()
 
     def forward(self, h_t: Targets, memory: Memory, t: Steps) -> tuple[Targets, Alignments]:  # noqa: ARG002
@@ -201,15 +199,15 @@ ATTENTIONS = {
 class Decoder(nn.Module):
     """An LSTM over the target tokens, and the attention on top of it."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.input_feeding = config.input_feeding
-        self.embedding = nn.Embedding(config.target_vocabulary, d, generator=generator)
-        self.dropout = nn.Dropout(config.dropout, generator=generator)
+        self.embedding = nn.Embedding(config.target_vocabulary, d)
+        self.dropout = nn.Dropout(config.dropout)
         between, width = config.dropout if config.layers > 1 else 0.0, 2 * d if config.input_feeding else d
-        self.lstm = nn.LSTM(width, d, config.layers, batch_first=True, dropout=between, generator=generator)
-        self.attention = ATTENTIONS[config.attention](config, generator=generator)
+        self.lstm = nn.LSTM(width, d, config.layers, batch_first=True, dropout=between)
+        self.attention = ATTENTIONS[config.attention](config)
 
     def forward(self, y: Int[Tensor, "b t"], state: State, memory: Memory) -> tuple[Targets, Alignments, State]:
         x = self.dropout(self.embedding(y))
@@ -234,13 +232,13 @@ class Decoder(nn.Module):
 class Seq2Seq(nn.Module):
     """Reads a source, then writes a target token by token."""
 
-    def __init__(self, config: Seq2SeqConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         self.clip = config.clip  # the training loop's
-        self.encoder = Encoder(config, generator=generator)
-        self.decoder = Decoder(config, generator=generator)
-        self.dropout = nn.Dropout(config.dropout, generator=generator)
-        self.out = nn.Linear(config.hidden_size, config.target_vocabulary, bias=False, generator=generator)  # W_s
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.out = nn.Linear(config.hidden_size, config.target_vocabulary, bias=False)  # W_s
 
     def encode(self, source: Int[Tensor, "b s"], length: Int[Tensor, " b"]) -> tuple[Memory, State]:
         """What the decoder sees of the source, and the state that it begins with."""
@@ -274,13 +272,14 @@ class Seq2Seq(nn.Module):
 
 def build(config: Seq2SeqConfig, generator: Generator | None = None) -> Seq2Seq:
     """The network of ``config``, all weights uniform in ± ``config.init`` (section 4.1)."""
-    model = Seq2Seq(config, generator=generator)
-    for parameter in model.parameters():
-        nn.init.uniform_(parameter, -config.init, config.init, generator=generator)
+    with random.initialising(generator):
+        model = Seq2Seq(config)
+        for parameter in model.parameters():
+            nn.init.uniform_(parameter, -config.init, config.init)
     return model
 
 
-def loss(model: Seq2Seq, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Seq2Seq, batch: Seq2SeqBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

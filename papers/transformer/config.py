@@ -1,8 +1,11 @@
 """Configurations of the Transformer."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from jaxtyping import Int
+
+from tinygrad_lab import Tensor
 from tinygrad_lab.data.translation.data import DATASETS
 
 POSITIONS = ("sinusoidal", "learned", "none")
@@ -60,6 +63,15 @@ class TransformerConfig:
         for name in ("dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+
+
+class TransformerBatch(TypedDict):
+    """Sources with EOS at their ends, targets between BOS and EOS; both are padded."""
+
+    source: Int[Tensor, "b s"]
+    length: Int[Tensor, " b"]  # of the sources
+    target: Int[Tensor, "b t+1"]
+    count: float  # of tokens to write
 
 
 TINY = TransformerConfig(

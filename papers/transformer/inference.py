@@ -1,21 +1,48 @@
-"""Translating: the search on tokens, and the text that goes in and comes out."""
+"""Translating: the search on tokens, and the text that goes in and comes out.
+
+Beam search keeps the hypotheses that are ranked by log p(y_1 ... y_n) / ((5 + n) / 6)^alpha.
+The length penalty is that of Wu et al. 2016 (equation 14), to which section 6.1 of the paper refers; n counts EOS.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from papers.transformer.config import TransformerConfig
 from papers.transformer.data import vocabularies as learned_vocabularies
 from papers.transformer.model import EOS, Transformer
-from papers.transformer.search import beam_search
 from tinygrad_lab import Tensor
+from tinygrad_lab.data.translation import search as beams
 from tinygrad_lab.data.translation import writing
+from tinygrad_lab.data.translation.search import Hypothesis
 from tinygrad_lab.data.translation.vocabulary import UNKNOWN
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
 
 OPTIONS = SearchOptions(beam=4, length_penalty=0.6)  # section 6.1
 GREEDY = SearchOptions(beam=1, max_length=12)
+
+
+def beam_search(
+    model: Transformer,
+    source: Int[Tensor, "b s"],
+    length: Int[Tensor, " b"],
+    width: int,
+    limit: int,
+    alpha: float = 0.6,
+) -> list[list[Hypothesis]]:
+    """The ``width`` best hypotheses found for each source, best first; all sources advance together.
+
+    Args:
+        width: hypotheses kept at each step; 1 is greedy search.
+        limit: tokens written at most, EOS included.
+        alpha: how much is made up for length: 0 is the probability itself.
+
+    Raises:
+        ValueError: a width or limit below 1.
+    """
+    return beams.beam_search(model, source, length, width, limit, lambda n: ((5 + n) / 6) ** alpha)
 
 
 def search(model: Transformer, config: TransformerConfig, tokens: list[int], options: SearchOptions) -> Iterable[int]:  # noqa: ARG001

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.transformer.config import TransformerConfig
-from tinygrad_lab import Tensor, arange, cat, nn
+from papers.transformer.config import TransformerBatch, TransformerConfig
+from tinygrad_lab import Tensor, arange, cat, empty, nn, random, stack, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
 
@@ -62,6 +62,8 @@ class State(NamedTuple):
 
 def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
     """softmax(q kᵀ / √d_k) v, over the keys where ``mask`` is true  (equation 1)"""
+    # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
+    # tests/ops/test_definitions.py::test_equals_its_definition.
     return F.scaled_dot_product_attention(q, k, v, mask)
 
 
@@ -71,14 +73,14 @@ class MultiHeadAttention(nn.Module):
     The matrices of all heads stand in one: W^Q above W^K above W^V.
     """
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d, self.h = config.hidden_size, config.heads
         self.d_k, self.d_v = config.key_size or d // self.h, d // self.h
         rows = self.h * (2 * self.d_k + self.d_v)
-        self.in_proj_weight = nn.Parameter(np.empty((rows, d), np.float32))
-        self.in_proj_bias = nn.Parameter(np.empty(rows, np.float32))
-        self.out_proj = nn.Linear(self.h * self.d_v, d, generator=generator)
+        self.in_proj_weight = nn.Parameter(empty(rows, d))
+        self.in_proj_bias = nn.Parameter(empty(rows))
+        self.out_proj = nn.Linear(self.h * self.d_v, d)
 
     def queries(self, x: Hidden) -> Queries:
         """q of x"""
@@ -110,14 +112,14 @@ def feed_forward(x: Hidden, linear1: nn.Linear, linear2: nn.Linear) -> Hidden:
 class EncoderLayer(nn.Module):
     """Self-attention over the source, then two linear layers  (section 3.1)"""
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        self.self_attn = MultiHeadAttention(config, generator=generator)
-        self.linear1 = nn.Linear(d, config.feed_forward, generator=generator)
-        self.linear2 = nn.Linear(config.feed_forward, d, generator=generator)
+        self.self_attn = MultiHeadAttention(config)
+        self.linear1 = nn.Linear(d, config.feed_forward)
+        self.linear2 = nn.Linear(config.feed_forward, d)
         self.norm1, self.norm2 = (nn.LayerNorm(d) for _ in range(2))
-        self.dropout1, self.dropout2 = (nn.Dropout(config.dropout, generator=generator) for _ in range(2))
+        self.dropout1, self.dropout2 = (nn.Dropout(config.dropout) for _ in range(2))
 
     def forward(self, x: Hidden, real: Mask) -> Hidden:
         x = self.norm1(x + self.dropout1(self.self_attn(x, *self.self_attn.keys_values(x), real)))
@@ -127,17 +129,15 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Self-attention over the target so far, attention to the source, two linear layers  (section 3.1)"""
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        self.self_attn = MultiHeadAttention(config, generator=generator)
-        self.multihead_attn = MultiHeadAttention(config, generator=generator)
-        self.linear1 = nn.Linear(d, config.feed_forward, generator=generator)
-        self.linear2 = nn.Linear(config.feed_forward, d, generator=generator)
+        self.self_attn = MultiHeadAttention(config)
+        self.multihead_attn = MultiHeadAttention(config)
+        self.linear1 = nn.Linear(d, config.feed_forward)
+        self.linear2 = nn.Linear(config.feed_forward, d)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d) for _ in range(3))
-        self.dropout1, self.dropout2, self.dropout3 = (
-            nn.Dropout(config.dropout, generator=generator) for _ in range(3)
-        )
+        self.dropout1, self.dropout2, self.dropout3 = (nn.Dropout(config.dropout) for _ in range(3))
 
     def forward(
         self, x: Hidden, past: KeysValues, source: KeysValues, causal: Mask, real: Mask
@@ -151,9 +151,9 @@ class DecoderLayer(nn.Module):
 class Encoder(nn.Module):
     """N layers; padding is looked at by nobody."""
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([EncoderLayer(config, generator=generator) for _ in range(config.layers)])
+        self.layers = nn.ModuleList([EncoderLayer(config) for _ in range(config.layers)])
 
     def forward(self, x: Hidden, real: Mask) -> Hidden:
         for layer in self.layers:
@@ -164,9 +164,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """N layers; a position looks at itself and at those before it, so that none can see what it is to predict."""
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([DecoderLayer(config, generator=generator) for _ in range(config.layers)])
+        self.layers = nn.ModuleList([DecoderLayer(config) for _ in range(config.layers)])
 
     def read(self, encoded: Hidden) -> tuple[KeysValues, ...]:
         """Each layer's own keys and values of the source."""
@@ -191,9 +191,10 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        angle = np.arange(config.max_positions)[:, None] / 10000 ** (np.arange(0, d, 2) / d)
-        table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(-1, d)
-        self.register_buffer("table", Tensor(table.astype(np.float32)), persistent=False)
+        position = arange(config.max_positions).double()[:, None]
+        angle = position / 10000 ** (arange(0, d, 2).double() / d)
+        table = stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
+        self.register_buffer("table", table.float(), persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -204,7 +205,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.table = nn.Parameter(np.empty((config.max_positions, config.hidden_size), np.float32))
+        self.table = nn.Parameter(empty(config.max_positions, config.hidden_size))
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -217,8 +218,8 @@ class NoPositions(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        zeros = np.zeros((config.max_positions, config.hidden_size), np.float32)
-        self.register_buffer("table", Tensor(zeros), persistent=False)
+        nothing = zeros(config.max_positions, config.hidden_size)
+        self.register_buffer("table", nothing, persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -230,15 +231,15 @@ POSITIONS = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions, "no
 class Transformer(nn.Module):
     """Reads a source, then writes a target token by token."""
 
-    def __init__(self, config: TransformerConfig, generator: Generator | None = None) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.d, self.max_positions = config.hidden_size, config.max_positions
         self.label_smoothing = config.label_smoothing
-        self.embedding = nn.Embedding(config.vocabulary, self.d, generator=generator)  # E
+        self.embedding = nn.Embedding(config.vocabulary, self.d)  # E
         self.positions = POSITIONS[config.positions](config)
-        self.dropout = nn.Dropout(config.dropout, generator=generator)
-        self.encoder = Encoder(config, generator=generator)
-        self.decoder = Decoder(config, generator=generator)
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
 
     def embed(self, tokens: Int[Tensor, "b t"], start: int) -> Hidden:
         """√d E[tokens] + PE, the first token at position ``start``  (sections 3.4 and 3.5)
@@ -288,19 +289,20 @@ class Transformer(nn.Module):
 
 def build(config: TransformerConfig, generator: Generator | None = None) -> Transformer:
     """The network of ``config``: matrices after Glorot, E and learned positions N(0, 1/d), biases 0."""
-    model = Transformer(config, generator=generator)
-    for name, parameter in model.named_parameters():
-        if name in ("embedding.weight", "positions.table"):
-            nn.init.normal_(parameter, std=config.hidden_size**-0.5, generator=generator)
-        elif parameter.ndim > 1:
-            nn.init.xavier_uniform_(parameter, generator=generator)
-        elif name.endswith("bias"):
-            nn.init.zeros_(parameter)
+    with random.initialising(generator):
+        model = Transformer(config)
+        for name, parameter in model.named_parameters():
+            if name in ("embedding.weight", "positions.table"):
+                nn.init.normal_(parameter, std=config.hidden_size**-0.5)
+            elif parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
     return model
 
 
 @nn.utils.in_halves
-def loss(model: Transformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Transformer, batch: TransformerBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

@@ -1,13 +1,12 @@
 """The same network with torch's own ``nn.LocalResponseNorm`` where it has the paper's idea, for benchmarks."""
 
-from typing import Any
-
 from torch import nn
 
+from reference.alexnet.config import AlexNetConfig
 from reference.alexnet.model import AlexNet, LocalResponseNorm
 
 
-def build(config: Any) -> AlexNet:
+def build(config: AlexNetConfig) -> AlexNet:
     """The network of ``config``."""
     network = AlexNet(config)
     for name, module in network.named_children():

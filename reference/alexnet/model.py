@@ -11,13 +11,12 @@ groups of channels here: conv2, conv4 and conv5 see only the maps of their own t
 """
 
 import math
-from typing import Any
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, nn, stack
 from torch.nn import functional as F
-from torch.nn import init
+
+from reference.alexnet.config import AlexNetBatch, AlexNetConfig
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
 
@@ -25,8 +24,8 @@ POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they g
 class LocalResponseNorm(nn.Module):
     """Section 3.3: b_i = a_i / (k + alpha sum_j a_j²)^beta, j over the n maps around i, at every pixel.
 
-    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a mean:
-    nn.LocalResponseNorm divides alpha by n.
+    (B, C, H, W) -> (B, C, H, W); maps beyond the first and the last count as 0. The sum is not a
+    mean, as it is in torch, which divides alpha by n.
     """
 
     def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> None:
@@ -47,7 +46,7 @@ class AlexNet(nn.Module):
         ValueError: images of another size or with another number of channels.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AlexNetConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.activation = getattr(F, config.activation)
@@ -75,9 +74,9 @@ class AlexNet(nn.Module):
         for name, parameter in self.named_parameters():
             layer, _, kind = name.partition(".")
             if kind == "weight":
-                init.normal_(parameter, 0.0, std)
+                nn.init.normal_(parameter, 0.0, std)
             else:
-                init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
+                nn.init.constant_(parameter, bias if layer in POSITIVE_BIASES else 0.0)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         if tuple(image.shape[1:]) != self.image_shape:
@@ -103,15 +102,15 @@ class AlexNet(nn.Module):
 
 def average_over_views(model: AlexNet, views: Float[Tensor, "v b c h w"]) -> Float[Tensor, "b classes"]:
     """Section 4.1: the logarithm of the softmax, averaged over the views of each image."""
-    logs = torch.stack([F.log_softmax(model(views[i]), dim=1) for i in range(len(views))])
+    logs = stack([F.log_softmax(model(views[i]), dim=1) for i in range(len(views))])
     return logs.logsumexp(dim=0) - math.log(len(views))
 
 
-def build(config: Any) -> AlexNet:
+def build(config: AlexNetConfig) -> AlexNet:
     """The network of ``config``."""
     return AlexNet(config)
 
 
-def loss(model: AlexNet, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -1,17 +1,19 @@
 """Training AlexNet in PyTorch: five steps for each batch."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn, optim
 
-from reference.alexnet.model import AlexNet, average_over_views, loss
+from reference.alexnet.config import AlexNetBatch, AlexNetConfig, Run
+from reference.alexnet.data import evaluation_batches, training_batches
+from reference.alexnet.model import AlexNet, average_over_views, build, loss
+from reference.arguments import arguments
 
 
 def configure_optimizer(
-    model: nn.Module, config: Any, steps: int
+    model: nn.Module, config: AlexNetConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Section 5: SGD with momentum and weight decay on all parameters, the learning rate divided by 10 three times.
 
@@ -29,7 +31,7 @@ def train(
     model: AlexNet,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AlexNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -49,7 +51,7 @@ def top(output: Float[Tensor, "b classes"], label: Int[Tensor, " b"], k: int) ->
     return float(((ahead >= 1) & (ahead <= k)).sum().item())
 
 
-def evaluate(model: AlexNet, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AlexNet, batches: Iterable[AlexNetBatch]) -> dict[str, float]:
     """Top-1 and top-5 error in percent and mean loss of batches of views, (V, B, C, size, size), in evaluation mode."""
     model.eval()
     first = fifth = total = summed = 0.0
@@ -61,3 +63,26 @@ def evaluate(model: AlexNet, batches: Iterable[dict]) -> dict[str, float]:
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 - 100 * first / total, "top5_error": 100 - 100 * fifth / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the errors on those held out."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn import init
+
+from reference.autoencoder.config import AutoencoderBatch, AutoencoderConfig
 
 
 def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:
@@ -32,7 +33,7 @@ def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> n
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         linear = nn.Linear(inputs, outputs)
-        init.xavier_uniform_(linear.weight, gain)
+        nn.init.xavier_uniform_(linear.weight, gain)
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -50,8 +51,8 @@ def kl_divergence(mu: Float[Tensor, "b k"], logvar: Float[Tensor, "b k"]) -> Flo
 class Autoencoder(nn.Module):
     """What all but the variational one share; each of them makes its encoder and decoder."""
 
-    encoder: nn.Module
-    decoder: nn.Module
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
 
     def __init__(self, image_size: int) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class Autoencoder(nn.Module):
 class DeepAutoencoder(Autoencoder):
     """The network of 2006, figure 1: logistic units, a linear code.    784-1000-500-250-30-250-500-1000-784"""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         sizes = (config.pixels, *config.hidden, config.code_size)
         self.encoder = dense(sizes, nn.Sigmoid, config.gain)
@@ -88,7 +89,7 @@ class DeepAutoencoder(Autoencoder):
 class LinearAutoencoder(Autoencoder):
     """One linear layer each way and the squared error: at its minimum the decoder spans PCA's subspace."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         self.encoder = nn.Linear(config.pixels, config.code_size)
         self.decoder = nn.Linear(config.code_size, config.pixels)
@@ -106,7 +107,7 @@ class ConvolutionalAutoencoder(Autoencoder):
     (B, 1, s, s) -> (B, c1, s/2, s/2) -> (B, c2, s/4, s/4) -> (B, k), and the same way back
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         first, second = config.channels
         self.map_shape = (second, config.image_size // 4, config.image_size // 4)
@@ -152,7 +153,7 @@ class MaskingNoise(nn.Module):
 class DenoisingAutoencoder(Autoencoder):
     """One layer of logistic units sees the corrupted image, the loss the clean one.    784-500-784"""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config.image_size)
         self.corrupt = MaskingNoise(config.corruption)
         self.encoder = nn.Linear(config.pixels, config.code_size)
@@ -171,7 +172,10 @@ class VariationalAutoencoder(nn.Module):
     784-500-(20, 20)-500-784 with tanh, Kingma & Welling, section 3 and appendix C
     """
 
-    def __init__(self, config: Any) -> None:
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
+
+    def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.image_shape = (1, config.image_size, config.image_size)
         sizes = (config.pixels, *config.hidden)
@@ -225,11 +229,12 @@ MODELS: dict[str, Callable[..., AnyAutoencoder]] = {
 }
 
 
-def build(config: Any) -> AnyAutoencoder:
+def build(config: AutoencoderConfig) -> AnyAutoencoder:
     """The autoencoder of ``config.variant``."""
     return MODELS[config.variant](config)
 
 
-def loss(model: AnyAutoencoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: AnyAutoencoder, batch: AutoencoderBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, s, s), "count"}, divided by the count."""
-    return model.losses(model(batch["image"]), batch["image"])["loss"] / batch["count"]
+    output: Any = model(batch["image"])  # what this model takes back
+    return model.losses(output, batch["image"])["loss"] / batch["count"]

@@ -1,16 +1,18 @@
 """Training the autoencoders in PyTorch: five steps for each batch."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import optim
 
-from reference.autoencoder.model import AnyAutoencoder, loss
+from reference.arguments import arguments
+from reference.autoencoder.config import AutoencoderBatch, AutoencoderConfig, Run
+from reference.autoencoder.data import evaluation_batches, training_batches
+from reference.autoencoder.model import AnyAutoencoder, build, loss
 
 
 def configure_optimizer(
-    model: AnyAutoencoder, config: Any, steps: int
+    model: AnyAutoencoder, config: AutoencoderConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Adam with a cosine schedule, in place of RBM pretraining and conjugate gradients."""
     optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -21,7 +23,7 @@ def train(
     model: AnyAutoencoder,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[AutoencoderBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -34,7 +36,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: AnyAutoencoder, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: AnyAutoencoder, batches: Iterable[AutoencoderBatch]) -> dict[str, float]:
     """Means per image in evaluation mode: squared error summed over pixels (the paper's), the loss and its terms."""
     model.eval()
     totals: dict[str, float] = {}
@@ -47,3 +49,26 @@ def evaluate(model: AnyAutoencoder, batches: Iterable[dict]) -> dict[str, float]
                 totals[name] = totals.get(name, 0.0) + value.item()
             count += batch["count"]
     return {name: total / count for name, total in totals.items()}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, how well those held out come back."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

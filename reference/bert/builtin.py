@@ -1,11 +1,10 @@
 """The same models with torch's own encoder in place of ours, for benchmarks and as a witness in tests."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from reference.bert.config import BertConfig
 from reference.bert.model import Encoder, Model
 from reference.bert.model import build as build_written_out
 
@@ -16,7 +15,7 @@ class TorchEncoder(nn.Module):
     Its layers have one dropout more than BERT's, between the two halves of the feed-forward part: it is set to 0.
     """
 
-    def __init__(self, encoder: Encoder, config: Any) -> None:
+    def __init__(self, encoder: Encoder, config: BertConfig) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(
             config.hidden_size, config.num_attention_heads, config.intermediate_size, config.hidden_dropout_prob,
@@ -50,7 +49,7 @@ def torchs_names(layer: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def build(config: Any) -> Model:
+def build(config: BertConfig) -> Model:
     """The model for ``config.task``, its encoder torch's."""
     model = build_written_out(config)
     model.bert.encoder = TorchEncoder(model.bert.encoder, config)  # type: ignore[assignment]

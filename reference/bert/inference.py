@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from reference.bert.config import BertConfig
 from reference.bert.model import BertForMaskedLM
 
 MASK = 4
 SPECIAL_TOKENS = 5  # the first of the vocabulary
 
 
-def search(model: BertForMaskedLM, config: Any, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
+def search(model: BertForMaskedLM, config: BertConfig, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
     """The tokens, each MASK replaced by an ordinary token."""
     model.eval()
     filled = torch.tensor([tokens])

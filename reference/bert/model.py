@@ -10,12 +10,11 @@
 Parameters have the names of published checkpoints: ``bert.encoder.layer.0.attention.self.query.weight`` and so on.
 """
 
-from typing import Any
-
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, nn, ones, zeros
 from torch.nn import functional as F
+
+from reference.bert.config import BertBatch, BertConfig
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
 
@@ -32,7 +31,7 @@ class Embeddings(nn.Module):
         ValueError: sequences longer than there are positions.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
@@ -45,7 +44,7 @@ class Embeddings(nn.Module):
         if length > most:
             raise ValueError(f"sequences may have {most} tokens at most, got {length}")
         word = self.word_embeddings(input_ids)
-        position = self.position_embeddings(torch.arange(length))
+        position = self.position_embeddings(arange(length))
         segment = self.token_type_embeddings(token_type_ids)
         return self.dropout(self.LayerNorm(word + position + segment))
 
@@ -53,7 +52,7 @@ class Embeddings(nn.Module):
 class SelfAttention(nn.Module):
     """Every token asks all tokens that it may see: softmax(q kᵀ / √h) v for each head, the heads side by side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.num_heads = config.num_attention_heads
         self.query = nn.Linear(config.hidden_size, config.hidden_size)
@@ -75,7 +74,7 @@ class SelfAttention(nn.Module):
 class SublayerOutput(nn.Module):
     """What ends both halves of a layer: LN(x + Drop(W s + b)), the normalisation after the sum."""
 
-    def __init__(self, config: Any, inputs: int) -> None:
+    def __init__(self, config: BertConfig, inputs: int) -> None:
         super().__init__()
         self.dense = nn.Linear(inputs, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -88,7 +87,7 @@ class SublayerOutput(nn.Module):
 class Attention(nn.Module):
     """The first half of a layer."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.self = SelfAttention(config)
         self.output = SublayerOutput(config, config.hidden_size)
@@ -100,7 +99,7 @@ class Attention(nn.Module):
 class Intermediate(nn.Module):
     """GELU(W x + b), with the exact Φ of the published PyTorch weights."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
 
@@ -111,7 +110,7 @@ class Intermediate(nn.Module):
 class Layer(nn.Module):
     """a = LN(x + Drop(MHA(x))), y = LN(a + Drop(W₂ GELU(W₁ a)))."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.attention = Attention(config)
         self.intermediate = Intermediate(config)
@@ -125,7 +124,7 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """The layers, one after the other."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.layer = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
 
@@ -138,7 +137,7 @@ class Encoder(nn.Module):
 class Pooler(nn.Module):
     """One vector for the whole sequence: tanh(W y + b) of the token that stands for it."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
@@ -149,7 +148,7 @@ class Pooler(nn.Module):
 class BertModel(nn.Module):
     """The encoder, with or without its pooler."""
 
-    def __init__(self, config: Any, pooler: bool = True) -> None:
+    def __init__(self, config: BertConfig, pooler: bool = True) -> None:
         super().__init__()
         self.context = config.context
         self.embeddings = Embeddings(config)
@@ -162,13 +161,13 @@ class BertModel(nn.Module):
         if self.context == "both":
             return real
         length = attention_mask.shape[1]
-        return real & torch.ones(length, length).tril().bool()
+        return real & ones(length, length).tril().bool()
 
     def summary(self, y: Float[Tensor, "b t d"], attention_mask: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
         """The token that has seen the whole sequence: [CLS], or the last one where every token looks to the left."""
         if self.context == "both":
             return y[:, 0]
-        return y[torch.arange(len(y)), attention_mask.sum(dim=1) - 1]
+        return y[arange(len(y)), attention_mask.sum(dim=1) - 1]
 
     def forward(
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
@@ -199,7 +198,7 @@ class SentenceEncoder(BertModel):
 class Transform(nn.Module):
     """t = LN(GELU(W y + b))."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -211,9 +210,9 @@ class Transform(nn.Module):
 class Predictions(nn.Module):
     """Which token stands here: t Eᵀ + b, with the word embeddings E and a bias of its own for every token."""
 
-    def __init__(self, config: Any, word_embeddings: nn.Embedding) -> None:
+    def __init__(self, config: BertConfig, word_embeddings: nn.Embedding) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.bias = nn.Parameter(zeros(config.vocab_size))
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.decoder.weight = word_embeddings.weight
@@ -226,7 +225,7 @@ class Predictions(nn.Module):
 class Heads(nn.Module):
     """Both tasks of pre-training, or the first of them alone."""
 
-    def __init__(self, config: Any, word_embeddings: nn.Embedding, next_sentence: bool) -> None:
+    def __init__(self, config: BertConfig, word_embeddings: nn.Embedding, next_sentence: bool) -> None:
         super().__init__()
         self.predictions = Predictions(config, word_embeddings)
         self.seq_relationship = nn.Linear(config.hidden_size, 2) if next_sentence else None
@@ -237,7 +236,7 @@ class BertForMaskedLM(nn.Module):
 
     next_sentence = False
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.bert = BertModel(config, self.next_sentence)
@@ -261,17 +260,19 @@ class BertForMaskedLM(nn.Module):
         y, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         if places is not None:
             y = y.flatten(0, 1).index_select(0, places)
-        related = None if self.cls.seq_relationship is None else self.cls.seq_relationship(pooled)
+        related = None
+        if pooled is not None and self.cls.seq_relationship is not None:
+            related = self.cls.seq_relationship(pooled)
         return self.cls.predictions(y), related
 
-    def asked(self, batch: dict) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
+    def asked(self, batch: BertBatch) -> tuple[Float[Tensor, "m v"], Float[Tensor, "b 2"] | None, Int[Tensor, " m"]]:
         """Scores where a token is to be predicted, the other head's, and the right tokens."""
         labels = batch["labels"].flatten()
         places = (labels != IGNORED).nonzero()[:, 0]
         scores, related = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"], places)
         return scores, related, labels[places]
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the hidden tokens, and that of the pairs of sentences."""
         scores, related, labels = self.asked(batch)
         value = F.cross_entropy(scores, labels, reduction="sum") / batch["count"]
@@ -279,17 +280,17 @@ class BertForMaskedLM(nn.Module):
             value = value + F.cross_entropy(related, batch["next_sentence"], reduction="sum") / batch["pairs"]
         return value
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of hidden tokens that are found, their cross-entropy in nats; percent of pairs judged rightly."""
         scores, related, labels = self.asked(batch)
-        found = {
+        metrics = {
             "accuracy": (100 * (scores.argmax(dim=1) == labels).sum(), batch["count"]),
             "loss": (F.cross_entropy(scores, labels, reduction="sum"), batch["count"]),
         }
         if related is not None:
             right = related.argmax(dim=1) == batch["next_sentence"]
-            found["next sentence"] = (100 * right.sum(), batch["pairs"])
-        return found
+            metrics["next sentence"] = (100 * right.sum(), batch["pairs"])
+        return metrics
 
 
 class BertForPreTraining(BertForMaskedLM):
@@ -301,7 +302,7 @@ class BertForPreTraining(BertForMaskedLM):
 class BertForSequenceClassification(nn.Module):
     """Fine-tuning (section 3.2): one new layer on the pooled vector, and everything is trained on."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.bert = BertModel(config)
@@ -312,14 +313,15 @@ class BertForSequenceClassification(nn.Module):
         self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b c"]:
         _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        assert pooled is not None  # this model has a pooler
         return self.classifier(self.dropout(pooled))
 
-    def loss(self, batch: dict) -> Float[Tensor, ""]:
+    def loss(self, batch: BertBatch) -> Float[Tensor, ""]:
         """The mean cross-entropy of the classes."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         return F.cross_entropy(scores, batch["label"], reduction="sum") / batch["count"]
 
-    def tally(self, batch: dict) -> Tally:
+    def tally(self, batch: BertBatch) -> Tally:
         """Percent of sentences in the right class, and their cross-entropy in nats."""
         scores = self(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
         right = (scores.argmax(dim=1) == batch["label"]).sum()
@@ -336,7 +338,7 @@ MODELS: dict[str, type[Model]] = {
 }
 
 
-def initialise(model: nn.Module, config: Any) -> None:
+def initialise(model: nn.Module, config: BertConfig) -> None:
     """Weights from a normal distribution cut at two standard deviations, biases 0; gains of normalisations stay 1."""
     std = config.initializer_range
     for module in model.modules():
@@ -346,13 +348,13 @@ def initialise(model: nn.Module, config: Any) -> None:
             nn.init.zeros_(module.bias)
 
 
-def build(config: Any) -> Model:
+def build(config: BertConfig) -> Model:
     """The model for ``config.task``."""
     model = MODELS[config.task](config)
     initialise(model, config)
     return model
 
 
-def loss(model: Model, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Model, batch: BertBatch) -> Float[Tensor, ""]:
     """The model's loss on a batch of ``data.py``."""
     return model.loss(batch)

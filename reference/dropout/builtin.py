@@ -1,13 +1,12 @@
 """The same network with torch's own ``nn.Dropout`` where it has the paper's idea, for benchmarks."""
 
-from typing import Any
-
 from torch import nn
 
+from reference.dropout.config import DropoutConfig
 from reference.dropout.model import Dropout, Network
 
 
-def build(config: Any) -> Network:
+def build(config: DropoutConfig) -> Network:
     """The network of ``config.variant``; noise that torch has no module for stays as it is written out."""
     network = Network(config)
     for position, noise in enumerate(network.noise):

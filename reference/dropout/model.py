@@ -10,12 +10,14 @@ Section 4: r ~ Bernoulli(p), z = W (r * y) + b. Every case of a batch gets a mas
 """
 
 import math
-from typing import Any
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, nn, no_grad, stack
 from torch.nn import functional as F
+
+from reference.dropout.config import DropoutBatch, DropoutConfig
 
 
 class Dropout(nn.Module):
@@ -64,16 +66,14 @@ class GaussianDropout(Dropout):
 class Network(nn.Module):
     """Rectified linear layers with units dropped from the input and from every hidden layer, never from the output."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DropoutConfig) -> None:
         super().__init__()
         self.max_norm = config.max_norm
         noise = {"weight-scaling": PaperDropout, "gaussian": GaussianDropout}.get(config.variant, Dropout)
         drops = (config.drop_input, *[config.drop_hidden] * len(config.hidden))
         widths = (config.inputs, *config.hidden)
         self.noise = nn.ModuleList([noise(drop) for drop in drops])
-        self.hidden = nn.ModuleList(
-            [nn.Linear(i, o) for i, o in zip(widths, config.hidden, strict=False)]
-        )  # fmt: skip
+        self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in pairwise(widths)])
         self.output = nn.Linear(widths[-1], config.classes)
 
     def features(self, image: Float[Tensor, "b inputs"]) -> Float[Tensor, "b units"]:
@@ -97,15 +97,15 @@ class Network(nn.Module):
 def monte_carlo(model: Network, image: Float[Tensor, "b inputs"], samples: int) -> Float[Tensor, "b classes"]:
     """Section 7.5: class probabilities averaged over ``samples`` thinned networks; stays in training mode."""
     model.train()
-    with torch.no_grad():
-        return torch.stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
+    with no_grad():
+        return stack([F.softmax(model(image), dim=1) for _ in range(samples)]).mean(dim=0)
 
 
-def build(config: Any) -> Network:
+def build(config: DropoutConfig) -> Network:
     """The network of ``config.variant``."""
     return Network(config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: DropoutBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, inputs), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -1,17 +1,19 @@
 """Training dropout networks in PyTorch: five steps for each batch, and a projection."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, optim
 
-from reference.dropout.model import Network, loss
+from reference.arguments import arguments
+from reference.dropout.config import DropoutBatch, DropoutConfig, Run
+from reference.dropout.data import evaluation_batches, training_batches
+from reference.dropout.model import Network, build, loss
 
 
 def configure_optimizer(
-    model: Network, config: Any, steps: int
+    model: Network, config: DropoutConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """SGD with momentum 0.95 (appendix B.1); the paper does not state its learning rate, nor how it falls."""
     optimizer: optim.Optimizer
@@ -34,7 +36,7 @@ def train(
     model: Network,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[DropoutBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -51,7 +53,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Network, batches: Iterable[DropoutBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0
@@ -62,3 +64,26 @@ def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 * wrong / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the error on those held out."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

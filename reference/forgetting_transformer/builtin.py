@@ -1,17 +1,17 @@
 """The same model with torch's fused attention, the decay its mask, for benchmarks and as a witness in tests."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference.forgetting_transformer.config import FoXConfig
 from reference.forgetting_transformer.model import Attention, ForgettingTransformer, decay
 from reference.forgetting_transformer.model import build as build_written_out
 
 
-def build(config: Any) -> ForgettingTransformer:
+def build(config: FoXConfig) -> ForgettingTransformer:
     """The model of ``config``, with the same parameters; linear attention stays as it is."""
     model = build_written_out(config)
     for module in model.modules():

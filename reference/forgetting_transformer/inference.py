@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reference.forgetting_transformer.config import FoXConfig
 from reference.forgetting_transformer.model import ForgettingTransformer, new_memories
 from reference.sampling import choose
 
@@ -21,7 +22,7 @@ def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any
         return model.lm_head(x[0, -1])
 
 
-def search(model: ForgettingTransformer, config: Any, tokens: Sequence[int], options: Any) -> Iterator[int]:
+def search(model: ForgettingTransformer, config: FoXConfig, tokens: Sequence[int], options: Any) -> Iterator[int]:
     """Read ``tokens``, then write ``options.length`` tokens, each of them read in its turn.
 
     Raises:

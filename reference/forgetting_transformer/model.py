@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros_like
 from torch.nn import functional as F
 
-from reference.forgetting_transformer.cache import Cache
-from reference.forgetting_transformer.linear import LinearState, linear_attention
+from reference.forgetting_transformer.attention.cache import Cache
+from reference.forgetting_transformer.attention.linear import LinearState, linear_attention
+from reference.forgetting_transformer.config import FoXBatch, FoXConfig
 
 Memory = Any  # what a layer keeps of the tokens so far: a Cache, or with linear attention a LinearState
 SMALLEST_LOG_GATE = -1e4  # a gate of 0 counts as the exponential of this: nothing is left, and sums stay finite
@@ -34,14 +35,14 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, theta: float) -> None:
         super().__init__()
-        self.frequency = theta ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
+        self.frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
 
     def forward(self, x: Float[Tensor, "b heads t h"], start: int) -> Float[Tensor, "b heads t h"]:
         """Queries or keys of the positions from ``start`` on, each pair (a, b) turned by its angle."""
-        angle = torch.arange(start, start + x.shape[2], dtype=torch.float64)[:, None] * self.frequency
+        angle = arange(start, start + x.shape[2]).double()[:, None] * self.frequency
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, dim=-1)
-        return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
+        return cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
 class HeadNorm(nn.Module):
@@ -50,10 +51,10 @@ class HeadNorm(nn.Module):
     def __init__(self, heads: int, head_size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.ones(heads * head_size))
+        self.weight = nn.Parameter(ones(heads * head_size))
 
     def forward(self, x: Float[Tensor, "b t heads h"]) -> Float[Tensor, "b t heads h"]:
-        return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.view(x.shape[2:])
+        return F.rms_norm(x, x.shape[3:], None, self.eps) * self.weight.reshape(x.shape[2:])
 
 
 class ShiftLinear(nn.Module):
@@ -73,10 +74,10 @@ class ShiftLinear(nn.Module):
     ) -> tuple[Float[Tensor, "b t heads h"], Float[Tensor, "b 1 d"]]:
         """The mixtures, and W x of the last token, which the next call needs as ``last``."""
         now = self.linear(x)
-        first = torch.zeros_like(now[:, :1]) if last is None else last
-        before = torch.cat((first, now[:, :-1]), dim=1)
+        first = zeros_like(now[:, :1]) if last is None else last
+        before = cat([first, now[:, :-1]], 1)
         alpha = self.shift_proj(x).sigmoid().unsqueeze(3)
-        now_h, before_h = (y.unflatten(2, (self.heads, -1)) for y in (now, before))
+        now_h, before_h = (y.reshape(*y.shape[:2], self.heads, -1) for y in (now, before))
         return now_h + alpha * (before_h - now_h), now[:, -1:]
 
 
@@ -86,7 +87,7 @@ class Attention(nn.Module):
     Gates come from the token, f_t = sigmoid(w x_t + b); or are one number for each head, learned or not; or are all 1.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.heads, self.gate = config.heads, config.gate
@@ -101,7 +102,7 @@ class Attention(nn.Module):
         elif config.gate == "fixed":
             self.register_buffer("fgate_bias", memory_bias(config))
 
-    def key_or_value(self, config: Any) -> nn.Module:
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
         """The map that makes keys, or values."""
         return nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
@@ -121,7 +122,7 @@ class Attention(nn.Module):
 
     def split(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t h"]:
         """Heads apart."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
     def log_gates(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t"]:
         """log f; from the normalised input, as queries are."""
@@ -140,7 +141,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h) + D) v, each of the T last tokens over itself and what is before it."""
         (t, h), s = q.shape[2:], k.shape[2]
-        past = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
+        past = ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
         scores = q @ k.transpose(2, 3) / math.sqrt(h) + decay(log_f, t).to(q.dtype)
         return scores.masked_fill(~past, -math.inf).softmax(dim=-1) @ v
 
@@ -152,7 +153,7 @@ class Attention(nn.Module):
 class ProAttention(Attention):
     """The Pro block's: shifted keys and values, normalised queries and keys, normalised gated output."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__(config)
         d = config.hidden_size
         self.q_norm = HeadNorm(config.heads, config.head_size, config.head_norm_eps)
@@ -160,12 +161,12 @@ class ProAttention(Attention):
         self.ogate_proj = nn.Linear(d, d, bias=False)
         self.output_norm = HeadNorm(config.heads, config.head_size, config.norm_eps)
 
-    def key_or_value(self, config: Any) -> nn.Module:
+    def key_or_value(self, config: FoXConfig) -> nn.Module:
         return ShiftLinear(config.hidden_size, config.heads)
 
     def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
         last_k, last_v = (None, None) if memory is None else memory.last
-        q = self.q_proj(x).unflatten(2, (self.heads, -1))
+        q = self.q_proj(x).reshape(x.shape[0], x.shape[1], self.heads, -1)
         (k, last_k), (v, last_v) = self.k_proj(x, last_k), self.v_proj(x, last_v)
         if memory is not None:
             memory.last = last_k, last_v
@@ -188,7 +189,7 @@ class LinearAttention(Attention):
 class GatedMLP(nn.Module):
     """W_down (silu(W_gate x) * W_up x) (Shazeer 2020, eq. 6), the first two in one matrix."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
         self.gate_proj = nn.Linear(d, 2 * f, bias=False)
@@ -202,7 +203,7 @@ class GatedMLP(nn.Module):
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the gated layer."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.attn_norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         kind = (
@@ -220,7 +221,7 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Embeddings, the blocks, and a last normalisation: everything but the output layer."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
@@ -242,7 +243,7 @@ class Decoder(nn.Module):
 class ForgettingTransformer(nn.Module):
     """The decoder and its output layer: for every token the logits of the one that follows."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: FoXConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.model = Decoder(config)
@@ -259,11 +260,11 @@ def decay(log_f: Float[Tensor, "b heads s"], t: int) -> Float[Tensor, "b heads t
     return c[..., -t:, None] - c[..., None, :]
 
 
-def memory_bias(config: Any) -> Float[Tensor, " heads"]:
+def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     """b with -1 / log sigmoid(b) = τ, a memory of τ tokens for each head, evenly spread on a logarithmic scale."""
     first, last = config.memories
     memory = np.geomspace(first, last, config.heads)
-    return torch.from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
+    return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
 def initialise(model: ForgettingTransformer) -> None:
@@ -275,17 +276,17 @@ def initialise(model: ForgettingTransformer) -> None:
             nn.init.zeros_(parameter)
 
 
-def build(config: Any) -> ForgettingTransformer:
+def build(config: FoXConfig) -> ForgettingTransformer:
     """The model of ``config``."""
     return ForgettingTransformer(config)
 
 
-def new_memories(config: Any) -> list[Any]:
+def new_memories(config: FoXConfig) -> list[Any]:
     """Nothing read so far: for each layer keys, values and gates, or the state of linear attention."""
     return [LinearState() if config.attention == "linear" else Cache() for _ in range(config.layers)]
 
 
-def loss(model: ForgettingTransformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn, optim
 
-from reference.forgetting_transformer.model import ForgettingTransformer, loss
+from reference.arguments import arguments
+from reference.forgetting_transformer.config import FoXBatch, FoXConfig, Run
+from reference.forgetting_transformer.data import evaluation_batches, training_batches
+from reference.forgetting_transformer.model import ForgettingTransformer, build, loss
 
 
 def configure_optimizer(
-    model: ForgettingTransformer, config: Any, steps: int
+    model: ForgettingTransformer, config: FoXConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """AdamW, the learning rate up along a line and down half a cosine to 0; gates that are numbers do not decay."""
     gates = [parameter for name, parameter in model.named_parameters() if name.endswith("fgate_bias")]
@@ -34,7 +36,7 @@ def train(
     model: ForgettingTransformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[FoXBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -48,7 +50,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: ForgettingTransformer, batches: Iterable[FoXBatch]) -> dict[str, float]:
     """Nats that a token costs, and its perplexity, in evaluation mode."""
     model.eval()
     nats = count = 0.0
@@ -57,3 +59,26 @@ def evaluate(model: ForgettingTransformer, batches: Iterable[dict]) -> dict[str,
             nats += loss(model, batch).item() * batch["count"]
             count += batch["count"]
     return {"loss": nats / count, "perplexity": math.exp(nats / count)}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -10,13 +10,12 @@ C1 ... F6 are the paper's layer names (figure 2): C convolution, S subsampling, 
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, cat, empty, full, nn, tensor
 from torch.nn import functional as F
-from torch.nn import init
+
+from reference.lenet.config import LeNetBatch, LeNetConfig
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
 C3_INPUTS = (
@@ -35,7 +34,7 @@ def squash(a: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 def uniform_by_fan_in(parameters: Iterable[Tensor], fan_in: int) -> None:
     """Uniform in +-2.4 / F, F the number of inputs of the unit (appendix A)."""
     for parameter in parameters:
-        init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
+        nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
 class Convolution(nn.Conv2d):
@@ -57,19 +56,20 @@ class PartialConvolution(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         connections = [(o, i) for o, inputs in enumerate(C3_INPUTS) for i in inputs]
-        kernel_of = torch.full((16, 6), len(connections))  # not connected: one past the last kernel, a zero
+        # Where nothing is connected the kernel is one past the last, a zero.
+        kernel_of = full((16, 6), len(connections))
         for kernel, connection in enumerate(connections):
             kernel_of[connection] = kernel
         self.register_buffer("kernel_of", kernel_of, persistent=False)
-        self.weight = nn.Parameter(torch.empty(len(connections), 5, 5))
-        self.bias = nn.Parameter(torch.empty(16))
+        self.weight = nn.Parameter(empty(len(connections), 5, 5))
+        self.bias = nn.Parameter(empty(16))
         for kernel, (o, _) in enumerate(connections):
             uniform_by_fan_in([self.weight.detach()[kernel]], 25 * len(C3_INPUTS[o]))
         for o, inputs in enumerate(C3_INPUTS):
             uniform_by_fan_in([self.bias.detach()[o : o + 1]], 25 * len(inputs))
 
     def forward(self, input: Float[Tensor, "b 6 h w"]) -> Float[Tensor, "b 16 h-4 w-4"]:
-        kernels = torch.cat([self.weight, self.weight.new_zeros(1, 5, 5)])
+        kernels = cat([self.weight, self.weight.new_zeros(1, 5, 5)])
         return F.conv2d(input, kernels[self.kernel_of], self.bias)
 
 
@@ -78,8 +78,8 @@ class Subsampling(nn.Module):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(maps))
-        self.bias = nn.Parameter(torch.empty(maps))
+        self.weight = nn.Parameter(empty(maps))
+        self.bias = nn.Parameter(empty(maps))
         uniform_by_fan_in(self.parameters(), 4)
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
@@ -94,7 +94,7 @@ class RBF(nn.Module):
 
     def __init__(self, prototypes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
-        self.register_buffer("prototypes", torch.tensor(prototypes, dtype=torch.float32))
+        self.register_buffer("prototypes", tensor(prototypes).float())
 
     def forward(self, input: Float[Tensor, "b units"]) -> Float[Tensor, "b classes"]:
         return ((input[:, None, :] - self.prototypes) ** 2).sum(dim=-1)
@@ -103,7 +103,7 @@ class RBF(nn.Module):
 class LeNet5(nn.Module):
     """The network of 1998, figure 2. Its outputs are distances: the smallest one names the class."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         self.rubbish = config.rubbish
         self.c1 = Convolution(1, 6, 5)
@@ -128,7 +128,7 @@ class LeNet5(nn.Module):
         """Eq. 9, summed over the batch: y_c + log(exp(-j) + sum_i exp(-y_i)), c the right class."""
         right = output.gather(1, label[:, None]).sum()
         rubbish = output.new_full((len(output), 1), -self.rubbish)
-        return right + torch.cat([-output, rubbish], dim=1).logsumexp(dim=1).sum()
+        return right + cat([-output, rubbish], dim=1).logsumexp(dim=1).sum()
 
     def predict(self, output: Float[Tensor, "b classes"]) -> Int[Tensor, " b"]:
         return output.argmin(dim=1)
@@ -138,7 +138,7 @@ class LeNet5Modern(nn.Module):
     """What most people call LeNet-5 today, and is not the paper's: every C3 map reads every S2 map, max-pooling
     without parameters, ReLU, ten linear outputs and a softmax. 61,706 parameters."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, 5)
         self.conv2 = nn.Conv2d(6, 16, 5)
@@ -161,12 +161,12 @@ class LeNet5Modern(nn.Module):
         return output.argmax(dim=1)
 
 
-def build(config: Any) -> LeNet5 | LeNet5Modern:
+def build(config: LeNetConfig) -> LeNet5 | LeNet5Modern:
     """The network of ``config.variant``."""
     networks: dict[str, type[LeNet5] | type[LeNet5Modern]] = {"1998": LeNet5, "modern": LeNet5Modern}
     return networks[config.variant](config)
 
 
-def loss(model: LeNet5 | LeNet5Modern, batch: dict) -> Float[Tensor, ""]:
+def loss(model: LeNet5 | LeNet5Modern, batch: LeNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -1,16 +1,18 @@
 """Training LeNet-5 in PyTorch: five steps for each batch."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn, optim
 
-from reference.lenet.model import LeNet5, LeNet5Modern, loss
+from reference.arguments import arguments
+from reference.lenet.config import LeNetBatch, LeNetConfig, Run
+from reference.lenet.data import evaluation_batches, training_batches
+from reference.lenet.model import LeNet5, LeNet5Modern, build, loss
 
 
 def configure_optimizer(
-    model: nn.Module, config: Any, steps: int
+    model: nn.Module, config: LeNetConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Adam with a cosine schedule, in place of the paper's stochastic diagonal Levenberg-Marquardt (appendix C)."""
     optimizer = optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -21,7 +23,7 @@ def train(
     model: LeNet5 | LeNet5Modern,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LeNetBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -34,7 +36,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[LeNetBatch]) -> dict[str, float]:
     """Error rate in percent and mean loss, in evaluation mode."""
     model.eval()
     wrong = total = summed = 0.0
@@ -45,3 +47,26 @@ def evaluate(model: LeNet5 | LeNet5Modern, batches: Iterable[dict]) -> dict[str,
             summed += model.loss(output, batch["label"]).item()
             total += batch["count"]
     return {"error": 100 * wrong / total, "loss": summed / total}
+
+
+def main() -> None:
+    """Train on handwritten digits and print, after every epoch, the error on those held out."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,86 +1,45 @@
-"""Configurations of LLaMA: the published sizes, and sizes for two cores."""
+"""What LLaMA in PyTorch reads of its configuration, and of a batch; and the sizes that long runs have."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
-PAIRINGS = ("halves", "adjacent")
-NORMS = ("rms", "layer")
-FEED_FORWARDS = ("swiglu", "gelu")
-POSITIONS = ("rotary", "learned")
-TOKENS = ("characters", "bpe")
-DATASETS = ("auto", "tinyshakespeare", "timemachine", "topics")
-CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))  # newline and the 95 printable characters of ASCII
+from jaxtyping import Int
+from torch import Tensor
+
+from reference.arguments import Count, NotNegative, Options, Positive, Share, Window, one_of
+from reference.data import CHARACTERS
 
 
-@dataclass(frozen=True)
-class LlamaConfig:
-    """The network, its tokens and its training recipe.
+@runtime_checkable
+class LlamaConfig(Protocol):
+    """The network, its tokens and its training recipe."""
 
-    Raises:
-        ValueError: an unknown name; a size, count or rate out of range; heads that do not divide the width, are of odd
-            size with rotary positions, or cannot share their keys evenly; fewer rows than there are characters.
-    """
-
-    variant: str = "llama"
-    vocab_size: int = len(CHARACTERS)  # V
-    hidden_size: int = 128  # d
-    layers: int = 4  # L
-    heads: int = 4  # H, of queries
-    kv_heads: int = 4  # of keys and values; fewer than H is grouped-query attention
-    feed_forward: int = 344  # f: see ``feed_forward_size``
-    context: int = 64  # positions there are; also the length of a training window
-    rope_theta: float = 10_000.0  # the base of the angles' wavelengths
-    norm_eps: float = 1e-5
+    vocab_size: Count = len(CHARACTERS)  # V
+    hidden_size: Count = 64  # d
+    layers: Count = 2  # L
+    heads: Count = 4  # H, of queries
+    kv_heads: Count = 4  # of keys and values; fewer than H is grouped-query attention
+    feed_forward: Count = 172  # f
+    context: Count = 64  # positions there are; also the length of a training window
+    rope_theta: Positive = 10_000.0  # the base of the angles' wavelengths
+    norm_eps: Positive = 1e-5
     tied: bool = False  # the output layer is the table of embeddings
-    init: float = 0.02  # standard deviation of the initial weights
-    pairing: str = "halves"  # which two numbers rotate together: (i, i + h/2); or "adjacent", (2i, 2i + 1)
-    norm: str = "rms"  # or "layer", as in the Transformer
-    activation: str = "swiglu"  # or "gelu", two matrices instead of three
-    positions: str = "rotary"  # or "learned", a table added to the embeddings
+    init: Positive = 0.02  # standard deviation of the initial weights
+    pairing: Annotated[str, one_of("halves", "adjacent")] = "halves"  # which two numbers of a head rotate together
+    norm: Annotated[str, one_of("rms", "layer")] = "rms"
+    activation: Annotated[str, one_of("swiglu", "gelu")] = "swiglu"
+    positions: Annotated[str, one_of("rotary", "learned")] = "rotary"
 
-    dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
-    tokens: str = "characters"  # or "bpe", pieces learned from the training text
-    batch_size: int = 12
-    windows: int = 6000  # in an epoch, each from a random place of the text
-    epochs: int = 4
-    learning_rate: float = 3e-3
-    final_rate: float = 0.1  # the learning rate falls along half a cosine to this share of itself
-    warmup: float = 0.05  # share of the steps in which it rises
-    beta2: float = 0.95
-    weight_decay: float = 0.1
-    clip: float = 1.0  # the largest norm of all gradients together
+    tokens: Annotated[str, one_of("characters", "bpe")] = "characters"
+    batch_size: Count = 16
+    windows: Count = 3200  # in an epoch, each from a random place of the text
+    epochs: Count = 3
+    learning_rate: Positive = 3e-3
+    final_rate: Share = 0.1  # the learning rate falls along half a cosine to this share of itself
+    warmup: Share = 0.05  # share of the steps in which it rises
+    beta2: Share = 0.95
+    weight_decay: NotNegative = 0.1
+    clip: Positive = 1.0  # the largest norm of all gradients together
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, known in (
-            ("pairing", PAIRINGS), ("norm", NORMS), ("activation", FEED_FORWARDS), ("positions", POSITIONS),
-            ("tokens", TOKENS), ("dataset", DATASETS),
-        ):  # fmt: skip
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
-        for name in (
-            "vocab_size", "hidden_size", "layers", "heads", "kv_heads", "feed_forward", "context", "batch_size",
-            "windows", "epochs",
-        ):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("rope_theta", "norm_eps", "init", "learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("final_rate", "warmup", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
-        self._check_heads()
-
-    def _check_heads(self) -> None:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads must divide hidden_size {self.hidden_size}, got {self.heads}")
-        if self.positions == "rotary" and self.head_size % 2:
-            raise ValueError(f"rotary positions need heads of even size, got {self.head_size}")
-        if self.heads % self.kv_heads:
-            raise ValueError(f"kv_heads must divide heads {self.heads}, got {self.kv_heads}")
 
     @property
     def head_size(self) -> int:
@@ -88,83 +47,79 @@ class LlamaConfig:
         return self.hidden_size // self.heads
 
 
-def feed_forward_size(hidden_size: int, multiple_of: int = 256, multiplier: float = 1.0) -> int:
-    """f: two thirds of 4 d, so that three matrices cost what two of 4 d cost; rounded up to a multiple.
+class Run(LlamaConfig, Options):
+    """What ``python -m reference.llama.train`` trains."""
 
-    Args:
-        hidden_size: d.
-        multiple_of: what the published code calls so; 256 in LLaMA.
-        multiplier: Llama 2 70B and Llama 3 widen their layers by 1.3.
-    """
-    size = int(multiplier * int(2 * 4 * hidden_size / 3))
-    return multiple_of * -(-size // multiple_of)
+    context: Window = 64
 
-
-def _published(hidden_size: int, layers: int, heads: int, multiple_of: int = 256, **changes: Any) -> LlamaConfig:
-    """A model of the papers; ``kv_heads`` and ``multiplier`` where it has them."""
-    size = feed_forward_size(hidden_size, multiple_of, changes.pop("multiplier", 1.0))
-    sizes = {"vocab_size": 32_000, "kv_heads": heads, "context": 2048, "norm_eps": 1e-6} | changes
-    return LlamaConfig(hidden_size=hidden_size, layers=layers, heads=heads, feed_forward=size, **RECIPE, **sizes)
-
-
-# Section 2.3: AdamW with (0.9, 0.95), decay 0.1, clip 1, 2,000 steps of warm-up, a cosine to a tenth. A batch there is
-# 4 million tokens; here it is 2,048 windows of 2,048.
-RECIPE: dict[str, Any] = {"batch_size": 2048, "learning_rate": 3e-4, "tokens": "bpe"}
-LLAMA_3 = {"vocab_size": 128_256, "kv_heads": 8, "context": 8192, "rope_theta": 5e5, "norm_eps": 1e-5}
-
-PUBLISHED = {
-    "LLaMA 7B": _published(4096, 32, 32),
-    "LLaMA 13B": _published(5120, 40, 40),
-    "LLaMA 33B": _published(6656, 60, 52),
-    "LLaMA 65B": _published(8192, 80, 64),
-    "Llama 2 70B": _published(8192, 80, 64, 4096, multiplier=1.3, kv_heads=8, context=4096, norm_eps=1e-5),
-    "Llama 3 8B": _published(4096, 32, 32, 1024, multiplier=1.3, **LLAMA_3),
-    "Llama 3 70B": _published(8192, 80, 64, 4096, multiplier=1.3, **LLAMA_3),
-    "SmolLM2 135M": _published(
-        576, 30, 9, vocab_size=49_152, kv_heads=3, context=8192, rope_theta=1e5, norm_eps=1e-5, tied=True
-    ),
-}
-
-TINY = LlamaConfig(
-    vocab_size=11,
-    hidden_size=8,
-    layers=2,
-    heads=2,
-    kv_heads=2,
-    feed_forward=12,
-    context=6,
-    init=0.4,
-    batch_size=3,
-    windows=6,
-)
-SMALL = LlamaConfig()
-PAPER_SIZE = PUBLISHED["LLaMA 7B"]
-
-# One part of LLaMA exchanged for what the Transformer or GPT had, everything else the same.
-EXCHANGED: dict[str, dict[str, Any]] = {
-    "llama": {},
-    "layer-norm": {"norm": "layer"},
-    "gelu": {"activation": "gelu"},  # with half as many units again: as many parameters
-    "learned": {"positions": "learned"},
-}
+    def check(self) -> None:
+        """Raise ValueError where heads do not fit each other, or tokens the vocabulary."""
+        if self.hidden_size % self.heads:
+            raise ValueError(f"heads must divide hidden_size {self.hidden_size}, got {self.heads}")
+        if self.positions == "rotary" and self.head_size % 2:
+            raise ValueError(f"rotary positions need heads of even size, got {self.head_size}")
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads must divide heads {self.heads}, got {self.kv_heads}")
+        smallest = {"characters": len(CHARACTERS), "bpe": 256}[self.tokens]
+        if self.vocab_size < smallest:
+            raise ValueError(f"vocab_size must be at least {smallest} for {self.tokens}, got {self.vocab_size}")
 
 
-def _exchange(config: LlamaConfig, variant: str) -> LlamaConfig:
-    changes = {"variant": variant, **EXCHANGED[variant]}
+class LlamaBatch(TypedDict):
+    """Tokens, and the one that follows each."""
+
+    tokens: Int[Tensor, "b t"]
+    target: Int[Tensor, "b t"]
+    count: float
+    bytes: NotRequired[float]  # how much text the targets stand for
+
+
+# ---- long runs -------------------------------------------------------------------------------------------------------
+
+
+class LongRun(Run):
+    """What ``python -m reference.llama.train_advanced`` trains, in the size "small"."""
+
+    variant: Annotated[str, one_of("llama", "layer-norm", "gelu", "learned", "smollm2")] = "llama"
+    hidden_size: Count = 128
+    layers: Count = 4
+    feed_forward: Count = 344
+    context: Count = 64
+    dataset: Annotated[str, one_of("auto", "tinyshakespeare", "timemachine", "topics")] = "auto"
+    batch_size: Count = 12
+    windows: Count = 6000
+    epochs: Count = 4
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "vocab_size": 11, "hidden_size": 8, "layers": 2, "heads": 2, "kv_heads": 2, "feed_forward": 12, "context": 6,
+        "init": 0.4, "batch_size": 3, "windows": 6,
+    },
+    "small": {},
+    "paper": {  # LLaMA 7B
+        "vocab_size": 32_000, "hidden_size": 4096, "layers": 32, "heads": 32, "kv_heads": 32, "feed_forward": 11_008,
+        "context": 2048, "norm_eps": 1e-6, "batch_size": 2048, "learning_rate": 3e-4, "tokens": "bpe",
+    },
+}  # fmt: skip
+SMOLLM2: dict[str, dict[str, Any]] = {  # groups of queries that share keys and values, and one table at both ends
+    "tiny": {"hidden_size": 12, "heads": 6, "kv_heads": 2, "tied": True},
+    "small": {"kv_heads": 2, "tied": True},
+    "paper": {
+        "vocab_size": 49_152, "hidden_size": 576, "layers": 30, "heads": 9, "kv_heads": 3, "feed_forward": 1536,
+        "context": 8192, "rope_theta": 1e5, "norm_eps": 1e-5, "tied": True,
+    },
+}  # fmt: skip
+EXCHANGED = {"layer-norm": {"norm": "layer"}, "gelu": {"activation": "gelu"}, "learned": {"positions": "learned"}}
+VARIANTS = ("llama", *EXCHANGED, "smollm2")
+
+
+def long_run(variant: str, size: str) -> LongRun:
+    """One of the sizes, with one part exchanged, or with all that SmolLM2 has of its own."""
+    config = LongRun()
+    changes = SMOLLM2[size] if variant == "smollm2" else EXCHANGED.get(variant, {})
+    for name, value in {**SIZES[size], **changes, "variant": variant}.items():
+        setattr(config, name, value)
     if variant == "gelu":
-        changes["feed_forward"] = config.feed_forward * 3 // 2
-    return replace(config, **changes)
-
-
-VARIANTS = {
-    variant: {
-        size: _exchange(config, variant) for size, config in {"tiny": TINY, "small": SMALL, "paper": PAPER_SIZE}.items()
-    }
-    for variant in EXCHANGED
-} | {
-    "smollm2": {  # groups of queries that share a head of keys and values, and one table at both ends
-        "tiny": replace(TINY, variant="smollm2", hidden_size=12, heads=6, kv_heads=2, tied=True),
-        "small": replace(SMALL, variant="smollm2", kv_heads=2, tied=True),
-        "paper": replace(PUBLISHED["SmolLM2 135M"], variant="smollm2"),
-    }
-}
+        config.feed_forward = config.feed_forward * 3 // 2  # with half as many units again: as many parameters
+    return config

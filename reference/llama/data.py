@@ -8,15 +8,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from reference.llama.config import CHARACTERS, LlamaConfig
-
-HELD_OUT = 0.1  # the last part of the text is for testing
-Batch = dict[str, Any]
+from reference.data import CHARACTERS, encoded, next_tokens, parts, shuffled, topics, windows
+from reference.llama.config import LlamaBatch, LlamaConfig
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,7 @@ def read_text(dataset: str, file: Path | None = None) -> str:
             file = None
     if file is not None:
         return file.read_text(encoding="utf-8")
-    from pydoc_data.topics import topics
-
-    text = "\n\n".join(topics[name].strip() for name in sorted(topics))
-    return text.encode("ascii", "ignore").decode()
+    return topics()
 
 
 def tokenise(text: str, config: LlamaConfig) -> Tokens:
@@ -65,21 +60,15 @@ def tokenise(text: str, config: LlamaConfig) -> Tokens:
     Raises:
         ValueError: a character that is not one of ASCII's, or a vocabulary that has no room for the tokens.
     """
-    cut = int(len(text) * (1 - HELD_OUT))
-    parts = text[:cut], text[cut:]
     if config.tokens == "bpe":
-        return _pieces(parts, config.vocab_size)
-    unknown = sorted(set(text) - set(CHARACTERS))
-    if unknown:
-        raise ValueError(f"the text has characters that are not among the {len(CHARACTERS)} known: {unknown}")
+        return _pieces(parts(text), config.vocab_size)
+    train, test = (encoded(part) for part in parts(text))
     if config.vocab_size < len(CHARACTERS):
         raise ValueError(f"vocab_size must be at least {len(CHARACTERS)} for characters, got {config.vocab_size}")
-    number_of = {character: number for number, character in enumerate(CHARACTERS)}
-    train, test = (torch.tensor([number_of[character] for character in part]) for part in parts)
     return Tokens(train, test, torch.ones(config.vocab_size, dtype=torch.int64))
 
 
-def _pieces(parts: tuple[str, str], size: int) -> Tokens:
+def _pieces(both: tuple[str, str], size: int) -> Tokens:
     import tokenizers as library
 
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()
@@ -89,13 +78,13 @@ def _pieces(parts: tuple[str, str], size: int) -> Tokens:
     pieces.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces.decoder = library.decoders.ByteLevel()
     trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)
-    pieces.train_from_iterator(parts[0].splitlines(keepends=True), trainer)
-    train, test = (torch.tensor(pieces.encode(part).ids) for part in parts)
+    pieces.train_from_iterator(both[0].splitlines(keepends=True), trainer)
+    train, test = (torch.tensor(pieces.encode(part).ids) for part in both)
     lengths = torch.tensor([len(pieces.id_to_token(token) or "") for token in range(pieces.get_vocab_size())])
     return Tokens(train, test, lengths, pieces.to_str())
 
 
-def training_batch(tokens: Tensor, config: LlamaConfig, step: int, rank: int = 0, ranks: int = 1) -> Batch:
+def training_batch(tokens: Tensor, config: LlamaConfig, step: int, rank: int = 0, ranks: int = 1) -> LlamaBatch:
     """The windows of a step, from random places; of several processes each has its share of them.
 
     Every share carries the count of the whole batch, so the losses and gradients of all add up to those of one process.
@@ -110,18 +99,17 @@ def training_batch(tokens: Tensor, config: LlamaConfig, step: int, rank: int = 0
         raise ValueError(f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}")
     rng = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     start = torch.randint(places, (config.batch_size,), generator=rng)[rank::ranks]
-    return _batch(tokens, start, config.context) | {"count": float(config.batch_size * config.context)}
+    batch: LlamaBatch = next_tokens((windows(tokens, config.context)[start],))
+    return {**batch, "count": float(config.batch_size * config.context)}
 
 
-def evaluation_batches(tokens: Tokens, config: LlamaConfig, windows: int = 64) -> Iterator[Batch]:
+def training_batches(tokens: Tokens, config: LlamaConfig) -> DataLoader[LlamaBatch]:
+    """Windows from random places, other ones in every epoch."""
+    return shuffled(next_tokens, config.batch_size, windows(tokens.train, config.context), items=config.windows)
+
+
+def evaluation_batches(tokens: Tokens, config: LlamaConfig, rows: int = 64) -> Iterator[LlamaBatch]:
     """The held-out text in windows one after the other; "bytes" is how much text the targets of a batch stand for."""
-    starts = torch.arange(0, len(tokens.test) - config.context, config.context)
-    for some in starts.split(windows):
-        batch = _batch(tokens.test, some, config.context)
-        yield batch | {"bytes": float(tokens.bytes_of[batch["target"]].sum())}
-
-
-def _batch(tokens: Tensor, start: Tensor, length: int) -> Batch:
-    """From windows of n + 1 tokens: n to read and the n that follow them."""
-    windows = tokens[start[:, None] + torch.arange(length + 1)]
-    return {"tokens": windows[:, :-1], "target": windows[:, 1:], "count": float(windows[:, 1:].numel())}
+    for some in windows(tokens.test, config.context, step=config.context).split(rows):
+        batch: LlamaBatch = next_tokens((some,))
+        yield {**batch, "bytes": float(tokens.bytes_of[batch["target"]].sum())}

@@ -14,10 +14,10 @@ import math
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, empty, nn, ones
 from torch.nn import functional as F
 
-from reference.llama.config import LlamaConfig
+from reference.llama.config import LlamaBatch, LlamaConfig
 
 Angles = tuple[Tensor, Tensor]  # cos and sin of every position's angles, (T, h/2) each
 
@@ -28,7 +28,7 @@ class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.ones(size))
+        self.weight = nn.Parameter(ones(size))
 
     def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         scale = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
@@ -43,8 +43,8 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head_size: int, context: int, theta: float) -> None:
         super().__init__()
-        frequency = theta ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
-        angle = torch.arange(context, dtype=torch.float64)[:, None] * frequency
+        frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
+        angle = arange(context).double()[:, None] * frequency
         self.register_buffer("cos", angle.cos().float(), persistent=False)
         self.register_buffer("sin", angle.sin().float(), persistent=False)
 
@@ -79,8 +79,8 @@ class KVCache:
 
     def __init__(self, config: LlamaConfig, length: int, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
         shape = (batch, config.kv_heads, length, config.head_size)
-        self.keys = torch.empty(shape, dtype=dtype)
-        self.values = torch.empty(shape, dtype=dtype)
+        self.keys = empty(shape, dtype=dtype)
+        self.values = empty(shape, dtype=dtype)
         self.length = 0
 
     def append(
@@ -128,7 +128,7 @@ class Attention(nn.Module):
         (t, h), s, group = q.shape[2:], k.shape[2], q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
         scores = q @ k.transpose(2, 3) / math.sqrt(h)
-        past = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
+        past = ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
         return scores.masked_fill(~past, -math.inf).softmax(dim=-1) @ v
 
 
@@ -165,7 +165,8 @@ class Block(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = {"swiglu": SwiGLU, "gelu": GELULayer}[config.activation](config)
+        self.mlp: SwiGLU | GELULayer
+        self.mlp = SwiGLU(config) if config.activation == "swiglu" else GELULayer(config)
         self.input_layernorm = normalisation(config)
         self.post_attention_layernorm = normalisation(config)
 
@@ -205,7 +206,7 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens: {start + length} positions do not fit into a context of {self.context}")
         x = self.embed_tokens(tokens)
         if self.embed_positions is not None:
-            x = x + self.embed_positions(torch.arange(start, start + length, device=tokens.device))
+            x = x + self.embed_positions(arange(start, start + length, device=tokens.device))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
         for number, layer in enumerate(self.layers):
             x = layer(x, angles, caches[number] if caches else None)
@@ -230,7 +231,7 @@ class Llama(nn.Module):
         return F.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
 
-def normalisation(config: LlamaConfig) -> nn.Module:
+def normalisation(config: LlamaConfig) -> RMSNorm | nn.LayerNorm:
     """RMSNorm, or LayerNorm for comparison."""
     if config.norm == "layer":
         return nn.LayerNorm(config.hidden_size, config.norm_eps)
@@ -254,7 +255,7 @@ def build(config: LlamaConfig) -> Llama:
     return Llama(config)
 
 
-def loss(model: Llama, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Llama, batch: LlamaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])
     flat = logits.reshape(-1, logits.shape[-1])

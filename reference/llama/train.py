@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.llama.config import LlamaConfig
-from reference.llama.model import Llama, loss
+from reference.arguments import arguments
+from reference.data import topics
+from reference.llama.config import LlamaBatch, LlamaConfig, Run
+from reference.llama.data import evaluation_batches, tokenise, training_batches
+from reference.llama.model import Llama, build, loss
 
 
 def configure_optimizer(
@@ -32,7 +35,7 @@ def train(
     model: Llama,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LlamaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -46,7 +49,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Llama, batches: Iterable[LlamaBatch]) -> dict[str, float]:
     """Nats that a character of the text costs, and the perplexity of a token, in evaluation mode.
 
     Nats for each character compare models whose tokens are of different lengths.
@@ -59,3 +62,27 @@ def evaluate(model: Llama, batches: Iterable[dict]) -> dict[str, float]:
             tokens += batch["count"]
             characters += batch["bytes"]
     return {"loss": nats / characters, "perplexity": math.exp(min(nats / tokens, 700.0))}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the nats that a held-out character costs."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    tokens = tokenise(topics(), config)
+    training, test = training_batches(tokens, config), list(evaluation_batches(tokens, config))
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

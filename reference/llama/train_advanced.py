@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from reference.arguments import add_attributes, attributes, change
 from reference.llama import parallel, saving
-from reference.llama.config import VARIANTS, LlamaConfig
+from reference.llama.config import SIZES, LlamaBatch, LongRun, long_run
 from reference.llama.data import Tokens, evaluation_batches, read_text, tokenise, training_batch
 from reference.llama.model import Llama, build, loss
 from reference.llama.train import configure_optimizer, evaluate
@@ -59,7 +60,7 @@ class Recipe:
 def recompute_blocks(model: Llama) -> None:
     """Keep what goes into each block, and not what happens in it."""
     for block in model.model.layers:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 class Run:
@@ -72,7 +73,7 @@ class Run:
         device: of this process.
     """
 
-    def __init__(self, config: LlamaConfig, recipe: Recipe, tokens: Tokens, device: torch.device) -> None:
+    def __init__(self, config: LongRun, recipe: Recipe, tokens: Tokens, device: torch.device) -> None:
         self.config, self.recipe, self.tokens, self.device = config, recipe, tokens, device
         self.steps = config.epochs * -(-config.windows // config.batch_size)
         torch.manual_seed(config.seed)
@@ -153,13 +154,13 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be the same one: the configuration, the text, the precision."""
         text = hashlib.sha256(self.tokens.train.numpy().tobytes()).hexdigest()
-        return asdict(self.config) | {"text": text, "precision": self.recipe.precision}
+        return attributes(self.config) | {"text": text, "precision": self.recipe.precision}
 
-    def _part(self, number: int, parts: int) -> dict[str, Any]:
+    def _part(self, number: int, parts: int) -> LlamaBatch:
         return self._on_device(training_batch(self.tokens.train, self.config, self.step, number, parts))
 
-    def _on_device(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {name: v.to(self.device) if isinstance(v, torch.Tensor) else v for name, v in batch.items()}
+    def _on_device(self, batch: LlamaBatch) -> LlamaBatch:
+        return {**batch, "tokens": batch["tokens"].to(self.device), "target": batch["target"].to(self.device)}
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
@@ -180,12 +181,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--text", type=Path, help="a text file; without one, the configuration's data set")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    parser.add_argument("--variant", default="llama", choices=VARIANTS)
-    parser.add_argument("--size", default="small", choices=("tiny", "small", "paper"))
-    for field in (*fields(LlamaConfig), *fields(Recipe)):
+    parser.add_argument("--size", default="small", choices=SIZES)
+    add_attributes(parser, LongRun())
+    for field in fields(Recipe):
         flag = f"--{field.name.replace('_', '-')}"
-        if field.name == "variant":
-            continue
         if isinstance(field.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction)
         else:
@@ -193,9 +192,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def given(options: argparse.Namespace, of: type) -> dict[str, Any]:
+def given(options: argparse.Namespace, of: type[Recipe]) -> dict[str, Any]:
     """The options that were given and are fields of ``of``."""
-    values = {field.name: getattr(options, field.name) for field in fields(of) if field.name != "variant"}
+    values = {field.name: getattr(options, field.name) for field in fields(of)}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -206,10 +205,10 @@ def start(options: argparse.Namespace, device: torch.device) -> Run:
         ValueError: options that make no sense or do not fit the checkpoint; a checkpoint that must not be overwritten.
         OSError: the text cannot be read.
     """
-    config = replace(VARIANTS[options.variant][options.size], **given(options, LlamaConfig))
-    run = Run(
-        config, Recipe(**given(options, Recipe)), tokenise(read_text(config.dataset, options.text), config), device
-    )
+    config = long_run(options.variant or "llama", options.size)
+    change(config, vars(options))
+    recipe = Recipe(**given(options, Recipe))
+    run = Run(config, recipe, tokenise(read_text(config.dataset, options.text), config), device)
     if options.resume:
         run.resume(options.out)
     elif (options.out / LAST).exists():

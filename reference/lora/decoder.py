@@ -8,13 +8,11 @@ positions are learned, and the MLP is four times as wide as the model, as in GPT
     V, d     characters there are, width of the model
 """
 
-from typing import Any
-
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, nn
 from torch.nn import functional as F
-from torch.nn import init
+
+from reference.lora.config import LoRAConfig
 
 EMBEDDING_STD = 0.02
 
@@ -57,20 +55,19 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Characters in, logits of the character after each of them out."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LoRAConfig) -> None:
         super().__init__()
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.context, config.width)
         for table in (self.token, self.position):
-            init.normal_(table.weight, std=EMBEDDING_STD)
-        self.blocks = nn.ModuleList(
-            [Block(config.width, config.heads) for _ in range(config.layers)]
-        )  # fmt: skip
+            nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        blocks = [Block(config.width, config.heads) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocabulary)
 
     def forward(self, sequence: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
-        x = self.token(sequence) + self.position(torch.arange(sequence.shape[1]))
+        x = self.token(sequence) + self.position(arange(sequence.shape[1]))
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))

@@ -12,16 +12,14 @@ only made to merge it into W0.  A starts random and B at 0, so that the adapted 
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
-import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor, nn, no_grad
 from torch.nn import functional as F
-from torch.nn import init
 
+from reference.lora.config import LoRABatch, LoRAConfig
 from reference.lora.decoder import Decoder
 
 
@@ -41,14 +39,20 @@ class LoRALinear(nn.Module):
         ValueError: a rank below 1, or above the smaller side of W0.
     """
 
-    def __init__(self, base_layer: nn.Linear, rank: int, alpha: float | int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        base_layer: nn.Linear,
+        rank: int,
+        alpha: float | int,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         check_rank(base_layer, rank)
         inputs, outputs, dtype = base_layer.in_features, base_layer.out_features, base_layer.weight.dtype
         self.base_layer = base_layer.requires_grad_(False)
         self.lora_A = nn.Linear(inputs, rank, bias=False, dtype=dtype)
         self.lora_B = nn.Linear(rank, outputs, bias=False, dtype=dtype)
-        init.zeros_(self.lora_B.weight)
+        nn.init.zeros_(self.lora_B.weight)
         self.lora_dropout = nn.Dropout(dropout)
         self.rank, self.alpha, self.scaling = rank, alpha, alpha / rank
         self.unmerged: Tensor | None = None  # W0, while the layer is merged
@@ -61,7 +65,7 @@ class LoRALinear(nn.Module):
 
     def update(self) -> Float[Tensor, "d k"]:
         """(alpha / r) B A, outside the graph."""
-        with torch.no_grad():
+        with no_grad():
             return self.scaling * (self.lora_B.weight @ self.lora_A.weight)
 
     def merge(self) -> None:
@@ -74,7 +78,7 @@ class LoRALinear(nn.Module):
             raise RuntimeError("merge: the update is in the weight already; unmerge() first")
         weight = self.base_layer.weight.detach()
         self.unmerged = weight.clone()
-        weight += self.update()
+        weight.add_(self.update())
 
     def unmerge(self) -> None:
         """Put W0 back, bit for bit; subtracting the update would leave its rounding errors behind.
@@ -110,7 +114,13 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")
 
 
-def attach(model: nn.Module, targets: Sequence[str], rank: int, alpha: float | int, dropout: float = 0.0) -> list[str]:
+def attach(
+    model: nn.Module,
+    targets: Sequence[str],
+    rank: int,
+    alpha: float | int,
+    dropout: float = 0.0,
+) -> list[str]:
     """Freeze a model and put a LoRALinear in the place of every linear layer that a pattern matches.
 
     Args:
@@ -202,13 +212,13 @@ def load_base(model: Decoder, path: str) -> None:
     except (OSError, SafetensorError) as error:
         raise ValueError(f"base: {path} cannot be read: {error}") from error
     own = model.state_dict()
-    unfit = [name for name, tensor in own.items() if name not in weights or weights[name].shape != tensor.shape]
+    unfit = [name for name in own if name not in weights or weights[name].shape != own[name].shape]
     if unfit:
         raise ValueError(f"base: {path} has no weights that fit {', '.join(unfit)}")
     model.load_state_dict({name: weights[name] for name in own})
 
 
-def build(config: Any) -> Decoder:
+def build(config: LoRAConfig) -> Decoder:
     """The decoder, from its checkpoint if there is one, with the parameters to train that ``config.method`` names."""
     model = Decoder(config)
     if config.base:
@@ -216,13 +226,13 @@ def build(config: Any) -> Decoder:
     if config.method == "lora":
         attach(model, config.targets.split(","), config.rank, config.alpha, config.dropout)
         for layer in adapters(model).values():
-            init.normal_(layer.lora_B.weight, std=config.initial_b)
+            nn.init.normal_(layer.lora_B.weight, std=config.initial_b)
     elif config.method != "full":
         train_only(model, {"bias": "bias", "head": "head.*"}[config.method])
     return model
 
 
-def loss(model: Decoder, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])
     return F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), reduction="sum") / batch["count"]

@@ -1,14 +1,13 @@
 """The same network with torch's own recurrent modules where it has them, for benchmarks and as a witness in tests."""
 
-from typing import Any
-
 from torch import nn
 
+from reference.lstm.config import LSTMConfig
 from reference.lstm.model import LSTM, RNN, Network
 from reference.lstm.model import build as build_written_out
 
 
-def build(config: Any) -> Network:
+def build(config: LSTMConfig) -> Network:
     """The network of ``config``, its layers torch.nn's with the same parameters; the cell of 1997 stays written out.
 
     The state of torch's layers has one more axis, of size 1; the network hands it through without looking.

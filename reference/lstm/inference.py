@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from reference.lstm.config import LSTMConfig
 from reference.lstm.model import Network
 from reference.sampling import choose
 
 
-def search(model: Network, config: Any, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
+def search(model: Network, config: LSTMConfig, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001
     """Read ``tokens``, then write ``options.length`` symbols, each of them read in its turn.
 
     Raises:

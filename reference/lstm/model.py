@@ -15,12 +15,12 @@ Sequences come as (B, T), as data has them; layers work on (T, B), one step afte
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, empty, eye, nn, no_grad, stack, where
 from torch.nn import functional as F
+
+from reference.lstm.config import LSTMBatch, LSTMConfig
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
 
@@ -43,10 +43,10 @@ class Layer(nn.Module, ABC):
         super().__init__()
         self.hidden = hidden
         rows = self.blocks * hidden
-        self.weight_ih_l0 = nn.Parameter(torch.empty(rows, inputs))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(rows, hidden))
-        self.bias_ih_l0 = nn.Parameter(torch.empty(rows))
-        self.bias_hh_l0 = nn.Parameter(torch.empty(rows))
+        self.weight_ih_l0 = nn.Parameter(empty(rows, inputs))
+        self.weight_hh_l0 = nn.Parameter(empty(rows, hidden))
+        self.bias_ih_l0 = nn.Parameter(empty(rows))
+        self.bias_hh_l0 = nn.Parameter(empty(rows))
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
@@ -70,7 +70,7 @@ class Layer(nn.Module, ABC):
         for x in sequence:
             state = self.step(x, state)
             output.append(state[0])
-        return torch.stack(output), state
+        return stack(output), state
 
 
 class LSTM(Layer):
@@ -92,7 +92,7 @@ class LSTM(Layer):
     def set_forget_bias(self, value: float) -> None:
         """The two biases of the forget gate become ``value`` and 0: only their sum matters."""
         rows = slice(self.hidden, 2 * self.hidden)
-        with torch.no_grad():
+        with no_grad():
             self.bias_ih_l0[rows] = value
             self.bias_hh_l0[rows] = 0.0
 
@@ -137,7 +137,7 @@ class OneHot(nn.Module):
 
     def __init__(self, symbols: int) -> None:
         super().__init__()
-        self.register_buffer("identity", torch.eye(symbols), persistent=False)
+        self.register_buffer("identity", eye(symbols), persistent=False)
 
     def forward(self, symbol: Int[Tensor, "*n"]) -> Float[Tensor, "*n v"]:
         return F.embedding(symbol, self.identity)
@@ -150,7 +150,7 @@ class Network(nn.Module, ABC):
     Sutskever, Vinyals 2014, figure 2).
     """
 
-    def __init__(self, config: Any, inputs: int, outputs: int) -> None:
+    def __init__(self, config: LSTMConfig, inputs: int, outputs: int) -> None:
         super().__init__()
         self.clip = config.clip
         widths = [inputs] + [config.hidden] * (config.layers - 1)
@@ -158,7 +158,7 @@ class Network(nn.Module, ABC):
         self.noise = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden, outputs)
 
-    def initialise(self, config: Any) -> None:
+    def initialise(self, config: LSTMConfig) -> None:
         """The initial values that the configuration asks for, once all parameters are there."""
         if config.initial_range:
             for parameter in self.parameters():
@@ -172,11 +172,11 @@ class Network(nn.Module, ABC):
         """What the first layer reads."""
 
     @abstractmethod
-    def loss(self, output: Float[Tensor, "t b o"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The loss, summed over the batch."""
 
     @abstractmethod
-    def tally(self, output: Float[Tensor, "t b o"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b o"], batch: LSTMBatch) -> dict[str, Tensor]:
         """The metrics of the task, summed over the batch."""
 
     def forward(self, sequence: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
@@ -197,10 +197,10 @@ class Network(nn.Module, ABC):
 class SymbolModel(Network):
     """Predicts the next symbol at every step, from the symbols so far."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LSTMConfig) -> None:
         symbols = len(config.alphabet)
         super().__init__(config, inputs=config.embedding or symbols, outputs=symbols)
-        self.embedding: nn.Module
+        self.embedding: nn.Embedding | OneHot
         if config.embedding:
             self.embedding = nn.Embedding(symbols, config.embedding)
         else:
@@ -210,11 +210,11 @@ class SymbolModel(Network):
     def encode(self, sequence: Int[Tensor, "t b"]) -> Float[Tensor, "t b i"]:
         return self.embedding(sequence)
 
-    def loss(self, output: Float[Tensor, "t b v"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """Cross-entropy with the symbols that followed."""
         return F.cross_entropy(output.flatten(0, 1), batch["target"].T.flatten(), reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"bits": self.loss(output, batch) / math.log(2)}
 
 
@@ -224,11 +224,11 @@ class GrammarModel(SymbolModel):
     def hits(self, output: Float[Tensor, "t b v"], legal: Bool[Tensor, "b t v"]) -> Bool[Tensor, " b"]:
         """Whether at every step of a string each legal symbol is more active than any other one (section 5.1)."""
         legal = legal.transpose(0, 1)
-        weakest = torch.where(legal, output, math.inf).amin(dim=2)
-        strongest_other = torch.where(legal, -math.inf, output).amax(dim=2)
+        weakest = where(legal, output, math.inf).amin(dim=2)
+        strongest_other = where(legal, -math.inf, output).amax(dim=2)
         return (weakest > strongest_other).all(dim=0)
 
-    def tally(self, output: Float[Tensor, "t b v"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b v"], batch: LSTMBatch) -> dict[str, Tensor]:
         return {"correct": 100 * self.hits(output, batch["legal"]).sum(), "loss": self.loss(output, batch)}
 
 
@@ -237,7 +237,7 @@ class AddingModel(Network):
 
     tolerance = 0.04  # section 5.4: an answer this close is right
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: LSTMConfig) -> None:
         super().__init__(config, inputs=2, outputs=1)
         self.initialise(config)
 
@@ -246,23 +246,23 @@ class AddingModel(Network):
 
     def answer(self, output: Float[Tensor, "t b 1"], length: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """The answer at the last step of each sequence, whatever its length."""
-        return output[length - 1, torch.arange(len(length)), 0].sigmoid()
+        return output[length - 1, arange(len(length)), 0].sigmoid()
 
-    def loss(self, output: Float[Tensor, "t b 1"], batch: dict) -> Float[Tensor, ""]:
+    def loss(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> Float[Tensor, ""]:
         """The squared error."""
         return F.mse_loss(self.answer(output, batch["length"]), batch["target"], reduction="sum")
 
-    def tally(self, output: Float[Tensor, "t b 1"], batch: dict) -> dict[str, Tensor]:
+    def tally(self, output: Float[Tensor, "t b 1"], batch: LSTMBatch) -> dict[str, Tensor]:
         error = (self.answer(output, batch["length"]) - batch["target"]).abs()
         return {"correct": 100 * (error < self.tolerance).sum(), "squared_error": (error * error).sum()}
 
 
-def build(config: Any) -> Network:
+def build(config: LSTMConfig) -> Network:
     """The network for ``config.task``."""
     return {"text": SymbolModel, "reber": GrammarModel, "adding": AddingModel}[config.task](config)
 
 
-def loss(model: Network, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Network, batch: LSTMBatch) -> Float[Tensor, ""]:
     """The model's loss on {"sequence": (B, T, ...), "target", ..., "count"} from a zero state, divided by the count."""
     output, _ = model(batch["sequence"])
     return model.loss(output, batch) / batch["count"]

@@ -1,16 +1,18 @@
 """Training recurrent networks in PyTorch: five steps for each batch, and gradients kept short."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn, optim
 
-from reference.lstm.model import Network, loss
+from reference.arguments import arguments
+from reference.lstm.config import LSTMBatch, LSTMConfig, Run
+from reference.lstm.data import evaluation_batches, training_batches
+from reference.lstm.model import Network, build, loss
 
 
 def configure_optimizer(
-    model: Network, config: Any, steps: int
+    model: Network, config: LSTMConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Adam, its learning rate on half a cosine; the papers use plain gradient descent."""
     optimizer = optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -22,7 +24,7 @@ def train(
     model: Network,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[LSTMBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -36,7 +38,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Network, batches: Iterable[LSTMBatch]) -> dict[str, float]:
     """The metrics of the task for each item, in evaluation mode; a batch that continues another keeps its state.
 
     Text: bits per character. Reber strings: percent in which every prediction is legal, and the loss of a string.
@@ -52,3 +54,26 @@ def evaluate(model: Network, batches: Iterable[dict]) -> dict[str, float]:
                 totals[name] = totals.get(name, 0.0) + value.item()
             count += batch["count"]
     return {name: total / count for name, total in totals.items()}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the bits that a held-out character costs."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -12,13 +12,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from reference.mamba.config import MambaConfig
 from reference.mamba.model import Mamba, Selection
 from reference.mamba.model import build as build_written_out
 
 CHUNK = 2**19  # numbers in the states of a chunk
 
 
-def build(config: Any) -> Mamba:
+def build(config: MambaConfig) -> Mamba:
     """The model of ``config``, with the same parameters."""
     model = build_written_out(config)
     for block in cast(Any, model.backbone.layers):

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reference.mamba.config import MambaConfig
 from reference.mamba.model import Mamba, State
 from reference.sampling import choose
 
 PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
 
 
-def fresh(model: Mamba, config: Any) -> list[State]:
+def fresh(model: Mamba, config: MambaConfig) -> list[State]:
     """The states before the first token."""
     dtype = model.backbone.embeddings.weight.dtype
     return [State(config, dtype=dtype) for _ in range(config.layers)]
@@ -30,7 +31,7 @@ def read(model: Mamba, tokens: Sequence[int], states: list[State]) -> Tensor:
         return model.logits(x[0, -1])
 
 
-def search(model: Mamba, config: Any, tokens: Sequence[int], options: Any) -> Iterator[int]:
+def search(model: Mamba, config: MambaConfig, tokens: Sequence[int], options: Any) -> Iterator[int]:
     """Read ``tokens``, then write ``options.length`` characters, each of them read in its turn.
 
     Raises:

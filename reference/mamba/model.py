@@ -16,12 +16,13 @@ Names of modules and parameters are those of Hugging Face's MambaForCausalLM, so
 import math
 from abc import ABC, abstractmethod
 from itertools import repeat
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, arange, cat, empty, nn, no_grad, ones, zeros
 from torch.nn import functional as F
+
+from reference.mamba.config import MambaBatch, MambaConfig
 
 STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
 SMALLEST_STEP = 1e-4
@@ -38,13 +39,13 @@ class State:
         dtype: of the model.
     """
 
-    def __init__(self, config: Any, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
-        self.past = torch.zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
-        self.h = torch.zeros(batch, config.channels, config.state_size, dtype=dtype)
+    def __init__(self, config: MambaConfig, batch: int = 1, dtype: torch.dtype = torch.float32) -> None:
+        self.past = zeros(batch, config.conv_kernel - 1, config.channels, dtype=dtype)
+        self.h = zeros(batch, config.channels, config.state_size, dtype=dtype)
 
     def keep(self, x: Float[Tensor, "b t e"], h: Float[Tensor, "b e n"]) -> None:
         """The last inputs of the convolution, and the states after the last token."""
-        seen = torch.cat([self.past, x], dim=1)
+        seen = cat([self.past, x], dim=1)
         self.past = seen[:, x.shape[1] :].detach()
         self.h = h.detach()
 
@@ -55,8 +56,8 @@ class CausalConv1d(nn.Module):
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(taps)
-        self.weight = nn.Parameter(torch.empty(channels, 1, taps))
-        self.bias = nn.Parameter(torch.empty(channels))
+        self.weight = nn.Parameter(empty(channels, 1, taps))
+        self.bias = nn.Parameter(empty(channels))
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 
@@ -65,20 +66,20 @@ class CausalConv1d(nn.Module):
         channels, _, taps = self.weight.shape
         x = x.transpose(1, 2)
         before = x.new_zeros(len(x), channels, taps - 1) if past is None else past.transpose(1, 2)
-        y = F.conv1d(torch.cat([before, x], dim=2), self.weight, self.bias, groups=channels)
+        y = F.conv1d(cat([before, x], dim=2), self.weight, self.bias, groups=channels)
         return F.silu(y.transpose(1, 2))
 
 
 class Mixer(nn.Module, ABC):
     """A gated state-space model (figure 3): what attention and the gated layer are in a Transformer, in one."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         d, channels, states = config.hidden_size, config.channels, config.state_size
         self.in_proj = nn.Linear(d, 2 * channels, bias=False)
         self.conv1d = CausalConv1d(channels, config.conv_kernel)
-        self.A_log = nn.Parameter(torch.arange(1.0, states + 1).log().repeat(channels, 1))
-        self.D = nn.Parameter(torch.ones(channels))
+        self.A_log = nn.Parameter(arange(1.0, states + 1).log().expand(channels, states).clone())
+        self.D = nn.Parameter(ones(channels))
         self.out_proj = nn.Linear(channels, d, bias=False)
         bound = 1 / math.sqrt(channels * config.layers)  # its outputs are added up, once for every block
         nn.init.uniform_(self.out_proj.weight, -bound, bound)
@@ -113,7 +114,7 @@ class Mixer(nn.Module, ABC):
 class SelectiveMixer(Mixer):
     """S6: the step size Δ, the input map B and the output map C are chosen by the token (algorithm 2)."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__(config)
         self.sizes = [config.rank, config.state_size, config.state_size]
         self.x_proj = nn.Linear(config.channels, sum(self.sizes), bias=False)
@@ -130,12 +131,12 @@ class SelectiveMixer(Mixer):
 class TimeInvariantMixer(Mixer):
     """The control: Δ, B and C are each channel's own and the same at all times, so the scan is a convolution."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__(config)
         shape = (config.channels, config.state_size)
-        self.dt_bias = nn.Parameter(torch.empty(config.channels))
-        self.B = nn.Parameter(torch.ones(shape))
-        self.C = nn.Parameter(torch.empty(shape))
+        self.dt_bias = nn.Parameter(empty(config.channels))
+        self.B = nn.Parameter(ones(shape))
+        self.C = nn.Parameter(empty(shape))
         step_sizes_(self.dt_bias)
         nn.init.normal_(self.C)
 
@@ -146,15 +147,16 @@ class TimeInvariantMixer(Mixer):
 def step_sizes_(bias: Float[Tensor, " e"]) -> None:
     """A bias whose softplus is a step size drawn from 0.001 to 0.1, all scales equally likely."""
     low, high = (math.log(size) for size in STEP_SIZES)
-    delta = torch.empty_like(bias).uniform_(low, high).exp().clamp(min=SMALLEST_STEP)
-    with torch.no_grad():
-        bias.copy_(delta + torch.log(-torch.expm1(-delta)))  # log(exp(Δ) - 1)
+    drawn = torch.empty_like(bias).uniform_(low, high)
+    delta = drawn.exp().clamp(min=SMALLEST_STEP)
+    with no_grad():
+        bias.copy_(delta + (-(-delta).expm1()).log())  # log(exp(Δ) - 1)
 
 
 class Block(nn.Module):
     """x + mixer(norm(x)): one kind of block, where a Transformer has two."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         self.mixer = (SelectiveMixer if config.selective else TimeInvariantMixer)(config)
@@ -166,7 +168,7 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Embeddings, the blocks, and a last normalisation; no positions, since a recurrence has an order."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         nn.init.normal_(self.embeddings.weight, std=0.02)
@@ -189,7 +191,7 @@ class Backbone(nn.Module):
 class Mamba(nn.Module):
     """The backbone and its output layer, which is the table of embeddings again."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         self.clip = config.clip
         self.backbone = Backbone(config)
@@ -203,16 +205,16 @@ class Mamba(nn.Module):
         return F.linear(x, self.backbone.embeddings.weight)
 
 
-def build(config: Any) -> Mamba:
+def build(config: MambaConfig) -> Mamba:
     """The model of ``config``."""
     return Mamba(config)
 
 
-def nats(logits: Float[Tensor, "b t vocab"], batch: dict) -> Float[Tensor, ""]:
+def nats(logits: Float[Tensor, "b t vocab"], batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy with {"target": (B, T)}, summed over the batch; a target of -100 is none."""
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
-def loss(model: Mamba, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Mamba, batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]

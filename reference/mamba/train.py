@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from reference.mamba.model import Mamba, loss, nats
+from reference.arguments import arguments
+from reference.mamba.config import MambaBatch, MambaConfig, Run
+from reference.mamba.data import evaluation_batches, training_batches
+from reference.mamba.model import Mamba, build, loss, nats
 
 
 def configure_optimizer(
-    model: Mamba, config: Any, steps: int
+    model: Mamba, config: MambaConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Section E.2: AdamW, the learning rate up along a line and down along half a cosine.
 
     Not decayed: A and D, as in the paper's code, and what is one number a channel, or Δ would drift.
     """
-    groups: dict[bool, list] = {True: [], False: []}
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in model.named_parameters():
         groups[parameter.ndim > 1 and not name.endswith("A_log")].append(parameter)
     decayed: dict[str, Any] = {"params": groups[True]}
@@ -40,7 +43,7 @@ def train(
     model: Mamba,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[MambaBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -54,7 +57,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Mamba, batches: Iterable[MambaBatch]) -> dict[str, float]:
     """Bits that an answer costs, and percent of the answers that are right, in evaluation mode."""
     model.eval()
     bits = right = count = 0.0
@@ -65,3 +68,26 @@ def evaluate(model: Mamba, batches: Iterable[dict]) -> dict[str, float]:
             right += (logits.argmax(-1) == batch["target"]).sum().item()
             count += batch["count"]
     return {"bits": bits / count, "accuracy": 100 * right / count}
+
+
+def main() -> None:
+    """Train on Python's help texts and print, after every epoch, the bits that a held-out character costs."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

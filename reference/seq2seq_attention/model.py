@@ -14,13 +14,15 @@ The order of things at each step is h_t -> a_t -> c_t -> h̃_t (section 3.1). La
 for the LSTMs.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, cat, exp, nn, sigmoid, tanh
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from reference.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 
@@ -58,7 +60,7 @@ class State(NamedTuple):
 class Encoder(nn.Module):
     """A bidirectional LSTM with d / 2 units in each direction: h_s has both directions side by side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.embedding = nn.Embedding(config.source_vocabulary, d)
@@ -128,7 +130,7 @@ SCORES = {"dot": DotScore, "general": GeneralScore, "concat": ConcatScore}
 class GlobalAttention(nn.Module):
     """Section 3.1: every real source position can be looked at."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.score = SCORES[config.score](d)
@@ -147,7 +149,7 @@ class GlobalAttention(nn.Module):
 class MonotonicAttention(GlobalAttention):
     """Section 3.2, local-m: step t looks at the positions within D of t; beyond the source's end it sees nothing."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__(config)
         self.D = config.window
 
@@ -161,7 +163,7 @@ class MonotonicAttention(GlobalAttention):
 class PredictiveAttention(GlobalAttention):
     """Section 3.2, local-p: step t looks around a position p_t that it predicts, the less the further away."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__(config)
         d = config.hidden_size
         self.D = config.window
@@ -184,7 +186,7 @@ class PredictiveAttention(GlobalAttention):
 class NoAttention(nn.Module):
     """The baseline: all that is known of the source is in the decoder's state; h̃_t is h_t, a_t is 0."""
 
-    def __init__(self, config: Any) -> None:  # noqa: ARG002
+    def __init__(self, config: Seq2SeqConfig) -> None:  # noqa: ARG002
         super().__init__()
 
     def forward(self, h_t: Targets, memory: Memory, t: Steps) -> tuple[Targets, Alignments]:  # noqa: ARG002
@@ -202,7 +204,7 @@ ATTENTIONS = {
 class Decoder(nn.Module):
     """An LSTM over the target tokens, and the attention on top of it."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.input_feeding = config.input_feeding
@@ -235,7 +237,7 @@ class Decoder(nn.Module):
 class Seq2Seq(nn.Module):
     """Reads a source, then writes a target token by token."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         self.clip = config.clip  # the training loop's
         self.encoder = Encoder(config)
@@ -273,7 +275,7 @@ class Seq2Seq(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD, reduction="sum")
 
 
-def build(config: Any) -> Seq2Seq:
+def build(config: Seq2SeqConfig) -> Seq2Seq:
     """The network of ``config``, all weights uniform in ± ``config.init`` (section 4.1)."""
     model = Seq2Seq(config)
     for parameter in model.parameters():
@@ -281,7 +283,7 @@ def build(config: Any) -> Seq2Seq:
     return model
 
 
-def loss(model: Seq2Seq, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Seq2Seq, batch: Seq2SeqBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

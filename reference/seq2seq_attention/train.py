@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn, optim
 
-from reference.seq2seq_attention.model import PAD, Seq2Seq, loss
+from reference.arguments import arguments
+from reference.seq2seq_attention.config import Run, Seq2SeqBatch, Seq2SeqConfig
+from reference.seq2seq_attention.data import evaluation_batches, training_batches
+from reference.seq2seq_attention.model import PAD, Seq2Seq, build, loss
 
 
 def configure_optimizer(
-    model: Seq2Seq, config: Any, steps: int
+    model: Seq2Seq, config: Seq2SeqConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Adam with a cosine schedule; or "sgd", section 4.1: plain, the rate halved every epoch after the first few."""
     if config.optimizer == "adam":
@@ -26,7 +28,7 @@ def train(
     model: Seq2Seq,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[Seq2SeqBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -40,7 +42,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Seq2Seq, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Seq2Seq, batches: Iterable[Seq2SeqBatch]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
     That is no measure of what the model writes by itself: the experiments have those.
@@ -56,3 +58,26 @@ def evaluate(model: Seq2Seq, batches: Iterable[dict]) -> dict[str, float]:
             summed += model.loss(logits, target[:, 1:]).item()
             total += batch["count"]
     return {"perplexity": math.exp(min(summed / total, 700.0)), "forced accuracy": 100 * right / total}
+
+
+def main() -> None:
+    """Train on dates in many languages and print, after every epoch, how many tokens of held-out ones are right."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,10 @@
 """The same network with torch's own encoder and decoder layers, for benchmarks and as a witness in tests."""
 
-from typing import Any
-
 from jaxtyping import Float, Int
 from torch import Tensor, arange, nn
 from torch.nn import functional as F
 
+from reference.transformer.config import TransformerConfig
 from reference.transformer.model import Transformer
 from reference.transformer.model import build as build_written_out
 
@@ -13,7 +12,7 @@ from reference.transformer.model import build as build_written_out
 class BuiltinTransformer(Transformer):
     """Torch's layers in place of ours, with the same parameters; for whole sequences, without a cache."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)
         sizes = config.hidden_size, config.heads, config.feed_forward, config.dropout
         encoder = nn.TransformerEncoderLayer(*sizes, batch_first=True)
@@ -42,7 +41,7 @@ class BuiltinTransformer(Transformer):
         return F.linear(hidden, self.embedding.weight)
 
 
-def build(config: Any) -> Transformer:
+def build(config: TransformerConfig) -> Transformer:
     """The network of ``config``; torch's layers have no keys of another size, so with them it stays written out."""
     written_out = build_written_out(config)
     if config.key_size not in (0, config.hidden_size // config.heads):

@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, arange, cat, nn
+from torch import Tensor, arange, cat, empty, nn, stack, zeros
 from torch.nn import functional as F
+
+from reference.transformer.config import TransformerBatch, TransformerConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 
@@ -69,13 +71,13 @@ class MultiHeadAttention(nn.Module):
     The matrices of all heads stand in one: W^Q above W^K above W^V.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d, self.h = config.hidden_size, config.heads
         self.d_k, self.d_v = config.key_size or d // self.h, d // self.h
         rows = self.h * (2 * self.d_k + self.d_v)
-        self.in_proj_weight = nn.Parameter(torch.empty(rows, d))
-        self.in_proj_bias = nn.Parameter(torch.empty(rows))
+        self.in_proj_weight = nn.Parameter(empty(rows, d))
+        self.in_proj_bias = nn.Parameter(empty(rows))
         self.out_proj = nn.Linear(self.h * self.d_v, d)
 
     def queries(self, x: Hidden) -> Queries:
@@ -108,7 +110,7 @@ def feed_forward(x: Hidden, linear1: nn.Linear, linear2: nn.Linear) -> Hidden:
 class EncoderLayer(nn.Module):
     """Self-attention over the source, then two linear layers  (section 3.1)"""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.self_attn = MultiHeadAttention(config)
@@ -125,7 +127,7 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Self-attention over the target so far, attention to the source, two linear layers  (section 3.1)"""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
         self.self_attn = MultiHeadAttention(config)
@@ -147,7 +149,7 @@ class DecoderLayer(nn.Module):
 class Encoder(nn.Module):
     """N layers; padding is looked at by nobody."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList([EncoderLayer(config) for _ in range(config.layers)])
 
@@ -160,7 +162,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """N layers; a position looks at itself and at those before it, so that none can see what it is to predict."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList([DecoderLayer(config) for _ in range(config.layers)])
 
@@ -184,11 +186,12 @@ class SinusoidalPositions(nn.Module):
 
     table: Tensor  # (max_positions, d)
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         d = config.hidden_size
-        angle = arange(config.max_positions).double()[:, None] / 10000 ** (arange(0, d, 2).double() / d)
-        table = torch.stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
+        position = arange(config.max_positions).double()[:, None]
+        angle = position / 10000 ** (arange(0, d, 2).double() / d)
+        table = stack([angle.sin(), angle.cos()], dim=-1).reshape(-1, d)
         self.register_buffer("table", table.float(), persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
@@ -198,9 +201,9 @@ class SinusoidalPositions(nn.Module):
 class LearnedPositions(nn.Module):
     """A row of parameters for each position (table 3, row E); those that never occur in training stay as drawn."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(config.max_positions, config.hidden_size))
+        self.table = nn.Parameter(empty(config.max_positions, config.hidden_size))
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -211,9 +214,10 @@ class NoPositions(nn.Module):
 
     table: Tensor
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.register_buffer("table", torch.zeros(config.max_positions, config.hidden_size), persistent=False)
+        nothing = zeros(config.max_positions, config.hidden_size)
+        self.register_buffer("table", nothing, persistent=False)
 
     def forward(self, start: int, stop: int) -> Float[Tensor, "t d"]:
         return self.table[start:stop]
@@ -225,7 +229,7 @@ POSITIONS = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions, "no
 class Transformer(nn.Module):
     """Reads a source, then writes a target token by token."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.d, self.max_positions = config.hidden_size, config.max_positions
         self.label_smoothing = config.label_smoothing
@@ -281,7 +285,7 @@ class Transformer(nn.Module):
         return F.cross_entropy(*flat, ignore_index=PAD, reduction="sum", label_smoothing=smoothing)
 
 
-def build(config: Any) -> Transformer:
+def build(config: TransformerConfig) -> Transformer:
     """The network of ``config``: matrices after Glorot, E and learned positions N(0, 1/d), biases 0."""
     model = Transformer(config)
     for name, parameter in model.named_parameters():
@@ -294,7 +298,7 @@ def build(config: Any) -> Transformer:
     return model
 
 
-def loss(model: Transformer, batch: dict) -> Float[Tensor, ""]:
+def loss(model: Transformer, batch: TransformerBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]
     logits = model(batch["source"], batch["length"], target[:, :-1])

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import optim
 
-from reference.transformer.model import PAD, Transformer, loss
+from reference.arguments import arguments
+from reference.transformer.config import Run, TransformerBatch, TransformerConfig
+from reference.transformer.data import evaluation_batches, training_batches
+from reference.transformer.model import PAD, Transformer, build, loss
 
 
 def configure_optimizer(
     model: Transformer,
-    config: Any,
+    config: TransformerConfig,
     steps: int,  # noqa: ARG001 (the schedule has no end)
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
     """Adam, its rate growing linearly for ``warmup_steps``, then falling as 1/√step  (section 5.3, equation 3)"""
@@ -25,7 +27,7 @@ def train(
     model: Transformer,
     optimizer: optim.Optimizer,
     scheduler: optim.lr_scheduler.LRScheduler,
-    batches: Iterable[dict],
+    batches: Iterable[TransformerBatch],
 ) -> Iterator[float]:
     """Train on every batch; yields the loss after each step, so the caller can watch, save or stop between steps."""
     for batch in batches:
@@ -38,7 +40,7 @@ def train(
         yield value.item()
 
 
-def evaluate(model: Transformer, batches: Iterable[dict]) -> dict[str, float]:
+def evaluate(model: Transformer, batches: Iterable[TransformerBatch]) -> dict[str, float]:
     """Perplexity and the share of tokens predicted right, in percent, each after the *true* tokens before it.
 
     Targets are not smoothed.  Nor is that a measure of what the model writes by itself: the experiments have those.
@@ -54,3 +56,26 @@ def evaluate(model: Transformer, batches: Iterable[dict]) -> dict[str, float]:
             summed += model.loss(logits, target[:, 1:]).item()
             total += batch["count"]
     return {"perplexity": math.exp(min(summed / total, 700.0)), "forced accuracy": 100 * right / total}
+
+
+def main() -> None:
+    """Train on dates in many languages and print, after every epoch, how many tokens of held-out ones are right."""
+    config = arguments(Run())
+    torch.manual_seed(config.seed)
+    model = build(config)
+    training, test = training_batches(config), evaluation_batches(config)
+    optimizer, scheduler = configure_optimizer(model, config, config.epochs * len(training))
+    for epoch in range(1, config.epochs + 1):
+        losses = list(train(model, optimizer, scheduler, training))
+        metrics = evaluate(model, test)
+        print(
+            f"epoch {epoch}/{config.epochs}",
+            f"training loss {sum(losses) / len(losses):.4f}",
+            *(f"{name} {value:.4f}" for name, value in metrics.items()),
+            sep="  ",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

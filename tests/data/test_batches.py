@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinygrad_lab import Tensor
 from tinygrad_lab.data import Batches
+from tinygrad_lab.data.batches import as_tensors
 
 settings = st.fixed_dictionaries(
     {
@@ -180,3 +182,20 @@ def test_batches_of_similar_length_can_be_resumed() -> None:
     again = batches()
     again.restore(first.state())
     assert seen + [batch["x"].tolist() for batch in again] == expected
+
+
+def test_as_tensors_come_in_what_models_compute_with() -> None:
+    batches = Batches({"x": np.arange(6.0).reshape(3, 2), "label": np.arange(3)}, 2, shuffle=False)
+    first, second = as_tensors(batches)
+    assert {name: str(value.dtype) for name, value in first.items() if isinstance(value, Tensor)} == {
+        "x": "float32",
+        "label": "int64",
+    }
+    assert (first["count"], second["count"]) == (2.0, 1.0)
+    np.testing.assert_array_equal(second["x"].numpy(), [[4, 5]])
+
+
+def test_as_tensors_takes_one_batch_at_a_time() -> None:
+    batches = Batches({"x": np.zeros((4, 1))}, 2, shuffle=False)
+    next(as_tensors(batches))
+    assert batches.position == 1

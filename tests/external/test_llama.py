@@ -11,12 +11,13 @@ import pytest
 import torch
 import transformers
 
-from papers.llama import inference, pretrained
-from papers.llama.chat import asked
-from papers.llama.checkpoints import config_from_hugging_face, from_hugging_face
+from papers.llama import inference
 from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
 from papers.llama.model import Llama, build
-from papers.llama.tokenizer import tokenizer
+from papers.llama.weights import pretrained
+from papers.llama.weights.chat import asked
+from papers.llama.weights.checkpoints import config_from_hugging_face, from_hugging_face
+from papers.llama.weights.tokenizer import tokenizer
 from reference.llama import inference as reference_inference
 from reference.llama import model as reference
 from tests.lab.command import run

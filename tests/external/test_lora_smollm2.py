@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from papers.lora.smollm2 import Recipe, experiment
+from papers.lora.weights.smollm2 import Recipe, experiment
 
 
 def test_a_few_steps_lower_the_loss_and_the_merged_model_is_the_same(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 import transformers
 
-from papers.bert import sentences
 from papers.bert.config import VARIANTS, BertConfig
 from papers.bert.model import build
-from papers.bert.weights import our_names
+from papers.bert.weights import sentences
+from papers.bert.weights.names import our_names
 from reference.bert import model as reference
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.embedding import SentenceSpace, similarities

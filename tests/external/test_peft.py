@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from papers.lora import adapter
 from papers.lora.config import ALL_LINEAR, VARIANTS
 from papers.lora.model import build, merge
+from papers.lora.weights import adapter
 from reference.lora import adapter as reference_adapter
 from reference.lora import model as reference
 from tinygrad_lab import Tensor

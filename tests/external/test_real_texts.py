@@ -1,6 +1,6 @@
 """The real texts and pairs, where TINYGRAD_LAB_DATA has them: ``make test-external``."""
 
-from papers.bert import corpus
+from papers.bert.text import corpus
 from tinygrad_lab.data import load_pairs, load_text
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab.command import run
-from tinygrad_lab.lab import bench, claims, registry
+from tinygrad_lab.lab import bench, registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.statistics import interval, paired_difference
-from tinygrad_lab.paper import FAMILIES, SIZES, Claim, Summary
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.statistics import interval, paired_difference
+from tinygrad_lab.paper import FAMILIES, SIZES
+from tinygrad_lab.study import Claim, Summary
 
 
 def test_papers_json_has_the_public_schema() -> None:
@@ -105,10 +107,10 @@ def test_blocks_are_put_between_their_markers() -> None:
         claims.fill(text, {"summary": "new"})
 
 
-def test_claims_table_escapes_nothing_and_shows_the_verdict() -> None:
-    claim = Claim("said", "table 1", "ran", "1.0 ± 0.1 %", "1.1 %", "not reproduced", "1.0 against 0.5")
+def test_claims_table_escapes_bars_and_shows_the_verdict() -> None:
+    claim = Claim("|said|", "table 1", "ran", "1.0 ± 0.1 %", "not reproduced", "1.0 against 0.5", "1.1 %")
     row = claims.claims_table([claim]).splitlines()[-1]
-    assert row == "| said | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **not reproduced**: 1.0 against 0.5 |"
+    assert row == "| \\|said\\| | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **not reproduced**: 1.0 against 0.5 |"
 
 
 def test_summary_table_has_one_row_a_field() -> None:

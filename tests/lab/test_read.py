@@ -329,17 +329,18 @@ def test_hostile_names_in_a_drawing_are_shown_as_text() -> None:
 
 def test_formulas_links_pictures_and_verdicts() -> None:
     text = (
-        "# T\n\n$p$ [model](model.py) [raw](results) [other](../dropout/README.md#pitfalls) [gone](nothing.py)\n\n"
-        "![errors](results/errors.png)\n\n## Claims\n\n"
+        "# T\n\n$p$ [model](model.py) [raw](study/results) [other](../dropout/README.md#pitfalls) "
+        "[gone](nothing.py)\n\n"
+        "![errors](study/results/errors.png)\n\n## Claims\n\n"
         "<!-- claims -->\n| a |\n|---|\n| **not reproduced**: x |\n<!-- /claims -->\n"
     )
     resolve = library.Library().resolver("papers/lenet/README.md", "lenet/index.html")
     first, claims = markdown.sections(text, resolve)
     assert "<math" in first.html
     assert Elements(first.html).values("href") == [
-        "index.html#model", "../source/papers/lenet/results/index.html", "../dropout/index.html#pitfalls"
+        "index.html#model", "../source/papers/lenet/study/results/index.html", "../dropout/index.html#pitfalls"
     ]  # fmt: skip
-    assert Elements(first.html).values("src") == ["../source/papers/lenet/results/errors.png"]
+    assert Elements(first.html).values("src") == ["../source/papers/lenet/study/results/errors.png"]
     assert "gone" in first.html
     assert 'class="verdict not-reproduced"' in claims.html
     assert "claims --" not in claims.html
@@ -537,9 +538,9 @@ def test_the_server_is_of_this_machine_only(tmp_path: Path) -> None:
 def test_speed_is_that_of_the_default_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured.claims, "paper_folder", lambda paper: tmp_path)
     assert measured.speed(PAPERS["lenet"]) is None
-    (tmp_path / "results").mkdir()
+    (tmp_path / "study" / "results").mkdir(parents=True)
     rows = [{"variant": "modern", "ratio": 2.0}, {"variant": "1998", "ratio": 0.5}, {"geomean_ratio": 1.0}]
-    (tmp_path / "results" / "bench.json").write_text(json.dumps(rows), encoding="utf-8")
+    (tmp_path / "study" / "results" / "bench.json").write_text(json.dumps(rows), encoding="utf-8")
     assert measured.speed(PAPERS["lenet"]) == 0.5
 
 

@@ -1,6 +1,5 @@
 """Convolution: the adjoint identity, the rule that picks bands, what is refused, and the layers against torch's."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -14,14 +13,6 @@ from tinygrad_lab.nn.convolution import Conv2d, ConvTranspose2d
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
 from tinygrad_lab.ops.kernels.sliding import Window
 from tinygrad_lab.tensor import Tensor
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """As users run it: without the run-time shape checks of the test suite, which would speak first."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def draws(*shape: int, seed: int = 0) -> Tensor:

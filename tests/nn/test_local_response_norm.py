@@ -1,6 +1,5 @@
 """Local response normalisation: the paper's formula word by word, layouts, chunks, what is refused, the layer."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -12,14 +11,6 @@ from tinygrad_lab.ops.local_response_norm import CHUNK, local_response_norm
 from tinygrad_lab.tensor import Tensor
 
 PAPER = {"alpha": 5e-4, "beta": 0.75, "k": 2.0}  # with size 5
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """As users run it: without the run-time shape checks of the test suite, which would speak first."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_is_the_formula_of_section_3_3() -> None:

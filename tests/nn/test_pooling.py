@@ -2,7 +2,6 @@
 
 import weakref
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -12,14 +11,6 @@ from tinygrad_lab.modes import no_grad
 from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
 from tinygrad_lab.ops.pooling import CHUNK, avg_pool2d, max_pool2d
 from tinygrad_lab.tensor import Tensor
-
-
-@pytest.fixture
-def unchecked_shapes():
-    """As users run it: without the run-time shape checks of the test suite, which would speak first."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def pixels(rows: list[list[float]]) -> Tensor:

@@ -8,12 +8,13 @@ import pytest
 
 from papers.alexnet import PAPER, data
 from papers.alexnet.config import VARIANTS, AlexNetConfig
-from papers.alexnet.experiment import EVERY, LEVEL, endless, fastest, picture
-from papers.alexnet.verdicts import judge_speed, speed_ratios, steps_to
+from papers.alexnet.study.experiment import EVERY, LEVEL, fastest, picture
+from papers.alexnet.study.verdicts import judge_speed, speed_ratios, steps_to
 from tinygrad_lab.data.augment import centre_crop, principal_colours, ten_views
 from tinygrad_lab.data.transforms import fit
+from tinygrad_lab.fit import endless
 from tinygrad_lab.lab.sides import sides
-from tinygrad_lab.lab.statistics import interval
+from tinygrad_lab.lab.study.statistics import interval
 from tinygrad_lab.random import generator
 
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.autoencoder import model as engine
-from papers.autoencoder import probes
 from papers.autoencoder.config import VARIANTS, AutoencoderConfig
 from papers.autoencoder.data import dataset, evaluation_batches, example_batch, training_batches
+from papers.autoencoder.study import probes
 from papers.autoencoder.train import configure_optimizer, evaluate, train
 from reference.autoencoder import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.nn import init
 from tinygrad_lab.random import generator, record_draws
@@ -201,7 +202,7 @@ def test_subspaces_overlap_in_any_basis_and_not_with_their_complement(seed: int)
 
 
 def test_masking_noise_zeroes_its_fraction_and_leaves_the_rest_alone() -> None:
-    noise = engine.MaskingNoise(0.25, generator(1))
+    noise = seeded(engine.MaskingNoise, 0.25, seed=1)
     image = Tensor(np.random.default_rng(0).uniform(0.1, 1.0, (50, 1, 28, 28)))
     corrupted = noise(image).numpy()
     lost = corrupted == 0

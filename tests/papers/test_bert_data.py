@@ -6,11 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from papers.bert import bible, corpus, data
+from papers.bert import data
 from papers.bert.config import VARIANTS, BertConfig
-from papers.bert.masking import choose, mask_tokens, next_tokens
 from papers.bert.model import IGNORED
-from papers.bert.wordpiece import CLS, MASK, PAD, SEP, SPECIAL, UNKNOWN, WordPieces, learn
+from papers.bert.text import bible, corpus
+from papers.bert.text.masking import choose, mask_tokens, next_tokens
+from papers.bert.text.wordpiece import CLS, MASK, PAD, SEP, SPECIAL, UNKNOWN, WordPieces, learn
 from tinygrad_lab.data import TextData
 from tinygrad_lab.random import generator
 

@@ -1,20 +1,21 @@
 """The experiments run, save, judge and draw; probes measure what they are called; arms differ in what they should."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from papers.bert import data, experiment, probes
+from papers.bert import data
 from papers.bert.config import VARIANTS
 from papers.bert.model import build
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
+from papers.bert.study import experiment, probes
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.listing import count_parameters
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("bert")
 TOPICS = replace(
@@ -32,12 +33,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 7
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"pretraining", "fine-tuning"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| not pre-trained | - | - | - |" in filled
 
@@ -55,8 +56,8 @@ def test_fine_tuning_starts_from_the_encoder_alone(quick: Lab) -> None:
     before = build(replace(config, task="pretraining"), generator(7))
     weights = {name: value.copy() for name, value in before.state_dict().items()}
     for side in ("numpy", "torch"):
-        _, model = experiment.trained(quick, config, 3, experiment.encoder_of(weights), "test", "", side)
-        after = quick.side(side).state(model)
+        run = quick.train(config, 3, side, weights=experiment.encoder_of(weights), at_end=())
+        after = quick.side(side).state(run.model)
         for name, value in after.items():
             known = name in weights and np.allclose(value, weights[name], atol=1e-6)
             assert known == name.startswith("bert."), name

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from papers.bert import sentences
 from papers.bert.config import MINILM, VARIANTS
 from papers.bert.model import BertForPreTraining, SentenceEncoder, build
-from papers.bert.weights import our_names, read_weights
-from papers.bert.wordpiece import learn
+from papers.bert.text.wordpiece import learn
+from papers.bert.weights import sentences
+from papers.bert.weights.names import our_names, read_weights
 from tests.lab.command import run
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError

@@ -11,12 +11,11 @@ import torch
 from papers.bert import PAPER, data, inference
 from papers.bert.config import VARIANTS
 from papers.bert.model import BertForMaskedLM, build
-from papers.bert.optimizer import BertAdam, parameter_groups
-from papers.bert.train import rate_at
-from papers.bert.wordpiece import CLS, MASK, SEP, SPECIAL
+from papers.bert.text.wordpiece import CLS, MASK, SEP, SPECIAL
+from papers.bert.train import BertAdam, parameter_groups, rate_at
 from reference.bert import inference as reference_inference
 from reference.bert import model as reference
-from reference.bert import optimizer as reference_optimizer
+from reference.bert import train as reference_optimizer
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import Training

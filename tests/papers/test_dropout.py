@@ -15,6 +15,7 @@ from papers.dropout.model import Dropout, GaussianDropout, PaperDropout, build, 
 from papers.dropout.train import configure_optimizer, max_norm_, train
 from reference.dropout import model as reference
 from reference.dropout import train as reference_train
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.noise import ReplayDraws
 from tinygrad_lab.lab.sides import sides
@@ -45,7 +46,7 @@ def network(config: DropoutConfig, seed: int = 0):
 @pytest.mark.parametrize("noise", NOISES)
 @given(drop=drops)
 def test_noise_has_the_stated_mean_and_variance(noise: type[Dropout], drop: float) -> None:
-    draws = noise(drop, generator(0))(Tensor(np.ones(200_000))).numpy()
+    draws = seeded(noise, drop)(Tensor(np.ones(200_000))).numpy()
     retain = 1 - drop
     mean, variance = (retain, retain * drop) if noise is PaperDropout else (1.0, drop / retain)
     assert draws.mean() == pytest.approx(mean, abs=5 * (variance / draws.size) ** 0.5)  # five standard errors
@@ -55,12 +56,12 @@ def test_noise_has_the_stated_mean_and_variance(noise: type[Dropout], drop: floa
 @given(drop=drops)
 def test_bernoulli_noise_takes_two_values(drop: float) -> None:
     for noise, kept in ((Dropout, 1 / (1 - drop)), (PaperDropout, 1.0)):
-        np.testing.assert_allclose(np.unique(noise(drop, generator(0))(Tensor(np.ones(1000))).numpy()), [0, kept])
+        np.testing.assert_allclose(np.unique(seeded(noise, drop)(Tensor(np.ones(1000))).numpy()), [0, kept])
 
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_every_case_and_every_presentation_has_noise_of_its_own(noise: type[Dropout]) -> None:
-    layer = noise(0.5, generator(0))
+    layer = seeded(noise, 0.5)
     first, second = (layer(Tensor(np.ones((8, 64)))).numpy() for _ in range(2))
     assert len(np.unique(first, axis=0)) == 8
     assert not np.array_equal(first, second)
@@ -69,7 +70,7 @@ def test_every_case_and_every_presentation_has_noise_of_its_own(noise: type[Drop
 @pytest.mark.parametrize("noise", NOISES)
 def test_backward_uses_the_noise_of_forward(noise: type[Dropout]) -> None:
     y = Tensor(np.full((5, 7), 3.0), requires_grad=True)
-    output = noise(0.5, generator(0))(y)
+    output = seeded(noise, 0.5)(y)
     output.sum().backward()
     np.testing.assert_allclose(y.grad.numpy(), output.numpy() / 3.0)
 
@@ -238,7 +239,7 @@ def test_torch_dropout_under_the_same_draws(drop: float) -> None:
     ours = Tensor(y, requires_grad=True)
     theirs, witness = (torch.from_numpy(y).requires_grad_() for _ in range(2))
     with record_draws() as draws:
-        output = Dropout(drop, generator(0))(ours)
+        output = seeded(Dropout, drop)(ours)
     (output * output).sum().backward()
     for layer, leaf in ((reference.Dropout(drop), theirs), (torch.nn.Dropout(drop), witness)):
         with ReplayDraws(draws):

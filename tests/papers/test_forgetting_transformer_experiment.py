@@ -1,22 +1,23 @@
 """The experiments run, save, judge and draw; the probes see what the model does; comparisons are fair."""
 
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from papers.forgetting_transformer import costs, data, experiment, verdicts
+from papers.forgetting_transformer import data
 from papers.forgetting_transformer.config import VARIANTS
 from papers.forgetting_transformer.model import build
-from papers.forgetting_transformer.probes import blocks_left, log_gates, loss_by_position, pruned_loss
+from papers.forgetting_transformer.study import costs, experiment, verdicts
+from papers.forgetting_transformer.study.probes import blocks_left, log_gates, loss_by_position, pruned_loss
 from papers.forgetting_transformer.train import evaluate
 from tinygrad_lab import Tensor
 from tinygrad_lab.data.characters import CHARACTERS
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("forgetting_transformer")
 CONFIG = VARIANTS["llama"]["tiny"]
@@ -36,25 +37,26 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"costs", "decay", "gates", "losses", "positions"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| in blocks |" in filled
     assert "Python's help texts" in filled
 
 
 def test_the_witness_starts_and_ends_where_the_engine_does(quick: Lab) -> None:
-    ours, theirs = quick.results(verdicts.ARMS[experiment.WITNESS])["runs"]
+    ours, theirs = quick.results(verdicts.FILES[experiment.WITNESS])["runs"]
     assert (ours["side"], theirs["side"]) == ("numpy", "torch")
     np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=1e-4)
     np.testing.assert_allclose(ours["metrics"]["loss"], theirs["metrics"]["loss"], rtol=1e-4)
 
 
-def test_files_have_the_names_that_verdicts_look_for() -> None:
-    assert {arm: experiment.file_of(arm) for arm in experiment.ARMS} == verdicts.ARMS
+def test_every_arm_has_a_file() -> None:
+    assert list(experiment.ARMS) == list(verdicts.FILES)
+    assert len(set(verdicts.FILES.values())) == len(verdicts.FILES)
 
 
 def test_windows_are_sixteen_times_as_long_as_in_training(quick: Lab) -> None:

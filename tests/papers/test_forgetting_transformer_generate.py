@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from papers.forgetting_transformer import inference
+from papers.forgetting_transformer.attention.linear import LinearState, feature_map, linear_attention
 from papers.forgetting_transformer.config import VARIANTS, FoXConfig
 from papers.forgetting_transformer.inference import GREEDY
-from papers.forgetting_transformer.linear import LinearState, feature_map, linear_attention
 from papers.forgetting_transformer.model import ForgettingTransformer, build, new_memories
 from reference.forgetting_transformer import inference as reference_inference
 from reference.forgetting_transformer import model as reference

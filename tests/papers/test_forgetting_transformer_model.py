@@ -21,6 +21,7 @@ from papers.forgetting_transformer.model import (
 from papers.forgetting_transformer.train import configure_optimizer
 from reference.forgetting_transformer import builtin
 from reference.forgetting_transformer import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, detect_anomaly, no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.random import generator
@@ -101,7 +102,7 @@ def test_decay_is_the_product_of_the_gates_between() -> None:
 
 
 def test_shifted_keys_are_mixed_with_the_token_before() -> None:
-    layer = ShiftLinear(4, 2, generator(0)).double()
+    layer = seeded(ShiftLinear, 4, 2).double()
     x = Tensor(generator(1).standard_normal((1, 3, 4)))
     y, last = layer(x)
     raw = (x.numpy() @ layer.linear.weight.numpy().T).reshape(1, 3, 2, 2)
@@ -124,7 +125,7 @@ def test_rotary_scores_depend_on_distances_only() -> None:
 
 
 def test_constant_gates_have_the_memories_that_were_asked_for() -> None:
-    bias = memory_bias(replace(LLAMA, heads=4, memories=(2.0, 128.0))).astype(np.float64)
+    bias = memory_bias(replace(LLAMA, heads=4, memories=(2.0, 128.0))).double().numpy()
     np.testing.assert_allclose(1 / np.log1p(np.exp(-bias)), [2, 8, 32, 128], rtol=1e-5)
 
 

@@ -13,6 +13,7 @@ from papers.lenet import model as engine
 from papers.lenet.bitmaps import BITMAPS
 from papers.lenet.config import VARIANTS
 from papers.lenet.data import dataset, evaluation_batches, training_batches
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
 
@@ -25,7 +26,7 @@ def count(module: object) -> int:
 
 @pytest.fixture(scope="module")
 def lenet() -> engine.LeNet5:
-    return engine.LeNet5(PAPER, generator(0))
+    return seeded(engine.LeNet5, PAPER)
 
 
 def test_trainable_parameters_of_each_layer(lenet: engine.LeNet5) -> None:
@@ -36,7 +37,7 @@ def test_trainable_parameters_of_each_layer(lenet: engine.LeNet5) -> None:
 
 
 def test_modern_variant_has_other_counts() -> None:
-    modern = engine.LeNet5Modern(VARIANTS["modern"]["paper"], generator(0))
+    modern = seeded(engine.LeNet5Modern, VARIANTS["modern"]["paper"])
     assert count(modern) == 61_706
     assert count(modern.conv2) == 2416
 
@@ -72,7 +73,7 @@ def test_table_1_has_60_connections_and_breaks_symmetry() -> None:
 
 @given(st.integers(0, 15), st.integers(0, 5))
 def test_c3_map_ignores_what_it_is_not_connected_to(output: int, changed: int) -> None:
-    c3 = engine.PartialConvolution(generator(0))
+    c3 = seeded(engine.PartialConvolution)
     rng = np.random.default_rng(0)
     before = rng.standard_normal((1, 6, 6, 6)).astype(np.float32)
     after = before.copy()
@@ -112,7 +113,7 @@ def test_loss_is_equation_9() -> None:
     rng = np.random.default_rng(2)
     distances = rng.uniform(0, 5, (3, 10))
     label = np.array([1, 0, 7])
-    model = engine.LeNet5(replace(PAPER, rubbish=0.7), generator(0))
+    model = seeded(engine.LeNet5, replace(PAPER, rubbish=0.7))
     expected = sum(
         d[c] + math.log(math.exp(-0.7) + sum(math.exp(-y) for y in d)) for d, c in zip(distances, label, strict=True)
     )
@@ -122,7 +123,7 @@ def test_loss_is_equation_9() -> None:
 def test_rubbish_constant_stops_pushing_wrong_classes_that_are_far_away() -> None:
     """dE/dy_i = -exp(-y_i) / (exp(-j) + sum exp(-y)): next to nothing once y_i is well beyond j."""
     distances = Tensor(np.array([[1.0, 50.0] + [60.0] * 8]), requires_grad=True)
-    engine.LeNet5(replace(PAPER, rubbish=1.0), generator(0)).loss(distances, Tensor(np.array([0]))).backward()
+    seeded(engine.LeNet5, replace(PAPER, rubbish=1.0)).loss(distances, Tensor(np.array([0]))).backward()
     gradient = distances.grad.numpy()[0]
     assert gradient[0] > 0.1
     assert np.abs(gradient[1:]).max() < 1e-15
@@ -130,15 +131,15 @@ def test_rubbish_constant_stops_pushing_wrong_classes_that_are_far_away() -> Non
 
 def test_prediction_is_the_smallest_distance_but_the_largest_logit() -> None:
     output = Tensor([[3.0, 1.0, 2.0] + [9.0] * 7])
-    assert engine.LeNet5(PAPER, generator(0)).predict(output).tolist() == [1]
-    modern = engine.LeNet5Modern(VARIANTS["modern"]["paper"], generator(0))
+    assert seeded(engine.LeNet5, PAPER).predict(output).tolist() == [1]
+    modern = seeded(engine.LeNet5Modern, VARIANTS["modern"]["paper"])
     assert modern.predict(Tensor([[3.0, 1.0, 2.0] + [0.0] * 7])).tolist() == [0]
 
 
 def test_halves_of_a_batch_add_up_to_the_whole() -> None:
     rng = np.random.default_rng(3)
     image, label = rng.standard_normal((6, 1, 32, 32)), rng.integers(0, 10, 6)
-    model = engine.LeNet5(PAPER, generator(0)).double()
+    model = seeded(engine.LeNet5, PAPER).double()
 
     def part(rows: slice) -> float:
         return engine.loss(model, {"image": Tensor(image[rows]), "label": Tensor(label[rows]), "count": 6.0}).item()
@@ -170,7 +171,7 @@ def test_reference_starts_from_the_same_distribution() -> None:
 def test_wrong_classes_take_part_in_the_tiny_network() -> None:
     """Or parity would compare a loss whose second term has no gradient."""
     tiny = VARIANTS["1998"]["tiny"]
-    model = engine.LeNet5(tiny, generator(0))
+    model = seeded(engine.LeNet5, tiny)
     output = model(Tensor(generator(0).standard_normal((4, 1, 16, 16)), dtype=np.float32))
     output.retain_grad()
     model.loss(output, Tensor(np.arange(4))).backward()

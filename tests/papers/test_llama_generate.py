@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.llama import inference
-from papers.llama.chat import asked
 from papers.llama.config import VARIANTS
 from papers.llama.inference import GREEDY, Options, candidates, choose, penalised, read, until
 from papers.llama.model import KVCache, Llama, build
-from papers.llama.tokenizer import Characters, Pieces, learn, stream, tokenizer
+from papers.llama.weights.chat import asked
+from papers.llama.weights.tokenizer import Characters, Pieces, learn, stream, tokenizer
 from reference.llama import inference as reference_inference
 from reference.llama import model as reference
 from tinygrad_lab import Tensor, no_grad

@@ -9,13 +9,14 @@ import torch
 from torch.nn import functional as F
 
 from papers.llama import data
-from papers.llama.checkpoints import parameters, shapes
 from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig, feed_forward_size
 from papers.llama.model import Attention, KVCache, Llama, RMSNorm, RotaryEmbedding, SwiGLU, build, loss, rotate
 from papers.llama.train import configure_optimizer
+from papers.llama.weights.checkpoints import parameters, shapes
 from reference.llama import builtin
 from reference.llama import model as reference
 from reference.llama import train as reference_train
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
 
@@ -109,7 +110,7 @@ def test_rms_norm_is_its_equation() -> None:
 
 
 def test_gate_is_the_one_with_the_slope_of_silu() -> None:
-    module = SwiGLU(TINY, generator(0)).double()
+    module = seeded(SwiGLU, TINY).double()
     x = generator(1).standard_normal((1, 4, 8))
     weights = {name.split(".")[0]: array for name, array in module.state_dict().items()}
     gate, up = x @ weights["gate_proj"].T, x @ weights["up_proj"].T
@@ -141,7 +142,7 @@ def test_a_score_depends_on_how_far_apart_two_tokens_are(pairing: str) -> None:
 
 def test_values_are_not_rotated() -> None:
     """With one token to look at, attention returns its value whatever its position."""
-    module = Attention(TINY, generator(0)).double()
+    module = seeded(Attention, TINY).double()
     table = RotaryEmbedding(4, 6, 100.0).double()
     x = Tensor(generator(1).standard_normal((1, 1, 8)))
     np.testing.assert_allclose(module(x, table(0, 1)).numpy(), module(x, table(5, 1)).numpy(), rtol=1e-12)
@@ -150,7 +151,7 @@ def test_values_are_not_rotated() -> None:
 def test_a_head_of_keys_serves_neighbouring_heads_of_queries() -> None:
     """The same as full attention with each head of keys and values repeated in place."""
     many = replace(GROUPED, kv_heads=6)
-    grouped, full = Attention(GROUPED, generator(0)).double(), Attention(many, generator(0)).double()
+    grouped, full = seeded(Attention, GROUPED).double(), seeded(Attention, many).double()
     state = dict(grouped.state_dict())
     for name in ("k_proj.weight", "v_proj.weight"):
         state[name] = state[name].reshape(2, 1, 2, 12).repeat(3, axis=1).reshape(12, 12)

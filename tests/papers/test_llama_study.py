@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from papers.llama import data, experiment, inference
-from papers.llama.checkpoints import parameters
+from papers.llama import data, inference
 from papers.llama.config import CHARACTERS, PUBLISHED, VARIANTS
 from papers.llama.model import build
-from papers.llama.tokenizer import Characters, Pieces
+from papers.llama.study import experiment
 from papers.llama.train import evaluate
+from papers.llama.weights.checkpoints import parameters
+from papers.llama.weights.tokenizer import Characters, Pieces
 from reference.llama import data as reference_data
 from tinygrad_lab import Tensor
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("llama")
 CONFIG = replace(
@@ -160,12 +162,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 9
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"losses", "parts", "speed"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| grouped queries |" in filled
     assert "Characters, after 0 steps" in filled

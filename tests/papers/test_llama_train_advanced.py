@@ -22,6 +22,7 @@ from reference.llama.data import training_batch
 from reference.llama.train import train as reference_train
 from tests.papers.test_twins import outline
 from tinygrad_lab import checkpoint
+from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.data.text import TextData
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,8 +63,8 @@ def test_both_sides_read_alike() -> None:
     ours, theirs = (outline(ROOT / side / "llama" / "train_advanced.py") for side in ("papers", "reference"))
     common = [name for name in ours if name in theirs]
     assert common == [name for name in theirs if name in ours]
-    assert set(ours) - set(theirs) == {"tensors"}
-    assert set(theirs) - set(ours) == {"Run.identity"}
+    assert set(ours) - set(theirs) == {"cut"}
+    assert set(theirs) - set(ours) == {"Run.identity", "given"}
 
 
 # ---- the same numbers ------------------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ def test_both_sides_read_alike() -> None:
 
 def test_without_options_it_is_the_plain_loop_of_the_engine(tmp_path: Path) -> None:
     run, plain = finished(start_engine, tmp_path / "run"), start_engine(tmp_path / "other")
-    batches = (engine.tensors(batch) for _ in range(2) for batch in plain.batches)
+    batches = as_tensors(batch for _ in range(2) for batch in plain.batches)
     assert list(engine_train(plain.model, plain.optimizer, plain.scheduler, batches)) == run.losses
     assert len(run.losses) == run.steps == 12
 

@@ -18,11 +18,12 @@ from papers.lora.config import ALL_LINEAR, VARIANTS, LoRAConfig
 from papers.lora.model import LoRALinear, adapters, attach, build, detach, loss, matches, merge, trainable, unmerge
 from papers.lora.train import configure_optimizer, train
 from reference.lora import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, nn, optim
 from tinygrad_lab.data.characters import decode
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import sides
-from tinygrad_lab.random import generator
+from tinygrad_lab.random import generator, initialising
 
 
 def tiny(variant: str = "lora", **changes) -> LoRAConfig:
@@ -36,9 +37,9 @@ def example(config: LoRAConfig, seed: int = 0) -> dict:
 
 def layer(rank: int = 2, inputs: int = 6, outputs: int = 5, dropout: float = 0.0, alpha: float = 3.0) -> LoRALinear:
     """One adapted layer in float64, with a B that is not 0."""
-    rng = generator(0)
-    adapted = LoRALinear(nn.Linear(inputs, outputs, generator=rng), rank, alpha, dropout, generator=rng).double()
-    nn.init.normal_(adapted.lora_B.weight, generator=rng)
+    with initialising(generator(0)):
+        adapted = LoRALinear(nn.Linear(inputs, outputs), rank, alpha, dropout).double()
+        nn.init.normal_(adapted.lora_B.weight)
     return adapted
 
 
@@ -77,7 +78,7 @@ def test_a_fresh_adapter_changes_nothing_and_moves_b_first() -> None:
     base = nn.Linear(6, 5, generator=generator(0))
     x = Tensor(np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32))
     before = base(x).numpy()
-    adapted = LoRALinear(base, 2, 4.0, generator=generator(1))
+    adapted = seeded(LoRALinear, base, 2, 4.0, seed=1)
     np.testing.assert_array_equal(adapted(x).numpy(), before)
     (adapted(x) * x[:, :5]).sum().backward()
     assert np.all(adapted.lora_A.weight.grad.numpy() == 0)
@@ -85,7 +86,7 @@ def test_a_fresh_adapter_changes_nothing_and_moves_b_first() -> None:
 
 
 def test_a_starts_as_the_weight_of_a_linear_layer_does() -> None:
-    a = LoRALinear(nn.Linear(400, 300), 50, 1.0, generator=generator(0)).lora_A.weight.numpy()
+    a = seeded(LoRALinear, nn.Linear(400, 300), 50, 1.0).lora_A.weight.numpy()
     assert np.abs(a).max() <= 1 / math.sqrt(400)
     assert a.std() == pytest.approx(1 / math.sqrt(3 * 400), rel=0.02)
 
@@ -253,7 +254,7 @@ def test_other_papers_models_are_adapted(slug: str, build_model, targets: list[s
     batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
     model = build_model(config, generator(0))
     before = side.loss(model.eval(), batch).item()
-    names = attach(model, targets, 2, 8.0, generator=generator(1))
+    names = seeded(attach, model, targets, 2, 8.0, seed=1)
     assert len(names) == layers
     assert side.loss(model.eval(), batch).item() == before
     optimizer = optim.AdamW(trainable(model).values(), lr=0.05)

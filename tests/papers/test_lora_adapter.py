@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from papers.lora import adapter
 from papers.lora.config import VARIANTS
 from papers.lora.model import adapters, attach, build, merge
+from papers.lora.weights import adapter
 from reference.lora import adapter as reference_adapter
 from reference.lora import model as reference
+from tests.papers.seeded import seeded
 from tests.papers.test_twins import ROOT, outline
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
@@ -41,7 +42,7 @@ def factors(model: Any) -> dict[str, np.ndarray]:
 
 
 def test_both_sides_read_alike() -> None:
-    ours, theirs = (outline(ROOT / side / "lora" / "adapter.py") for side in ("papers", "reference"))
+    ours, theirs = (outline(ROOT / file) for file in ("papers/lora/weights/adapter.py", "reference/lora/adapter.py"))
     assert ours == theirs
 
 
@@ -73,7 +74,7 @@ def test_adapters_of_pytorch_are_attached_on_the_engine(tmp_path: Path) -> None:
     theirs = reference.build(ADAPTED)
     reference_adapter.save_adapter(tmp_path, theirs)
     model = base()
-    adapter.load_adapter(tmp_path, model, generator(0))
+    seeded(adapter.load_adapter, tmp_path, model)
     assert all(np.array_equal(array, factors(theirs)[name]) for name, array in factors(model).items())
     assert adapters(model)["blocks.0.attention.q_proj"].lora_dropout.p == ADAPTED.dropout
 

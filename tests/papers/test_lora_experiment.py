@@ -7,14 +7,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.lora import experiment, findings, verdicts
 from papers.lora.config import VARIANTS
 from papers.lora.model import build, trainable
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.lab.statistics import interval, paired_difference
-from tinygrad_lab.paper import Verdict
+from papers.lora.study import experiment, findings, verdicts
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("lora")
 
@@ -30,21 +30,21 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 10
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"methods", "arms", "spectra"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| full fine-tuning |" in filled
 
 
 def test_every_run_starts_from_the_base_and_gets_better(quick: Lab) -> None:
     for method in experiment.METHODS:
-        first = findings.runs(quick, method)[0]
+        first = quick.runs(method)[0]
         assert first["config"]["base"] == experiment.BASE
-        assert first["losses"][0] == pytest.approx(findings.runs(quick, "full")[0]["losses"][0], rel=1e-5)
+        assert first["losses"][0] == pytest.approx(quick.runs("full")[0]["losses"][0], rel=1e-5)
         assert first["after"]["target"] < findings.base_loss(quick)
 
 
@@ -84,19 +84,18 @@ def test_spectrum_of_a_change_of_low_rank() -> None:
     assert 0.1 < findings.random_share(128) < 0.3
 
 
-class Losses:
+class Losses(Lab):
     """Made-up results: losses of LoRA and of full fine-tuning."""
 
-    interval = staticmethod(interval)
-    paired_difference = staticmethod(paired_difference)
-
     def __init__(self, full: list[float], lora: list[float], trained: int = 50) -> None:
+        super().__init__(registry.find("lora"), None, False, Path("unused"))
         config = {"learning_rate": 0.1}
+        base = {"side": "numpy", "parameters": 10_000, "steps": 9}
         self.found = {
             name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9}
                             for s in ("numpy", "torch") for v in values]}
             for name, values in (("full", full), ("lora", lora))
-        } | {"base": {"losses": {"target": 2.0}, "runs": [{"parameters": 10_000, "steps": 9}]}}  # fmt: skip
+        } | {"base": {"losses": {"target": 2.0}, "runs": [base]}}  # fmt: skip
 
     def results(self, name: str) -> dict:
         return self.found[name]

@@ -7,10 +7,11 @@ import pytest
 
 from papers.llama.config import VARIANTS
 from papers.llama.model import Llama, build
-from papers.llama.pretrained import Pretrained
-from papers.lora import smollm2
+from papers.llama.weights.pretrained import Pretrained
 from papers.lora.model import attach, trainable
-from papers.lora.smollm2 import Recipe
+from papers.lora.weights import smollm2
+from papers.lora.weights.smollm2 import Recipe
+from tests.papers.seeded import seeded
 from tinygrad_lab import nn
 from tinygrad_lab.random import generator
 
@@ -21,7 +22,7 @@ RECIPE = Recipe(steps=30, batch_size=4, length=CONFIG.context, rank=2, learning_
 
 def adapted() -> Llama:
     model = build(CONFIG, generator(0))
-    attach(model, smollm2.TARGETS, RECIPE.rank, RECIPE.alpha, generator=generator(1))
+    seeded(attach, model, smollm2.TARGETS, RECIPE.rank, RECIPE.alpha, seed=1)
     return model
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from papers.lstm import model as engine
 from reference.lstm import model as reference
-from tinygrad_lab import Tensor, no_grad, stack
-from tinygrad_lab.random import generator
+from tests.papers.seeded import seeded
+from tinygrad_lab import Tensor, no_grad
 
 CELLS = {"2000": (engine.LSTM, reference.LSTM), "1997": (engine.LSTM1997, reference.LSTM1997),
          "rnn": (engine.RNN, reference.RNN)}  # fmt: skip
@@ -24,7 +24,7 @@ def sigmoid(x: float) -> float:
 
 def layer_of_one_cell(layer: Callable, weights_ih: list, weights_hh: list, biases: list):
     """A layer with one input and one cell, its weights a number for each block."""
-    made = layer(1, 1, generator(0)).double()
+    made = seeded(layer, 1, 1).double()
     state = {"weight_ih_l0": weights_ih, "weight_hh_l0": weights_hh}
     arrays = {name: np.array(values)[:, None] for name, values in state.items()}
     made.load_state_dict(arrays | {"bias_ih_l0": np.array(biases), "bias_hh_l0": np.zeros(len(biases))})
@@ -127,9 +127,7 @@ def test_without_a_forget_gate_the_state_grows_with_the_length_of_the_stream() -
 
 @pytest.mark.parametrize("name", CELLS)
 @given(steps=st.integers(1, 6), batch=st.integers(1, 3), inputs=st.integers(1, 4), hidden=st.integers(1, 5))
-def test_fused_operation_written_out_cell_and_the_other_side_agree(
-    name: str, steps: int, batch: int, inputs: int, hidden: int
-) -> None:
+def test_operation_loop_and_other_side_agree(name: str, steps: int, batch: int, inputs: int, hidden: int) -> None:
     """Outputs, last states, and the gradients of inputs, first states and parameters."""
     ours, theirs = (side(inputs, hidden) for side in CELLS[name])
     ours.double()
@@ -139,22 +137,13 @@ def test_fused_operation_written_out_cell_and_the_other_side_agree(
     sequence = rng.standard_normal((steps, batch, inputs))
     state = [rng.standard_normal((batch, hidden)) for _ in range(ours.states)]
 
-    def fused(x, s):
-        output, last = ours(x, s)
-        return [output, *last]
-
-    def by_steps(x, s):
-        outputs = []
-        for t in range(steps):
-            s = ours.step(x[t], s)
-            outputs.append(s[0])
-        return [stack(outputs), *s]
-
     found = []
-    for run in (fused, by_steps):
+    for fused in (ours.fused, None):
+        ours.fused = fused  # None: the loop over ``step``
         leaves = [Tensor(value, requires_grad=True) for value in (sequence, *state)]
         ours.zero_grad()
-        results = run(leaves[0], tuple(leaves[1:]))
+        output, last = ours(leaves[0], tuple(leaves[1:]))
+        results = [output, *last]
         weighted(results).backward()
         found.append(
             [value.numpy() for value in results] + [leaf.grad.numpy() for leaf in (*leaves, *ours.parameters())]
@@ -171,6 +160,18 @@ def test_fused_operation_written_out_cell_and_the_other_side_agree(
             np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_a_step_that_is_edited_runs_once_its_operation_is_taken_away(name: str) -> None:
+    class Edited(CELLS[name][0]):
+        fused = None
+
+        def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return tuple(part + 1 for part in state)
+
+    output, _ = seeded(Edited, 3, 4)(Tensor(np.zeros((2, 5, 3), np.float32)))
+    np.testing.assert_array_equal(output.numpy()[:, 0, 0], [1, 2])
+
+
 def weighted(results: list):
     """One number that every element of every result has its own weight in."""
     total = 0.0
@@ -184,7 +185,7 @@ def weighted(results: list):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_state_handed_on_is_one_long_sequence(name: str) -> None:
-    layer = CELLS[name][0](3, 4, generator(0)).double()
+    layer = seeded(CELLS[name][0], 3, 4).double()
     sequence = Tensor(np.random.default_rng(0).standard_normal((9, 2, 3)))
     with no_grad():
         whole, last = layer(sequence)
@@ -197,7 +198,7 @@ def test_state_handed_on_is_one_long_sequence(name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_empty_sequence_is_refused(name: str) -> None:
-    layer = CELLS[name][0](3, 4, generator(0))
+    layer = seeded(CELLS[name][0], 3, 4)
     with pytest.raises(ValueError, match="input"):
         layer(Tensor(np.zeros((0, 2, 3), np.float32)))
 

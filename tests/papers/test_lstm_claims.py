@@ -1,18 +1,28 @@
 """The probe of the gradients, and how results become verdicts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from papers.lstm import data
 from papers.lstm.config import VARIANTS
-from papers.lstm.experiment import ADDING_ARMS, REBER_ARMS, TEXT_ARMS, adding_config, reber_config, text_config, texts
 from papers.lstm.model import build
-from papers.lstm.probes import error_by_lag
-from papers.lstm.verdicts import best_rate, outcome
+from papers.lstm.study.experiment import (
+    ADDING_ARMS,
+    REBER_ARMS,
+    TEXT_ARMS,
+    adding_config,
+    reber_config,
+    text_config,
+    texts,
+)
+from papers.lstm.study.probes import error_by_lag
+from papers.lstm.study.verdicts import outcome, soonest_rate
 from tinygrad_lab import Tensor
-from tinygrad_lab.lab.statistics import interval
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
 
 
@@ -60,6 +70,9 @@ def test_probe_looks_at_every_state_of_every_step(variant: str, names: list[str]
 # ---- verdicts --------------------------------------------------------------------------------------------------------
 
 
+BENCH = Lab(registry.find("lstm"), None, False, Path("unused"))
+
+
 def trial(solved: bool, sequences: int, **last: float) -> dict:
     return {"side": "numpy", "solved": solved, "sequences": sequences, "history": [last]}
 
@@ -68,22 +81,18 @@ def test_the_best_learning_rate_solves_most_seeds_then_soonest_or_comes_closest(
     slow = [trial(True, 900, squared_error=0.0001), trial(True, 900, squared_error=0.0001)]
     fast = [trial(True, 500, squared_error=0.0001), trial(True, 700, squared_error=0.0002)]
     lucky = [trial(True, 100, squared_error=0.0001), trial(False, 900, squared_error=0.04)]
-    assert best_rate({"0.003": slow, "0.01": fast, "0.03": lucky}) == "0.01"
+    assert soonest_rate({"0.003": slow, "0.01": fast, "0.03": lucky}) == "0.01"
     unsolved = {"0.003": [trial(False, 900, loss=3.0)], "0.01": [trial(False, 900, loss=2.0)]}
-    assert best_rate(unsolved) == "0.01"
-
-
-class Statistics:
-    interval = staticmethod(interval)
+    assert soonest_rate(unsolved) == "0.01"
 
 
 def test_outcomes_count_the_solved_and_show_what_is_left_of_the_others() -> None:
     some = [trial(True, 1000, squared_error=0.001), trial(False, 9000, squared_error=0.04)]
-    assert outcome(Statistics, some) == "1 of 2, after 1,000 (one run) sequences"
+    assert outcome(BENCH, some) == "1 of 2, after 1,000 (one run) sequences"
     none = [trial(False, 9000, squared_error=0.04, correct=12.0)]
-    assert outcome(Statistics, none) == "0 of 1, squared error 0.0400 (one run)"
+    assert outcome(BENCH, none) == "0 of 1, squared error 0.0400 (one run)"
     strings = [trial(False, 9000, loss=4.0, correct=50.0), trial(False, 9000, loss=4.0, correct=60.0)]
-    assert outcome(Statistics, strings).startswith("0 of 2, 55.0 ± ")
+    assert outcome(BENCH, strings).startswith("0 of 2, 55.0 ± ")
 
 
 # ---- fair comparisons ------------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ import torch
 from papers.lstm import PAPER, data
 from papers.lstm.config import VARIANTS, LSTMConfig
 from papers.lstm.model import AddingModel, GrammarModel, Network, SymbolModel, build, loss
-from papers.lstm.reber import ReberString, batch_of
+from papers.lstm.tasks.reber import ReberString, batch_of
 from papers.lstm.train import configure_optimizer, evaluate, train
 from reference.lstm import builtin
 from reference.lstm import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.sides import sides
 from tinygrad_lab.random import generator, record_draws
@@ -166,7 +167,7 @@ def test_evaluation_carries_the_state_through_batches_that_continue() -> None:
 
 
 def test_a_string_is_right_when_legal_symbols_are_the_most_active_at_every_step() -> None:
-    model = GrammarModel(VARIANTS["reber"]["tiny"], generator(0))
+    model = seeded(GrammarModel, VARIANTS["reber"]["tiny"])
     batch = batch_of([ReberString("BTX", ("TP", "S")), ReberString("BT", ("TP",))])
     legal_first = np.where(batch["legal"].transpose(1, 0, 2), 1.0, 0.0)
     legal = Tensor(batch["legal"])
@@ -191,14 +192,14 @@ def test_padding_of_strings_costs_nothing() -> None:
 
 
 def test_answer_to_the_adding_problem_is_read_at_the_end_of_each_sequence() -> None:
-    model = AddingModel(VARIANTS["adding"]["tiny"], generator(0))
+    model = seeded(AddingModel, VARIANTS["adding"]["tiny"])
     output = Tensor(np.arange(6.0).reshape(3, 2, 1))
     answer = model.answer(output, Tensor([1, 3])).numpy()
     np.testing.assert_allclose(answer, 1 / (1 + np.exp(-np.array([0.0, 5.0]))))
 
 
 def test_an_answer_is_right_within_four_hundredths() -> None:
-    model = AddingModel(VARIANTS["adding"]["tiny"], generator(0))
+    model = seeded(AddingModel, VARIANTS["adding"]["tiny"])
     targets = np.array([0.5, 0.5 + 0.0399, 0.5 - 0.0401])
     batch = {"length": Tensor([1, 1, 1]), "target": Tensor(targets), "count": 3.0}
     tally = model.tally(Tensor(np.zeros((1, 3, 1))), batch)

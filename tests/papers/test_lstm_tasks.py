@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papers.lstm import adding, data, reber, text
+from papers.lstm import data
 from papers.lstm.config import REBER_SYMBOLS, VARIANTS, LSTMConfig
+from papers.lstm.tasks import adding, reber, text
 from tinygrad_lab.data.characters import decode, encode
 from tinygrad_lab.random import generator
 

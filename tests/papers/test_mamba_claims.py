@@ -1,23 +1,24 @@
 """The experiments run, save, judge and draw; comparisons are fair; the probes measure what they say."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from papers.mamba import experiment, probes, synthetic, verdicts
 from papers.mamba.config import VARIANTS
 from papers.mamba.model import Mamba, build, loss
-from papers.mamba.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.verdicts import ARMS, best_rate
+from papers.mamba.study import experiment, probes, verdicts
+from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
+from papers.mamba.study.verdicts import ARMS, soonest_rate
+from papers.mamba.tasks import synthetic
 from tests.numerics import relative_error
 from tinygrad_lab import Tensor
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("mamba")
 CONFIG = VARIANTS["induction"]["tiny"]
@@ -31,12 +32,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 7
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"cost", "step_sizes", "tasks", "text"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| selective, 0 |" in filled
     assert "ROMEO:" in filled
@@ -83,12 +84,12 @@ def test_nats_are_those_of_the_loss(model: Mamba) -> None:
     assert nats_a_character(model, [batch, batch]) == pytest.approx(loss(model, batch).item(), rel=1e-6)
 
 
-def test_the_best_rate_is_soonest_then_best() -> None:
+def test_the_soonest_rate_is_soonest_then_best() -> None:
     def run(updates: int, accuracy: float) -> dict:
         return {"updates": updates, "history": [{"accuracy": accuracy}]}
 
-    assert best_rate({"slow": run(800, 98.0), "fast": run(600, 97.0)}) == "fast"
-    assert best_rate({"bad": run(800, 20.0), "better": run(800, 30.0)}) == "better"
+    assert soonest_rate({"slow": run(800, 98.0), "fast": run(600, 97.0)}) == "fast"
+    assert soonest_rate({"bad": run(800, 20.0), "better": run(800, 30.0)}) == "better"
 
 
 # ---- probes ----------------------------------------------------------------------------------------------------------

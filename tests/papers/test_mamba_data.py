@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from papers.mamba import data, synthetic, text
+from papers.mamba import data
 from papers.mamba.config import VARIANTS
+from papers.mamba.tasks import synthetic, text
 from tinygrad_lab.data.characters import decode
 from tinygrad_lab.random import generator
 

@@ -7,17 +7,18 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from papers.seq2seq_attention import experiment, verdicts
-from papers.seq2seq_attention.alignment import aligned
 from papers.seq2seq_attention.config import VARIANTS
 from papers.seq2seq_attention.inference import SearchOptions
+from papers.seq2seq_attention.study import experiment, verdicts
+from papers.seq2seq_attention.study.alignment import aligned
 from papers.seq2seq_attention.train import configure_optimizer
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.lab.training import Training
-from tinygrad_lab.paper import Verdict
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("seq2seq_attention")
 
@@ -32,12 +33,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 5
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"dates", "lengths", "variants"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| input-feeding |" in filled
 
@@ -72,7 +73,8 @@ def test_groups_by_length() -> None:
 
 
 def test_what_is_lost_from_short_to_long() -> None:
-    assert verdicts._lost([{"a": 90.0, "b": 70.0, "c": 50.0}, {"a": 80.0}, {"a": 9.0, "b": 8.0}]) == [40, 0, 1]
+    groups = [{"a": 90.0, "b": 70.0, "c": 50.0}, {"a": 80.0}, {"a": 9.0, "b": 8.0}]
+    assert verdicts._lost([{"by_length": group} for group in groups]) == [40, 0, 1]
 
 
 def test_the_paper_s_schedule_halves_the_rate_every_epoch_after_the_eighth() -> None:

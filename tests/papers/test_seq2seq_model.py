@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from papers.seq2seq_attention import model as engine
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.data import example_batch
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
 
@@ -176,7 +177,7 @@ def test_scores_are_those_of_section_3_1() -> None:
     rng = np.random.default_rng(4)
     h_t, h_s = rng.standard_normal((2, 3, 6)), rng.standard_normal((2, 5, 6))
     for score in (engine.DotScore, engine.GeneralScore, engine.ConcatScore):
-        module = score(6, generator(1)).double()
+        module = seeded(score, 6, seed=1).double()
         weight = {name: p.numpy() for name, p in module.named_parameters()}
         for b, t, s in np.ndindex(2, 3, 5):
             q, k = h_t[b, t], h_s[b, s]

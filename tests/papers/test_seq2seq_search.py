@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from papers.seq2seq_attention import inference, search
+from papers.seq2seq_attention import inference
 from papers.seq2seq_attention import model as engine
 from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
 from papers.seq2seq_attention.model import BOS, EOS
+from reference.seq2seq_attention import inference as torch_search
 from reference.seq2seq_attention import model as reference
-from reference.seq2seq_attention import search as torch_search
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation.data import padded
 from tinygrad_lab.nn import functional as F
@@ -45,7 +45,7 @@ def log_p(model: engine.Seq2Seq, source: Tensor, length: Tensor, rows: list[list
 def test_one_beam_takes_the_likeliest_token_at_every_step(variant: str) -> None:
     model = built(TINY[variant])
     source, length = sources(TINY[variant], [5])
-    ((found,),) = search.beam_search(model, source, length, width=1, limit=8)
+    ((found,),) = inference.beam_search(model, source, length, width=1, limit=8)
     written = [BOS]
     while len(written) <= 8 and written[-1] != EOS:
         with no_grad():
@@ -70,7 +70,7 @@ def test_enough_beams_find_the_best_of_all_sequences(alpha: float, seed: int) ->
         for tokens, total in zip(everything, log_p(model, source, length, everything), strict=True)
     }
     best = max(score, key=score.__getitem__)
-    (found,) = search.beam_search(model, source, length, width=400, limit=4, alpha=alpha)
+    (found,) = inference.beam_search(model, source, length, width=400, limit=4, alpha=alpha)
     finished = [hypothesis for hypothesis in found if hypothesis.finished]
     assert (*finished[0].tokens, EOS) == best
     assert finished[0].score == pytest.approx(score[best], rel=1e-10)
@@ -84,7 +84,7 @@ def test_wider_beams_find_no_worse_sequences() -> None:
     for seed in range(5):
         model = built(config, seed)
         source, length = sources(config, [6, 3], seed)
-        narrow, wide = (search.beam_search(model, source, length, width, 5, alpha=0.0) for width in (1, 50))
+        narrow, wide = (inference.beam_search(model, source, length, width, 5, alpha=0.0) for width in (1, 50))
         gains += [w[0].score - n[0].score for n, w in zip(narrow, wide, strict=True)]
     assert min(gains) >= -1e-12
     assert max(gains) > 1e-3
@@ -94,9 +94,9 @@ def test_wider_beams_find_no_worse_sequences() -> None:
 def test_a_batch_finds_what_each_source_alone_finds(variant: str) -> None:
     model = built(TINY[variant])
     source, length = sources(TINY[variant], [7, 2, 5])
-    together = search.beam_search(model, source, length, width=3, limit=6)
+    together = inference.beam_search(model, source, length, width=3, limit=6)
     for row, n in enumerate(length.tolist()):
-        (alone,) = search.beam_search(model, source[row : row + 1, :n], length[row : row + 1], width=3, limit=6)
+        (alone,) = inference.beam_search(model, source[row : row + 1, :n], length[row : row + 1], width=3, limit=6)
         assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
         np.testing.assert_allclose([h.score for h in alone], [h.score for h in together[row]], rtol=1e-10)
 
@@ -108,7 +108,7 @@ def test_both_sides_find_the_same(variant: str, width: int) -> None:
     ours, theirs = built(config), reference.build(config).double().eval()
     theirs.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in ours.state_dict().items()})
     source, length = sources(config, [7, 1, 4])
-    mine = search.beam_search(ours, source, length, width, limit=9, alpha=0.6)
+    mine = inference.beam_search(ours, source, length, width, limit=9, alpha=0.6)
     other = torch_search.beam_search(
         theirs, torch.tensor(source.numpy()), torch.tensor(length.numpy()), width, limit=9, alpha=0.6
     )
@@ -123,7 +123,7 @@ def test_length_penalty_favours_longer_translations() -> None:
     source, length = sources(TINY["general"], [5, 6, 7, 5, 6, 7, 3, 4])
 
     def mean_length(alpha: float) -> float:
-        found = search.beam_search(model, source, length, width=6, limit=8, alpha=alpha)
+        found = inference.beam_search(model, source, length, width=6, limit=8, alpha=alpha)
         return float(np.mean([len(hypotheses[0].tokens) for hypotheses in found]))
 
     assert mean_length(0.0) < mean_length(2.0)
@@ -131,15 +131,15 @@ def test_length_penalty_favours_longer_translations() -> None:
 
 def test_what_the_limit_cuts_off_is_not_finished() -> None:
     model = built(TINY["general"])
-    found = search.beam_search(model, *sources(TINY["general"], [5]), width=2, limit=1)[0]
+    found = inference.beam_search(model, *sources(TINY["general"], [5]), width=2, limit=1)[0]
     assert all(len(h.tokens) <= 1 for h in found)
     assert all(h.finished == (h.tokens == []) for h in found)
 
 
-@pytest.mark.parametrize("module", [search, torch_search])
+@pytest.mark.parametrize("module", [inference, torch_search])
 @pytest.mark.parametrize(("width", "limit"), [(0, 5), (3, 0)])
 def test_no_beam_and_no_tokens_are_errors(module: object, width: int, limit: int) -> None:
-    (model, tensor) = (built(TINY["general"]), Tensor) if module is search else (None, torch.from_numpy)
+    (model, tensor) = (built(TINY["general"]), Tensor) if module is inference else (None, torch.from_numpy)
     with pytest.raises(ValueError, match=f"width and limit must be at least 1, got {width} and {limit}"):
         module.beam_search(model, tensor(np.ones((1, 2), int)), tensor(np.array([2])), width, limit)
 
@@ -157,5 +157,5 @@ def test_a_hundred_sentences_with_five_beams_take_seconds() -> None:
     rng = np.random.default_rng(0)
     source, length = rng.integers(3, 400, (100, 40)), rng.integers(10, 41, 100)
     start = time.perf_counter()
-    search.beam_search(model, Tensor(source), Tensor(length), width=5, limit=30)
+    inference.beam_search(model, Tensor(source), Tensor(length), width=5, limit=30)
     assert time.perf_counter() - start < 20  # about 1 s on an idle core; the machine may be busy

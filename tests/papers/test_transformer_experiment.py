@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from papers.transformer import experiment
 from papers.transformer.config import VARIANTS
-from papers.transformer.maps import attention_maps, translated
+from papers.transformer.study import experiment
+from papers.transformer.study.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.data.translation.vocabulary import EOS
-from tinygrad_lab.lab import claims, registry
-from tinygrad_lab.lab.experiments import Lab
+from tinygrad_lab.data.translation.writing import SearchOptions
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.study import Verdict
 
 PAPER = registry.find("transformer")
 
@@ -41,12 +42,12 @@ def few(data: PairData, vocabularies: dict[str, str]) -> Batches:
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = experiment.claims(quick)
+    found = claims.part(PAPER, "verdicts").claims(quick)
     assert len(found) == 10
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    experiment.figures(quick)
+    claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"positions", "dates", "layers", "variants", "warm-up"}
-    readme = (Path(experiment.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| narrow-keys |" in filled
     assert "| Luong et al. 2015 |" in filled
@@ -84,7 +85,7 @@ def test_maps_are_distributions_over_what_may_be_seen() -> None:
 def test_what_is_shown_of_a_date_are_its_tokens_and_every_attention() -> None:
     config = replace(VARIANTS["sinusoidal"]["small"], hidden_size=8, heads=2, layers=1)
     model = one_side(PAPER, "numpy").build(config)
-    found = translated(model, config, "13 de marzo de 2019", experiment.SearchOptions(beam=1, max_length=5))
+    found = translated(model, config, "13 de marzo de 2019", SearchOptions(beam=1, max_length=5))
     assert "".join(found["source"][:-1]) == "13 de marzo de 2019"
     assert found["target"][-1] == "</s>"
     assert [np.array(weights).shape[1:] for weights in found["maps"].values()] == [

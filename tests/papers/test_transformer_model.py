@@ -13,6 +13,7 @@ from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.data import example_batch
 from reference.transformer import builtin
 from reference.transformer import model as reference
+from tests.papers.seeded import seeded
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
 
@@ -98,7 +99,7 @@ def test_parameters_of_the_base_model() -> None:
         "linear1.weight": (2048, 512), "linear1.bias": (2048,), "linear2.weight": (512, 2048), "linear2.bias": (512,),
         **{f"norm{n}.{name}": (512,) for n in (1, 2, 3) for name in ("weight", "bias")},
     }  # fmt: skip
-    engines = engine.DecoderLayer(base, generator(0))
+    engines = seeded(engine.DecoderLayer, base)
     assert {name: p.shape for name, p in engines.named_parameters()} == shapes
 
 

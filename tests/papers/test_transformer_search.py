@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from papers.transformer import inference as search
 from papers.transformer import model as engine
-from papers.transformer import search
 from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.data import vocabularies
 from papers.transformer.inference import GREEDY, OPTIONS, generate, prompts
 from papers.transformer.model import BOS, EOS, PAD
 from papers.transformer.train import configure_optimizer
+from reference.transformer import inference as torch_search
 from reference.transformer import model as reference
-from reference.transformer import search as torch_search
 from reference.transformer.train import configure_optimizer as configure_torch
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation import vocabulary

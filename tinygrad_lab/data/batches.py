@@ -1,10 +1,11 @@
 """Batches of aligned arrays, epoch after epoch, in an order that can be taken up again anywhere."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Generator
 
 
@@ -133,3 +134,14 @@ def _common_length(arrays: Mapping[str, np.ndarray]) -> int:
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ValueError(f"Batches: arrays must have one common length above 0, got {lengths}")
     return next(iter(lengths.values()))
+
+
+def as_tensors(batches: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    """Batches of arrays as batches of Tensors, one by one; floating ones in float32, plain numbers as they are."""
+    return ({name: _as_tensor(value) for name, value in batch.items()} for batch in batches)
+
+
+def _as_tensor(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    return Tensor(value.astype(np.float32) if value.dtype.kind == "f" else value)

@@ -194,8 +194,8 @@ def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
 @json_option
 def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | None, json_file: str | None) -> None:
     """Run a paper's experiments: verdicts, figures, and the tables of its README."""
-    from tinygrad_lab.lab import claims as judging
     from tinygrad_lab.lab import console
+    from tinygrad_lab.lab.study import claims as judging
 
     paper = registry.find(slug)
     judged = judging.run(paper, judging.workbench(paper, seeds, quick, out), redraw)

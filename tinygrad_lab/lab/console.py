@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,19 @@ def progress() -> Progress:
         console=stderr,
         transient=True,
     )
+
+
+def ticking(losses: Iterable[float], bar: Progress, title: str, steps: int, done: int = 0) -> Iterator[float]:
+    """The same losses, each of them a tick of the progress bar and shown beside it.
+
+    Args:
+        title: of the bar's task.
+        steps: in all, of which ``done`` have been made before.
+    """
+    task = bar.add_task(title, total=steps, completed=done)
+    for loss in losses:
+        bar.update(task, advance=1, description=f"{title} loss {loss:.4f}")
+        yield loss
 
 
 def print_table(

@@ -23,7 +23,7 @@ class SentenceSpace:
 
     def __init__(self, side: str) -> None:
         paper = registry.find("bert")
-        self.sentences = registry.part(paper, "sentences")
+        self.sentences = registry.part(paper, "weights.sentences")
         folder = self.sentences.minilm_folder()
         self.pretrained = self.sentences.read_pretrained(folder)
         self.side = one_side(paper, side)

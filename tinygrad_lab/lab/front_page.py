@@ -10,30 +10,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tinygrad_lab.lab import claims, console, parity_report, registry
+from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.study import table
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def paper_table(rows: Sequence[Row]) -> str:
-    """A line for each paper: agreement of the worst gradient in both dtypes, and where to read it."""
-    lines = [
-        "| paper | year | built here | float64 | float32 | read |",
-        "|---|---|---|---:|---:|---|",
-    ]
-    for slug, paper in registry.discover().items():
-        worst = {
-            dtype: min(row.digits for row in rows if (row.paper, row.dtype, row.check) == (slug, dtype, "gradient"))
-            for dtype in ("float64", "float32")
-        }
-        links = (
-            f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), "
-            f"[PyTorch](reference/{slug}/model.py), [notebook](notebooks/{slug}.ipynb)"
-        )
-        cells = (paper.title, str(paper.year), ", ".join(paper.variants), *(f"{d:.1f}" for d in worst.values()), links)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """A line for each paper: where to read it, and the digits to which its worst gradient agrees in both dtypes."""
+    columns = ("paper", "year", "built here", "read", "worst gradient, float64", "float32")
+    return table(columns, [_paper_row(paper, rows) for paper in registry.discover().values()], right=2)
+
+
+def _paper_row(paper: Paper, rows: Sequence[Row]) -> tuple[object, ...]:
+    slug = paper.slug
+    links = (
+        f"[notes](papers/{slug}/README.md), [NumPy](papers/{slug}/model.py), "
+        f"[PyTorch](reference/{slug}/model.py), [notebook](notebooks/{slug}.ipynb)"
+    )
+    gradients = [row for row in rows if (row.paper, row.check) == (slug, "gradient")]
+    worst = (min(row.digits for row in gradients if row.dtype == dtype) for dtype in ("float64", "float32"))
+    return paper.title, paper.year, ", ".join(paper.variants), links, *(f"{digits:.1f}" for digits in worst)
 
 
 def parity_output(rows: Sequence[Row]) -> str:

@@ -111,9 +111,9 @@ def from_weights(paper: Paper, name: str) -> Source:
         UsageError: a paper without such a module, an unknown name, a broken file, a missing package.
     """
     _inference(paper)
-    if not registry.has_part(paper, "pretrained"):
+    if not registry.has_part(paper, "weights.pretrained"):
         raise UsageError(f"{paper.slug} knows no published weights")
-    module = registry.part(paper, "pretrained")
+    module = registry.part(paper, "weights.pretrained")
     try:
         published = module.pretrained(name)
     except (ValueError, ImportError) as error:

@@ -31,13 +31,16 @@ def find(slug: str) -> Paper:
 
 
 def part(paper: Paper, name: str) -> Any:
-    """The engine side's module of that name: "data", "experiment", "inference", "pretrained"."""
+    """The engine side's module of that name: "data", "inference", "study.experiment", "weights.pretrained"."""
     return importlib.import_module(f"papers.{paper.slug}.{name}")
 
 
 def has_part(paper: Paper, name: str) -> bool:
     """Whether the engine side has a module of that name."""
-    return importlib.util.find_spec(f"papers.{paper.slug}.{name}") is not None
+    try:
+        return importlib.util.find_spec(f"papers.{paper.slug}.{name}") is not None
+    except ModuleNotFoundError:  # not even its folder
+        return False
 
 
 def generates(paper: Paper) -> bool:

@@ -1,11 +1,14 @@
 """``tinygrad-lab train``: the paper's own loop, with a progress bar, checkpoints and resume."""
 
-import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.progress import Progress
+
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.fit import Look, Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
@@ -23,10 +26,9 @@ class Training:
         self.config = config
         self.path = folder / CHECKPOINT
         self.side = one_side(paper, side)
-        data = registry.part(paper, "data")
-        self.vocabularies = data.vocabularies(config) if hasattr(data, "vocabularies") else {}
-        self.batches = data.training_batches(config, generator(config.seed))
-        self.evaluation = lambda: data.evaluation_batches(config, "test")
+        self.data = registry.part(paper, "data")
+        self.vocabularies = self.data.vocabularies(config) if hasattr(self.data, "vocabularies") else {}
+        self.batches = self.data.training_batches(config, generator(config.seed))
         self.steps = config.epochs * len(self.batches)
         self.model = self.side.build(config, config.seed)
         self.optimizer, self.scheduler = self.side.optimizer(self.model, config, self.steps)
@@ -60,31 +62,32 @@ class Training:
         self.batches.restore(position["batches"])
         self.step, self.seconds, self.history = position["step"], position["seconds"], position["history"]
 
-    # ---- running ----------------------------------------------------------------------------------------------------
+    # ---- running ------------------------------------------------------------------------------------
     def run(self) -> None:
         """Train to the end; a checkpoint after each epoch, and at the step where Ctrl-C came."""
-        with console.progress() as bar:
-            task = bar.add_task("training", total=self.steps, completed=self.step)
-            try:
-                while self.step < self.steps:
-                    self._epoch(bar, task)
+        try:
+            with console.progress() as bar:
+                for look in fit(self._losses(bar), self.steps, len(self.batches), self._metrics, self.step):
+                    self._note(look)
                     self.save()
-            except KeyboardInterrupt:
-                self.save()
-                raise UsageError(
-                    f"stopped at step {self.step} of {self.steps}; saved {self.path}: --resume goes on"
-                ) from None
+        except KeyboardInterrupt:
+            self.save()
+            raise UsageError(
+                f"stopped at step {self.step} of {self.steps}; saved {self.path}: --resume goes on"
+            ) from None
 
-    def _epoch(self, bar: Any, task: Any) -> None:
-        losses = []
-        start = time.perf_counter()
-        for loss in self.side.train(self.model, self.optimizer, self.scheduler, self.batches):
-            losses.append(loss)
+    def _losses(self, bar: Progress) -> Iterator[float]:
+        losses = self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        for loss in console.ticking(losses, bar, "training", self.steps, self.step):
             self.step += 1
-            bar.update(task, completed=self.step, description=f"epoch {self.batches.epoch + 1} loss {loss:.4f}")
-        self.seconds += time.perf_counter() - start
-        metrics = self.side.evaluate(self.model, self.evaluation())
-        self.history.append({"training loss": sum(losses) / len(losses), **metrics})
+            yield loss
+
+    def _metrics(self) -> Metrics:
+        return self.side.evaluate(self.model, self.data.evaluation_batches(self.config, "test"))
+
+    def _note(self, look: Look) -> None:
+        self.seconds += look.seconds
+        self.history.append({"training loss": sum(look.losses) / len(look.losses), **look.metrics})
         shown = "  ".join(f"{name} {value:.4f}" for name, value in self.history[-1].items())
         console.stderr.print(f"epoch {len(self.history)}/{self.config.epochs}  {shown}")
 

@@ -29,7 +29,7 @@ class MultiheadAttention(Module):
         bias: whether the four linear maps have one.
         batch_first: (batch, time, width) instead of (time, batch, width).
         dtype: of the parameters.
-        generator: where the initial values and dropout's masks come from.
+        generator: where the initial values and dropout's masks come from; by default the ambient one.
 
     Raises:
         ValueError: ``num_heads`` does not divide ``embed_dim``.
@@ -56,7 +56,7 @@ class MultiheadAttention(Module):
         self.num_heads = num_heads
         self.dropout = dropout
         self.batch_first = batch_first
-        self.generator = generator if generator is not None else random.generator()
+        self.generator = random.ambient() if generator is None else generator
         self.in_proj_weight = Parameter(np.empty((3 * embed_dim, embed_dim), dtype))
         self.register_parameter("in_proj_bias", Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, generator=self.generator)

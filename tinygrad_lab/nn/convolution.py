@@ -41,7 +41,7 @@ class _Convolution(Module):
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-        generator = random.generator() if generator is None else generator
+        generator = random.ambient() if generator is None else generator
         self.weight = Parameter(np.empty((*weight_channels, *self.kernel_size), dtype))
         init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)
         if not bias:
@@ -64,7 +64,7 @@ class Conv2d(_Convolution):
         dilation: distance between taps of the kernel.
         groups: number of channel blocks that do not see each other.
         bias: whether to add a trained number to each filter's output.
-        generator: draws the initial values; a fresh one unless given.
+        generator: draws the initial values; the ambient one unless given.
         dtype: of the parameters.
     """
 
@@ -111,7 +111,7 @@ class ConvTranspose2d(_Convolution):
         groups: number of channel blocks that do not see each other.
         bias: whether to add a trained number to each filter's output.
         dilation: distance between taps of the kernel.
-        generator: draws the initial values; a fresh one unless given.
+        generator: draws the initial values; the ambient one unless given.
         dtype: of the parameters.
     """
 

@@ -1,4 +1,4 @@
-"""Dropout layers own the generator that their noise comes from."""
+"""Dropout layers own the generator that their noise comes from: see ``tinygrad_lab.random.initialising``."""
 
 from tinygrad_lab import random
 from tinygrad_lab.nn.module import Module
@@ -14,7 +14,7 @@ class _Noise(Module):
         if not 0 <= p <= 1:
             raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {p}")
         self.p = p
-        self.generator = generator if generator is not None else random.generator()
+        self.generator = random.ambient() if generator is None else generator
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -25,7 +25,7 @@ class Dropout(_Noise):
 
     Args:
         p: the probability to drop an element.
-        generator: where the masks come from; by default a fresh one seeded by the system.
+        generator: where the masks come from; by default the ambient one.
     """
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -37,7 +37,7 @@ class GaussianDropout(_Noise):
 
     Args:
         p: the probability of the dropout that has the same variance, below 1.
-        generator: where the noise comes from; by default a fresh one seeded by the system.
+        generator: where the noise comes from; by default the ambient one.
     """
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

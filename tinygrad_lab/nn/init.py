@@ -1,7 +1,8 @@
 """Initial values of parameters, with torch.nn.init's names, arguments and defaults.
 
 Every function writes into the tensor it is given, outside the graph, and returns it.  The random ones draw from
-``generator``; without one they draw from a fresh generator seeded by the system, because there is no global one.
+``generator``; without one from that of the block ``with random.initialising(generator):`` around them, and outside of
+all from a fresh one seeded by the system, because there is no global one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def trunc_normal_(
     if _normal_cdf(high) - _normal_cdf(low) < 1e-3:
         raise ValueError(f"trunc_normal_: [{a}, {b}] holds less than 0.001 of N(mean={mean}, std={std})")
     rng = _generator(generator)
-    draws = rng.standard_normal(tensor.numel(), _draw_dtype(tensor))
+    draws: Array = rng.standard_normal(tensor.numel(), _draw_dtype(tensor))
     while (outside := np.flatnonzero((draws < low) | (draws > high))).size:
         draws[outside] = rng.standard_normal(outside.size, draws.dtype)
     return _write(tensor, np.clip(draws * std + mean, a, b).reshape(tensor.shape))  # rounding may step over a bound
@@ -188,7 +189,7 @@ def _normal_cdf(x: float) -> float:
 
 
 def _generator(given: Generator | None) -> Generator:
-    return random.generator() if given is None else given
+    return random.ambient() if given is None else given
 
 
 def _draw_dtype(tensor: Tensor) -> type[np.float32] | type[np.float64]:

@@ -22,7 +22,8 @@ class Linear(Module):
         out_features: size of the last axis of the output.
         bias: whether there is a b.
         dtype: of the parameters.
-        generator: where the initial values come from, U(±1/√in_features) for both, as in torch.
+        generator: where the initial values come from, U(±1/√in_features) for both, as in torch;
+            by default the ambient one.
     """
 
     weight: Parameter  # (out_features, in_features)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tinygrad_lab.modes import state
 from tinygrad_lab.tensor import Tensor
 
 Item = TypeVar("Item")
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 Hook = Callable[["Module", tuple[Any, ...], Any], None]  # (module, arguments, output)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
@@ -23,6 +26,15 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = True) -> None:
         super().__init__(data, dtype, requires_grad)
+
+
+@runtime_checkable
+class HasForward(Protocol[P, R_co]):
+    """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
+
+    _hooks: list[Callable[[Any, tuple[Any, ...], Any], None]]
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class RemovableHandle:
@@ -58,7 +70,7 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         state.modules.append(self)
         try:
             output = self.forward(*args, **kwargs)

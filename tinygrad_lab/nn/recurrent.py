@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Generator
 
 Input = Float[Tensor, "n m i"] | Float[Tensor, "n i"] | PackedSequence
-Output = Float[Tensor, "n m o"] | Float[Tensor, "n o"] | PackedSequence
+if TYPE_CHECKING:
+    Output = Any  # of the same kind as the input, which a type checker cannot be told in one signature
+else:
+    Output = Float[Tensor, "n m o"] | Float[Tensor, "n o"] | PackedSequence
 State = Float[Tensor, "l b h"] | Float[Tensor, "l h"]
 NAMES = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 
@@ -56,7 +59,7 @@ class _Recurrent(Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout = dropout
-        self.generator = random.generator() if generator is None else generator
+        self.generator = random.ambient() if generator is None else generator
         self.directions = 2 if bidirectional else 1
         for layer in range(num_layers):
             features = hidden_size * self.directions if layer else input_size
@@ -146,7 +149,7 @@ class LSTM(_Recurrent):
         batch_first: whether batches have their sequences along the first axis; the states never have.
         dropout: probability to drop a feature between two layers, in training.
         bidirectional: whether each layer also runs from the end to the start; outputs are put side by side.
-        generator: draws the initial values U(±1/√H), and the dropout masks; a fresh one unless given.
+        generator: draws the initial values U(±1/√H), and the dropout masks; the ambient one unless given.
         dtype: of the parameters.
     """
 
@@ -235,7 +238,7 @@ class LSTMCell(Module):
         input_size: I.
         hidden_size: H.
         bias: whether there are the two biases.
-        generator: draws the initial values U(±1/√H); a fresh one unless given.
+        generator: draws the initial values U(±1/√H); the ambient one unless given.
         dtype: of the parameters.
     """
 
@@ -257,7 +260,7 @@ class LSTMCell(Module):
         _check_sizes(self, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         _add_parameters(self, "", input_size, hidden_size, 4, bias, dtype)
-        _initialise(self, hidden_size, random.generator() if generator is None else generator)
+        _initialise(self, hidden_size, random.ambient() if generator is None else generator)
 
     def forward(
         self, input: Float[Tensor, "*b i"], hx: tuple[Float[Tensor, "*b h"], Float[Tensor, "*b h"]] | None = None

@@ -20,7 +20,7 @@ class Embedding(Module):
         embedding_dim: their length.
         padding_idx: a row that starts as zero and gets no gradient; negative counts from the end.
         dtype: of the table.
-        generator: where the initial values come from, N(0, 1).
+        generator: where the initial values come from, N(0, 1); by default the ambient one.
     """
 
     weight: Parameter  # (num_embeddings, embedding_dim)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from tinygrad_lab.data.libraries import tokenizers
+from tinygrad_lab.data.pieces import Pieces, trained
 
 PAD, BOS, EOS, UNKNOWN = range(4)
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
@@ -89,29 +90,15 @@ def _learn_subwords(texts: Iterable[str], size: int) -> str:
         [library.pre_tokenizers.Metaspace(), library.pre_tokenizers.Punctuation()]  # a comma is no part of a word
     )
     tokenizer.decoder = library.decoders.Metaspace()
-    trainer = library.trainers.BpeTrainer(vocab_size=size, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    return str(tokenizer.to_str())
+    return trained(tokenizer, "BpeTrainer", texts, size, SPECIAL)
 
 
-class Vocabulary:
+class Vocabulary(Pieces):
     """Strings to tokens and back.
 
     Args:
         json: what ``learn`` returned.
     """
-
-    def __init__(self, json: str) -> None:
-        self.tokenizer = tokenizers().Tokenizer.from_str(json)
-
-    def __len__(self) -> int:
-        """Tokens, the special ones included."""
-        size: int = self.tokenizer.get_vocab_size()
-        return size
-
-    def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
-        """Return the token numbers of each text; UNKNOWN for what the vocabulary lacks."""
-        return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def encode(self, text: str) -> list[int]:
         """Return the token numbers of a text.

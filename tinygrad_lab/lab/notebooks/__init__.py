@@ -15,8 +15,9 @@ from typing import Any
 
 import jinja2
 
-from tinygrad_lab.lab import claims, registry
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import NumpySide
+from tinygrad_lab.lab.study import claims
 from tinygrad_lab.paper import Paper
 
 PICTURES = 2  # of the results, at most
@@ -41,7 +42,7 @@ def script(paper: Paper) -> str:
         loop=loop,
         imports=imports(side.train_module, {*names, "configure_optimizer"}),
         summary="<!-- summary -->" in notes,
-        pictures=re.findall(r"\]\((results/[^)]+\.png)\)", notes)[:PICTURES],
+        pictures=re.findall(r"\]\((study/results/[^)]+\.png)\)", notes)[:PICTURES],
         others=", ".join(f"`{name}`" for name in list(paper.variants)[1:]),
     )
     return notebook

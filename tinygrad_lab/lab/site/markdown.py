@@ -14,7 +14,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tinygrad_lab.lab.site.formula import mathml
 from tinygrad_lab.lab.site.highlight import code
-from tinygrad_lab.paper import Verdict
+from tinygrad_lab.study import Verdict
 
 MARKER = re.compile(r"^<!-- /?[\w-]+ -->$", re.M)  # around a generated block
 VERDICTS = get_args(Verdict)

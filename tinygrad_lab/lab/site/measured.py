@@ -1,24 +1,25 @@
 """What earlier commands stored about a paper: verdicts of its claims, and how fast its training step is."""
 
-import importlib.util
 import json
 from collections import Counter
 from typing import get_args
 
-from tinygrad_lab.lab import claims
+from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.experiments import Lab
-from tinygrad_lab.paper import Paper, Verdict
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.study import Verdict
 
 
 def verdicts(paper: Paper) -> dict[str, int]:
     """How many claims came out how; nothing for a paper whose experiments have not been run."""
-    folder = claims.paper_folder(paper) / "results"
-    if not any(folder.glob("*.json")) or importlib.util.find_spec(f"papers.{paper.slug}.experiment") is None:
+    folder = claims.paper_folder(paper) / "study" / "results"
+    if not any(folder.glob("*.json")) or not registry.has_part(paper, "study.verdicts"):
         return {}
     lab = Lab(paper, None, False, folder)
     try:
-        counts = Counter(claim.verdict for claim in claims.experiment(paper).claims(lab))
+        counts = Counter(claim.verdict for claim in claims.part(paper, "verdicts").claims(lab))
     except UsageError:  # not all of them have been
         return {}
     return {verdict: counts[verdict] for verdict in get_args(Verdict) if counts[verdict]}
@@ -27,9 +28,9 @@ def verdicts(paper: Paper) -> dict[str, int]:
 def speed(paper: Paper) -> float | None:
     """NumPy's time over PyTorch's for a training step of the default variant; None where nobody stored one.
 
-    It is read from ``papers/<slug>/results/bench.json``, which ``tinygrad-lab bench <slug> --json`` writes.
+    It is read from ``papers/<slug>/study/results/bench.json``, which ``tinygrad-lab bench <slug> --json`` writes.
     """
-    file = claims.paper_folder(paper) / "results" / "bench.json"
+    file = claims.paper_folder(paper) / "study" / "results" / "bench.json"
     if not file.exists():
         return None
     rows = json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Adapters as files, and LoRA on the published weights of SmolLM2."""

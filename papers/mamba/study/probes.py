@@ -1,0 +1,101 @@
+"""What a trained network does at other lengths and with its step sizes, and what writing and scanning cost."""
+
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from typing import Any, cast
+
+import numpy as np
+
+from papers.mamba.config import MambaConfig
+from papers.mamba.inference import GREEDY, fresh, read, search
+from papers.mamba.model import Mamba, State
+from papers.mamba.tasks import synthetic
+from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.costs import megabytes, milliseconds
+from tinygrad_lab.nn import functional as F
+from tinygrad_lab.ops.selective_scan import selective_scan
+from tinygrad_lab.random import generator
+
+READ_AT_ONCE = 2**13  # tokens of all sequences together
+BLOCK = 50  # characters whose times are put together
+
+
+def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> float:
+    """Percent of ``items`` induction sequences of any length that end with the right token.
+
+    They are read in pieces with the states carried on, so memory does not grow with the length.
+    """
+    batch = synthetic.draw(replace(config, length=length), items, generator(synthetic.TEST_SEED + length))
+    model.eval()
+    states = [State(config, items) for _ in range(config.layers)]
+    piece = max(1, READ_AT_ONCE // items)
+    with no_grad():
+        for start in range(0, length, piece):
+            x = model.backbone(Tensor(batch["tokens"][:, start : start + piece]), states)
+        answer = model.logits(x[:, -1]).argmax(-1).numpy()
+    return float(100 * (answer == batch["target"][:, -1]).mean())
+
+
+def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
+    """Δ at every token of one sequence, the mean over the channels; one list for each block of a selective network."""
+    sizes: list[list[float]] = []
+
+    def keep(_module: Any, _args: Any, output: Tensor) -> None:
+        sizes.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
+
+    handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
+    try:
+        with no_grad():
+            model.eval()(Tensor(tokens[None]))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return sizes
+
+
+def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str, list[float]]:
+    """Milliseconds for a character that is written around each position, and kilobytes of what is kept of those before.
+
+    The text is written in one go, to the last position.
+    """
+    states = fresh(model, config)
+    kept = sum(array.numpy().nbytes for state in states for array in (state.past, state.h)) / 1e3
+    stream = iter(search(model, config, [0], replace(GREEDY, length=max(positions) + BLOCK)))
+    times = [milliseconds(lambda: next(stream)) for _ in range(max(positions) + BLOCK)]
+    return {
+        "milliseconds": [median(times[position : position + BLOCK]) for position in positions],
+        "kilobytes": [kept] * len(positions),
+    }
+
+
+def rereading(model: Mamba, config: MambaConfig, positions: list[int]) -> list[float]:
+    """Milliseconds for a character when nothing is kept and the text is read again from its beginning."""
+    tokens = generator(0).integers(0, config.vocab_size, max(positions)).tolist()
+
+    def read_to(position: int) -> None:
+        read(model, tokens[:position], fresh(model, config))
+
+    return [milliseconds(partial(read_to, position), times=3) for position in positions]
+
+
+def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dict[str, float]]:
+    """Milliseconds and megabytes, forward and backward, of the scan as one operation and step by step."""
+    rng = generator(0)
+    arrays = {
+        "u": rng.standard_normal((1, steps, channels)),
+        "delta": rng.uniform(0.001, 0.1, (1, steps, channels)),
+        "A": -np.tile(np.arange(1.0, states + 1), (channels, 1)),
+        "B": rng.standard_normal((1, steps, states)),
+        "C": rng.standard_normal((1, steps, states)),
+    }
+    costs = {}
+    for name, scan in (("fused", selective_scan), ("step by step", selective_scan.info.definition)):
+        inputs = {key: Tensor(array.astype(np.float32), requires_grad=True) for key, array in arrays.items()}
+
+        def both_ways(scan: Any = scan, inputs: dict[str, Tensor] = inputs) -> None:
+            y, _ = scan(**inputs)
+            y.backward(np.ones(y.shape, np.float32))
+
+        costs[name] = {"milliseconds": milliseconds(both_ways, times=3), "megabytes": megabytes(both_ways)}
+    return costs

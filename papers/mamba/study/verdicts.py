@@ -1,0 +1,243 @@
+"""What became of the claims, judged from the result files alone.
+
+A difference between arms counts when its 95 % interval over seeds, in pairs, excludes 0.
+"""
+
+import math
+
+from tinygrad_lab.study import Claim, Lab, Record, Summary, judge, out_of_reach, table
+
+ARMS = {"selective": True, "time-invariant": False}
+SOLVED = {"copying": 97.0}  # percent at which training ends: what S6 has in table 1; induction is trained to the end
+LENGTHS = (64, 128, 256, 1024, 4096, 16_384, 65_536)  # the first is that of training
+POSITIONS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
+PERFECT = 99.0  # percent
+CLOSE = 0.02  # nats a character that count as no difference between language models
+TEXTS = {"tinyshakespeare": "Tiny Shakespeare", "topics": "Python's help texts"}
+CONSTANT = 1.5  # the slowest position may take so many times as long as the fastest
+
+
+def soonest_rate(sweep: dict[str, Record]) -> str:
+    """The learning rate that answers most, and among those that do the soonest."""
+    return min(sweep, key=lambda rate: (sweep[rate]["updates"], -sweep[rate]["history"][-1]["accuracy"]))
+
+
+def claims(lab: Lab) -> list[Claim]:
+    """One row for each claim."""
+    return [_copying(lab), _induction(lab), _ablation(lab), _quality(lab), _writing(lab), _scanning(lab), _THROUGHPUT]
+
+
+# ---- the synthetic tasks ---------------------------------------------------------------------------------------------
+
+
+def accuracy(lab: Lab, task: str, arm: str, side: str = "numpy") -> list[float]:
+    """Percent of the answers that are right in the end, one a run."""
+    return [run["history"][-1]["accuracy"] for run in lab.runs(task, side, arm)]
+
+
+def _ran(lab: Lab, task: str) -> str:
+    results = lab.results(task)
+    config = results["configs"]["selective"]
+    rates = [f"{arm} {other['learning_rate']:g}" for arm, other in results["configs"].items()]
+    most = config["epochs"] * config["items"] // config["batch_size"]
+    return (
+        f"{config['layers']} layers of width {config['hidden_size']}, {config['state_size']} states, batches of "
+        f"{config['batch_size']}, at most {most:,} updates; of the learning rates "
+        f"{', '.join(results['rates']['selective'])} the better one for each arm ({', '.join(rates)})"
+    )
+
+
+def _copying(lab: Lab) -> Claim:
+    config = lab.results("copying")["configs"]["selective"]
+    selective, control = (accuracy(lab, "copying", arm) for arm in ARMS)
+    return Claim(
+        "selective state spaces copy the tokens and leave out the noise (97.0 to 99.8 %), time-invariant ones do not "
+        "(18.3 to 57.0 %)",
+        "section 4.1.1, table 1",
+        f"{config['copies']} tokens among {config['length'] - config['copies']} of noise (the paper: 16 among "
+        f"4,080); {_ran(lab, 'copying')}; the control is the same block with Δ, B and C of its own for every channel, "
+        "but not for every token",
+        numpy="; ".join(_copied(lab, arm) for arm in ARMS),
+        torch=_copied(lab, "selective", "torch"),
+        verdict=judge(min(selective) >= SOLVED["copying"] > max(control) + 10),
+        why=f"{SOLVED['copying']:g} % is asked of every selective seed, and 10 points less of every other one; "
+        "training ends where that is reached",
+    )
+
+
+def _copied(lab: Lab, arm: str, side: str = "numpy") -> str:
+    right = lab.interval(accuracy(lab, "copying", arm, side))
+    return f"{arm}: {right:.1f %} after {lab.spread('copying', 'updates', side=side, arm=arm):,.0f updates}"
+
+
+def at_length(lab: Lab, arm: str, length: int) -> list[float]:
+    """Percent of the induction sequences of a length that are answered, one a seed that was asked."""
+    asked = lab.results("induction")["lengths"][arm]
+    return [right[str(length)] for right in asked if str(length) in right]
+
+
+def asked_lengths(lab: Lab, arm: str = "selective") -> list[int]:
+    """The lengths at which an arm was tried."""
+    return [length for length in LENGTHS if at_length(lab, arm, length)]
+
+
+def _induction(lab: Lab) -> Claim:
+    right = {length: at_length(lab, "selective", length) for length in asked_lengths(lab)}
+    perfect = all(min(values) >= PERFECT for values in right.values())
+    whole = len({len(values) for values in right.values()}) == 1
+    return Claim(
+        "a selective model that learned induction heads at one length is perfect at all lengths, up to 4,000 times as "
+        "long",
+        "section 4.1.2, table 2",
+        f"trained at {min(right)} tokens (the paper: 256), tested at up to {max(right):,}; {_ran(lab, 'induction')}",
+        numpy="; ".join(f"{arm}: {_by_length(lab, arm)}" for arm in ARMS),
+        verdict=judge(whole and perfect),
+        why=f"{PERFECT:g} % is asked of every seed at every length",
+    )
+
+
+def _by_length(lab: Lab, arm: str) -> str:
+    """From the worst seed to the best, at the lengths that all seeds were asked."""
+    seeds = len(lab.results("induction")["lengths"][arm])
+    asked = {length: at_length(lab, arm, length) for length in asked_lengths(lab, arm)}
+    whole = {length: values for length, values in asked.items() if len(values) == seeds}
+    return ", ".join(f"{n:,}: {min(values):.1f} to {max(values):.1f} %" for n, values in whole.items())
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+def _ablation(lab: Lab) -> Claim:
+    selective, control = (lab.runs("ablation", arm=arm) for arm in ARMS)
+    bits = {arm: lab.values("ablation", "metrics", "bits", arm=arm) for arm in ARMS}
+    gain = lab.paired_difference(bits["time-invariant"], bits["selective"])
+    config = selective[0]["config"]
+    return Claim(
+        "selection makes the better language model (perplexity 8.71 against 10.93 without)",
+        "section 4.6.2, table 7",
+        f"{TEXTS[config['dataset']]}, {config['layers']} layers of width {config['hidden_size']} "
+        f"({selective[0]['parameters']:,} against {control[0]['parameters']:,} parameters), "
+        f"{selective[0]['steps']:,} updates with the same recipe for both; {len(selective)} seeds",
+        numpy=", ".join(f"{arm} {lab.interval(values):.3f}" for arm, values in bits.items()) + " bits per character",
+        torch=f"selective {lab.spread('ablation', 'metrics', 'bits', side='torch', arm='selective'):.3f}",
+        verdict=judge(gain.low > 0),
+        why=f"difference {gain:.3f bits}",
+    )
+
+
+def language_models(lab: Lab) -> dict[str, list[Record]]:
+    """The runs of Mamba and of its neighbours."""
+    return {"Mamba": lab.results("text")["runs"], **lab.results("neighbours")["runs"]}
+
+
+def _quality(lab: Lab) -> Claim:
+    models = language_models(lab)
+    first, rates = models["Mamba"][0], ", ".join(lab.results("text")["rates"])
+    nats = {name: [run["nats"] for run in runs] for name, runs in models.items()}
+    ahead = {name: lab.paired_difference(nats[name], nats["Mamba"]) for name in list(nats)[1:]}
+    sizes = [
+        f"{name} {runs[0]['parameters']:,} parameters, {runs[0]['config']['learning_rate']:g}"
+        for name, runs in models.items()
+    ]
+    return Claim(
+        "Mamba models language as well as the best Transformers of its size (shown there from 125 million parameters "
+        "up)",
+        "section 4.2, figure 4 and table 3",
+        f"{TEXTS[first['config']['dataset']]}, the same {first['steps']:,} batches of {first['config']['batch_size']} "
+        f"windows of {first['config']['length']} for all; of the learning rates {rates} the best one for each "
+        f"({', '.join(sizes)}); {len(nats['Mamba'])} seeds; at this scale only",
+        numpy=", ".join(f"{name} {lab.interval(n):.3f}" for name, n in nats.items()) + " nats per character",
+        verdict=judge(all(difference.low >= -CLOSE for difference in ahead.values())),
+        why="Mamba is better by "
+        + ", ".join(f"{difference:.3f nats} ({name})" for name, difference in ahead.items())
+        + f"; the intervals may reach down to -{CLOSE:g}",
+    )
+
+
+# ---- cost ------------------------------------------------------------------------------------------------------------
+
+
+def _writing(lab: Lab) -> Claim:
+    cost, config = lab.results("text")["cost"], lab.runs("text")[0]["config"]
+    (first, *_, last), times, again = cost["positions"], cost["written"]["milliseconds"], cost["reread"]
+    return Claim(
+        "a token is written in constant time and memory, however many there were before",
+        "section 3.4 and figure 8",
+        f"the language model ({config['layers']} layers of width {config['hidden_size']}) writes to position "
+        f"{last:,}; processor time, medians over 50 characters",
+        numpy=f"{times[0]:.2f} ms at position {first:,}, {times[-1]:.2f} ms at {last:,} (reading all again: "
+        f"{again[0]:.0f} and {again[-1]:,.0f} ms); {cost['written']['kilobytes'][0]:.0f} kB are kept at both",
+        verdict=judge(max(times) < CONSTANT * min(times)),
+        why=f"no position may take {CONSTANT:g} times as long as another; what is kept are three inputs and the states "
+        "of every channel",
+    )
+
+
+def _scanning(lab: Lab) -> Claim:
+    steps = lab.results("scan")["steps"]
+    fused, plain = (steps[max(steps, key=int)][form] for form in ("fused", "step by step"))
+    return Claim(
+        "one fused scan, which runs forward again on the way back, needs a fraction of the time and memory of the "
+        "standard one (20 to 40 times faster)",
+        "sections 3.3.2 and 4.5, figure 8",
+        "forward and backward of 128 channels with 16 states, one sequence, processor time; the scan as one "
+        f"operation and as its definition, step by step, both on the engine; lengths {', '.join(steps)}",
+        numpy="; ".join(f"{n}: {_against(cost['fused'], cost['step by step'])}" for n, cost in steps.items()),
+        verdict=judge(all(2 * fused[cost] <= plain[cost] for cost in ("milliseconds", "megabytes"))),
+        why="half of the time and half of the memory at most is asked at the longest; the paper's factor is a GPU's, "
+        "where what counts is the traffic between its memories",
+    )
+
+
+def _against(fused: dict[str, float], plain: dict[str, float]) -> str:
+    units = {"milliseconds": "ms", "megabytes": "MB"}
+    return ", ".join(f"{fused[cost]:.1f} against {plain[cost]:.1f} {unit}" for cost, unit in units.items())
+
+
+_THROUGHPUT = out_of_reach(
+    "Mamba writes four to five times as many tokens a second as a Transformer of its size",
+    "section 4.5, figure 8",
+    "models of 1.4 and 6.9 billion parameters in large batches on one A100",
+)
+
+
+# ---- blocks of the README --------------------------------------------------------------------------------------------
+
+
+def summary(lab: Lab) -> Summary:
+    """The language model."""
+    results, bits = lab.results("text"), lab.values("text", "metrics", "bits")
+    first, data = results["runs"][0], results["environment"]["data"]
+    config, nats = first["config"], lab.interval([value * math.log(2) for value in bits])
+    return Summary(
+        data=f"{TEXTS[config['dataset']]}, {data['items']:,} characters to train on, a ninth as many held out",
+        model=f"{config['layers']} blocks of width {config['hidden_size']} with {config['state_size']} states a "
+        f"channel, {first['parameters']:,} parameters",
+        loss=f"cross-entropy of the next character, mean over windows of {config['length']} characters",
+        optimiser=f"AdamW, learning rate {config['learning_rate']:g}, weight decay {config['weight_decay']:g}, batch "
+        f"{config['batch_size']}, gradients clipped to norm {config['clip']:g}",
+        schedule=f"up along a line for {100 * config['warmup']:g} % and down along half a cosine to a tenth, "
+        f"{first['steps']:,} updates",
+        metric=f"bits per character of the held-out text in windows of {config['length']}, each read from a zero state",
+        expected="below 3 bits within 500 updates, and falling to the end",
+        numpy=f"{lab.interval(bits):.3f bits} ({nats:.3f nats}), {len(bits)} seeds",
+        torch="- (two layers of width 64: see the claims)",
+        command="tinygrad-lab claims mamba (all), tinygrad-lab train mamba (one run)",
+        time=f"{lab.spread('text', 'seconds'):.0f s} a run on NumPy, "
+        f"{results['environment']['blas_threads']} BLAS thread(s)",
+    )
+
+
+def tables(lab: Lab) -> dict[str, str]:
+    """The blocks "lengths" (induction heads by length) and "sample" (text as the network writes it)."""
+    return {"lengths": _lengths_table(lab), "sample": f"```text\n{lab.results('text')['sample'].strip()}\n```"}
+
+
+def _lengths_table(lab: Lab) -> str:
+    lengths = asked_lengths(lab)
+    rows = [
+        [f"{arm}, {seed}", *(f"{right[str(n)]:.1f}" if str(n) in right else "-" for n in lengths)]
+        for arm, seeds in lab.results("induction")["lengths"].items()
+        for seed, right in enumerate(seeds)
+    ]
+    return table(["model, seed", *(f"{n:,}" for n in lengths)], rows)

@@ -1,0 +1,1 @@
+"""Bugs of the kind people make, planted one at a time in a copy of the tree: which test catches each?"""

@@ -1,0 +1,57 @@
+"""A bug that can be planted: a few characters of a file, and the wrong ones in their place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+AREAS = ("tensor", "ops", "nn", "optim", "checkpoint", "data", "papers", "trace", "lab")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One mistake, and where a test should notice it.
+
+    Attributes:
+        id: its area, a hyphen, and its name.
+        files: where it stands; more than one where a paper is wrong on both sides, so that parity cannot see it.
+        right: the text as it stands in each of the files, exactly once.
+        wrong: what is planted in its place.
+        what: what is wrong then.
+        tests: files of tests in its area.
+        only: an expression of pytest's -k, where those files test much else.
+    """
+
+    id: str
+    files: tuple[str, ...]
+    right: str
+    wrong: str
+    what: str
+    tests: tuple[str, ...]
+    only: str = ""
+
+    @property
+    def area(self) -> str:
+        return self.id.partition("-")[0]
+
+    def misplaced(self, root: Path) -> list[str]:
+        """Say for each file in which the text does not stand exactly once how often it stands there."""
+        found = {name: _text(root / name).count(self.right) for name in self.files}
+        return [f"{self.id}: {self.right!r} stands {n} times in {name}" for name, n in found.items() if n != 1]
+
+
+@contextmanager
+def planted(bug: Bug, root: Path) -> Iterator[None]:
+    """Plant the bug in the tree below ``root``, and take it out again after the block."""
+    texts = {root / name: _text(root / name) for name in bug.files}
+    try:
+        for path, text in texts.items():
+            path.write_text(text.replace(bug.right, bug.wrong), encoding="utf-8")
+        yield
+    finally:
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,101 @@
+"""``tinygrad-lab claims``: run a paper's experiments, judge its claims, write figures and the README's tables."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.allocator import keep_freed_memory
+from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.study.workbench import Lab
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.study import Claim, Summary, table
+
+
+def paper_folder(paper: Paper) -> Path:
+    """The folder of the paper's sources."""
+    return Path(importlib.import_module(f"papers.{paper.slug}").__path__[0])
+
+
+def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) -> Lab:
+    """The Lab that writes into ``out``, or into the paper's own folder when that is part of a checkout.
+
+    Raises:
+        UsageError: not a checkout and no ``out``.
+    """
+    if out is None and quick:
+        out = Path("runs") / f"{paper.slug}-claims-quick"
+    if out is None and not (paper_folder(paper).parent.parent / "pyproject.toml").exists():
+        raise UsageError("claims writes beside the paper's sources, and this is not a checkout: pass --out FOLDER")
+    return Lab(paper, seeds, quick, out or paper_folder(paper) / "study" / "results")
+
+
+def part(paper: Paper, name: str) -> Any:
+    """A module of the paper's study: "experiment", "verdicts" or "figures"."""
+    return registry.part(paper, f"study.{name}")
+
+
+def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
+    """The README's generated blocks by marker name, from results already measured."""
+    verdicts = part(paper, "verdicts")
+    more = verdicts.tables(lab) if hasattr(verdicts, "tables") else {}
+    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(verdicts.claims(lab)), **more}
+
+
+def summary_table(summary: Summary) -> str:
+    """The training summary in its fixed form, as Markdown."""
+    return table(("", ""), [(field.name, getattr(summary, field.name)) for field in fields(summary)])
+
+
+def claims_table(claims: Sequence[Claim]) -> str:
+    """The verdicts as Markdown; a bar inside a cell is escaped, so that it does not end it."""
+    columns = ("claim", "source", "what we ran", "NumPy", "PyTorch", "verdict")
+    return table(columns, [[cell.replace("|", r"\|") for cell in _cells(claim)] for claim in claims])
+
+
+def _cells(claim: Claim) -> tuple[str, ...]:
+    verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
+    return claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict
+
+
+def fill(text: str, generated: dict[str, str]) -> str:
+    """Put each block between its markers, ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises:
+        UsageError: a marker is missing.
+    """
+    for name, block in generated.items():
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if start not in text or end not in text:
+            raise UsageError(f"README.md has no markers {start} ... {end}")
+        text = text[: text.index(start) + len(start)] + "\n" + block + "\n" + text[text.index(end) :]
+    return text
+
+
+def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
+    """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own."""
+    if not redraw:
+        keep_freed_memory()
+        (lab.folder / "log.txt").unlink(missing_ok=True)
+        part(paper, "experiment").measure(lab)
+    part(paper, "figures").figures(lab)
+    readme = paper_folder(paper) / "README.md"
+    if lab.folder == readme.parent / "study" / "results":
+        readme.write_text(fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)), encoding="utf-8")
+    claims: list[Claim] = part(paper, "verdicts").claims(lab)
+    return claims
+
+
+def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
+    """The verdicts on the terminal."""
+    rows = [(claim.statement, claim.numpy, claim.torch, claim.verdict) for claim in claims]
+    console.print_table(
+        f"Claims of {paper.slug} ({paper.year})", ("claim", "NumPy", "PyTorch", "verdict"), rows, prose=True
+    )
+
+
+def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """The verdicts as plain data."""
+    return [asdict(claim) for claim in claims]

@@ -1,0 +1,206 @@
+"""What a paper's study is given: both sides, data, progress, files for results, figures and statistics."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinygrad_lab.fit import Look, Metrics, endless, fit
+from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab.listing import count_parameters
+from tinygrad_lab.lab.sides import Side, one_side
+from tinygrad_lab.lab.study.results import Results
+from tinygrad_lab.paper import Paper
+from tinygrad_lab.random import generator
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
+from tinygrad_lab.study import Lab as LabProtocol
+from tinygrad_lab.study import Run as RunProtocol
+
+
+@dataclass
+class Run:
+    """One training run: what came out, and the trained model."""
+
+    side: str
+    seed: int
+    config: Any
+    losses: list[float] = field(repr=False)  # of every step
+    metrics: Metrics  # on the test data, after the last step
+    train_metrics: Metrics  # on the training data, in evaluation mode
+    history: list[Metrics]  # what was seen at each look, where anything was looked at
+    seconds: float  # of training alone
+    parameters: int
+    model: Any = field(repr=False)
+
+    def record(self, *without: str) -> Record:
+        """What goes into the results file: everything but the model, the loss curve thinned to 200 points.
+
+        Args:
+            without: further names to leave out.
+        """
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("model", "losses", "config")}
+        stride = max(1, len(self.losses) // 200)
+        kept |= {"config": asdict(self.config), "losses": self.losses[::stride], "steps": len(self.losses)}
+        return {name: value for name, value in kept.items() if name not in without}
+
+
+class Lab(Results):
+    """The workbench for one paper's study; its contract is ``tinygrad_lab.study.Lab``."""
+
+    def __init__(self, paper: Paper, seeds: int | None, quick: bool, folder: Path) -> None:
+        self.paper = paper
+        self.slug = paper.slug
+        self.quick = quick
+        self._seeds = seeds
+        self.folder = folder
+        self.data = registry.part(paper, "data")
+
+    def seeds(self, default: int) -> list[int]:
+        """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
+        return list(range(self._seeds or (2 if self.quick else default)))
+
+    def beside(self, slug: str) -> LabProtocol:
+        """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
+        return Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+
+    def part(self, name: str) -> Any:
+        """The engine side's module of that name: "inference", say."""
+        return registry.part(self.paper, name)
+
+    def side(self, name: str) -> Side:
+        """``"numpy"`` or ``"torch"``."""
+        return one_side(self.paper, name)
+
+    # ---- running ------------------------------------------------------------------------------------
+    def train(
+        self,
+        config: Config,
+        seed: int,
+        side: str = "numpy",
+        label: str = "",
+        *,
+        each_epoch: bool = False,
+        evaluate: Callable[[Any], Metrics] | None = None,
+        until: Callable[[Look], bool] | None = None,
+        watch: Callable[[Any], None] | None = None,
+        steps: int | None = None,
+        every: int | None = None,
+        weights: Arrays | None = None,
+        at_end: Sequence[str] = ("test", "train"),
+    ) -> Run:
+        """Train ``config`` with the paper's loop; both sides start from the same weights and see the same batches.
+
+        Args:
+            each_epoch: evaluate on the test data at each look, into ``history``.
+            evaluate: what to find at each look instead, from the model.
+            until: ends the run after a look at which it holds.
+            watch: called with the model before the first step and at each look.
+            steps: of the whole run, if not ``config.epochs`` epochs.
+            every: steps between two looks, if not those of an epoch.
+            weights: to start from, as far as they go.
+            at_end: the splits evaluated after the last step.
+        """
+        bench = self.side(side)
+        model = self._initial(bench, config, seed, weights or {})
+        look_at = evaluate or (self._on_test(bench, config) if each_epoch else None)
+        looks: list[Look] = []
+        if watch:
+            watch(model)
+        title = f"{label or self.slug} seed {seed} ({side})"
+        for look in self._fit(bench, model, config, seed, title, look_at, until, steps, every):
+            looks.append(look)
+            if watch:
+                watch(model)
+        run = _run(side, seed, config, model, looks, [look.metrics for look in looks] if look_at else [])
+        if "test" in at_end:
+            run.metrics = run.history[-1] if each_epoch and not evaluate else self.evaluate(run, "test")
+        if "train" in at_end:
+            run.train_metrics = self.evaluate(run, "train")
+        self.log(f"{title}: {_shown(run.metrics or looks[-1].metrics)}, {run.seconds:.0f} s")
+        return run
+
+    def _initial(self, bench: Side, config: Config, seed: int, weights: Arrays) -> Any:
+        """A model with the engine's initial weights, or with the given ones, as far as they go."""
+        model = bench.build(config, seed)
+        if weights or bench.name != "numpy":
+            engine = self.side("numpy")
+            bench.load(model, engine.state(engine.build(config, seed)) | weights)
+        return model
+
+    def _on_test(self, bench: Side, config: Config) -> Callable[[Any], Metrics]:
+        return lambda model: bench.evaluate(model, self.data.evaluation_batches(config, "test"))
+
+    def _fit(
+        self,
+        bench: Side,
+        model: Any,
+        config: Config,
+        seed: int,
+        title: str,
+        look_at: Callable[[Any], Metrics] | None,
+        until: Callable[[Look], bool] | None,
+        steps: int | None,
+        every: int | None,
+    ) -> Iterator[Look]:
+        batches = self.data.training_batches(config, generator(seed))
+        steps, every = steps or config.epochs * len(batches), every or len(batches)
+        optimizer, scheduler = bench.optimizer(model, config, steps)
+        evaluate = (lambda: look_at(model)) if look_at else dict
+        with console.progress() as bar:
+            losses = console.ticking(bench.train(model, optimizer, scheduler, endless(batches)), bar, title, steps)
+            yield from fit(losses, steps, every, evaluate, until=until)
+
+    def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]:
+        """Losses of the paper's loop on its training batches, epoch after epoch without end, to time its steps."""
+        bench = self.side(side)
+        model = bench.build(config, seed)
+        batches = self.data.training_batches(config, generator(seed))
+        optimizer, scheduler = bench.optimizer(model, config, config.epochs * len(batches))
+        return bench.train(model, optimizer, scheduler, endless(batches))
+
+    def evaluate(self, run: RunProtocol, split: str) -> Metrics:
+        """The paper's own metrics of a run's model on a split."""
+        return self.side(run.side).evaluate(run.model, self.data.evaluation_batches(run.config, split))
+
+    def sweep(
+        self,
+        configs: Mapping[float, Config],
+        label: str,
+        score: Callable[[RunProtocol], float],
+        seed: int = SWEEP_SEED,
+    ) -> dict[str, float]:
+        """The score of one run with every learning rate, by rate."""
+        return {
+            f"{rate:g}": score(self.train(config, seed, label=f"{label}, {rate:g}", at_end=()))
+            for rate, config in configs.items()
+        }
+
+    def on_engine(self, run: RunProtocol) -> Any:
+        """A run's model on the engine, whichever side trained it."""
+        if run.side == "numpy":
+            return run.model
+        engine = self.side("numpy")
+        model = engine.build(run.config, run.seed)
+        engine.load(model, self.side(run.side).state(run.model))
+        return model
+
+    def sample(
+        self, model: Any, config: Config, prompt: str, options: Any, vocabularies: Mapping[str, str] | None = None
+    ) -> str:
+        """What an engine's model writes after a prompt, the prompt included."""
+
+        def search(tokens: list[int], options: Any) -> Any:
+            return self.side("numpy").search(model, config, tokens, options)
+
+        written = self.part("inference").generate(search, config, prompt, options, dict(vocabularies or {}))
+        return "".join(written)
+
+
+def _run(side: str, seed: int, config: Config, model: Any, looks: list[Look], history: list[Metrics]) -> Run:
+    losses = [loss for look in looks for loss in look.losses]
+    seconds = sum(look.seconds for look in looks)
+    return Run(side, seed, config, losses, {}, {}, history, seconds, count_parameters(model), model)
+
+
+def _shown(metrics: Metrics) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
