@@ -33,7 +33,7 @@ class Translator(Protocol):
     def encode(self, source: Any, length: Any) -> tuple[Any, Any]:
         """Return what is remembered of the source, and the state to begin with, both ``Rows``."""
 
-    def decode(self, y: Any, state: Any, memory: Any) -> tuple[Any, ...]:
+    def decode(self, y: Any, state: Any, memory: Any, /) -> tuple[Any, ...]:
         """Return first the logits (B, T, V) of the tokens after each of ``y`` (B, T), last the
         state to go on from.
         """
