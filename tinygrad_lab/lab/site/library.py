@@ -30,8 +30,8 @@ class Library:
             if target.startswith(("https://", "http://", "#")):
                 return target
             path, _, anchor = target.partition("#")
-            found = posixpath.normpath(posixpath.join(posixpath.dirname(written_in), path))
-            address = self.address(found)
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(written_in), path))
+            address = self.address(target)
             if address is None:
                 return None
             if anchor and "#" not in address:
