@@ -12,6 +12,7 @@ from tests.numerics import as_outputs, assert_numerical_gradient
 from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.tensor import Tensor
 
+
 def is_float(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
