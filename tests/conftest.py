@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.checking import check_packages
 
-check_packages("tinygrad_lab", "papers")
+check_packages("tinygrad_lab", "papers", "reference")
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)
