@@ -9,21 +9,22 @@ import ast
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, Self, get_args
 
 from beartype import BeartypeConf, beartype
-from jaxtyping import config, jaxtyped
+from beartype.door import die_if_unbearable
+from jaxtyping import AbstractArray, config, jaxtyped
 
 from tests.hints import tell_apart
 
 NAME = "__checked__"  # of ``checked`` in the modules under test
 SILENT: set[tuple[str, int, str]] = set()  # functions that are left alone: file, line and name
-typed = beartype(conf=BeartypeConf(violation_type=TypeError))
+CONF = BeartypeConf(violation_type=TypeError)
 
 
 def checked(made: Any) -> Any:
@@ -49,51 +50,110 @@ def _checked(function: Callable) -> Callable:
         tell_apart(hint)
     text = repr([*said.values()])
     if "{" in text:  # a length that is computed from an argument
-        return jaxtyped(typechecker=typed)(function)
+        return jaxtyped(typechecker=beartype(conf=CONF))(function)
     if "jaxtyping" in text:
-        return _switched(function, _in_one_scope(_looked_at(function, said)))
+        return _with_shapes(function, said)
     if "<locals>" in function.__qualname__ or all(what is Any for what in said.values()):
         SILENT.add(place)
         return function
-    return _switched(function, _looked_at(function, said))
+    return _with_types(function, said)
 
 
 def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
-    """What an annotation means, Any for a name that stands for nothing yet, or for the type checker only."""
-    if not isinstance(annotation, str):
-        return annotation
+    """What an annotation means, Any for a name that stands for nothing yet, or for the type checker only.
+
+    beartype takes two hints for one if they read alike: shapes of PyTorch's tensors and of the engine's must not.
+    """
     try:
-        return eval(annotation, names)
+        while isinstance(annotation, str):
+            annotation = eval(annotation, names)
     except NameError:
         return Any
+    parts = [*_parts(annotation)]
+    for part in parts:
+        if inspect.isclass(part) and issubclass(part, AbstractArray):
+            part.__module__ = f"jaxtyping of {part.array_type.__module__}"
+    return Any if Self in parts else annotation
 
 
-def _looked_at(function: Callable, said: dict[str, Any]) -> Callable:
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _with_types(function: Callable, said: dict[str, Any]) -> Callable:
     written, function.__annotations__ = function.__annotations__, said
-    try:
-        return _unseen(typed(function))
-    finally:
-        function.__annotations__ = written
-
-
-def _in_one_scope(function: Callable) -> Callable:
-    """The function, the names in its shapes bound anew at every call, for arguments and result together."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with jaxtyped("context"):
-            return function(*args, **kwargs)
-
-    return _unseen(call)
-
-
-def _switched(function: Callable, looked_at: Callable) -> Callable:
-    """The function that is looked at, but for a while when jaxtyping is switched off."""
+    looked_at = _unseen(beartype(conf=CONF)(function))
+    function.__annotations__ = written
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         return (function if config.jaxtyping_disable else looked_at)(*args, **kwargs)
 
     return _unseen(call)
+
+
+def _with_shapes(function: Callable, said: dict[str, Any]) -> Callable:
+    """The function that looks at arguments and results of a form that it has not seen yet."""
+    signature = inspect.signature(function)
+    seen: set[tuple] = set()
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if config.jaxtyping_disable:
+            return function(*args, **kwargs)
+        given = (form(args), form(kwargs))
+        if given not in seen:
+            values = _bound(signature, args, kwargs)
+            _look(function, said, values)
+            seen.add(given)
+        result = function(*args, **kwargs)
+        made = (given, form(result))
+        if made not in seen:
+            _look(function, said, [*_bound(signature, args, kwargs), ("return", result)])
+            seen.add(made)
+        return result
+
+    return _unseen(call)
+
+
+def form(value: Any) -> Any:
+    """All that a look would see: types, shapes and dtypes down to those within tuples, lists and dictionaries."""
+    return _form_of(type(value))(value)
+
+
+@functools.cache
+def _form_of(kind: type) -> Callable[[Any], Any]:
+    if hasattr(kind, "dtype"):
+        return lambda array: (kind, array.shape, array.dtype)
+    if issubclass(kind, tuple | list):
+        return lambda items: (kind, *map(form, items))
+    if issubclass(kind, dict):
+        return lambda items: (kind, *((name, form(item)) for name, item in items.items()))
+    if issubclass(kind, str | bool):
+        return lambda literal: (kind, literal)
+    return lambda _: kind
+
+
+def _bound(signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Name and value of every argument; a variadic parameter's one by one."""
+    found = []
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        kind = signature.parameters[name].kind
+        several = value if kind is kind.VAR_POSITIONAL else value.values() if kind is kind.VAR_KEYWORD else [value]
+        found += [(name, item) for item in several]
+    return found
+
+
+def _look(function: Callable, said: dict[str, Any], values: Iterable[tuple[str, Any]]) -> None:
+    """Raise TypeError if a value is not what is said of it; a name in a shape is the same length in all of them."""
+    with jaxtyped("context"):
+        for name, value in values:
+            try:
+                die_if_unbearable(value, said.get(name, Any), conf=CONF)
+            except TypeError as error:
+                raise TypeError(f"{function.__module__}.{function.__qualname__}, {name}: {error}") from None
 
 
 def _unseen(function: Any) -> Callable:

@@ -7,15 +7,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from tests import checking
+from tinygrad_lab import Tensor
 
 SOURCE = """
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
+from tinygrad_lab import Tensor
 
 Pair = Float[np.ndarray, "n n"]
 
@@ -43,7 +47,18 @@ def inside(x: Any, y: Any) -> Any:
     return add(x, y)
 
 
+def ours(x: Float[Tensor, "n"]) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
+    return x, x
+
+
+def theirs(x: Float[torch.Tensor, "n"]) -> tuple[Float[torch.Tensor, "n"], Float[torch.Tensor, "n"]]:
+    return x, x
+
+
 class Layer:
+    def same(self) -> Self:
+        return self
+
     def __call__(self, x: Int[np.ndarray, "n"]) -> "Layer":
         return self
 
@@ -79,7 +94,10 @@ def test_what_is_right_passes(module: ModuleType) -> None:
     assert module.zeros(3, 3).shape == (3, 2)
     assert module.inside(f(2), f(2)).sum() == 4
     assert isinstance(module.Layer()(np.arange(3)), module.Layer)
+    assert module.Layer().same()
     assert module.Config(4).width == 4
+    assert module.ours(Tensor(f(2)))[0].shape == (2,)
+    assert module.theirs(torch.zeros(2))[0].shape == (2,)
 
 
 @pytest.mark.parametrize("wrong", [
@@ -95,6 +113,8 @@ def test_what_is_right_passes(module: ModuleType) -> None:
     lambda m: m.inside(f(2), f(3)),
     lambda m: m.Layer()(f(3)),
     lambda m: m.Config("4"),
+    lambda m: m.ours(torch.zeros(2)),
+    lambda m: m.theirs(Tensor(f(2))),
 ])  # fmt: skip
 def test_what_is_wrong_does_not(module: ModuleType, wrong: Callable[[ModuleType], object]) -> None:
     with pytest.raises(TypeError):
@@ -114,8 +134,9 @@ def test_switched_off_nothing_is_looked_at(module: ModuleType) -> None:
 def test_the_packages_under_test_are_looked_at() -> None:
     from papers.lenet.config import LeNetConfig
     from papers.lenet.model import LeNet5
+    from reference.lenet.model import LeNet5 as Twin
     from tinygrad_lab.nn import Linear
     from tinygrad_lab.ops import linear
 
-    for function in (LeNetConfig.__init__, LeNet5.forward, Linear.forward, linear.info.body):
+    for function in (LeNetConfig.__init__, LeNet5.forward, Twin.forward, Linear.forward, linear.info.body):
         assert hasattr(function, "__wrapped__")
