@@ -46,20 +46,18 @@ class Owners:
     __slots__ = ("_known",)
 
     def __init__(self, arrays: Iterable[np.ndarray | None]) -> None:
-        self._known = {_owner(array) for array in arrays if array is not None}
+        self._known: set[int] = set()
+        for array in arrays:
+            if array is not None:
+                self.admit(array)
 
     def admit(self, array: np.ndarray) -> bool:
         """Count one more array in; tell whether its memory is nobody else's."""
-        owner, before = _owner(array), len(self._known)
-        self._known.add(owner)
-        return len(self._known) > before
-
-
-def _owner(array: np.ndarray) -> int:
-    """The identity of the array that owns this one's memory."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return id(array)
+        while isinstance(array.base, np.ndarray):  # a view: the array that it looks at owns the memory
+            array = array.base
+        known = len(self._known)
+        self._known.add(id(array))
+        return len(self._known) > known
 
 
 def check_unchanged(arrays: Iterable[Remembered], backward: Callable[..., Any], operation: str) -> None:

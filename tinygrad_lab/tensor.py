@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class Tensor(TensorMethods):
         if not self.requires_grad:
             raise RuntimeError("retain_grad(): this tensor does not require a gradient")
         if self._node is not None:
-            self._node.retained[self._index] = weakref.ref(self)
+            self._node.retained[self._index] = ref(self)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
@@ -153,15 +153,17 @@ class Node:
             for given in inputs
         ]
         self.backward: Backward | None = backward
-        self.saved: list[Remembered] = [(weakref.ref(t._data), t._version, t._version[0]) for t in tensors]
-        self.made: list[tuple[Remembered, tuple[int, ...], np.dtype]] = []  # outputs, shapes, dtypes
-        self.retained: dict[int, weakref.ref[Tensor]] = {}  # outputs that want their gradient
+        # Arguments and outputs, which must not change before ``backward`` has run if it reads them.
+        self.saved: list[Remembered] = [(ref(t._data), t._version, t._version[0]) for t in tensors]
+        self.made: list[tuple[tuple[int, ...], np.dtype]] = []  # shape and dtype of each output
+        self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: list[int]) -> Tensor:
         """Wrap one more output of this node; a view of an input shares that one's ``version``."""
         tensor = wrap(data, self, len(self.made), version)
-        self.made.append(((weakref.ref(data), version, version[0]), data.shape, data.dtype))
+        self.made.append((data.shape, data.dtype))
+        self.saved.append((ref(data), version, version[0]))
         return tensor
 
     def pull_back(self, gradients: list[np.ndarray | None]) -> Gradients:
@@ -171,8 +173,7 @@ class Node:
                 f"backward() a second time through {self.operation.name!r}: its saved values were released by the "
                 "first call; pass retain_graph=True to the first call, or run the forward pass again"
             )
-        outputs = [remembered for remembered, _, _ in self.made]
-        check_unchanged([*self.saved, *outputs], self.backward, self.operation.name)
+        check_unchanged(self.saved, self.backward, self.operation.name)
         return self.backward(self.operation.needs_of(self.inputs), *gradients)
 
     def release(self) -> None:
@@ -195,7 +196,7 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
     all as it was.  The arrays returned belong to the caller.  Arguments and errors are those of
     ``Tensor.backward``.
     """
-    seed = _seed(root, gradient)
+    seed, recorder = _seed(root, gradient), state.recorder
     if root._node is None:
         return [(root, seed)]
     reached: dict[int, tuple[Tensor, Sum]] = {}  # leaves and retained tensors, by identity
@@ -209,8 +210,8 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
                 reached[id(tensor)] = (tensor, Sum(value.copy(), owned=True))
-        if state.recorder is not None:
-            state.recorder.backward(node, gradients)
+        if recorder is not None:
+            recorder.backward(node, gradients)
         owners = Owners(gradients)
         for position, place, contribution in _contributions(node, gradients):
             alone = owners.admit(contribution)
@@ -224,8 +225,8 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
                     heapq.heappush(queue, (-source.order, source))
                 total = pending[source][index]
                 total.add(contribution)
-            if state.recorder is not None:
-                state.recorder.contribution(position, contribution, total.array)
+            if recorder is not None:
+                recorder.contribution(position, contribution, total.array)
         if not retain_graph:
             node.release()
     return [(tensor, total.own()) for tensor, total in reached.values()]
@@ -254,7 +255,7 @@ def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[t
     for position, (place, value) in enumerate(zip(node.inputs, results, strict=True)):
         if value is None or place is None:
             continue
-        shape, dtype = (place.shape, place.dtype) if isinstance(place, Tensor) else place[0].made[place[1]][1:]
+        shape, dtype = (place.shape, place.dtype) if isinstance(place, Tensor) else place[0].made[place[1]]
         value = np.asarray(value)  # arithmetic on 0-dimensional arrays gives NumPy scalars
         if value.shape != shape:
             if not node.operation.elementwise:
