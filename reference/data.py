@@ -87,7 +87,7 @@ def parts(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-def windows(tokens: Int[Tensor, " n"], length: int, step: int = 1) -> Int[Tensor, "windows length+1"]:
+def windows(tokens: Int[Tensor, " n"], length: int, step: int = 1) -> Int[Tensor, "windows {length}+1"]:
     """All stretches of ``length`` tokens and the one after them, ``step`` apart, in the memory of the text itself."""
     return tokens.unfold(0, length + 1, step)
 

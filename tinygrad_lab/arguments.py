@@ -74,7 +74,8 @@ def configuration(options: argparse.Namespace, variants: Mapping[str, Mapping[An
         ValueError: values that do not go together.
     """
     config: Any = variants[options.variant][options.size]
-    return replace(config, **changes | given(options, type(config)))
+    changed: Config = replace(config, **changes | given(options, type(config)))
+    return changed
 
 
 def given(options: argparse.Namespace, of: type) -> dict[str, Any]:

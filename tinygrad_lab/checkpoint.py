@@ -36,7 +36,7 @@ class CheckpointError(Exception):
 # ---- arrays and JSON ------------------------------------------------------------------------------------------------
 
 
-def save(path: str | os.PathLike, tensors: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
     """Write arrays and JSON atomically.
 
     Args:
@@ -67,7 +67,7 @@ def save(path: str | os.PathLike, tensors: Mapping[str, Any], metadata: Mapping[
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike) -> tuple[dict[str, Array], dict[str, Any]]:
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read (tensors, metadata) as they were given to ``save``; tied tensors are the same array again.
 
     Any other safetensors file is read as well, with the metadata of its header.
@@ -102,7 +102,7 @@ def _stored_once(tensors: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str
     """The arrays to store, and for names of the same memory the name it is stored under."""
     arrays: dict[str, Array] = {}
     aliases: dict[str, str] = {}
-    first_names: dict[tuple, str] = {}
+    first_names: dict[tuple[Any, ...], str] = {}
     alive = []  # or a temporary's address could be used again
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
@@ -167,7 +167,7 @@ def _check_size(path: Path) -> None:
 
 
 def save_training(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: Module,
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
@@ -208,7 +208,7 @@ def save_training(
 
 
 def load_training(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: Module,
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
@@ -248,7 +248,7 @@ def load_training(
     return training["position"]
 
 
-def load_weights(path: str | os.PathLike, model: Module) -> None:
+def load_weights(path: str | os.PathLike[str], model: Module) -> None:
     """Load the weights of a training checkpoint, or of any safetensors file with the model's names.
 
     Raises:

@@ -66,7 +66,7 @@ def running_module() -> str:
     if not state.modules:
         return ""
     names = {id(module): name for name, module in state.modules[0].named_modules()}
-    return names.get(id(state.modules[-1]), "")
+    return str(names.get(id(state.modules[-1]), ""))
 
 
 def calling_frame() -> FrameType:

@@ -241,7 +241,7 @@ def passes(config: Record) -> str:
 
 
 def curve(run: Record) -> tuple[np.ndarray, np.ndarray]:
-    """Update numbers and losses of a run, already thinned, each a mean over up to five neighbours."""
+    """Update numbers and losses of a run, already thinned, as means over up to five neighbours."""
     width = min(5, len(run["losses"]))
     losses = np.convolve(run["losses"], np.ones(width) / width, mode="valid")
     return np.linspace(0, run["steps"], len(losses)), losses

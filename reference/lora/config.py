@@ -3,7 +3,7 @@
 from copy import copy
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Protocol, Self, TypedDict, runtime_checkable
+from typing import Annotated, Protocol, TypedDict, runtime_checkable
 
 from jaxtyping import Int
 from torch import Tensor
@@ -55,7 +55,7 @@ class Run(LoRAConfig, Options):
     base: Annotated[str, Rule("a file", lambda path: not path or Path(path).is_file())] = ""
     vocabulary: Annotated[int, Rule("at least 96, for characters", lambda n: n >= 96)] = len(CHARACTERS)
 
-    def stages(self, base: str) -> tuple[Self, ...]:
+    def stages(self, base: str) -> tuple["Run", ...]:
         """All weights on the source, unless there is a checkpoint; then the adapters, on what is in ``base``."""
         if self.base:
             return (self,)

@@ -1,10 +1,20 @@
 """The same network with torch's own recurrent modules where it has them, for benchmarks and as a witness in tests."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from reference.lstm.config import LSTMConfig
-from reference.lstm.model import LSTM, RNN, Network
+from reference.lstm.model import LSTM, RNN, Network, State
 from reference.lstm.model import build as build_written_out
+
+
+class TorchRNN(nn.RNN):
+    """``nn.RNN`` with its one state in a tuple, as our layers have theirs."""
+
+    def forward(  # type: ignore[override]
+        self, sequence: Tensor, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        output, h = super().forward(sequence, state[0] if state else None)
+        return output, (h,)
 
 
 def build(config: LSTMConfig) -> Network:
@@ -15,7 +25,7 @@ def build(config: LSTMConfig) -> Network:
     network = build_written_out(config)
     for position, layer in enumerate(network.layers):
         if isinstance(layer, LSTM | RNN):
-            module = nn.LSTM if isinstance(layer, LSTM) else nn.RNN
+            module = nn.LSTM if isinstance(layer, LSTM) else TorchRNN
             torchs = module(layer.weight_ih_l0.shape[1], layer.hidden)
             torchs.load_state_dict(layer.state_dict())
             network.layers[position] = torchs

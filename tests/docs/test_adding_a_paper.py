@@ -43,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_all_files_are_there() -> None:
-    assert len(FILES) == 8
+    assert len(FILES) == 9
     assert len(FILES) == len(re.findall(r"^```python$", TEXT, re.M))
 
 

@@ -73,7 +73,8 @@ def test_groups_by_length() -> None:
 
 
 def test_what_is_lost_from_short_to_long() -> None:
-    assert verdicts._lost([{"a": 90.0, "b": 70.0, "c": 50.0}, {"a": 80.0}, {"a": 9.0, "b": 8.0}]) == [40, 0, 1]
+    groups = [{"a": 90.0, "b": 70.0, "c": 50.0}, {"a": 80.0}, {"a": 9.0, "b": 8.0}]
+    assert verdicts._lost([{"by_length": group} for group in groups]) == [40, 0, 1]
 
 
 def test_the_paper_s_schedule_halves_the_rate_every_epoch_after_the_eighth() -> None:

@@ -139,7 +139,9 @@ def test_what_the_limit_cuts_off_is_not_finished() -> None:
 @pytest.mark.parametrize("module", [inference, torch_search])
 @pytest.mark.parametrize(("width", "limit"), [(0, 5), (3, 0)])
 def test_no_beam_and_no_tokens_are_errors(module: object, width: int, limit: int) -> None:
-    (model, tensor) = (built(TINY["general"]), Tensor) if module is inference else (None, torch.from_numpy)
+    engines = module is inference
+    model = built(TINY["general"]) if engines else reference.build(TINY["general"])
+    tensor = Tensor if engines else torch.from_numpy
     with pytest.raises(ValueError, match=f"width and limit must be at least 1, got {width} and {limit}"):
         module.beam_search(model, tensor(np.ones((1, 2), int)), tensor(np.array([2])), width, limit)
 

@@ -13,6 +13,7 @@ from papers.transformer.study.maps import attention_maps, translated
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.data.translation.vocabulary import EOS
+from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.study import claims
@@ -84,7 +85,7 @@ def test_maps_are_distributions_over_what_may_be_seen() -> None:
 def test_what_is_shown_of_a_date_are_its_tokens_and_every_attention() -> None:
     config = replace(VARIANTS["sinusoidal"]["small"], hidden_size=8, heads=2, layers=1)
     model = one_side(PAPER, "numpy").build(config)
-    found = translated(model, config, "13 de marzo de 2019", experiment.SearchOptions(beam=1, max_length=5))
+    found = translated(model, config, "13 de marzo de 2019", SearchOptions(beam=1, max_length=5))
     assert "".join(found["source"][:-1]) == "13 de marzo de 2019"
     assert found["target"][-1] == "</s>"
     assert [np.array(weights).shape[1:] for weights in found["maps"].values()] == [

@@ -89,7 +89,7 @@ def test_both_sides_find_the_same_and_a_batch_what_each_source_finds_alone(width
 @pytest.mark.parametrize("module", [search, torch_search])
 @pytest.mark.parametrize(("width", "limit"), [(0, 5), (3, 0)])
 def test_no_beam_and_no_tokens_are_errors(module: object, width: int, limit: int) -> None:
-    (model, tensor) = (built(0), Tensor) if module is search else (None, torch.from_numpy)
+    (model, tensor) = (built(0), Tensor) if module is search else (reference.build(TINY), torch.from_numpy)
     with pytest.raises(ValueError, match=f"width and limit must be at least 1, got {width} and {limit}"):
         module.beam_search(model, tensor(np.ones((1, 2), int)), tensor(np.array([2])), width, limit)
 

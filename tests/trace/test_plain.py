@@ -33,8 +33,8 @@ def test_examples(latex, expected):
 
 @pytest.mark.parametrize("name", ENGINE_OPERATIONS)
 def test_every_rule_is_known_to_the_last_command(name):
-    rule = OPERATIONS[name].rule
-    assert set(re.findall(r"\\([A-Za-z]+|.)", rule)) <= PIECES
-    text = plain(rule)
-    assert not re.search(r"[\\$]|[_^]\{", text)
-    assert "\u0304" in unicodedata.normalize("NFD", text)  # a barred letter: whose gradient it is
+    for rule in (OPERATIONS[name].rule, *OPERATIONS[name].rule_without.values()):
+        assert set(re.findall(r"\\([A-Za-z]+|.)", rule)) <= PIECES
+        text = plain(rule)
+        assert not re.search(r"[\\$]|[_^]\{", text)
+        assert "\u0304" in unicodedata.normalize("NFD", text)  # a barred letter: whose gradient it is

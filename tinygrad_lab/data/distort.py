@@ -61,7 +61,8 @@ def _sample_rows(images: np.ndarray, d: np.ndarray, e: np.ndarray) -> np.ndarray
     lower -= upper
     lower *= fraction[:, :, None, None]
     lower += upper
-    return lower.swapaxes(1, 2)
+    sampled: np.ndarray = lower.swapaxes(1, 2)
+    return sampled
 
 
 def _sample_columns(images: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -77,11 +78,12 @@ def _sample_columns(images: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndar
     right -= left
     right *= fraction[:, None]
     right += left
-    return right
+    sampled: np.ndarray = right
+    return sampled
 
 
 def _from_centre(size: int, dtype: np.dtype) -> np.ndarray:
-    return np.arange(size, dtype=dtype) - dtype.type((size - 1) / 2)
+    return np.asarray(np.arange(size, dtype=dtype) - dtype.type((size - 1) / 2))
 
 
 def _whole_and_fraction(position: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

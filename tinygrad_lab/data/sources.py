@@ -151,7 +151,9 @@ class PairSource(Source):
         return tuple(self.splits.values())
 
 
-def _splits(train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict:
+def _splits(
+    train_images: str, train_labels: str, test_images: str, test_labels: str
+) -> dict[str, tuple[IdxFile, IdxFile]]:
     """The files of MNIST and of everything shaped like it, by their checksums."""
     return {
         "train": (

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 Record = dict[str, list[np.ndarray]]  # by module path, one array a call
+Hook = Callable[[Any, tuple[Any, ...], Any], None]  # (module, arguments, output)
 
 
 @contextmanager
@@ -21,8 +22,8 @@ def recorded(model: Any, array: Callable[[Any], np.ndarray]) -> Iterator[Record]
     """Copies of what every module gives out inside the block, where that is one tensor."""
     record: Record = defaultdict(list)
 
-    def watch(path: str) -> Callable[[Any, tuple, Any], None]:
-        def hook(_module: Any, _arguments: tuple, output: Any) -> None:
+    def watch(path: str) -> Hook:
+        def hook(_module: Any, _arguments: tuple[Any, ...], output: Any) -> None:
             if hasattr(output, "shape"):
                 record[path].append(array(output))
 
@@ -37,8 +38,8 @@ def imposed(model: torch.nn.Module, record: Record) -> Iterator[None]:
     """Inside the block every module gives out what ``record`` has for this call; gradients flow as before."""
     calls = {path: iter(arrays) for path, arrays in record.items()}
 
-    def watch(path: str) -> Callable[[Any, tuple, Any], None]:
-        def hook(_module: Any, _arguments: tuple, output: Any) -> None:
+    def watch(path: str) -> Hook:
+        def hook(_module: Any, _arguments: tuple[Any, ...], output: Any) -> None:
             if path in calls:
                 output.data.copy_(torch.from_numpy(next(calls[path])))
 
@@ -49,7 +50,7 @@ def imposed(model: torch.nn.Module, record: Record) -> Iterator[None]:
 
 
 @contextmanager
-def _hooked(model: Any, watch: Callable[[str], Callable[[Any, tuple, Any], None]]) -> Iterator[None]:
+def _hooked(model: Any, watch: Callable[[str], Hook]) -> Iterator[None]:
     handles = [module.register_forward_hook(watch(path)) for path, module in model.named_modules()]
     try:
         yield

@@ -8,6 +8,7 @@ the largest entry of the kind in the whole model, of any module's output or of a
 import math
 import sys
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Row:
     seconds: float
     worst: str = ""  # on failure: index of the worst element and both values
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """The public schema: without the explanation of a failure; JSON has no infinity, so the largest float."""
         row = {key: value for key, value in asdict(self).items() if key != "worst"}
         return {k: min(v, sys.float_info.max) if isinstance(v, float) else v for k, v in row.items()}
@@ -97,4 +98,5 @@ def longest_reduction(outputs: dict[str, np.ndarray], parameters: dict[str, np.n
     """
     inputs = [p.size // p.shape[0] for p in parameters.values() if p.ndim > 1]
     places = [a.size // a.shape[1 if a.ndim == 4 else -1] for a in outputs.values() if a.ndim]
-    return max([1, *inputs, *places, *(a.size for name, a in outputs.items() if name.split("[")[0] == "output")])
+    outcomes = [a.size for name, a in outputs.items() if name.split("[")[0] == "output"]
+    return int(max([1, *inputs, *places, *outcomes]))

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tinygrad_lab.lab import console, overrides, registry
@@ -107,7 +108,7 @@ def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[
     """Megabytes that three training steps need at most, over the footprint of a warm process; in one of its own."""
     command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side, *fields]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
+    return float(json.loads(result.stdout))
 
 
 def run(
@@ -121,7 +122,7 @@ def run(
         for paper in papers:
             name = variant or paper.default_variant
             task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
-            rows.append(measure(paper, name, size, fields, repeats, lambda task=task: bar.advance(task)))  # type: ignore[misc]
+            rows.append(measure(paper, name, size, fields, repeats, partial(bar.advance, task)))
     return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
 
 

@@ -41,9 +41,10 @@ class SentenceSpace:
             UsageError: a sentence that is empty or too long.
         """
         try:
-            return self.sentences.embed(self._encode, sentences, self.pretrained)
+            rows: np.ndarray = self.sentences.embed(self._encode, sentences, self.pretrained)
         except ValueError as error:
             raise UsageError(f"embed: {error}") from error
+        return rows
 
     def _encode(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         with no_grad():
@@ -52,7 +53,7 @@ class SentenceSpace:
 
 def similarities(vectors: np.ndarray) -> np.ndarray:
     """The cosine of every two rows, from -1 to 1.    (N, d) -> (N, N)"""
-    return vectors @ vectors.T
+    return np.asarray(vectors @ vectors.T)
 
 
 def as_json(sentences: Sequence[str], vectors: np.ndarray, side: str) -> dict[str, Any]:

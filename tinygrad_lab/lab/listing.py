@@ -44,7 +44,8 @@ def parameters(paper: Paper, variant: str, size: str) -> int:
 @cache
 def kept() -> Counts:
     """What the file says."""
-    return json.loads(KEPT.read_text(encoding="utf-8"))
+    counts: Counts = json.loads(KEPT.read_text(encoding="utf-8"))
+    return counts
 
 
 def count(paper: Paper, variant: str, size: str) -> int:

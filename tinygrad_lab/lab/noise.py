@@ -23,7 +23,7 @@ _OUT_OF_PLACE = {
 }
 
 
-class ReplayDraws(TorchDispatchMode):
+class ReplayDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types only part of it
     """Answer PyTorch's random draws with recorded ones, in order.
 
     Raises:
@@ -31,11 +31,13 @@ class ReplayDraws(TorchDispatchMode):
     """
 
     def __init__(self, draws: Iterable[np.ndarray]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch types only part of it
         self._draws = list(draws)
         self._used = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if func in _IN_PLACE:
             return args[0].copy_(self._next(func, tuple(args[0].shape)))

@@ -37,7 +37,7 @@ def _option(name: str, value: Any) -> click.Option:
     return click.Option([flag, name], type=type(value))
 
 
-class _Numbers(click.ParamType):
+class _Numbers(click.ParamType[tuple[int, ...]]):
     """Comma-separated whole numbers."""
 
     name = "numbers"

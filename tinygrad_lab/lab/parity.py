@@ -43,7 +43,7 @@ class Parity:
         self.paper = paper
         self.dtype, self.seed, self.steps = dtype, seed, steps
         self.numpy, self.torch = sides(paper)
-        self.example: Callable[[Any, Any], dict] = registry.part(paper, "data").example_batch
+        self.example: Callable[[Any, Any], dict[str, Any]] = registry.part(paper, "data").example_batch
 
     def run(self) -> Iterator[Row]:
         """All checks; the rows come as they are known."""
@@ -81,7 +81,7 @@ class Parity:
         side.load(model, weights)
         return model
 
-    def _one_side(self, side: Side, model: Any, batch: dict) -> dict[str, Arrays]:
+    def _one_side(self, side: Side, model: Any, batch: dict[str, Any]) -> dict[str, Arrays]:
         inputs = side.batch(batch, self.dtype, requires_grad=True)
         losses: list[Any] = []
         model.train()

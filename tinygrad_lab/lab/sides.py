@@ -80,29 +80,35 @@ class Side(ABC):
 
     def optimizer(self, model: Any, config: Any, steps: int) -> tuple[Any, Any]:
         """The paper's optimiser and learning-rate schedule over ``steps`` steps."""
-        return self.train_module.configure_optimizer(model, config, steps)
+        optimizer, scheduler = self.train_module.configure_optimizer(model, config, steps)
+        return optimizer, scheduler
 
     def train(
         self, model: Any, optimizer: Any, scheduler: Any, batches: Iterable[Batch], dtype: str = "float32"
     ) -> Iterator[float]:
         """The paper's own training loop; yields the loss of each step."""
-        return self.train_module.train(model, optimizer, scheduler, (self.batch(batch, dtype) for batch in batches))
+        converted = (self.batch(batch, dtype) for batch in batches)
+        losses: Iterator[float] = self.train_module.train(model, optimizer, scheduler, converted)
+        return losses
 
     def evaluate(self, model: Any, batches: Iterable[Batch]) -> dict[str, float]:
         """The paper's own metrics."""
-        return self.train_module.evaluate(model, (self.batch(batch) for batch in batches))
+        metrics: dict[str, float] = self.train_module.evaluate(model, (self.batch(batch) for batch in batches))
+        return metrics
 
     def search(self, model: Any, config: Any, tokens: list[int], options: Any) -> Iterable[int]:
         """What the model writes after ``tokens``, in evaluation mode, token by token."""
         model.eval()
-        return importlib.import_module(f"{self.package}.{self.slug}.inference").search(model, config, tokens, options)
+        inference = importlib.import_module(f"{self.package}.{self.slug}.inference")
+        tokens_written: Iterable[int] = inference.search(model, config, tokens, options)
+        return tokens_written
 
     def outputs(self, model: Any, run: Callable[[], Any]) -> Arrays:
         """Call ``run``; return what every module of ``model`` gave out, by module path (the root is "output")."""
         collected: Arrays = {}
 
-        def watch(path: str) -> Callable[[Any, tuple, Any], None]:
-            def hook(_module: Any, _args: tuple, output: Any) -> None:
+        def watch(path: str) -> Callable[[Any, tuple[Any, ...], Any], None]:
+            def hook(_module: Any, _args: tuple[Any, ...], output: Any) -> None:
                 parts = output if isinstance(output, tuple) else (output,)
                 for position, part in enumerate(parts):
                     name = path if len(parts) == 1 else f"{path}[{position}]"
@@ -169,7 +175,8 @@ class TorchSide(Side):
         return self.torch.from_numpy(np.array(array)).requires_grad_(requires_grad)
 
     def array(self, tensor: Any) -> np.ndarray:
-        return tensor.detach().numpy().copy()
+        values: np.ndarray = tensor.detach().numpy().copy()
+        return values
 
     def state(self, model: Any) -> Arrays:
         return {name: self.array(value) for name, value in model.state_dict().items()}

@@ -26,10 +26,9 @@ class Training:
         self.config = config
         self.path = folder / CHECKPOINT
         self.side = one_side(paper, side)
-        data = registry.part(paper, "data")
-        self.vocabularies = data.vocabularies(config) if hasattr(data, "vocabularies") else {}
-        self.batches = data.training_batches(config, generator(config.seed))
-        self.evaluation = lambda: data.evaluation_batches(config, "test")
+        self.data = registry.part(paper, "data")
+        self.vocabularies = self.data.vocabularies(config) if hasattr(self.data, "vocabularies") else {}
+        self.batches = self.data.training_batches(config, generator(config.seed))
         self.steps = config.epochs * len(self.batches)
         self.model = self.side.build(config, config.seed)
         self.optimizer, self.scheduler = self.side.optimizer(self.model, config, self.steps)
@@ -84,7 +83,7 @@ class Training:
             yield loss
 
     def _metrics(self) -> Metrics:
-        return self.side.evaluate(self.model, self.evaluation())
+        return self.side.evaluate(self.model, self.data.evaluation_batches(self.config, "test"))
 
     def _note(self, look: Look) -> None:
         self.seconds += look.seconds

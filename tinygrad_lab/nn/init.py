@@ -70,7 +70,7 @@ def trunc_normal_(
     if _normal_cdf(high) - _normal_cdf(low) < 1e-3:
         raise ValueError(f"trunc_normal_: [{a}, {b}] holds less than 0.001 of N(mean={mean}, std={std})")
     rng = _generator(generator)
-    draws = rng.standard_normal(tensor.numel(), _draw_dtype(tensor))
+    draws: Array = rng.standard_normal(tensor.numel(), _draw_dtype(tensor))
     while (outside := np.flatnonzero((draws < low) | (draws > high))).size:
         draws[outside] = rng.standard_normal(outside.size, draws.dtype)
     return _write(tensor, np.clip(draws * std + mean, a, b).reshape(tensor.shape))  # rounding may step over a bound

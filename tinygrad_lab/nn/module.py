@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+Hook = Callable[["Module", tuple[Any, ...], Any], None]  # (module, arguments, output)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -27,8 +28,11 @@ class Parameter(Tensor):
         super().__init__(data, dtype, requires_grad)
 
 
+@runtime_checkable
 class HasForward(Protocol[P, R_co]):
     """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
+
+    _hooks: list[Callable[[Any, tuple[Any, ...], Any], None]]
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -36,7 +40,7 @@ class HasForward(Protocol[P, R_co]):
 class RemovableHandle:
     """What registering a hook returns."""
 
-    def __init__(self, hooks: list[Callable], hook: Callable) -> None:
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
         self._hooks, self._hook = hooks, hook
 
     def remove(self) -> None:
@@ -52,7 +56,7 @@ class Module:
     _parameters: OrderedDict[str, Parameter | None]
     _buffers: OrderedDict[str, Tensor | None]
     _modules: OrderedDict[str, Module | None]
-    _hooks: list[Callable[[Module, tuple, Any], None]]
+    _hooks: list[Hook]
     _transient: set[str]  # names of the buffers that state_dict leaves out
 
     def __init__(self) -> None:
@@ -66,23 +70,17 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
-    if TYPE_CHECKING:
+    def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        state.modules.append(self)
+        try:
+            output = self.forward(*args, **kwargs)
+        finally:
+            state.modules.pop()
+        for hook in list(self._hooks):  # a hook may remove itself
+            hook(self, args, output)
+        return output
 
-        def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-    else:
-
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            state.modules.append(self)
-            try:
-                output = self.forward(*args, **kwargs)
-            finally:
-                state.modules.pop()
-            for hook in list(self._hooks):  # a hook may remove itself
-                hook(self, args, output)
-            return output
-
-    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], None]) -> RemovableHandle:
+    def register_forward_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""
         self._hooks.append(hook)
         return RemovableHandle(self._hooks, hook)

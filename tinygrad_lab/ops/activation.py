@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Elementwise = tuple[Float[Array, "*shape"], Backward]
 
@@ -19,7 +19,7 @@ def relu(input: Float[Array, "*shape"]) -> Elementwise:
     """y = max(x, 0); the derivative at 0 is 0."""
     y = np.maximum(input, 0, out=np.empty_like(input))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = (y > 0).astype(dy.dtype)  # a product of floats is faster than one of a float and a boolean
         dx *= dy
         return (dx,)
@@ -33,7 +33,7 @@ def leaky_relu(input: Float[Array, "*shape"], negative_slope: float = 0.01) -> E
     one, slope = input.dtype.type(1), input.dtype.type(negative_slope)
     slopes = np.where(input > 0, one, slope)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (slopes * dy,)
 
     return np.asarray(slopes * input), backward
@@ -44,11 +44,13 @@ def leaky_relu(input: Float[Array, "*shape"], negative_slope: float = 0.01) -> E
 
 def logistic(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)): where the exponential overflows, the quotient is the right 0."""
-    y = np.negative(x, out=np.empty_like(x))
+    y = np.empty_like(x)
+    np.negative(x, out=y)
     with np.errstate(over="ignore"):
         np.exp(y, out=y)
     y += 1
-    return np.divide(1, y, out=y)
+    np.divide(1, y, out=y)
+    return y
 
 
 @operation(r"\bar x = y \, (1 - y) \, \bar y")
@@ -56,7 +58,7 @@ def sigmoid(input: Float[Array, "*shape"]) -> Elementwise:
     """y = 1 / (1 + exp(-x))"""
     y = logistic(input)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.subtract(1, y, out=np.empty_like(y))
         dx *= y
         dx *= dy
@@ -70,7 +72,7 @@ def tanh(input: Float[Array, "*shape"]) -> Elementwise:
     """y = tanh(x)"""
     y = np.tanh(input, out=np.empty_like(input))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.multiply(y, y, out=np.empty_like(y))
         np.subtract(1, dx, out=dx)
         dx *= dy
@@ -87,7 +89,7 @@ def silu(input: Float[Array, "*shape"]) -> Elementwise:
     """y = x σ(x)"""
     gate = logistic(input)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.subtract(1, gate, out=np.empty_like(gate))
         dx *= input
         dx += 1
@@ -119,7 +121,7 @@ def gelu(input: Float[Array, "*shape"], approximate: str = "none") -> Elementwis
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     y, slope = in_chunks(forms[approximate], [input], 2)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (slope * dy,)
 
     return y, backward
@@ -166,7 +168,8 @@ def log1p_exp_minus(size: np.ndarray) -> np.ndarray:
     """log(1 + exp(-size)) for size >= 0, in place."""
     np.negative(size, out=size)
     np.exp(size, out=size)
-    return np.log1p(size, out=size)
+    np.log1p(size, out=size)
+    return size
 
 
 @operation(r"\bar x = \sigma(\beta x) \, \bar y")
@@ -179,7 +182,7 @@ def softplus(input: Float[Array, "*shape"], beta: float = 1.0, threshold: float 
     y /= beta
     np.copyto(y, input, where=linear)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = logistic(x)
         np.copyto(dx, 1, where=linear)
         dx *= dy
@@ -200,7 +203,7 @@ def logsigmoid(input: Float[Array, "*shape"]) -> Elementwise:
     y = log1p_exp_minus(np.abs(input, out=np.empty_like(input)))
     np.subtract(np.minimum(input, 0), y, out=y)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = logistic(np.asarray(-input))
         dx *= dy
         return (dx,)

@@ -22,7 +22,7 @@ from tinygrad_lab.ops.dropout import dropout, masking
 from tinygrad_lab.ops.operation import Bool, Float, operation
 from tinygrad_lab.ops.softmax import SAFE_SCORE, largest_score, masked_softmax, row_sums
 from tinygrad_lab.tensor import Tensor, unbroadcast
-from tinygrad_lab.typing import Array, Backward, Generator
+from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 
 @operation(
@@ -77,7 +77,7 @@ def scaled_dot_product_attention(
     y = (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
     y /= total
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         scaled = np.divide(dy, total, order="C")
         delta = row_sums(scaled * y)
         scaled = scaled.reshape(*rows, dy.shape[-1])
@@ -142,7 +142,8 @@ def _exponentials(
     highest = scores.max(axis=-1, keepdims=True)
     highest[highest == -np.inf] = 0  # nothing is allowed: every exponential below is exp(-inf) = 0
     scores -= highest
-    return np.exp(scores, out=scores)
+    np.exp(scores, out=scores)
+    return scores
 
 
 def _masks(

@@ -14,7 +14,7 @@ from tinygrad_lab.ops.activation import logistic, silu
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import cat
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
@@ -57,7 +57,7 @@ def causal_conv1d(
     gate = logistic(a) if activation else None  # (2)
     y = a if gate is None else np.multiply(a, gate, out=product)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         da = dy
         if gate is not None:  # (2'): σ + y (1 - σ)
             da = np.subtract(1, gate)

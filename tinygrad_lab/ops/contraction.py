@@ -9,7 +9,7 @@ from tinygrad_lab.ops.elementwise import multiply
 from tinygrad_lab.ops.operation import Num, Result, operation
 from tinygrad_lab.ops.shapes import unsqueeze
 from tinygrad_lab.tensor import Tensor, unbroadcast
-from tinygrad_lab.typing import Array
+from tinygrad_lab.typing import Array, Gradients, Needs
 
 # ---- matmul ---------------------------------------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ from tinygrad_lab.typing import Array
 def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
     """(*n, i, j), (*n, j, k) -> (*n, i, k), batches broadcast; a vector is a row on the left, a column on the right."""
 
-    def backward(needs, dc):
+    def backward(needs: Needs, dc: Array) -> Gradients:
         a = input if input.ndim > 1 else input[None, :]
         b = other if other.ndim > 1 else other[:, None]
         dc = dc if input.ndim > 1 else np.expand_dims(dc, -1 if other.ndim == 1 else -2)
@@ -79,7 +79,7 @@ def contract(equation: str, *operands: Num[Array, "..."]) -> Result:
         np.einsum(f"{labels[k]}->{own}", dx)[...] = g  # einsum without a sum is a view: of the diagonal
         return dx
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return tuple(gradient(k, dy) if wanted else None for k, wanted in enumerate(needs))
 
     return _einsum(equation, *operands), backward

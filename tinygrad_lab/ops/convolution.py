@@ -17,7 +17,7 @@ from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad, reshape, stack
 from tinygrad_lab.ops.windows import Pair, pair
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
@@ -61,7 +61,7 @@ def conv2d(
     kernel = winograd if winograd.pays(x, weight, window) else sliding
     y = kernel.correlate(x, weight, bias, window)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = batch_innermost(dy)
         dx, dweight = kernel.gradients(x, weight, dy, window, needs.input, needs.weight)
         if needs.input:
@@ -142,7 +142,7 @@ def conv_transpose2d(
     if bias is not None:
         y += bias[:, None, None, None]
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = dweight = dbias = None
         dy = batch_innermost(dy)
         stamped = _padded(dy, ((cut[0], cut[0]), (cut[1], cut[1])))[:, : reach[0], : reach[1]]

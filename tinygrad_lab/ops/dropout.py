@@ -37,7 +37,10 @@ def masking(kept: np.ndarray, p: float) -> Callable[[np.ndarray], np.ndarray]:
     return masked
 
 
-@operation(r"\bar x = \frac{m}{1 - p} \, \bar y, \quad m \sim \text{Bernoulli}(1 - p)")
+@operation(
+    r"\bar x = \frac{m}{1 - p} \, \bar y, \quad m \sim \text{Bernoulli}(1 - p)",
+    rule_without={"training": r"\bar x = \bar y"},
+)
 def dropout(
     input: Float[Array, "*shape"], p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> tuple[Float[Array, "*shape"], Backward]:
@@ -72,7 +75,10 @@ def dropout_definition(
     return input * Tensor(kept, dtype=input.dtype) / (1 - p)
 
 
-@operation(r"\bar x = \varepsilon \, \bar y, \quad \varepsilon \sim \mathcal N\big(1, \tfrac{p}{1 - p}\big)")
+@operation(
+    r"\bar x = \varepsilon \, \bar y, \quad \varepsilon \sim \mathcal N\big(1, \tfrac{p}{1 - p}\big)",
+    rule_without={"training": r"\bar x = \bar y"},
+)
 def gaussian_dropout(
     input: Float[Array, "*shape"], p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> tuple[Float[Array, "*shape"], Backward]:

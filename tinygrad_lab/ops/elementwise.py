@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.operation import Bool, Operand, Result, operation
-from tinygrad_lab.typing import Array
+from tinygrad_lab.typing import Array, Gradients, Needs
 
 # ---- arithmetic -----------------------------------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ from tinygrad_lab.typing import Array
 def add(x: Operand, y: Operand) -> Result:
     """z = x + y"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz if needs.x else None, dz if needs.y else None
 
     return x + y, backward
@@ -28,7 +28,7 @@ def add(x: Operand, y: Operand) -> Result:
 def subtract(x: Operand, y: Operand) -> Result:
     """z = x - y"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz if needs.x else None, -dz if needs.y else None
 
     return x - y, backward
@@ -38,7 +38,7 @@ def subtract(x: Operand, y: Operand) -> Result:
 def multiply(x: Operand, y: Operand) -> Result:
     """z = x y"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz * y if needs.x else None, dz * x if needs.y else None
 
     return x * y, backward
@@ -50,7 +50,7 @@ def divide(x: Operand, y: Operand) -> Result:
     x, y = floating(x), floating(y)
     z = x / y
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz / y if needs.x else None, -dz * z / y if needs.y else None
 
     return z, backward
@@ -61,7 +61,7 @@ def power(x: Operand, y: Operand) -> Result:
     """z = xʸ, with 0⁰ = 1; the gradients of x⁰ in x and of 0ʸ (y ≥ 0) in y are 0, as in torch."""
     z = x**y
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         dx = dz * (y * x ** _replaced(y == 0, y - 1, 0)) if needs.x else None
         dy = dz * (z * np.log(_replaced((x == 0) & (y >= 0), x, 1))) if needs.y else None
         return dx, dy
@@ -73,7 +73,7 @@ def power(x: Operand, y: Operand) -> Result:
 def negative(x: Operand) -> Result:
     """z = -x"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (-dz,)
 
     return -x, backward
@@ -84,7 +84,7 @@ def reciprocal(x: Operand) -> Result:
     """z = 1 / x"""
     z = 1 / floating(x)
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (-dz * z * z,)
 
     return z, backward
@@ -94,7 +94,7 @@ def reciprocal(x: Operand) -> Result:
 def square(x: Operand) -> Result:
     """z = x²"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * x * 2,)
 
     return x * x, backward
@@ -108,7 +108,7 @@ def exp(x: Operand) -> Result:
     """z = eˣ"""
     z = np.exp(floating(x))
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * z,)
 
     return z, backward
@@ -119,7 +119,7 @@ def expm1(x: Operand) -> Result:
     """z = eˣ - 1, exact near 0"""
     z = np.expm1(floating(x))
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * (z + 1),)
 
     return z, backward
@@ -129,7 +129,7 @@ def expm1(x: Operand) -> Result:
 def log(x: Operand) -> Result:
     """z = ln x"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz / x,)
 
     return np.log(floating(x)), backward
@@ -139,7 +139,7 @@ def log(x: Operand) -> Result:
 def log1p(x: Operand) -> Result:
     """z = ln(1 + x), exact near 0"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz / (1 + x),)
 
     return np.log1p(floating(x)), backward
@@ -150,7 +150,7 @@ def sqrt(x: Operand) -> Result:
     """z = √x; the gradient at 0 is infinite, as in torch (``norm`` is the one with a subgradient there)."""
     z = np.sqrt(floating(x))
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz / (2 * z),)
 
     return z, backward
@@ -161,7 +161,7 @@ def rsqrt(x: Operand) -> Result:
     """z = 1 / √x"""
     z = 1 / np.sqrt(floating(x))
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * (-0.5 * z * z * z),)
 
     return z, backward
@@ -171,7 +171,7 @@ def rsqrt(x: Operand) -> Result:
 def sin(x: Operand) -> Result:
     """z = sin x"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * np.cos(x),)
 
     return np.sin(floating(x)), backward
@@ -181,7 +181,7 @@ def sin(x: Operand) -> Result:
 def cos(x: Operand) -> Result:
     """z = cos x"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (-dz * np.sin(x),)
 
     return np.cos(floating(x)), backward
@@ -191,7 +191,7 @@ def cos(x: Operand) -> Result:
 def abs(x: Operand) -> Result:
     """z = |x|, with gradient 0 at 0"""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * np.sign(x),)
 
     return np.abs(x), backward
@@ -205,7 +205,7 @@ def abs(x: Operand) -> Result:
 def maximum(x: Operand, y: Operand) -> Result:
     """z = max(x, y); a tie shares the gradient in halves."""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz * _share(x < y, x <= y, dz) if needs.x else None, dz * _share(y < x, y <= x, dz) if needs.y else None
 
     return np.maximum(x, y), backward
@@ -216,7 +216,7 @@ def maximum(x: Operand, y: Operand) -> Result:
 def minimum(x: Operand, y: Operand) -> Result:
     """z = min(x, y); a tie shares the gradient in halves."""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         return dz * _share(x > y, x >= y, dz) if needs.x else None, dz * _share(y > x, y >= x, dz) if needs.y else None
 
     return np.minimum(x, y), backward
@@ -234,7 +234,7 @@ def clamp(input: Operand, min: float | int | None = None, max: float | int | Non
     out = input if min is None else np.maximum(input, min)
     out = out if max is None else np.minimum(out, max)
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         inside = True if min is None else input >= min
         inside = inside if max is None else inside & (input <= max)
         return (dz * inside,)
@@ -246,7 +246,7 @@ def clamp(input: Operand, min: float | int | None = None, max: float | int | Non
 def where(condition: Bool[Array, "..."], input: Operand, other: Operand) -> Result:
     """input where condition holds, other elsewhere. The branch not taken gets 0 even where dz is not finite."""
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         zero = dz.dtype.type(0)
         return (
             np.where(condition, dz, zero) if needs.input else None,
@@ -262,7 +262,7 @@ def masked_fill(input: Operand, mask: Bool[Array, "..."], value: float | int) ->
     out = np.array(np.broadcast_to(input, np.broadcast_shapes(np.shape(input), mask.shape)))
     np.copyto(out, value, where=mask)
 
-    def backward(needs, dz):
+    def backward(needs: Needs, dz: Array) -> Gradients:
         dx = dz.copy()
         np.copyto(dx, 0, where=mask)
         return (dx,)

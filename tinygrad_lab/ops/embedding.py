@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 ONE_HOT_ROWS = 100  # up to this many table rows a product with one-hot rows beats sorting the indices
 
@@ -32,7 +32,7 @@ def embedding(
         wrong = smallest if smallest < 0 else largest
         raise IndexError(f"embedding: index {wrong} is out of range for a table of {size} rows")
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         scatter = one_hot_sum if size <= ONE_HOT_ROWS else sorted_sum
         dweight = scatter(input.reshape(-1), dy.reshape(-1, width), size)
         if padding_idx is not None:
@@ -57,7 +57,8 @@ def one_hot_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
     """total[v] = Σ of the rows n with index[n] = v, as a product.    (N,), (N, D) -> (size, D)"""
     chosen = np.zeros((len(index), size), rows.dtype)
     chosen[np.arange(len(index)), index] = 1
-    return chosen.T @ rows
+    total: np.ndarray = chosen.T @ rows
+    return total
 
 
 def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygrad_lab.ops.operation import Float, operation
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 CHUNK = 1 << 15  # elements worked on at a time, so that a chain of passes stays in the cache
 ERFC_VANISHES = 40.0  # exp(-u²) is 0 in float64 from here on
@@ -59,7 +59,7 @@ def in_chunks(function: Callable[..., None], inputs: Sequence[np.ndarray], outpu
 
 def polynomial(coefficients: list[float] | tuple[float, ...], x: np.ndarray) -> np.ndarray:
     """Horner's rule, in place."""
-    total = np.multiply(x, coefficients[-1])
+    total: np.ndarray = np.multiply(x, coefficients[-1])
     total += coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):
         total *= x
@@ -124,7 +124,7 @@ def erf_of(x: np.ndarray, y: np.ndarray) -> None:
 def erf(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Backward]:
     """y = 2/√π ∫₀ˣ exp(-t²) dt"""
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (2 / math.sqrt(math.pi) * np.exp(-np.square(x)) * dy,)
 
     return in_chunks(erf_of, [x], 1)[0], backward

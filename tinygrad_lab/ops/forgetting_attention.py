@@ -27,7 +27,7 @@ from tinygrad_lab.ops.kernels.forgetting_blocks import ForgettingBlocks
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.softmax import SAFE_SCORE, largest_score, masked_softmax, row_sums
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 SMALLEST_LOG_GATE = -1e4
 LARGEST_DIRECT = 512 * 512  # scores of one head; above it memory for all of them costs more time than blocks do
@@ -70,7 +70,7 @@ def forgetting_attention(
     direct = not pruning and query.shape[-2] * key.shape[-2] <= LARGEST_DIRECT
     y, inner = (all_at_once if direct else in_blocks)(query, key, value, c, s, pruning)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dquery, dkey, dvalue, dc = inner(needs, dy)
         if needs.log_fgate:
             dlog = np.flip(np.cumsum(np.flip(dc, -1), axis=-1, dtype=np.float64), -1)
@@ -97,7 +97,7 @@ def forgetting_attention_definition(
     return matmul(masked_softmax(scores, np.tri(t, s, s - t, dtype=bool), -1), value)
 
 
-Inner = Callable[[Any, np.ndarray], tuple]  # (needs, dy) -> dquery, dkey, dvalue, dc
+Inner = Callable[[Needs, np.ndarray], tuple[Any, ...]]  # (needs, dy) -> dquery, dkey, dvalue, dc
 
 
 def all_at_once(
@@ -115,7 +115,7 @@ def all_at_once(
     y = e @ value
     y /= total
 
-    def inner(needs: Any, dy: np.ndarray) -> tuple:
+    def inner(needs: Needs, dy: np.ndarray) -> Gradients:
         scaled = np.divide(dy, total, order="C")
         dvalue = e.mT @ scaled if needs.value else None
         if not (needs.query or needs.key or needs.log_fgate):
@@ -140,7 +140,7 @@ def in_blocks(
     for n, head in blocks.items():
         head.forward(y[n])
 
-    def inner(needs: Any, dy: np.ndarray) -> tuple:
+    def inner(needs: Needs, dy: np.ndarray) -> Gradients:
         gradients = [np.zeros(x.shape, x.dtype) for x in (query, key, value, c)]
         for n, head in blocks.items():
             head.backward(dy[n], y[n], *(gradient[n] for gradient in gradients))
@@ -154,7 +154,8 @@ def decay(rows: np.ndarray, columns: np.ndarray, dtype: np.dtype) -> np.ndarray:
     d = np.empty((*rows.shape, columns.shape[-1]), dtype)
     with np.errstate(over="ignore"):
         np.subtract(rows[..., :, None], columns[..., None, :], out=d, casting="same_kind")
-    return np.minimum(d, _past(d.shape[-2], d.shape[-1], dtype), out=d)
+    np.minimum(d, _past(d.shape[-2], d.shape[-1], dtype), out=d)
+    return d
 
 
 def _past(t: int, s: int, dtype: np.dtype) -> np.ndarray:

@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from tinygrad_lab.ops.operation import Bool, Int, Num, Result, operation
 from tinygrad_lab.ops.shapes import expand, flatten
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array
+from tinygrad_lab.typing import Array, Gradients, Needs
 
 AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 Indices = Int[Array, "..."]
@@ -21,7 +21,7 @@ def getitem(input: AnyArray, key: Any) -> Result:
     basic = not any(isinstance(part, np.ndarray | list | bool) for part in keys)
     shape = input.shape  # backward needs no more: holding the array would forbid changing it
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(shape, dy.dtype)
         if basic:
             dx[key] = dy
@@ -64,7 +64,7 @@ def gather(input: AnyArray, dim: int, index: Indices) -> Result:
     """
     places, shape = _places("gather", input, dim, index), input.shape
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(shape, dy.dtype)
         np.add.at(dx, places, dy)
         return (dx,)
@@ -93,7 +93,7 @@ def index_select(input: AnyArray, dim: int, index: Int[Array, " n"]) -> Result:
     """The slices of ``input`` named by ``index``, along ``dim``."""
     shape = input.shape
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(shape, dy.dtype)
         np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy, dim, 0))
         return (dx,)
@@ -115,7 +115,7 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
     out = input.copy()
     np.add.at(out, places, src[used])
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dsrc = None
         if needs.src:
             dsrc = np.zeros(shape, dy.dtype)
@@ -131,7 +131,7 @@ def index_add(input: AnyArray, dim: int, index: Int[Array, " n"], source: AnyArr
     out = input.copy()
     np.add.at(np.moveaxis(out, dim, 0), index, np.moveaxis(source, dim, 0))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return dy if needs.input else None, np.take(dy, index, axis=dim) if needs.source else None
 
     return out, backward

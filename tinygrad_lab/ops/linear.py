@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 FEW_ROWS = 64
 
@@ -26,7 +26,7 @@ def linear(
     if bias is not None:
         y += bias
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = dy.reshape(-1, features_out)
         dx = (dy @ weight).reshape(input.shape) if needs.input else None
         dweight = dy.T @ x if needs.weight else None

@@ -20,7 +20,7 @@ import numpy as np
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 CHUNK = 1 << 16  # elements worked on at a time: the few arrays of this size stay in the cache
 
@@ -60,7 +60,7 @@ def local_response_norm(
     for columns in _chunks(x):
         np.multiply(x[:, columns], _to_the_minus(beta, denominators(x[:, columns])), out=y[:, columns])
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = _channels_outermost(dy)
         dx = np.empty(x.shape, dy.dtype)
         for columns in _chunks(x):

@@ -12,7 +12,7 @@ from tinygrad_lab.ops.activation import log1p_exp_minus, logistic, logsigmoid
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.softmax import log_softmax, row_sums, shift
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Loss = tuple[Float[Array, "..."], Backward]
 
@@ -54,7 +54,7 @@ def mse_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, r
     error = np.subtract(input, target, out=np.empty(input.shape, input.dtype))
     loss = error * error if reduction == "none" else np.vdot(error, error) * scale
 
-    def backward(needs, dloss):
+    def backward(needs: Needs, dloss: Array) -> Gradients:
         dinput = error * (2 * scale * dloss)
         return dinput if needs.input else None, -dinput if needs.target else None
 
@@ -74,7 +74,7 @@ def l1_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, re
     error = np.subtract(input, target, out=np.empty(input.shape, input.dtype))
     size = np.abs(error)
 
-    def backward(needs, dloss):
+    def backward(needs: Needs, dloss: Array) -> Gradients:
         dinput = np.sign(error) * (scale * dloss)
         return dinput if needs.input else None, -dinput if needs.target else None
 
@@ -126,7 +126,7 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         loss *= weight
 
-    def backward(needs, dloss):
+    def backward(needs: Needs, dloss: Array) -> Gradients:
         outer = scale * dloss if weight is None else scale * dloss * weight
         dinput = dtarget = None
         if needs.input:
@@ -157,7 +157,8 @@ def binary_cross_entropy_with_logits_definition(
 
 
 def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0) + log1p_exp_minus(np.abs(x))
+    y: np.ndarray = np.maximum(x, 0) + log1p_exp_minus(np.abs(x))
+    return y
 
 
 # ---- many classes ---------------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def cross_entropy(
         probabilities = np.moveaxis(target, axis, -1).reshape(-1, classes)
         losses, gradient = _from_probabilities(rows, probabilities, weight, reduction, label_smoothing)
 
-    def backward(needs, dloss):
+    def backward(needs: Needs, dloss: Array) -> Gradients:
         dinput = dtarget = None
         outer = dloss.reshape(-1, 1)  # (N, 1) or (1, 1)
         if needs.input:
@@ -243,7 +244,7 @@ def cross_entropy_definition(
         kept = Tensor(label != ignore_index, dtype=input.dtype)
         counted = (q * factor).sum(-1) * kept
     q = (q * (1 - label_smoothing) + label_smoothing / classes) * factor
-    losses = -(q * log_p).sum(-1) * kept
+    losses: Tensor = -(q * log_p).sum(-1) * kept
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / counted.sum()
@@ -253,7 +254,7 @@ def _check_classes(input: np.ndarray, target: np.ndarray, weight: np.ndarray | N
     """The number of classes."""
     if not input.ndim:
         raise ValueError("cross_entropy: input is a single number, it must be (C,) or (N, C, ...)")
-    classes = input.shape[min(1, input.ndim - 1)]
+    classes: int = input.shape[min(1, input.ndim - 1)]
     wanted = input.shape if target.dtype.kind == "f" else input.shape[: input.ndim > 1] + input.shape[2:]
     if target.shape != wanted:
         raise ValueError(f"cross_entropy: target has shape {target.shape}, input {input.shape} needs {wanted}")

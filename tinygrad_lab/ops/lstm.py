@@ -22,7 +22,7 @@ from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.rnn import step_of
 from tinygrad_lab.ops.shapes import chunk, stack
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Outputs = tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"], Float[Array, "b h"]], Backward]
 
@@ -88,7 +88,7 @@ def lstm(
         np.tanh(c_t, out=squashed)  # (4)
         np.multiply(o, squashed, out=h_t)
 
-    def backward(needs, doutput, dh_n, dc_n):
+    def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
@@ -206,7 +206,7 @@ def lstm_1997(
         np.tanh(squashed, out=squashed)
         np.multiply(o, squashed, out=h_t)
 
-    def backward(needs, doutput, dh_n, dc_n):
+    def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)

@@ -4,7 +4,9 @@
 type checker sees ``TensorMethods`` as a base class of ``Tensor``.
 """
 
+import builtins
 import operator
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from tinygrad_lab.ops import activation, contraction, elementwise, indexing, red
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.ops.softmax import log_softmax, softmax
 from tinygrad_lab.tensor import Tensor, wrap
-from tinygrad_lab.typing import Array
+from tinygrad_lab.typing import Array, Gradients, Needs
 
 
 @operation(r"\bar x = \bar y")
@@ -23,7 +25,7 @@ def cast(input: Num[Array, "..."] | Bool[Array, "..."], dtype: Any) -> Result:
     """The same values in another floating point dtype; the gradient goes back in the old one."""
     before = input.dtype
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (dy.astype(before),)
 
     return input.astype(dtype, order="C"), backward
@@ -53,7 +55,7 @@ def _in_place(change: Callable[..., Any]) -> Callable[..., Tensor]:
     return changed
 
 
-def _sizes(given: tuple) -> tuple[int, ...]:
+def _sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
     """``x.reshape(2, 3)`` and ``x.reshape((2, 3))`` mean the same."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], tuple | list) else given
 
@@ -62,6 +64,12 @@ class TensorMethods:
     """What every Tensor can do."""
 
     __slots__ = ()
+
+    _data: np.ndarray  # what the methods know of a Tensor
+    _node: Any
+    _version: list[int]
+    requires_grad: builtins.bool  # here bool and float are methods
+
     __array_ufunc__ = None  # so that array * tensor reaches __rmul__ below
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -81,8 +89,8 @@ class TensorMethods:
     __neg__ = elementwise.negative
     __abs__ = elementwise.abs
     __getitem__ = indexing.index
-    __eq__ = eq = _comparison(operator.eq)  # type: ignore[assignment]
-    __ne__ = ne = _comparison(operator.ne)  # type: ignore[assignment]
+    __eq__ = eq = _comparison(operator.eq)  # type: ignore[assignment]  # object says bool, arrays compare
+    __ne__ = ne = _comparison(operator.ne)  # type: ignore[assignment]  # element by element
     __lt__ = lt = _comparison(operator.lt)
     __le__ = le = _comparison(operator.le)
     __gt__ = gt = _comparison(operator.gt)
@@ -91,21 +99,21 @@ class TensorMethods:
     __or__ = logical_or = _comparison(operator.or_)
     __xor__ = logical_xor = _comparison(operator.xor)
 
-    def __invert__(self: Any) -> Tensor:
+    def __invert__(self) -> Tensor:
         return wrap(np.asarray(~self._data))
 
-    def __iter__(self: Any) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
             raise TypeError("iteration over a tensor without dimensions")
-        return iter(shapes.unbind(self))
+        return iter(shapes.unbind(typing.cast(Tensor, self)))
 
-    def __bool__(self: Any) -> Any:
+    def __bool__(self) -> builtins.bool:
         if self.numel() != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous: use any() or all()")
-        return self._data.item() != 0
+            raise ValueError(f"the truth of a tensor of shape {self._data.shape} is ambiguous: use any() or all()")
+        return builtins.bool(self._data.item() != 0)
 
-    def __float__(self: Any) -> Any:
-        return self._data.item() + 0.0
+    def __float__(self) -> builtins.float:
+        return builtins.float(self._data.item())
 
     # ---- elementwise ------------------------------------------------------------------------------------------------
     add = elementwise.add
@@ -135,7 +143,7 @@ class TensorMethods:
     softmax = softmax
     log_softmax = log_softmax
 
-    def where(self: Any, condition: Any, other: Any) -> Tensor:
+    def where(self, condition: Any, other: Any) -> Tensor:
         """self where condition holds, other elsewhere."""
         return elementwise.where(condition, self, other)
 
@@ -155,11 +163,11 @@ class TensorMethods:
     logsumexp = reductions.logsumexp
     cumsum = reductions.cumsum
 
-    def any(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor:
+    def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Whether some element is not zero."""
         return wrap(np.asarray(np.any(self._data, axis=dim, keepdims=keepdim)))
 
-    def all(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor:
+    def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Whether no element is zero."""
         return wrap(np.asarray(np.all(self._data, axis=dim, keepdims=keepdim)))
 
@@ -183,115 +191,116 @@ class TensorMethods:
     bmm = contraction.bmm
     outer = contraction.outer
 
-    def reshape(self: Any, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any) -> Tensor:
         """The same elements in row-major order; a view where the memory layout allows one."""
         return shapes.reshape(self, _sizes(shape))
 
     view = reshape  # any strides are accepted: the layout never shows in shapes
 
-    def permute(self: Any, *dims: Any) -> Tensor:
+    def permute(self, *dims: Any) -> Tensor:
         """Dimension ``dims[i]`` becomes dimension i."""
         return shapes.permute(self, _sizes(dims))
 
-    def expand(self: Any, *sizes: Any) -> Tensor:
+    def expand(self, *sizes: Any) -> Tensor:
         """Broadcast without a copy; -1 keeps a dimension."""
         return shapes.expand(self, _sizes(sizes))
 
-    def flip(self: Any, *dims: Any) -> Tensor:
+    def flip(self, *dims: Any) -> Tensor:
         """The order of elements reversed along ``dims``."""
         return shapes.flip(self, _sizes(dims))
 
     @property
-    def T(self: Any) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:  # noqa: N802
         """All dimensions in reverse order."""
         return shapes.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
-    def mT(self: Any) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:  # noqa: N802
         """The last two dimensions swapped."""
         return shapes.transpose(self, -2, -1)
 
     @property
-    def ndim(self: Any) -> Any:
+    def ndim(self) -> int:
         """The number of dimensions."""
         return self._data.ndim
 
-    def dim(self: Any) -> Any:
+    def dim(self) -> int:
         """The number of dimensions."""
         return self.ndim
 
-    def numel(self: Any) -> Any:
+    def numel(self) -> int:
         """The number of elements."""
         return self._data.size
 
-    def __len__(self: Any) -> int:
+    def __len__(self) -> int:
         return len(self._data)
 
-    def size(self: Any, dim: Any = None) -> Any:
+    def size(self, dim: Any = None) -> Any:
         """The shape, or the length of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        return self._data.shape if dim is None else self._data.shape[dim]
 
     # ---- out of the engine ------------------------------------------------------------------------------------------
-    def __repr__(self: Any) -> str:
+    def __repr__(self) -> str:
         body = np.array2string(self._data, separator=", ", prefix="tensor(", precision=4)
-        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        dtype = "" if self._data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self._data.dtype}"
         made_by = f", made_by={self._node.operation.name}" if self._node else ""
         leaf = ", requires_grad=True" if self.requires_grad and self._node is None else ""
         return f"tensor({body}{dtype}{made_by}{leaf})"
 
-    def numpy(self: Any) -> np.ndarray:
+    def numpy(self) -> np.ndarray:
         """A read-only view: writing through it could silently corrupt a recorded graph. Copy it to own the values."""
         view = self._data.view()
         view.flags.writeable = False
         return view
 
-    def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
-    def item(self: Any) -> Any:
+    def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
         return self._data.item()
 
-    def tolist(self: Any) -> Any:
+    def tolist(self) -> Any:
         return self._data.tolist()
 
     # ---- dtype and copies -------------------------------------------------------------------------------------------
-    def to(self: Any, dtype: Any) -> Tensor:
+    def to(self, dtype: Any) -> Tensor:
         """The same values as ``dtype``: this very tensor if it is so already, otherwise a copy."""
-        if self.dtype == dtype:
-            return self
-        return cast(self if np.dtype(dtype).kind == "f" else self.detach(), dtype)
+        this = typing.cast(Tensor, self)
+        if this.dtype == dtype:
+            return this
+        return cast(this if np.dtype(dtype).kind == "f" else this.detach(), dtype)
 
-    def new_zeros(self: Any, *size: Any) -> Tensor:
+    def new_zeros(self, *size: Any) -> Tensor:
         """Zeros of another shape in this tensor's dtype."""
-        return wrap(np.zeros(_sizes(size), self.dtype))
+        return wrap(np.zeros(_sizes(size), self._data.dtype))
 
-    def new_full(self: Any, size: Any, fill_value: Any) -> Tensor:
+    def new_full(self, size: Any, fill_value: Any) -> Tensor:
         """One value, in another shape and this tensor's dtype."""
-        return wrap(np.full(size, fill_value, self.dtype))
+        return wrap(np.full(size, fill_value, self._data.dtype))
 
-    def clone(self: Any) -> Tensor:
+    def clone(self) -> Tensor:
         """A copy of the values that passes gradients on."""
-        return cast(self, self.dtype)
+        return cast(self, self._data.dtype)
 
-    def contiguous(self: Any) -> Tensor:
+    def contiguous(self) -> Tensor:
         """This tensor if its memory is in row-major order, otherwise a copy that is."""
-        return self if self._data.flags.c_contiguous else self.clone()
+        return typing.cast(Tensor, self) if self._data.flags.c_contiguous else self.clone()
 
-    def float(self: Any) -> Tensor:
+    def float(self) -> Tensor:
         return self.to(np.float32)
 
-    def double(self: Any) -> Tensor:
+    def double(self) -> Tensor:
         return self.to(np.float64)
 
-    def long(self: Any) -> Tensor:
+    def long(self) -> Tensor:
         return self.to(np.int64)
 
-    def bool(self: Any) -> Tensor:
+    def bool(self) -> Tensor:
         return self.to(np.bool_)
 
     # ---- in place: only outside the graph ---------------------------------------------------------------------------
-    def writable(self: Any) -> np.ndarray:
+    def writable(self) -> np.ndarray:
         """The array itself, for in-place work; counted, so that backward() can tell that a saved value changed.
 
         Raises:
@@ -306,44 +315,47 @@ class TensorMethods:
         return self._data
 
     @_in_place
-    def add_(array: Any, other, alpha=1):
+    def add_(array: Any, other: Any, alpha: Any = 1) -> None:
         array += other if alpha == 1 else alpha * other
 
     @_in_place
-    def sub_(array: Any, other, alpha=1):
+    def sub_(array: Any, other: Any, alpha: Any = 1) -> None:
         array -= other if alpha == 1 else alpha * other
 
     @_in_place
-    def mul_(array: Any, other):
+    def mul_(array: Any, other: Any) -> None:
         array *= other
 
     @_in_place
-    def div_(array: Any, other):
+    def div_(array: Any, other: Any) -> None:
         array /= other
 
     @_in_place
-    def zero_(array: Any):
+    def zero_(array: Any) -> None:
         array[...] = 0
 
     @_in_place
-    def fill_(array: Any, value):
+    def fill_(array: Any, value: Any) -> None:
         array[...] = value
 
     @_in_place
-    def copy_(array: Any, source):
+    def copy_(array: Any, source: Any) -> None:
         array[...] = source
 
     @_in_place
-    def clamp_(array: Any, min=None, max=None):
+    def clamp_(array: Any, min: Any = None, max: Any = None) -> None:
         np.clip(array, min, max, out=array)
 
-    def __setitem__(self: Any, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any) -> None:
         self.writable()[indexing.plain_key(key)] = value._data if isinstance(value, Tensor) else value
 
 
 def install(tensor_class: type) -> None:
     """Put the methods of ``TensorMethods`` on ``tensor_class``."""
-    kept = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+    kept = {
+        "__module__", "__doc__", "__slots__", "__qualname__", "__annotations__", "__firstlineno__",
+        "__static_attributes__",
+    }  # fmt: skip
     for name, value in vars(TensorMethods).items():
         if name not in kept:
             setattr(tensor_class, name, value)

@@ -4,6 +4,7 @@ Both share one derivation.  With x̂ = (x - μ) r, r = 1/√(σ² + ε), y = γ 
 
     u = γ ȳ,    x̄ = r (u - mean(u) - x̂ mean(u x̂)),    γ̄ = Σ ȳ x̂,    β̄ = Σ ȳ.
 
+Both means are there because μ and σ² depend on x.  In evaluation batch_norm takes them from elsewhere, and x̄ = r u.
 The variance is the biased one, divided by n.  Sums are products with ones: NumPy's reductions are slower.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 # ---- layer_norm -----------------------------------------------------------------------------------------------------
 
@@ -49,7 +50,7 @@ def layer_norm(
     if bias is not None:
         y += bias.reshape(-1)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = dy.reshape(-1, n)
         rows = np.ones(len(dy), dy.dtype)
         dbias = (rows @ dy).reshape(normalized_shape) if needs.bias else None
@@ -97,7 +98,11 @@ def _check_layer_shapes(
 
 @operation(
     r"\bar x = r\,\big(u - \overline{u} - \hat x\,\overline{u \hat x}\big), \; u = \gamma \bar y \qquad "
-    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y",
+    rule_without={  # then μ and σ² do not depend on x
+        "training": r"\bar x = r\,\gamma\,\bar y \qquad "
+        r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    },
 )
 def batch_norm(
     input: Float[Array, "n c *positions"],
@@ -146,7 +151,7 @@ def batch_norm(
     if bias is not None:
         y += bias.reshape(wide)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dbias = _channel_sums(dy) if needs.bias or (needs.input and training) else None
         product = dy * normal
         dweight = _channel_sums(product) if needs.weight or (needs.input and training) else None
@@ -183,15 +188,16 @@ def batch_norm_definition(
         if running_mean is not None and running_var is not None:
             for running, batch in ((running_mean, mean), (running_var, input.var(axes))):
                 running.mul_(1 - momentum).add_(momentum * batch.detach())
-    y = (input - mean.reshape(wide)) / (var + eps).sqrt().reshape(wide)
+    y: Tensor = (input - mean.reshape(wide)) / (var + eps).sqrt().reshape(wide)
     y = y if weight is None else y * weight.reshape(wide)
     return y if bias is None else y + bias.reshape(wide)
 
 
 def _channel_sums(x: np.ndarray) -> np.ndarray:
     """(N, C, *) -> (C,)"""
-    if x.ndim == 2:
-        return np.ones(len(x), x.dtype) @ x
-    positions = math.prod(x.shape[2:])
-    per_item = x.reshape(*x.shape[:2], positions) @ np.ones(positions, x.dtype)  # (N, C)
-    return np.ones(len(x), x.dtype) @ per_item
+    per_item = x
+    if x.ndim > 2:
+        positions = math.prod(x.shape[2:])
+        per_item = x.reshape(*x.shape[:2], positions) @ np.ones(positions, x.dtype)  # (N, C)
+    sums: np.ndarray = np.ones(len(x), x.dtype) @ per_item
+    return sums

@@ -4,7 +4,7 @@ An operation is written once, on plain arrays, forward and backward side by side
 
     @operation(rule=r"\\bar x = \\bar z \\, y \\qquad \\bar y = \\bar z \\, x", elementwise=True)
     def multiply(x: Operand, y: Operand) -> Result:
-        def backward(needs, dz):
+        def backward(needs: Needs, dz: Array) -> Gradients:
             return dz * y if needs.x else None, dz * x if needs.y else None
 
         return x * y, backward
@@ -20,7 +20,8 @@ import inspect
 import sys
 import typing
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
@@ -32,6 +33,8 @@ from tinygrad_lab.typing import Array, Backward
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+Definition = Callable[..., Any]  # on Tensors, with the parameters of the operation
+Arguments = tuple[Any, ...]
 
 Operand = Num[Array, "..."] | Bool[Array, "..."] | float | int  # of an elementwise operation
 Result = tuple[
@@ -44,13 +47,16 @@ OPERATIONS: dict[str, "OperationInfo"] = {}
 class OperationInfo:
     """What is known of an operation: its name, its rule in LaTeX, its body, its definition if it is a fused one."""
 
-    def __init__(self, body: Callable, rule: str, elementwise: bool, view: bool) -> None:
+    def __init__(
+        self, body: Callable[..., Any], rule: str, elementwise: bool, view: bool, rule_without: Mapping[str, str]
+    ) -> None:
         self.name = body.__name__
         self.body = body  # on arrays, as written: inspect.getsource shows it
         self.rule = rule
+        self.rule_without = rule_without  # by the name of a flag, the rule of calls in which it is off
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
-        self.definition: Callable | None = None  # the same function as a composition of elementary operations
+        self.definition: Callable[..., Any] | None = None  # the same function as a composition of elementary operations
         self._signature = inspect.signature(body, eval_str=True)
         parameters = self._signature.parameters.values()
         self.parameters = [parameter.name for parameter in parameters]
@@ -58,20 +64,27 @@ class OperationInfo:
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
         self.leading = self.positions == list(range(len(self.positions)))
-        self._needs: Callable = namedtuple(f"{self.name}_needs", self.differentiable)  # type: ignore[misc]
+        self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
 
-    def needs_of(self, inputs: list) -> tuple[bool, ...]:
+    def rule_of(self, settings: Mapping[str, Any]) -> str:
+        """The rule of a call with these settings; the others have their defaults."""
+        for flag, rule in self.rule_without.items():
+            if not settings.get(flag, self._signature.parameters[flag].default):
+                return rule
+        return self.rule
+
+    def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
         """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
 
-    def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    def bind(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
         """The same call with everything positional that can be."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.args, bound.kwargs
 
-    def inputs_of(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
+    def inputs_of(self, args: Arguments, kwargs: dict[str, Any]) -> Arguments:
         """The differentiable arguments of a call, in the order of the signature; None where one was left out."""
         if self.variadic:
             return args[self.parameters.index(self.variadic) :]
@@ -79,6 +92,12 @@ class OperationInfo:
             return args[: len(self.positions)]
         given = dict(zip(self.parameters, args, strict=False), **kwargs)
         return tuple(given.get(name) for name in self.differentiable)
+
+
+def _named_booleans(name: str, fields: list[str]) -> Callable[..., tuple[bool, ...]]:
+    """A named tuple with a field for each differentiable parameter."""
+    made: Callable[..., tuple[bool, ...]] = namedtuple(name, fields)  # type: ignore[misc]  # fields known at run time
+    return made
 
 
 def _is_differentiable(annotation: Any) -> bool:
@@ -90,7 +109,7 @@ class Operation(Protocol, Generic[P, R_co]):
     """An operation on Tensors: callable like its body, with what is known of it in ``info``."""
 
     info: OperationInfo
-    define: Callable[[Callable], Callable]
+    define: Callable[[Definition], Definition]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -99,14 +118,31 @@ class Operation(Protocol, Generic[P, R_co]):
 
 
 @overload
-def operation(  # type: ignore[overload-overlap]
-    rule: str, *, elementwise: bool = False, view: bool = False, outputs: Literal[1] = 1
+def operation(  # type: ignore[overload-overlap]  # 1 is an int too: the first that fits counts
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: Literal[1] = 1,
+    rule_without: Mapping[str, str] = ...,
 ) -> Callable[[Callable[P, Any]], Operation[P, Tensor]]: ...
 @overload
 def operation(
-    rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: int | None,
+    rule_without: Mapping[str, str] = ...,
 ) -> Callable[[Callable[P, Any]], Operation[P, tuple[Tensor, ...]]]: ...
-def operation(rule: str, *, elementwise: bool = False, view: bool = False, outputs: int | None = 1) -> Any:
+def operation(
+    rule: str,
+    *,
+    elementwise: bool = False,
+    view: bool = False,
+    outputs: int | None = 1,
+    rule_without: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
     """Lift a function on arrays to Tensors and register it.
 
     Args:
@@ -114,10 +150,11 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
         elementwise: operands are broadcast together; gradients are summed back to each operand's shape.
         view: an output may share the first argument's memory, and then shares its version counter.
         outputs: how many outputs the body returns, as a tuple unless one; None where the arguments decide.
+        rule_without: by the name of a flag, such as ``training``, the rule of a call in which it is off.
     """
 
-    def lift(body: Callable) -> Callable:
-        info = OperationInfo(body, rule, elementwise, view)
+    def lift(body: Callable[..., Any]) -> Any:
+        info = OperationInfo(body, rule, elementwise, view, rule_without)
         pair = info.positions if elementwise and len(info.positions) == 2 else None
         leading = len(info.positions) if info.leading and not info.variadic else sys.maxsize
 
@@ -149,12 +186,12 @@ def operation(rule: str, *, elementwise: bool = False, view: bool = False, outpu
                 state.recorder.forward(info, args, kwargs, made, node)
             return made
 
-        def define(definition: Callable) -> Callable:
+        def define(definition: Definition) -> Definition:
             info.definition = definition
             return definition
 
-        lifted.info = info  # type: ignore[attr-defined]
-        lifted.define = define  # type: ignore[attr-defined]
+        lifted.info = info  # type: ignore[attr-defined]  # a function that has what Operation asks for
+        lifted.define = define  # type: ignore[attr-defined]  # the same
         OPERATIONS[info.name] = info
         return lifted
 
@@ -170,12 +207,12 @@ def _made(array: Any, node: Node | None, source: Any) -> Tensor:
     return wrap(array, version=version) if node is None else node.output(array, version)
 
 
-def _check_finite(info: OperationInfo, out: Any, given: list) -> None:
+def _check_finite(info: OperationInfo, out: Any, given: list[Any]) -> None:
     if not_finite_from(list(out) if isinstance(out, tuple) else [out], given):
         raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
 
 
-def _promote(arrays: list, left: int, right: int) -> None:
+def _promote(arrays: list[Any], left: int, right: int) -> None:
     """Bring two operands of a broadcasting operation to the dtype that torch would choose.
 
     NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.

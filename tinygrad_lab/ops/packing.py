@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinygrad_lab.ops.operation import Int, Num, operation
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(r"\bar x_{t_n, b_n} = \bar y_n, \quad \text{else } 0")
@@ -18,7 +18,7 @@ def pack(
     """
     shape = input.shape
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(shape, dy.dtype)
         dx[steps, rows] = dy
         return (dx,)

@@ -18,7 +18,7 @@ from tinygrad_lab.ops.reductions import max as max_over
 from tinygrad_lab.ops.shapes import pad, stack
 from tinygrad_lab.ops.windows import Pair, pair
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Slices = tuple[slice, slice, slice]  # of channels, rows, columns
 
@@ -99,7 +99,7 @@ def max_pool2d(
         y[some], winners_of_columns = _largest(best_of_rows, rows, 1)
         winners.append((winners_of_rows, winners_of_columns))
 
-    def backward(needs, dy):  # the winners are all it takes: the images are not kept
+    def backward(needs: Needs, dy: Array) -> Gradients:  # the winners are all it takes: the images are not kept
         dy, dx = batch_innermost(dy), np.zeros(shape, dy.dtype)
         for some, (winners_of_rows, winners_of_columns) in zip(_channels(shape), winners, strict=True):
             dbest_of_rows = np.zeros(winners_of_rows.shape, dy.dtype)
@@ -191,7 +191,7 @@ def avg_pool2d(
         y[windows] += x[pixels]
     y *= share
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(x.shape, dy.dtype)
         dy = batch_innermost(dy) * share
         for _, windows, pixels in _taps(axes):

@@ -13,7 +13,7 @@ from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
 from tinygrad_lab.ops.shapes import squeeze
 from tinygrad_lab.tensor import Tensor, wrap
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Dims = int | tuple[int, ...] | list[int] | None
 Floats = Float[Array, "..."]
@@ -26,7 +26,7 @@ def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim
     """y = Σᵢ xᵢ. Integers and booleans give int64."""
     axes, shape = reduced(input, dim), input.shape
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim), shape),)
 
     return input.sum(axis=axes, keepdims=keepdim), backward
@@ -38,7 +38,7 @@ def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
     axes, shape = reduced(input, dim), input.shape
     count = _count(input, axes)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim) / dy.dtype.type(count), shape),)
 
     total = input.sum(axis=axes, keepdims=keepdim)
@@ -51,7 +51,7 @@ def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     axes = reduced(input, dim)
     centred, freedom = _centred(input, axes, correction)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(dy, axes, keepdim) * (2 / freedom) * centred,)
 
     return np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom, backward
@@ -64,7 +64,7 @@ def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     centred, freedom = _centred(input, axes, correction)
     y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(_over(dy, y), axes, keepdim) / freedom * centred,)
 
     return y, backward
@@ -75,7 +75,7 @@ def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False
     """y = Πᵢ xᵢ"""
     axes = reduced(input, dim)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         # The product of all others is (product before) · (product after): no division, so zeros are no exception.
         lines = input.reshape(1, -1) if dim is None else np.moveaxis(input, dim, -1)
         before, after = np.ones_like(lines), np.ones_like(lines)
@@ -100,7 +100,7 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
     axes = reduced(input, dim)
     y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(_over(dy, y), axes, keepdim) * input,)
 
     return y, backward
@@ -114,7 +114,7 @@ def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
     largest = np.where(np.isfinite(largest), largest, input.dtype.type(0))
     y = np.log(np.exp(input - largest).sum(axis=axes, keepdims=True)) + largest
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(dy, axes, keepdim) * np.exp(input - y),)
 
     return y if keepdim else y.squeeze(axes), backward
@@ -124,7 +124,7 @@ def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
 def cumsum(input: Num[Array, "..."] | Bool[Array, "..."], dim: int) -> Result:
     """yⱼ = Σ_{i ≤ j} xᵢ along one dimension"""
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim) if dy.ndim else dy,)
 
     return np.cumsum(input, axis=dim).reshape(input.shape), backward
@@ -178,7 +178,7 @@ def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor
 
 
 def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         equal = input == extreme
         return (_kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
@@ -48,7 +48,7 @@ def rms_norm(
     if gamma is not None:
         y *= gamma
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = dy.reshape(-1, n)
         product = dy * x
         dweight = (r @ product).reshape(normalized_shape) if needs.weight else None

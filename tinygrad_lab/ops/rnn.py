@@ -10,7 +10,7 @@ from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.shapes import stack
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 def squash(a: Array, nonlinearity: str, out: Array) -> None:
@@ -74,7 +74,7 @@ def rnn(
         a_t += from_state
         squash(a_t, nonlinearity, out=h_t)
 
-    def backward(needs, doutput, dh_n):
+    def backward(needs: Needs, doutput: Array | None, dh_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, da, da_all = np.zeros_like(h[0]), np.empty_like(h[0]), recurrent.features_first(a)
         for dh_t, h_t, da_t in recurrent.backwards(dh_outside, h[1:], da_all):

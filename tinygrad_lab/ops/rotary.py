@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import cat, flatten, stack
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
@@ -37,7 +37,7 @@ def rotary_embedding(
     _check_shapes(input.shape, cos, sin)
     turn = _turn_neighbours if interleaved else _turn_halves
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = turn(dy, cos, -sin) if needs.input else None
         (x_a, x_b), (dy_a, dy_b) = _pairs(input, interleaved), _pairs(dy, interleaved)
         dcos = _over_positions(dy_a * x_a + dy_b * x_b) if needs.cos else None
@@ -72,7 +72,8 @@ def _turn_halves(x: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
     exchanged = np.empty_like(x)
     exchanged[..., :half], exchanged[..., half:] = x[..., half:], x[..., :half]
     exchanged *= sines
-    y = np.multiply(x, cosines, out=np.empty_like(x))
+    y = np.empty_like(x)
+    np.multiply(x, cosines, out=y)
     y += exchanged
     return y
 
@@ -96,7 +97,7 @@ def _one_item(x: np.ndarray) -> np.ndarray:
 
 def _over_positions(x: np.ndarray) -> np.ndarray:
     """Sum over all axes before the last two."""
-    return x.sum(axis=tuple(range(x.ndim - 2)))
+    return np.asarray(x.sum(axis=tuple(range(x.ndim - 2))))
 
 
 def _check_shapes(shape: tuple[int, ...], cos: np.ndarray, sin: np.ndarray) -> None:

@@ -33,7 +33,7 @@ import numpy as np
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import stack
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 CHUNK = 2**19  # numbers in the states of a chunk: a few arrays of that size fit into a cache
 
@@ -85,7 +85,7 @@ def selective_scan(
     if D is not None:
         y += D * u
 
-    def backward(needs, dy, dh_n):
+    def backward(needs: Needs, dy: Array | None, dh_n: Array | None) -> Gradients:
         dy = np.zeros(u.shape, u.dtype) if dy is None else dy
         dh = np.zeros_like(h) if dh_n is None else np.array(dh_n.swapaxes(1, 2), order="C")
         du, ddelta, dA, dB, dC = (np.zeros(x.shape, u.dtype) for x in (u, delta, A, B, C))

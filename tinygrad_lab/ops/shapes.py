@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.tensor import Tensor, unbroadcast
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 
@@ -20,7 +20,7 @@ def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
     """The same elements in row-major order; one size may be -1."""
     before = input.shape  # backward needs no more: holding the array would forbid changing it
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (dy.reshape(before),)
 
     return input.reshape(shape), backward
@@ -31,7 +31,7 @@ def permute(input: AnyArray, dims: Sequence[int]) -> Result:
     """Dimension ``dims[i]`` becomes dimension i."""
     dims = normalize_axis_tuple(dims, input.ndim)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (dy.transpose(np.argsort(dims)),)
 
     return input.transpose(dims), backward
@@ -43,7 +43,7 @@ def transpose(input: AnyArray, dim0: int, dim1: int) -> Result:
     if input.ndim == 0:  # torch allows dimensions 0 and -1 of a number
         return input.view(), lambda _needs, dy: (dy,)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (dy.swapaxes(dim0, dim1),)
 
     return input.swapaxes(dim0, dim1), backward
@@ -62,7 +62,7 @@ def expand(input: AnyArray, size: Sequence[int]) -> Result:
     before = input.shape
     shape = (*size[:new], *(have if want == -1 else want for want, have in zip(size[new:], input.shape, strict=True)))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (unbroadcast(dy, before),)
 
     return np.broadcast_to(input, shape), backward
@@ -99,7 +99,7 @@ def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     """Tensors joined along an existing dimension."""
     ends = np.cumsum([array.shape[dim] for array in tensors])
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return tuple(np.split(dy, ends[:-1], axis=dim))
 
     return np.concatenate(tensors, axis=dim), backward
@@ -111,7 +111,7 @@ def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[Any
     pieces = tuple(np.split(input, np.cumsum(sizes)[:-1], axis=dim))
     shapes, dtype = [piece.shape for piece in pieces], input.dtype
 
-    def backward(needs, *dys):
+    def backward(needs: Needs, *dys: Array) -> Gradients:
         filled = [np.zeros(shape, dtype) if dy is None else dy for dy, shape in zip(dys, shapes, strict=True)]
         return (np.concatenate(filled, axis=dim),)
 
@@ -195,7 +195,7 @@ def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: floa
     kept = _inner([(max(-before, 0), max(-after, 0)) for before, after in pairs], input.shape)
     out, before = np.pad(input[kept], widths, constant_values=value), input.shape
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(before, dy.dtype)
         dx[kept] = dy[_inner(widths, dy.shape)]
         return (dx,)
@@ -208,7 +208,7 @@ def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
     """The order of elements reversed along ``dims``; a view, where torch copies."""
     dims = normalize_axis_tuple(dims, input.ndim)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.flip(dy, dims),)
 
     return np.flip(input, dims), backward
@@ -218,7 +218,7 @@ def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
 def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Result:
     """Elements moved by ``shifts`` along ``dims``, those that fall off come back at the front."""
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.roll(dy, np.negative(shifts), axis=dims),)
 
     return np.roll(input, shifts, axis=dims), backward
@@ -228,7 +228,7 @@ def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int]
 def tril(input: AnyArray, diagonal: int = 0) -> Result:
     """The lower triangle of the last two dimensions, 0 above ``diagonal``."""
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.tril(dy, diagonal),)
 
     return np.tril(input, diagonal), backward
@@ -238,7 +238,7 @@ def tril(input: AnyArray, diagonal: int = 0) -> Result:
 def triu(input: AnyArray, diagonal: int = 0) -> Result:
     """The upper triangle of the last two dimensions, 0 below ``diagonal``."""
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.triu(dy, diagonal),)
 
     return np.triu(input, diagonal), backward

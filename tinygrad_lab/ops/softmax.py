@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_lab.ops.elementwise import where
 from tinygrad_lab.ops.operation import Bool, Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 SAFE_SCORE = 40.0  # exp of such a score, and of its negative, is far from float32's limits: no maximum is subtracted
 
@@ -25,7 +25,8 @@ def row_sums(x: np.ndarray) -> np.ndarray:
 def shift(x: np.ndarray) -> np.ndarray:
     """x minus its maximum along the last axis, in an array of our own, C-contiguous."""
     with np.errstate(invalid="ignore"):  # -inf - -inf
-        return np.subtract(x, x.max(axis=-1, keepdims=True), order="C")
+        shifted: np.ndarray = np.subtract(x, x.max(axis=-1, keepdims=True), order="C")
+    return shifted
 
 
 def largest_score(q: np.ndarray, k: np.ndarray) -> float:
@@ -40,7 +41,7 @@ def softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*sha
     np.exp(y, out=y)
     y /= row_sums(y)
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = np.moveaxis(dy, dim, -1)
         dx = np.multiply(dy, y, order="C")
         total = row_sums(dx)
@@ -84,7 +85,7 @@ def masked_softmax(
     total[total == 0] = 1
     y /= total
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.moveaxis(dy, dim, -1) * y
         dx -= y * row_sums(dx)
         return (np.moveaxis(dx, -1, dim),)
@@ -108,7 +109,7 @@ def log_softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "
     y = shift(np.moveaxis(input, dim, -1))
     y -= np.log(row_sums(np.exp(y)))
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dy = np.moveaxis(dy, dim, -1)
         dx = np.exp(y)
         dx *= row_sums(dy)

@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad_lab.ops.activation import logistic, silu
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array, Backward
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
@@ -26,7 +26,7 @@ def swiglu(gate: Float[Array, "*shape"], up: Float[Array, "*shape"]) -> tuple[Fl
     y = np.multiply(sigma, gate, out=np.empty_like(gate))
     y *= up
 
-    def backward(needs, dy):
+    def backward(needs: Needs, dy: Array) -> Gradients:
         dgate = dup = None
         if needs.gate:
             dgate = np.subtract(1, sigma, out=np.empty_like(sigma))

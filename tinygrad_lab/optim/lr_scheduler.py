@@ -15,6 +15,7 @@ from typing import Any
 from tinygrad_lab.optim.optimizer import Optimizer
 
 Number = float | int
+Rate = Callable[[int], Number]  # of the number of the step, from 0
 
 
 class LRScheduler:
@@ -69,7 +70,7 @@ class LRScheduler:
 class LambdaLR(LRScheduler):
     """base × lr_lambda(t); one function for all groups, or a list with one per group."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable]) -> None:
+    def __init__(self, optimizer: Optimizer, lr_lambda: Rate | list[Rate]) -> None:
         groups = len(optimizer.param_groups)
         self.lr_lambdas = lr_lambda if isinstance(lr_lambda, list) else [lr_lambda] * groups
         if len(self.lr_lambdas) != groups:
@@ -174,7 +175,8 @@ class Noam(LRScheduler):
 
     def rate(self, t: int, base: Number) -> Number:  # noqa: ARG002 (the paper's rate has no base)
         step = t + 1
-        return self.factor * self.d_model**-0.5 * min(step**-0.5, step * self.warmup_steps**-1.5)
+        rate: float = self.factor * self.d_model**-0.5 * min(step**-0.5, step * self.warmup_steps**-1.5)
+        return rate
 
 
 def _cosine(progress: float, start: Number, end: Number) -> float:

@@ -101,7 +101,7 @@ class Optimizer(ABC):
         """The number of this step of this parameter, from 1."""
         state = self.state.setdefault(parameter, {})
         state["step"] = state.get("step", 0) + 1
-        return state["step"]
+        return int(state["step"])
 
     def _blocks(self, parameter: Tensor, *slots: Array, decay: float = 0.0) -> Iterator[tuple[Array, ...]]:
         """Pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.

@@ -66,7 +66,8 @@ class _Inside(Recorder):
 
     def __init__(self, info: OperationInfo, names: dict[str, Tensor], limit: int) -> None:
         super().__init__(names, limit)
-        self._code: CodeType = inspect.unwrap(info.definition).__code__  # type: ignore[arg-type]
+        assert info.definition is not None  # can_open
+        self._code: CodeType = inspect.unwrap(info.definition).__code__
         self._known_node = False
 
     def place(self) -> Place:

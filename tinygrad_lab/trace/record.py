@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lab.modes import calling_frame, running_module, state
-from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.ops.operation import Arguments, OperationInfo
 from tinygrad_lab.tensor import Node, Tensor, backpropagate
 from tinygrad_lab.trace.steps import Backward, Contribution, Forward, Input, Trace, Value
+
+Settings = dict[str, Any]  # arguments by name
 
 LIMIT = 2000  # steps, forwards and backwards, that a reader can still find the way in
 
@@ -57,7 +59,7 @@ class Recorder:
         self._current: Backward | None = None
 
     # ---- what the engine tells --------------------------------------------------------------------------------------
-    def forward(self, info: OperationInfo, args: tuple, kwargs: dict, made: Any, node: Node | None) -> None:
+    def forward(self, info: OperationInfo, args: Arguments, kwargs: Settings, made: Any, node: Node | None) -> None:
         """An operation has been run."""
         if len(self.steps) >= self.limit:
             raise TooLargeError(self.limit)
@@ -120,7 +122,7 @@ class Recorder:
         return self._known[id(tensor._data)]
 
     # ---- values and their names -------------------------------------------------------------------------------------
-    def _arguments(self, info: OperationInfo, args: tuple, kwargs: dict) -> tuple[list[Input], dict[str, Any]]:
+    def _arguments(self, info: OperationInfo, args: Arguments, kwargs: Settings) -> tuple[list[Input], Settings]:
         """Tensor arguments as inputs, the others by name; defaults are left out."""
         named = [*self._by_parameter(info, args), *kwargs.items()]
         inputs = [Input(name, self._value(v, "constant")) for name, v in named if isinstance(v, Tensor)]
@@ -129,7 +131,7 @@ class Recorder:
         return inputs, {name: value for name, value in named if not isinstance(value, Tensor) and value is not None}
 
     @staticmethod
-    def _by_parameter(info: OperationInfo, args: tuple) -> Iterator[tuple[str, Any]]:
+    def _by_parameter(info: OperationInfo, args: Arguments) -> Iterator[tuple[str, Any]]:
         fixed = info.parameters.index(info.variadic) if info.variadic else len(info.parameters)
         yield from zip(info.parameters[:fixed], args[:fixed], strict=False)
         for number, value in enumerate(args[fixed:]):

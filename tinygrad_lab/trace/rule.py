@@ -33,12 +33,12 @@ def symbols(rule: str) -> tuple[list[str], str | None]:
 
 def with_numbers(step: Backward) -> str:
     """The step's rule, then a line for each contribution: its equation with numbers, and what comes out."""
-    return r" \\ ".join([step.operation.rule, *contributions(step)])
+    return r" \\ ".join([step.rule, *contributions(step)])
 
 
 def contributions(step: Backward) -> list[str]:
     """For each contribution its equation with numbers, and what comes out; none where the rule has other equations."""
-    targets, output = symbols(step.operation.rule)
+    targets, output = symbols(step.rule)
     names = step.operation.differentiable
     if len(targets) != len(names) or step.operation.variadic:
         return []
@@ -50,11 +50,11 @@ def contributions(step: Backward) -> list[str]:
         values.setdefault(output, step.forward.outputs[0].array)
         gradients[output] = step.incoming[0]
     lines = []
-    equations = dict(zip(targets, step.operation.rule.split(r"\qquad"), strict=False))
+    equations = dict(zip(targets, step.rule.split(r"\qquad"), strict=False))
     for contribution in step.contributions:
         symbol = symbol_of[contribution.parameter]
         filled = _filled(equations[symbol], values, gradients)
-        if r"\top" not in step.operation.rule:  # no product of matrices
+        if r"\top" not in step.rule:  # no product of matrices
             filled = filled.replace(r"\,", r"\odot" if "pmatrix" in filled else r"\cdot")
         if step.operation.elementwise and filled and step.forward.outputs[0].array.shape != contribution.gradient.shape:
             filled = rf"\textstyle\sum_{{\text{{copies}}}} {filled}"
@@ -73,11 +73,11 @@ def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, n
 def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
     """Numbers in the place of barred symbols (from ``gradients``) and of single letters (from ``values``)."""
 
-    def barred(match: re.Match) -> str:
+    def barred(match: re.Match[str]) -> str:
         array = gradients.get(match.group(1))
         return match.group(0) if array is None or array.size > SHOWN else factor(array)
 
-    def plain(match: re.Match) -> str:
+    def plain(match: re.Match[str]) -> str:
         array = values.get(match.group(0))
         return match.group(0) if array is None or array.size > SHOWN else factor(array)
 
@@ -86,7 +86,7 @@ def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str,
         pieces[index] = (
             BARRED.sub(barred, piece)
             if piece.startswith("\\bar")
-            else re.sub(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", plain, piece)
+            else re.sub(r"(?<![A-Za-z\\])(?<!\\hat )[A-Za-z](?![A-Za-z])", plain, piece)
         )
     return "".join(pieces)
 

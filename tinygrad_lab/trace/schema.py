@@ -20,7 +20,8 @@ A backward STEP, an operation differentiated:
 
     {"index": 9, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [13 | null, ...],
      "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
-                        "formula": LaTeX | null}, ...]}
+                        "formula": LaTeX | null}, ...],
+     "rule": LaTeX}                             only where this step's settings give another than its operation's
 
 ``symbols`` is what the rule calls the differentiable arguments.  ``incoming`` has the gradient of each output, null for
 one that nobody used.  ``accumulated`` is the sum of all contributions to that value so far, ``formula`` the equation of
@@ -102,7 +103,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.tensors: list[dict[str, Any]] = []
-        self._places: dict[tuple, int] = {}
+        self._places: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._room = INSIDE_BYTES
 
     def open_all(self, trace: Trace, data: dict[str, Any]) -> None:
@@ -165,6 +166,7 @@ class _Writer:
         lines: list[str | None] = [line if line.count("=") > 1 else None for line in contributions(step)]
         formulas = lines or [None] * len(step.contributions)
         return {
+            **({} if step.rule == step.operation.rule else {"rule": step.rule}),
             "index": step.index,
             "phase": "backward",
             "operation": step.operation.name,

@@ -73,6 +73,11 @@ class Forward:
     outputs: list[Value]
     phase: Literal["forward"] = "forward"
 
+    @property
+    def rule(self) -> str:
+        """The operation's backward rule in LaTeX, with these settings."""
+        return self.operation.rule_of(self.settings)
+
     def __str__(self) -> str:
         given = ", ".join(f"{item.parameter}={item.value.name}" for item in self.inputs)
         made = ", ".join(f"{value.name} = {shown(value.array)}" for value in self.outputs)
@@ -123,6 +128,10 @@ class Backward:
     @property
     def operation(self) -> OperationInfo:
         return self.forward.operation
+
+    @property
+    def rule(self) -> str:
+        return self.forward.rule
 
     def numbers(self) -> str:
         """The operation's rule in LaTeX with this step's numbers put in where they are few."""

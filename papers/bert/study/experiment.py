@@ -75,13 +75,14 @@ def measure(lab: Lab) -> None:
 
 
 def measure_pretraining(lab: Lab, arm: str) -> list[Start]:
-    """Three seeds, one arm also on PyTorch, and what each model knows; where fine-tuning goes on."""
+    """Three seeds, one arm on PyTorch too, and what each model knows; where fine-tuning goes on."""
     config, name = pretraining_config(arm, lab.quick), f"pre-training {arm}"
     runs = [lab.train(config, seed, label=name, at_end=("test",)) for seed in lab.seeds(3)]
     probes = [probe(lab, config, run.model) for run in runs]
     if arm == WITNESS:
         runs.append(lab.train(config, 0, "torch", name, at_end=("test",)))
-    results = {"runs": [record(run) for run in runs], "probes": probes, "most frequent": most_frequent(config)}
+    records, nothing = [record(run) for run in runs], most_frequent(config)
+    results = {"runs": records, "probes": probes, "most frequent": nothing}
     lab.save(f"pretraining-{arm}", results, config)
     return [(run.side, run.seed, encoder_of(lab.side(run.side).state(run.model))) for run in runs]
 
@@ -125,7 +126,7 @@ def measure_rates(lab: Lab, starts: dict[str, Arrays]) -> None:
 
 
 def measure_fine_tuning(lab: Lab, starts: dict[str, list[Start]]) -> None:
-    """Every arm with its best rate, once from each of its pre-trained models; what counts is the test data."""
+    """Every arm with its best rate, once from each of its models; what counts is the test data."""
     records: dict[str, list[Record]] = {}
     for arm, models in starts.items():
         rate = best_rate(lab.results("rates")["accuracy"][arm], largest=True)
@@ -134,8 +135,8 @@ def measure_fine_tuning(lab: Lab, starts: dict[str, list[Start]]) -> None:
             record(lab.train(config, seed, side, label, weights=weights, at_end=("test",)))
             for side, seed, weights in models
         ]
-    bayes = naive_bayes_accuracy(config, config.items)
-    lab.save("fine-tuning", {"runs": records, "naive Bayes": bayes, "classes": class_shares(config)}, config)
+    bayes, classes = naive_bayes_accuracy(config, config.items), class_shares(config)
+    lab.save("fine-tuning", {"runs": records, "naive Bayes": bayes, "classes": classes}, config)
 
 
 def class_shares(config: BertConfig) -> dict[str, float]:

@@ -64,8 +64,9 @@ def _recipe(lab: Lab) -> str:
     config, rates = runs[0]["config"], ", ".join(lab.results("rates")["accuracy"]["bert"])
     return (
         f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}, "
-        f"{runs[0]['steps']:,} updates on pairs of {config['length']} tokens, then {tuned['items']:,} "
-        f"labelled sentences, {tuned['epochs']} passes, the best rate of {rates} for each arm; {len(runs)} seeds"
+        f"{runs[0]['steps']:,} updates on pairs of {config['length']} tokens, then "
+        f"{tuned['items']:,} labelled sentences, {tuned['epochs']} passes, the best rate of {rates} "
+        f"for each arm; {len(runs)} seeds"
     )
 
 
@@ -167,7 +168,8 @@ def _features(lab: Lab) -> Claim:
 
 def summary(lab: Lab) -> Summary:
     """Pre-training with both tasks, and the fine-tuned classifier."""
-    run, data = lab.runs("pretraining-bert")[0], lab.results("pretraining-bert")["environment"]["data"]
+    results = lab.results("pretraining-bert")
+    run, data = results["runs"][0], results["environment"]["data"]
     config = run["config"]
     return Summary(
         data=f"{TEXTS[data['name']]}: {data['items']:,} sentences to train on, a twelfth of the chapters for testing",

@@ -46,10 +46,10 @@ def positions(lab: Lab) -> None:
     with lab.figure("positions", 12.0, 4.2) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for arm in FILES:
-            found = positions_of(lab, arm)
-            shown = octaves(found.shape[1])
+            nats = positions_of(lab, arm)
+            shown = octaves(nats.shape[1])
             middle = [math.sqrt(a * b) for a, b in shown]
-            _curve(left, middle, [found[:, a:b].mean(axis=1) for a, b in shown], arm)
+            _curve(left, middle, [nats[:, a:b].mean(axis=1) for a, b in shown], arm)
             contexts = contexts_of(lab, arm)
             _curve(right, list(contexts), list(contexts.values()), arm)
         left.axvline(length, color="black", linewidth=0.8, linestyle=":", label="training ends here")
@@ -60,24 +60,24 @@ def positions(lab: Lab) -> None:
         left.legend(fontsize="small")
 
 
-def _curve(axes: Any, at: Sequence[float | int], found: list[Any], arm: str) -> None:
-    """The mean over seeds, and from the least to the largest.    ``found``: the seeds at each place"""
-    values = np.array(found)
+def _curve(axes: Any, at: Sequence[float | int], seeds: list[Any], arm: str) -> None:
+    """The mean over seeds, and from the least to the largest.    ``seeds``: their losses at each place"""
+    values = np.array(seeds)
     axes.plot(at, values.mean(axis=1), color=COLOURS[arm], marker="o", markersize=3, label=arm)
     axes.fill_between(at, values.min(axis=1), values.max(axis=1), color=COLOURS[arm], alpha=0.2)
 
 
 def gates(lab: Lab) -> None:
     """The gates of every head along a passage, dark where they close."""
-    found = lab.results(FILES["FoX (LLaMA)"])["gates"]
-    passage = np.array(found["passage"])[..., :PASSAGE]  # (L, H, T)
+    results = lab.results(FILES["FoX (LLaMA)"])["gates"]
+    passage = np.array(results["passage"])[..., :PASSAGE]  # (L, H, T)
     layers, heads = passage.shape[:2]
     with lab.figure("gates", 14.0, 0.9 + 0.22 * layers * heads) as figure:
         axes = figure.subplots()
         image = axes.imshow(np.exp(passage.reshape(layers * heads, -1)), aspect="auto", cmap="magma", vmin=0, vmax=1)
-        text = [{"\n": "⏎", " ": "·"}.get(character, character) for character in found["text"][: passage.shape[2]]]
+        text = [{"\n": "⏎", " ": "·"}.get(character, character) for character in results["text"][: passage.shape[2]]]
         axes.set_xticks(range(len(text)), text, fontsize=7, family="monospace")
-        memories = [-1 / mean for layer in found["mean"] for mean in layer]
+        memories = [-1 / mean for layer in results["mean"] for mean in layer]
         names = [f"{layer}, {head}" for layer in range(layers) for head in range(heads)]
         labels = [f"{name}: {memory:,.0f}" for name, memory in zip(names, memories, strict=True)]
         axes.set_yticks(range(layers * heads), labels, fontsize=8)
@@ -87,10 +87,10 @@ def gates(lab: Lab) -> None:
 
 def decay(lab: Lab) -> None:
     """F_ij, what the gates between key and query leave, for heads of the shortest, a middle and the longest memory."""
-    found = lab.results(FILES["FoX (LLaMA)"])["gates"]
-    passage = np.array(found["passage"])
+    results = lab.results(FILES["FoX (LLaMA)"])["gates"]
+    passage = np.array(results["passage"])
     flat = passage.reshape(-1, passage.shape[2])
-    order = np.argsort([-1 / mean for layer in found["mean"] for mean in layer])
+    order = np.argsort([-1 / mean for layer in results["mean"] for mean in layer])
     with lab.figure("decay", 11.0, 3.6) as figure:
         panels = figure.subplots(1, 3)
         for axes, row in zip(panels, (order[0], order[len(order) // 2], order[-1]), strict=True):

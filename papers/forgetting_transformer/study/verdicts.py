@@ -126,8 +126,8 @@ def contexts_of(lab: Lab, arm: str) -> dict[int, list[float]]:
 
 def rise(lab: Lab, arm: str) -> Interval:
     """Loss after the longest context less that after half a training length, with which a window is a training one."""
-    found = contexts_of(lab, arm)
-    return lab.paired_difference(found[max(found)], found[training_length(lab) // 2])
+    nats = contexts_of(lab, arm)
+    return lab.paired_difference(nats[max(nats)], nats[training_length(lab) // 2])
 
 
 def _extrapolation(lab: Lab) -> Claim:
@@ -147,9 +147,9 @@ def _extrapolation(lab: Lab) -> Claim:
 
 
 def _farther(lab: Lab) -> Claim:
-    found, half = contexts_of(lab, "FoX (LLaMA)"), training_length(lab) // 2
-    within = lab.paired_difference(found[half // 2], found[half])
-    beyond = lab.paired_difference(found[half], found[4 * half])
+    nats, half = contexts_of(lab, "FoX (LLaMA)"), training_length(lab) // 2
+    within = lab.paired_difference(nats[half // 2], nats[half])
+    beyond = lab.paired_difference(nats[half], nats[4 * half])
     return Claim(
         "FoX's loss goes on falling with more context, up to the training length and beyond it",
         "section 4, loss per token",
@@ -165,19 +165,19 @@ def _farther(lab: Lab) -> Claim:
 
 
 def _pruning(lab: Lab) -> Claim:
-    found = {arm: lab.results(FILES[arm])["pruning"] for arm in ("FoX (LLaMA)", "FoX (Pro)")}
-    left = {arm: float(np.mean(pruning["left"])) for arm, pruning in found.items()}
-    change = {arm: abs(pruning["pruned_loss"] - pruning["loss"]) for arm, pruning in found.items()}
-    first = found["FoX (LLaMA)"]
+    results = {arm: lab.results(FILES[arm])["pruning"] for arm in ("FoX (LLaMA)", "FoX (Pro)")}
+    left = {arm: float(np.mean(pruning["left"])) for arm, pruning in results.items()}
+    change = {arm: abs(pruning["pruned_loss"] - pruning["loss"]) for arm, pruning in results.items()}
+    first = results["FoX (LLaMA)"]
     return Claim(
         "about 70 % of the attention's work can be left out without a change of the loss",
         "Lin et al. 2025, Adaptive Computation Pruning",
         f"windows of {first['length']:,} held-out characters, at most exp({math.log(first['pruning']):.0f}) of a "
         "query's attention left out; blocks of 256 × 256 scores, mean over layers and heads; first seed",
         numpy="; ".join(
-            f"{arm}: {100 * (1 - left[arm]):.0f} % left out, loss changed by {change[arm]:.1e}" for arm in found
+            f"{arm}: {100 * (1 - left[arm]):.0f} % left out, loss changed by {change[arm]:.1e}" for arm in results
         ),
-        verdict=judge(all(left[arm] < 0.5 and change[arm] < 1e-3 for arm in found)),
+        verdict=judge(all(left[arm] < 0.5 and change[arm] < 1e-3 for arm in results)),
         why="more than half is asked to go, with less than 0.001 nats of change",
     )
 

@@ -1,7 +1,7 @@
 """The pictures of the case study, drawn from its result files."""
 
 from papers.llama.study.verdicts import NANOGPT, nats, seconds, text
-from tinygrad_lab.study import Lab
+from tinygrad_lab.study import Lab, steps_of
 
 LABELS = {
     "layer-norm": "LayerNorm for RMSNorm",
@@ -16,7 +16,7 @@ def losses(lab: Lab) -> None:
     with lab.figure("losses", 13.0, 3.6) as figure:
         left, middle, right = figure.subplots(1, 3)
         ours, theirs = (lab.runs("characters", side)[0] for side in ("numpy", "torch"))
-        steps = [ours["steps"] * i / len(ours["losses"]) for i in range(len(ours["losses"]))]
+        steps = steps_of(ours)
         left.plot(steps, ours["losses"], label="NumPy", linewidth=1.6)
         left.plot(steps, theirs["losses"], "--", label="PyTorch", linewidth=1)
         left.set(xlabel="step", ylabel="training loss, nats", title="Same weights, same batches")

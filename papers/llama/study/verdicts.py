@@ -18,8 +18,20 @@ def claims(lab: Lab) -> list[Claim]:
     return [
         _yardstick(lab),
         _normalised(lab),
-        _gated(lab),
-        _rotated(lab),
+        _exchange(
+            lab,
+            "gelu",
+            "GELU in two matrices",
+            statement="a layer gated by SiLU is better than one with GELU",
+            source="Shazeer 2020, table 1; LLaMA section 2.2",
+        ),
+        _exchange(
+            lab,
+            "learned",
+            "learned positions",
+            statement="positions that rotate are better than a learned table of them",
+            source="Su et al. 2021, section 4; LLaMA section 2.2",
+        ),
         _grouped(lab),
         _flat(lab),
         _faster(lab),
@@ -100,26 +112,6 @@ def _exchange(lab: Lab, name: str, other: str, statement: str, source: str) -> C
     return Claim(statement, source, ran, _losses(lab, name), judge(gain.low > 0), why)
 
 
-def _gated(lab: Lab) -> Claim:
-    return _exchange(
-        lab,
-        "gelu",
-        "GELU in two matrices",
-        statement="a layer gated by SiLU is better than one with GELU",
-        source="Shazeer 2020, table 1; LLaMA section 2.2",
-    )
-
-
-def _rotated(lab: Lab) -> Claim:
-    return _exchange(
-        lab,
-        "learned",
-        "learned positions",
-        statement="positions that rotate are better than a learned table of them",
-        source="Su et al. 2021, section 4; LLaMA section 2.2",
-    )
-
-
 def _normalised(lab: Lab) -> Claim:
     gain, times = _more(lab, "layer-norm"), lab.results("norms")["seconds"]
     faster = times["LayerNorm"] / times["RMSNorm"]
@@ -190,7 +182,8 @@ def _faster(lab: Lab) -> Claim:
 
 def summary(lab: Lab) -> Summary:
     """The case study's run."""
-    run, data = lab.runs("characters")[0], lab.results("characters")["environment"]["data"]
+    results = lab.results("characters")
+    run, data = results["runs"][0], results["environment"]["data"]
     config = run["config"]
     pace = " and ".join(_pace(lab, side) for side in ("numpy", "torch"))
     return Summary(

@@ -1,15 +1,15 @@
 """How much of an error at the end of a sequence reaches each earlier step: the gradient norm by time lag."""
 
+from typing import Any
 
 import numpy as np
 
-from papers.lstm.config import LSTMBatch
 from papers.lstm.model import AddingModel, Network
 from tinygrad_lab import Tensor, stack
 from tinygrad_lab.nn import functional as F
 
 
-def error_by_lag(model: Network, batch: LSTMBatch) -> dict[str, list[float]]:
+def error_by_lag(model: Network, batch: dict[str, Any]) -> dict[str, list[float]]:
     """|d loss_T / d h_{T-k}| for k = 0, 1, ... and the same for c where there are cells; means over the batch.
 
     The first layer is run step by step with the cell written out, so that every state is a node of the graph whose
@@ -38,7 +38,7 @@ def states_of(model: Network, sequence: Tensor) -> list[tuple[Tensor, ...]]:
     return states
 
 
-def last_loss(model: Network, output: Tensor, batch: LSTMBatch) -> Tensor:
+def last_loss(model: Network, output: Tensor, batch: Any) -> Tensor:
     """The loss of what is predicted at the last step, summed over the batch."""
     if isinstance(model, AddingModel):
         return model.loss(output, batch)

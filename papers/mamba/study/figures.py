@@ -42,8 +42,8 @@ def tasks(lab: Lab) -> None:
 
 def step_sizes(lab: Lab) -> None:
     """What the network that copies does with its step sizes: one line a block, tokens to keep marked."""
-    found, config = lab.results("copying")["step_sizes"], lab.results("copying")["configs"]["selective"]
-    tokens = np.array(found["tokens"])
+    shown, config = lab.results("copying")["step_sizes"], lab.results("copying")["configs"]["selective"]
+    tokens = np.array(shown["tokens"])
     kept = np.flatnonzero((tokens != 0) & (tokens != config["vocab_size"] - 1))
     with lab.figure("step_sizes", 9.0, 3.2) as figure:
         axes = figure.subplots()
@@ -51,7 +51,7 @@ def step_sizes(lab: Lab) -> None:
             label = "a token to copy" if place == kept[0] else None
             axes.axvline(place, color="C2", linewidth=5, alpha=0.25, label=label)
         axes.axvline(config["length"] - 0.5, color="black", linewidth=0.6, linestyle="--", label="the answers begin")
-        for number, sizes in enumerate(found["blocks"], 1):
+        for number, sizes in enumerate(shown["blocks"], 1):
             axes.plot(sizes, marker=".", label=f"block {number}")
         axes.set(xlabel="place", ylabel="Δ", yscale="log")
         axes.set_title("Step sizes Δ along one sequence, means over the channels")
@@ -89,14 +89,14 @@ def _losses(axes: Any, runs: list[Record], colour: str, label: str) -> None:
 def cost(lab: Lab) -> None:
     """Time and memory of a character by its position; time and memory of a scan by its length."""
     results = lab.results("text")
-    found, config = results["cost"], results["runs"][0]["config"]
-    positions = np.array(found["positions"])
+    measured, config = results["cost"], results["runs"][0]["config"]
+    positions = np.array(measured["positions"])
     with lab.figure("cost", 13.0, 3.6) as figure:
         times, memory, scans = figure.subplots(1, 3)
-        times.plot(positions, found["written"]["milliseconds"], marker="o", label="with its state")
-        times.plot(positions, found["reread"], marker="o", color="C7", label="reading everything again")
+        times.plot(positions, measured["written"]["milliseconds"], marker="o", label="with its state")
+        times.plot(positions, measured["reread"], marker="o", color="C7", label="reading everything again")
         times.set(title="time for one character", xlabel="position", ylabel="ms", xscale="log", yscale="log")
-        memory.plot(positions, found["written"]["kilobytes"], marker="o", label="Mamba's state")
+        memory.plot(positions, measured["written"]["kilobytes"], marker="o", label="Mamba's state")
         cached = 2 * 4 * config["hidden_size"] * 4 * positions / 1e3
         memory.plot(positions, cached, color="C1", linestyle="--", label="keys and values of 4 layers of attention")
         memory.set(title="kept for the next character", xlabel="position", ylabel="kB", xscale="log", yscale="log")

@@ -39,10 +39,10 @@ def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> f
 
 def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     """Δ at every token of one sequence, the mean over the channels; one list for each block of a selective network."""
-    found: list[list[float]] = []
+    sizes: list[list[float]] = []
 
     def keep(_module: Any, _args: Any, output: Tensor) -> None:
-        found.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
+        sizes.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
 
     handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
     try:
@@ -51,7 +51,7 @@ def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return sizes
 
 
 def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str, list[float]]:
@@ -89,7 +89,7 @@ def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dic
         "B": rng.standard_normal((1, steps, states)),
         "C": rng.standard_normal((1, steps, states)),
     }
-    found = {}
+    costs = {}
     for name, scan in (("fused", selective_scan), ("step by step", selective_scan.info.definition)):
         inputs = {key: Tensor(array.astype(np.float32), requires_grad=True) for key, array in arrays.items()}
 
@@ -97,5 +97,5 @@ def scanning(steps: int, channels: int = 128, states: int = 16) -> dict[str, dic
             y, _ = scan(**inputs)
             y.backward(np.ones(y.shape, np.float32))
 
-        found[name] = {"milliseconds": milliseconds(both_ways, times=3), "megabytes": megabytes(both_ways)}
-    return found
+        costs[name] = {"milliseconds": milliseconds(both_ways, times=3), "megabytes": megabytes(both_ways)}
+    return costs

@@ -182,7 +182,7 @@ def _scanning(lab: Lab) -> Claim:
         "sections 3.3.2 and 4.5, figure 8",
         "forward and backward of 128 channels with 16 states, one sequence, processor time; the scan as one "
         f"operation and as its definition, step by step, both on the engine; lengths {', '.join(steps)}",
-        numpy="; ".join(f"{n}: {_against(found['fused'], found['step by step'])}" for n, found in steps.items()),
+        numpy="; ".join(f"{n}: {_against(cost['fused'], cost['step by step'])}" for n, cost in steps.items()),
         verdict=judge(all(2 * fused[cost] <= plain[cost] for cost in ("milliseconds", "megabytes"))),
         why="half of the time and half of the memory at most is asked at the longest; the paper's factor is a GPU's, "
         "where what counts is the traffic between its memories",

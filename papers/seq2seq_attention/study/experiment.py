@@ -17,7 +17,7 @@ from papers.seq2seq_attention.study.translating import (
     spelled,
     test_pairs,
     written,
-)
+)  # fmt: skip
 from tinygrad_lab.data import available
 from tinygrad_lab.data.translation.metrics import bleu, error_rates
 from tinygrad_lab.study import Lab, Record, Run, as_command
@@ -72,7 +72,8 @@ def measure_dates(lab: Lab, variant: str) -> None:
 def dates_record(lab: Lab, run: Run) -> Record:
     """A run's record with the share of dates that are right, of all and by length."""
     right, sources = dates_right(lab, run), [source for source, _ in test_pairs(lab, run.config)]
-    return run.record() | {"exact": percent(right), "by_length": counted(sources, right, DATE_LENGTHS)}
+    by_length = counted(sources, right, DATE_LENGTHS)
+    return run.record() | {"exact": percent(right), "by_length": by_length}
 
 
 def measure_words(lab: Lab, variant: str) -> None:
@@ -138,7 +139,8 @@ def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], i
 
 def counted(texts: Sequence[str], right: Sequence[bool], bounds: Sequence[int]) -> dict[str, float]:
     """The share that is right, in percent, by length of the text."""
-    return {name: percent([right[i] for i in rows]) for name, rows in grouped(texts, bounds).items()}
+    groups = grouped(texts, bounds).items()
+    return {name: percent([right[i] for i in rows]) for name, rows in groups}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tinygrad_lab.study import Lab, Record, curve
 def dates(lab: Lab) -> None:
     """Where the network looks while it writes a date, in scripts that matplotlib's own font has."""
     alignments = lab.results("dates-general")["alignments"]
-    shown = [alignments[i] for i in (0, 1, 4, 5)]  # Spanish, German, Russian, Greek: see ``writing.SHOWN_LANGUAGES``
+    shown = [alignments[i] for i in (0, 1, 4, 5)]  # Spanish, German, Russian, Greek
     with lab.figure("dates", 11.0, 7.0) as figure:
         for axes, alignment in zip(figure.subplots(2, 2).flat, shown, strict=True):
             _matrix(axes, alignment)
@@ -55,11 +55,12 @@ def lengths(lab: Lab) -> None:
         ("words", ("PER",), "phoneme error rate, %", "letters of the word"),
         ("verses", (), "BLEU", "words of the verse"),
     ]
+    arms = (("general", "general", "o-"), ("none", "no attention", "s--"))
     panels = [panel for panel in panels if lab.has(f"{panel[0]}-general")]
     with lab.figure("lengths", 4.0 * len(panels), 3.6) as figure:
         columns = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (name, metric, ylabel, xlabel) in zip(columns, panels, strict=True):
-            for variant, label, style in (("general", "general", "o-"), ("none", "no attention", "s--")):
+            for variant, label, style in arms:
                 means = mean_by_length(lab, f"{name}-{variant}", *metric)
                 axes.plot(list(means), list(means.values()), style, label=label)
             axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None), title=name)

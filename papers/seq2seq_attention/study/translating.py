@@ -33,15 +33,16 @@ def dates_right(lab: Lab, run: Run, width: int = 1) -> list[bool]:
     """Whether a run's model writes each test date exactly."""
     sources, iso = zip(*test_pairs(lab, run.config), strict=True)
     right = exact(written(lab, run, sources, width), iso)
-    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): {percent(right):.2f} % of the dates right")
+    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): {percent(right):.2f} % right")
     return right
 
 
 def spelled(lab: Lab, run: Run, width: int = 1) -> dict[str, Spelling]:
     """How a run's model spells each test word."""
-    words = spelled_words(test_pairs(lab, run.config), lambda words: written(lab, run, words, width))
-    rates = error_rates(list(words.values()))
-    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): PER {rates['PER']:.2f}, WER {rates['WER']:.2f}")
+    pairs = test_pairs(lab, run.config)
+    words = spelled_words(pairs, lambda words: written(lab, run, words, width))
+    rates = "PER {PER:.2f} %, WER {WER:.2f} %".format_map(error_rates(list(words.values())))
+    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): {rates}")
     return words
 
 

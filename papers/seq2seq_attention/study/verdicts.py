@@ -4,9 +4,9 @@ Seeds are compared in pairs: the same seed gives both sides of a comparison the 
 A difference counts when its 95 % interval over seeds excludes 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tinygrad_lab.study import Claim, Interval, Lab, Summary, Verdict, judge, passes, table
+from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, Verdict, judge, passes, table
 
 SCORES = ("dot", "general", "concat", "local-m", "local-p")
 FLOOR = 10.0  # percent right among the shortest dates, below which there is too little to lose on the longest
@@ -73,8 +73,8 @@ def _attention(lab: Lab) -> Claim:
 
 
 def _long_dates(lab: Lab) -> Claim:
-    lost = {name: _lost([run["by_length"] for run in lab.runs(f"dates-{name}")]) for name in ("none", "general")}
-    more = lab.paired_difference(lost["none"], lost["general"])
+    lost, lost_with = (_lost(lab.runs(f"dates-{name}")) for name in ("none", "general"))
+    more = lab.paired_difference(lost, lost_with)
     verdict, why = judge(more.low > 0), f"without attention it loses {more:.1f points} more"
     shortest = next(iter(mean_by_length(lab, "dates-none").values()))
     if shortest < FLOOR:
@@ -84,15 +84,15 @@ def _long_dates(lab: Lab) -> Claim:
         "attention holds up as sources grow longer, the network without it does not",
         source="section 5.2, figure 6",
         ran="the networks above; exact match of the shortest group of dates less that of the longest",
-        numpy="; ".join(f"{name} loses {lab.interval(loss):.1f points}" for name, loss in lost.items()),
+        numpy=f"none loses {lab.interval(lost):.1f points}; general loses {lab.interval(lost_with):.1f points}",
         verdict=verdict,
         why=why,
     )
 
 
-def _lost(groups: Sequence[Mapping[str, float]]) -> list[float]:
+def _lost(runs: Sequence[Record]) -> list[float]:
     """From the first group of lengths to the last, for each seed."""
-    shares = [list(group.values()) for group in groups]
+    shares = [list(run["by_length"].values()) for run in runs]
     return [share[0] - share[-1] for share in shares]
 
 
@@ -124,7 +124,7 @@ def _concat_is_worst(lab: Lab) -> Claim:
         source="section 5.3",
         numpy="; ".join(f"{name} {_right(lab, name):.1f %}" for name in ("concat", *behind)),
         holds=all(difference.low > 0 for difference in behind.values()),
-        why="behind " + ", ".join(f"{name} by {points:.1f points}" for name, points in behind.items()),
+        why="behind " + ", ".join(f"{name} by {gap:.1f points}" for name, gap in behind.items()),
     )
 
 
@@ -175,14 +175,14 @@ def _dictionary(lab: Lab) -> Claim:
     best = numpy["beams"][beam]
     reached = all(best[rate] <= published for rate, published in PUBLISHED.items())
     verdict: Verdict = "reproduced" if reached else "out of reach here"
-    shown = ["PER {PER:.2f} %, WER {WER:.2f} %".format_map(run["beams"][beam]) for run in (numpy, torch)]
+    rates = "PER {PER:.2f} %, WER {WER:.2f} %"
     return Claim(
         "an attentional network alone reads CMUdict's test words with 5.04 % PER and 21.69 % WER",
         source="Toshniwal & Livescu 2016, not this paper",
-        ran=f"one layer, d = {config['hidden_size']}, {passes(config)} ({numpy['steps']:,} updates), "
-        f"{best['words']:,} test words, {beam} beams",
-        numpy=shown[0],
-        torch=shown[1],
+        ran=f"one layer, d = {config['hidden_size']}, {passes(config)} "
+        f"({numpy['steps']:,} updates), {best['words']:,} test words, {beam} beams",
+        numpy=rates.format_map(best),
+        torch=rates.format_map(torch["beams"][beam]),
         verdict=verdict,
         why=f"{numpy['seconds'] / 60:.0f} minutes of training on one core; theirs trains to convergence",
     )

@@ -6,14 +6,14 @@ tinygrad-lab claims transformer
 import time
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from papers.seq2seq_attention.study.translating import SHOWN_WORDS, beams, dates_right, percent, spelled
-from papers.transformer.config import VARIANTS, TransformerConfig
 from papers.transformer.inference import prompts
 from papers.transformer.study.maps import translated
 from tinygrad_lab.data import available
 from tinygrad_lab.data.translation.metrics import error_rates
-from tinygrad_lab.study import Config, Lab, Record, Run, as_command
+from tinygrad_lab.study import Lab, Record, Run, as_command
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
 FACTORS = (0.03, 0.1, 0.3)  # on the schedule, in the runs with and without warm-up
@@ -27,7 +27,7 @@ DEEP: Record = {
 }  # fmt: skip
 WORDS: Record = {"dataset": "cmudict", "train_items": 30_000, "epochs": 2}
 RIVAL_WORDS = WORDS | {"source_vocabulary": 32, "target_vocabulary": 48}
-QUICK: Record = {"hidden_size": 16, "train_items": 256, "epochs": 1, "batch_size": 64}
+QUICK: Record = {"layers": 1, "hidden_size": 16, "train_items": 256, "epochs": 1, "batch_size": 64}
 
 # name -> (variant, what differs, seeds)
 ROWS: dict[str, tuple[str, Record, int]] = {
@@ -37,26 +37,20 @@ ROWS: dict[str, tuple[str, Record, int]] = {
     "learned": ("learned", {}, 3),
     "no-smoothing": ("sinusoidal", {"label_smoothing": 0.0}, 3),
     "no-positions": ("no-positions", {}, 1),
+    "luong": ("general", {}, 3),  # with general global attention
 }
 
 
-def configuration(variant: str, changes: Record, quick: bool) -> TransformerConfig:
-    """What a setting trains."""
-    config = replace(VARIANTS[variant]["small"], **changes)
-    return replace(config, layers=1, **QUICK) if quick else config
-
-
-def rival_configuration(rival: Lab, changes: Record) -> Config:
-    """The Luong model of one setting: general global attention."""
-    config: Config = replace(rival.paper.variants["general"]["small"], **changes)
-    return replace(config, **QUICK) if rival.quick else config
+def configuration(bench: Lab, variant: str, changes: Record) -> Any:
+    """What a setting trains, of this paper or of the rival's."""
+    config = replace(bench.paper.variants[variant]["small"], **changes)
+    return replace(config, **QUICK) if bench.quick else config
 
 
 def measure(lab: Lab) -> None:
     """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
     for name in ROWS:
         measure_dates(lab, name)
-    measure_rival(lab)
     measure_cost(lab)
     measure_dropout(lab)
     measure_warm_up(lab)
@@ -65,46 +59,50 @@ def measure(lab: Lab) -> None:
 
 
 def measure_dates(lab: Lab, name: str) -> None:
-    """One row of table 3 on dates; the first seed of the default on PyTorch too."""
+    """One row of table 3, or the Luong model, on dates; the first seed of the default on PyTorch too."""
     variant, changes, seeds = ROWS[name]
-    config = configuration(variant, DATES | changes, lab.quick)
-    runs = [lab.train(config, seed, label=name) for seed in lab.seeds(seeds)]
+    bench = lab.beside(RIVAL) if name == "luong" else lab
+    config = configuration(bench, variant, DATES | changes)
+    runs = [bench.train(config, seed, label=name) for seed in lab.seeds(seeds)]
     more: Record = {}
     if name == "sinusoidal":
         first, shown = runs[0], prompts(config)[:6]
         more["maps"] = [translated(first.model, config, text, beams(lab, 1)) for text in shown]
         more["beams"] = {str(width): percent(dates_right(lab, first, width)) for width in (1, 4)}
         runs.append(lab.train(config, 0, side="torch", label=name))
-    lab.save(f"dates-{name}", {"runs": dates_records(lab, runs), **more}, config)
+    ours = configuration(lab, "sinusoidal", DATES)  # with the same data as the rival
+    lab.save(f"dates-{name}", {"runs": dates_records(bench, runs), **more}, ours)
 
 
-def measure_rival(lab: Lab) -> None:
-    """The Luong model on the same dates, as often."""
+def dates_records(bench: Lab, runs: list[Run]) -> list[Record]:
+    """The records of runs on dates with their exact matches."""
+    return [run.record() | {"exact": percent(dates_right(bench, run))} for run in runs]
+
+
+def benches(lab: Lab, ours: Record, theirs: Record) -> dict[str, tuple[Lab, Any]]:
+    """Both models in a setting."""
     rival = lab.beside(RIVAL)
-    config = rival_configuration(rival, DATES)
-    runs = [rival.train(config, seed, label="Luong") for seed in lab.seeds(3)]
-    results = {"runs": dates_records(rival, runs)}
-    lab.save("dates-luong", results, configuration("sinusoidal", DATES, lab.quick))
+    return {
+        "luong": (rival, configuration(rival, "general", theirs)),
+        "transformer": (lab, configuration(lab, "sinusoidal", ours)),
+    }
 
 
 def measure_cost(lab: Lab) -> None:
     """Processor time of a pass over the dates, on each side; in turns, so that neither model has a busier machine."""
-    rival, ours = lab.beside(RIVAL), configuration("sinusoidal", DATES, lab.quick)
-    benches: dict[str, tuple[Lab, Config]] = {
-        "luong": (rival, rival_configuration(rival, DATES)),
-        "transformer": (lab, ours),
-    }
+    both = benches(lab, DATES, DATES)
+    _, ours = both["transformer"]
     pairs, dates = (64 if lab.quick else 1280), len(lab.data.dataset(ours, "train"))
     seconds: dict[str, dict[str, list[float]]] = {}
     for side in ("numpy", "torch"):
-        loops = {name: bench.steps(config, side) for name, (bench, config) in benches.items()}
+        loops = {name: bench.steps(config, side) for name, (bench, config) in both.items()}
         for loop in loops.values():
             next(loop)  # the first step builds model and data
         seconds[side] = {name: [] for name in loops}
         for _ in range(2 if lab.quick else 8):
             for name, loop in loops.items():
                 start = time.process_time()
-                for _ in islice(loop, pairs // benches[name][1].batch_size):
+                for _ in islice(loop, pairs // both[name][1].batch_size):
                     pass
                 seconds[side][name].append((time.process_time() - start) * dates / pairs)
     lab.save("cost", {"seconds": seconds}, ours)
@@ -114,7 +112,7 @@ def measure_dropout(lab: Lab) -> None:
     """Few dates, many passes: what dropping units is for."""
     records = []
     for dropout in (0.0, 0.1):
-        config = configuration("sinusoidal", FEW | {"dropout": dropout}, lab.quick)
+        config = configuration(lab, "sinusoidal", FEW | {"dropout": dropout})
         runs = [lab.train(config, seed, label=f"dropout {dropout}") for seed in lab.seeds(2)]
         records += dates_records(lab, runs)
     lab.save("few-dates", {"runs": records}, config)
@@ -122,34 +120,29 @@ def measure_dropout(lab: Lab) -> None:
 
 def measure_warm_up(lab: Lab) -> None:
     """Six layers at three rates: with warm-up; without, from the same highest rate, or with the same later rates."""
-    default = configuration("sinusoidal", DEEP, lab.quick)
-    records: dict[str, list[Record]] = {name: [] for name in ("warm-up", "same highest rate", "same later rates")}
-    for factor in FACTORS:
-        for name, of_schedule in records.items():
+    default = configuration(lab, "sinusoidal", DEEP)
+    schedules = ("warm-up", "same highest rate", "same later rates")
+    records: dict[str, list[Record]] = {name: [] for name in schedules}
+    for factor in FACTORS[-1:] if lab.quick else FACTORS:
+        for name in schedules:
             rate = factor * default.warmup_steps**-0.5 if name == "same highest rate" else factor
             warmup = default.warmup_steps if name == "warm-up" else 1
             config = replace(default, learning_rate=rate, warmup_steps=warmup)
             run = lab.train(config, 0, label=f"{name}, factor {factor}")
-            of_schedule.append(run.record() | {"factor": factor})
+            records[name].append(run.record() | {"factor": factor})
     lab.save("warm-up", {"runs": records}, default)
 
 
 def measure_words(lab: Lab) -> None:
     """Letters to phonemes: both models on the same words, two seeds each."""
-    rival = lab.beside(RIVAL)
-    ours, theirs = configuration("sinusoidal", WORDS, lab.quick), rival_configuration(rival, RIVAL_WORDS)
-    benches: dict[str, tuple[Lab, Config]] = {"transformer": (lab, ours), "luong": (rival, theirs)}
-    for name, (bench, config) in benches.items():
+    both = benches(lab, WORDS, RIVAL_WORDS)
+    _, ours = both["transformer"]
+    for name, (bench, config) in both.items():
         runs = [bench.train(config, seed, label=f"words, {name}") for seed in lab.seeds(2)]
         records = [run.record() | error_rates(list(spelled(bench, run).values())) for run in runs]
-        shown = SHOWN_WORDS if bench is lab else ()
-        maps = [translated(runs[0].model, ours, word, beams(lab, 1)) for word in shown]
+        shown, model = (SHOWN_WORDS if bench is lab else ()), runs[0].model
+        maps = [translated(model, ours, word, beams(lab, 1)) for word in shown]
         lab.save(f"words-{name}", {"runs": records, "maps": maps}, ours)
-
-
-def dates_records(bench: Lab, runs: list[Run]) -> list[Record]:
-    """The records of runs on dates with their exact matches."""
-    return [run.record() | {"exact": percent(dates_right(bench, run))} for run in runs]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """The pictures of the experiments, drawn from their result files."""
 
-from typing import Any
-
 import numpy as np
 
 from papers.seq2seq_attention.study.figures import label_tokens
@@ -28,7 +26,7 @@ def positions(lab: Lab) -> None:
 def dates(lab: Lab) -> None:
     """Where each head of the last layer looks in the source while a date is written, in scripts that the font has."""
     examples = lab.results("dates-sinusoidal")["maps"]
-    shown = [examples[i] for i in (0, 1, 4)]  # Spanish, German, Russian: see ``writing.SHOWN_LANGUAGES``
+    shown = [examples[i] for i in (0, 1, 4)]  # Spanish, German, Russian
     _heads(lab, "dates", [(example, list(example["maps"])[-1]) for example in shown], 3.0)
 
 

@@ -6,19 +6,9 @@ A difference counts when its 95 % interval over seeds excludes 0.
 
 from math import log
 
-from tinygrad_lab.study import (
-    Claim,
-    Interval,
-    Lab,
-    Summary,
-    Verdict,
-    judge,
-    out_of_reach,
-    passes,
-    table,
-)
+from papers.transformer.study.experiment import ROWS
+from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, Verdict, judge, out_of_reach, passes, table
 
-TABLE = ("sinusoidal", "one-head", "narrow-keys", "learned", "no-smoothing", "no-positions")
 EQUAL = 5.0  # points of exact match within which two kinds of positions count as nearly identical
 OVER_FITTED = 5.0  # points of accuracy by which training is ahead of test where there is over-fitting to speak of
 
@@ -59,8 +49,8 @@ def _schedule(lab: Lab) -> str:
     config = runs[0]["config"]
     return (
         f"dates, {config['layers']} + {config['layers']} layers, d = {config['hidden_size']}, "
-        f"{passes(config)} ({runs[0]['steps']:,} updates), exact match on 2,000 unseen days, greedy; "
-        f"{len(runs)} seeds"
+        f"{passes(config)} ({runs[0]['steps']:,} updates), exact match on 2,000 unseen days, "
+        f"greedy; {len(runs)} seeds"
     )
 
 
@@ -73,7 +63,8 @@ def _against_luong(lab: Lab) -> Claim:
         "attention alone translates better than a recurrent network with attention",
         source="table 2, there with BLEU on WMT 2014",
         ran=f"{_schedule(lab)}; the Luong model with its own recipe on the same dates, "
-        f"d = {rival['config']['hidden_size']}, {rival['parameters']:,} parameters, {rival['steps']:,} updates",
+        f"d = {rival['config']['hidden_size']}, {rival['parameters']:,} parameters, "
+        f"{rival['steps']:,} updates",
         numpy=f"{_right(lab, 'luong')} (Luong) -> {_right(lab, 'sinusoidal')}",
         torch=_right(lab, "sinusoidal", "torch"),
         verdict=judge(gain.low > 0),
@@ -84,7 +75,8 @@ def _against_luong(lab: Lab) -> Claim:
 def _words(lab: Lab) -> Claim:
     names = ("words-luong", "words-transformer")
     gain = lab.paired_difference(*(lab.values(name, "PER") for name in names))
-    luong, ours = ({key: lab.spread(name, key) for key in ("PER", "WER", "seconds")} for name in names)
+    keys = ("PER", "WER", "seconds")
+    luong, ours = ({key: lab.spread(name, key) for key in keys} for name in names)
     config = lab.runs("words-transformer")[0]["config"]
     return Claim(
         "the same, on letters to phonemes",
@@ -101,16 +93,16 @@ def _words(lab: Lab) -> Claim:
 def _cost(lab: Lab) -> Claim:
     seconds = lab.results("cost")["seconds"]
     numpy, torch = (
-        f"{lab.interval(of['luong']).mean:.0f} s (Luong) -> {lab.interval(of['transformer']).mean:.0f} s"
-        for of in (seconds["numpy"], seconds["torch"])
+        {name: lab.interval(taken).mean for name, taken in seconds[side].items()} for side in ("numpy", "torch")
     )
+    shown = "{luong:.0f} s (Luong) -> {transformer:.0f} s"
     saved = lab.paired_difference(seconds["numpy"]["luong"], seconds["numpy"]["transformer"])
     return Claim(
         "it needs less time to train than recurrent networks",
         source="abstract, table 2",
         ran="one pass over the dates on one core, from the processor time of steps of both models in turns",
-        numpy=numpy,
-        torch=torch,
+        numpy=shown.format_map(numpy),
+        torch=shown.format_map(torch),
         verdict=judge(saved.low > 0),
         why=f"{saved:.0f} s saved; the paper's saving is that of processors that compute all positions at once",
     )
@@ -127,7 +119,7 @@ _TRANSLATION = out_of_reach(
 # ---- table 3 --------------------------------------------------------------------------------------------------------
 
 
-def _changed(lab: Lab, name: str, statement: str, source: str, verdict: Verdict, why: str, ran: str = "") -> Claim:
+def _beside(lab: Lab, name: str, statement: str, source: str, verdict: Verdict, why: str, ran: str = "") -> Claim:
     """A claim about a row of table 3 beside the default."""
     numpy = f"{_right(lab, 'sinusoidal')} -> {_right(lab, name)}"
     return Claim(statement, source, _schedule(lab) + ran, numpy, verdict, why)
@@ -136,7 +128,8 @@ def _changed(lab: Lab, name: str, statement: str, source: str, verdict: Verdict,
 def _worse(lab: Lab, name: str, statement: str, source: str) -> Claim:
     """A row that should translate worse than the default."""
     lost = _ahead(lab, "sinusoidal", name)
-    return _changed(lab, name, statement, source, judge(lost.low > 0), f"it loses {lost:.1f points}")
+    why = f"it loses {lost:.1f points}"
+    return _beside(lab, name, statement, source, judge(lost.low > 0), why)
 
 
 def _heads(lab: Lab) -> Claim:
@@ -146,15 +139,16 @@ def _heads(lab: Lab) -> Claim:
 
 
 def _key_size(lab: Lab) -> Claim:
-    config, narrow = (lab.runs(f"dates-{name}")[0]["config"] for name in ("sinusoidal", "narrow-keys"))
+    config = lab.runs("dates-narrow-keys")[0]["config"]
     full = config["hidden_size"] // config["heads"]
-    statement = f"smaller keys hurt, here d_k = {narrow['key_size']} in place of {full}"
-    return _worse(lab, "narrow-keys", statement, "table 3 (B): 25.1 against 25.8 BLEU with d_k = 16 in place of 64")
+    statement = f"smaller keys hurt, here d_k = {config['key_size']} in place of {full}"
+    source = "table 3 (B): 25.1 against 25.8 BLEU with d_k = 16 in place of 64"
+    return _worse(lab, "narrow-keys", statement, source)
 
 
 def _no_positions(lab: Lab) -> Claim:
     without, worst = dates_right(lab, "no-positions"), min(dates_right(lab, "sinusoidal"))
-    return _changed(
+    return _beside(
         lab,
         "no-positions",
         "without recurrence the order has to be told: no positions, no translation",
@@ -169,7 +163,7 @@ def _learned_positions(lab: Lab) -> Claim:
     difference = _ahead(lab, "learned", "sinusoidal")
     apart = difference.low > 0 or difference.high < 0
     close = max(abs(difference.low), abs(difference.high)) < EQUAL
-    return _changed(
+    return _beside(
         lab,
         "learned",
         "learned positions give nearly identical results",
@@ -198,12 +192,9 @@ def _smoothing(lab: Lab) -> Claim:
 def _dropout(lab: Lab) -> Claim:
     runs = lab.runs("few-dates")
     config = runs[0]["config"]
-    without, dropped = ([run for run in runs if run["config"]["dropout"] == rate] for rate in (0.0, 0.1))
-    before, after = ([run["exact"] for run in group] for group in (without, dropped))
-    gap, gap_after = (
-        lab.interval([run["train_metrics"]["forced accuracy"] - run["metrics"]["forced accuracy"] for run in group])
-        for group in (without, dropped)
-    )
+    groups = [[run for run in runs if run["config"]["dropout"] == rate] for rate in (0.0, 0.1)]
+    before, after = ([run["exact"] for run in group] for group in groups)
+    gap, gap_after = (lab.interval([_gap(run) for run in group]) for group in groups)
     gain = lab.paired_difference(after, before)
     verdict, why = judge(gain.low > 0), f"difference {gain:.1f points}"
     if gain.low <= 0 and gap.mean < OVER_FITTED:
@@ -213,11 +204,17 @@ def _dropout(lab: Lab) -> Claim:
         "dropout is very helpful in avoiding over-fitting",
         source="table 3 (D): 24.6 -> 25.8 BLEU",
         ran=f"{config['train_items']:,} dates, {passes(config)}, {len(before)} seeds, without and with 0.1",
-        numpy=f"{lab.interval(before):.1f %} -> {lab.interval(after):.1f %}; accuracy in training above that "
-        f"in test by {gap:.1f points} -> {gap_after:.1f points}",
+        numpy=f"{lab.interval(before):.1f %} -> {lab.interval(after):.1f %}; accuracy in training "
+        f"above that in test by {gap:.1f points} -> {gap_after:.1f points}",
         verdict=verdict,
         why=why,
     )
+
+
+def _gap(run: Record) -> float:
+    """Points of accuracy by which training is ahead of test."""
+    train, test = (run[split]["forced accuracy"] for split in ("train_metrics", "metrics"))
+    return float(train - test)
 
 
 # ---- section 5.3 ----------------------------------------------------------------------------------------------------
@@ -225,10 +222,8 @@ def _dropout(lab: Lab) -> Claim:
 
 def warm_up_losses(lab: Lab) -> dict[str, list[float]]:
     """Test loss in nats a token, for each schedule one number a rate."""
-    schedules = lab.results("warm-up")["runs"]
-    return {
-        name: [log(value) for value in lab.values("warm-up", "metrics", "perplexity", arm=name)] for name in schedules
-    }
+    schedules = lab.results("warm-up")["runs"].items()
+    return {name: [log(run["metrics"]["perplexity"]) for run in runs] for name, runs in schedules}
 
 
 def _warm_up(lab: Lab) -> Claim:
@@ -239,8 +234,8 @@ def _warm_up(lab: Lab) -> Claim:
     return Claim(
         "the rate has to warm up (norms come after the sub-layers)",
         source="section 5.3, where it is done and not argued",
-        ran=f"{layers} + {layers} layers, d = {width}, dates, {runs[0]['steps']:,} updates, {len(runs)} rates, "
-        "one seed; without warm-up from the same highest rate, or with the same later rates",
+        ran=f"{layers} + {layers} layers, d = {width}, dates, {runs[0]['steps']:,} updates, "
+        f"{len(runs)} rates, one seed; without warm-up from the same highest rate, or with the same later rates",
         numpy="test loss at the best rate: " + "; ".join(f"{name} {loss:.2f}" for name, loss in best.items()),
         verdict=judge(best["warm-up"] < 0.9 * without),
         why="a loss more than a tenth below both is asked for; nothing is said about seeds",
@@ -264,7 +259,7 @@ def tables(lab: Lab) -> dict[str, str]:
 
 def rows_measured(lab: Lab) -> list[str]:
     """The rows on dates whose results are there, the Luong model last."""
-    return [name for name in (*TABLE, "luong") if lab.has(f"dates-{name}")]
+    return [name for name in ROWS if lab.has(f"dates-{name}")]
 
 
 def _row(lab: Lab, name: str) -> tuple[str, ...]:
@@ -277,7 +272,8 @@ def _row(lab: Lab, name: str) -> tuple[str, ...]:
 
 def summary(lab: Lab) -> Summary:
     """The standard training run: the default on dates, one pass."""
-    run, data = lab.runs("dates-sinusoidal")[0], lab.results("dates-sinusoidal")["environment"]["data"]
+    results = lab.results("dates-sinusoidal")
+    run, data = results["runs"][0], results["environment"]["data"]
     config = run["config"]
     return Summary(
         data=f"{data['items']:,} dates in many languages, and their ISO form",

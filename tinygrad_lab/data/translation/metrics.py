@@ -66,7 +66,7 @@ def bleu(outputs: Sequence[str], references: Sequence[str]) -> tuple[float, str]
         ImportError: sacrebleu is not installed.
     """
     try:
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
     except ImportError as error:
         raise ImportError("BLEU needs sacrebleu: pip install tinygrad-lab[lab]") from error
     metric = BLEU()

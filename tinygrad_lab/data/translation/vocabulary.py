@@ -78,7 +78,7 @@ def _with_table(kind: str, table: dict[str, int]) -> str:
         tokenizer.normalizer = library.normalizers.NFKC()
         tokenizer.pre_tokenizer = library.pre_tokenizers.Split(library.Regex("."), "isolated")
         tokenizer.decoder = library.decoders.Fuse()
-    return tokenizer.to_str()
+    return str(tokenizer.to_str())
 
 
 def _learn_subwords(texts: Iterable[str], size: int) -> str:
@@ -112,11 +112,11 @@ class Vocabulary(Pieces):
         if unknown:
             shown = ", ".join(map(repr, dict.fromkeys(unknown)))
             raise ValueError(f"{text!r} has {shown}, which did not occur in training")
-        return encoding.ids
+        return list(encoding.ids)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of these tokens, without the special ones."""
-        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
         """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""

@@ -34,7 +34,7 @@ def script(paper: Paper) -> str:
         files("tinygrad_lab.lab.notebooks").joinpath("walkthrough.py.jinja").read_text(encoding="utf-8"),
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    return template.render(
+    notebook: str = template.render(
         paper=paper,
         folder=f"../papers/{paper.slug}",
         idea=_as_comment(_section(notes, "The idea", paper.slug)),
@@ -45,6 +45,7 @@ def script(paper: Paper) -> str:
         pictures=re.findall(r"\]\((study/results/[^)]+\.png)\)", notes)[:PICTURES],
         others=", ".join(f"`{name}`" for name in list(paper.variants)[1:]),
     )
+    return notebook
 
 
 def classes(side: NumpySide, config: Any) -> list[type]:

@@ -15,7 +15,7 @@ LARGEST = 100_000  # characters of HTML that a saved output may have: the steppe
 
 def notebook(script: str) -> nbformat.NotebookNode:
     """The notebook of a script in percent format, the same each time."""
-    made = jupytext.reads(script, fmt="py:percent")
+    made: nbformat.NotebookNode = jupytext.reads(script, fmt="py:percent")
     for place, cell in enumerate(made.cells):
         cell.id = f"cell-{place}"
     made.metadata = {"kernelspec": made.metadata["kernelspec"], "language_info": {"name": "python"}}
@@ -40,7 +40,7 @@ def run(made: nbformat.NotebookNode, kernel: KernelManager) -> None:
         nbclient.exceptions.CellExecutionError: a cell raised an error.
     """
     kept = dict(made.metadata)
-    made.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    made.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))  # type: ignore[no-untyped-call]  # nbformat has none
     client = nbclient.NotebookClient(made, km=kernel, timeout=SECONDS, record_timing=False, coalesce_streams=True)
     try:
         client.execute()
@@ -48,7 +48,8 @@ def run(made: nbformat.NotebookNode, kernel: KernelManager) -> None:
         if client.kc is not None:
             client.kc.stop_channels()
         del made.cells[0]
-        made.metadata = nbformat.from_dict(kept)  # not the version of the Python that happened to run it
+        # not the version of the Python that happened to run it
+        made.metadata = nbformat.from_dict(kept)  # type: ignore[no-untyped-call]  # nbformat has none
     for number, cell in enumerate((cell for cell in made.cells if cell.cell_type == "code"), 1):
         cell.execution_count = number
         for output in cell.outputs:
@@ -67,4 +68,4 @@ def without_pages(made: nbformat.NotebookNode) -> None:
 def save(made: nbformat.NotebookNode, path: Path) -> None:
     """Write the notebook, without what would make it large."""
     without_pages(made)
-    nbformat.write(made, path)
+    nbformat.write(made, path)  # type: ignore[no-untyped-call]  # nbformat has no types

@@ -48,14 +48,15 @@ def align(left: str, right: str) -> list[Block]:
     """
     ours, theirs = _parts(left), _parts(right)
     names, their_names = ([part.name for part in side] for side in (ours, theirs))
-    pairs: list[tuple[Piece | None, Piece | None]] = []
+    pairs: list[tuple[str, Piece | None, Piece | None]] = []
     for tag, a, a_end, b, b_end in SequenceMatcher(None, names, their_names, autojunk=False).get_opcodes():
         if tag == "equal":
-            pairs += zip(ours[a:a_end], theirs[b:b_end], strict=True)
+            pairs += zip(names[a:a_end], ours[a:a_end], theirs[b:b_end], strict=True)
         else:
-            pairs += [(part, None) for part in ours[a:a_end]] + [(None, part) for part in theirs[b:b_end]]
+            pairs += [(part.name, part, None) for part in ours[a:a_end]]
+            pairs += [(part.name, None, part) for part in theirs[b:b_end]]
     texts = left.splitlines(), right.splitlines()
-    return [Block((here or there).name, *_rows(*texts, here, there)) for here, there in pairs]  # type: ignore[union-attr]
+    return [Block(name, *_rows(*texts, here, there)) for name, here, there in pairs]
 
 
 # ---- one file -------------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def _is_block(method: ast.FunctionDef) -> bool:
 
 def _start(node: ast.stmt, lines: list[str]) -> int:
     """Where a statement begins: with its decorators and the comment right above it."""
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     start = min([node.lineno, *(item.lineno for item in decorators)]) - 1
     while start > 0 and lines[start - 1].lstrip().startswith("#"):
         start -= 1

@@ -11,7 +11,7 @@ _formatter = HtmlFormatter(nowrap=True)
 
 def python_lines(source: str) -> list[str]:
     """The lines of a Python source; a token over several lines is closed and opened again at each line's end."""
-    return highlight(source, PythonLexer(stripnl=False), _formatter).split("\n")[: len(source.splitlines())]
+    return str(highlight(source, PythonLexer(stripnl=False), _formatter)).split("\n")[: len(source.splitlines())]
 
 
 def code(text: str, language: str) -> str:
@@ -20,4 +20,4 @@ def code(text: str, language: str) -> str:
         lexer = get_lexer_by_name({"pycon": "pycon", "sh": "console"}.get(language, language), stripnl=False)
     except ClassNotFound:
         lexer = TextLexer()
-    return highlight(text, lexer, _formatter)
+    return str(highlight(text, lexer, _formatter))

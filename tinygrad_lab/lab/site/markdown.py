@@ -96,7 +96,7 @@ def _table_open(_self: Any, _tokens: Sequence[Token], _index: int, _options: Any
 
 
 def _html(parser: MarkdownIt, tokens: Sequence[Token]) -> str:
-    return parser.renderer.render(_without_heading(tokens), parser.options, {})
+    return str(parser.renderer.render(_without_heading(tokens), parser.options, {}))
 
 
 def _without_heading(tokens: Sequence[Token]) -> Sequence[Token]:

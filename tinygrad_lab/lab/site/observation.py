@@ -63,7 +63,8 @@ class Observation:
     @property
     def items(self) -> float | int:
         """What the batch's loss is divided by."""
-        return self.batch["count"]
+        count: float | int = self.batch["count"]
+        return count
 
     @property
     def unit(self) -> str:
@@ -125,7 +126,7 @@ def _contracted(step: Forward, arrays: dict[str, np.ndarray]) -> int:
     labels = step.settings["equation"].split("->")[0].split(",")
     pairs = zip(labels, arrays.values(), strict=True)
     sizes = {label: size for term, x in pairs for label, size in zip(term, x.shape, strict=True)}
-    return math.prod(sizes.values()) * max(1, len(labels) - 1)
+    return int(math.prod(sizes.values())) * max(1, len(labels) - 1)
 
 
 PRODUCTS: dict[str, Callable[[Forward, dict[str, np.ndarray]], int]] = {

@@ -121,7 +121,7 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
 
 def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
     """Forwards what the operation computes; backwards its rule, and each contribution with numbers."""
-    equations = [plain(part) for part in step.operation.rule.split(r"\qquad")]
+    equations = [plain(part) for part in step.rule.split(r"\qquad")]
     if isinstance(step, Forward):
         doc = (step.operation.body.__doc__ or "").strip().splitlines()
         return Text.assemble(

@@ -34,7 +34,9 @@ def indices(target: Tensor) -> Tensor:
     return Tensor(numbers.astype(np.int64))
 
 
-FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+Function = Callable[..., Tensor]
+
+FUNCTIONS: dict[str, Function] = {
     "relu": ops.relu, "leaky_relu": ops.leaky_relu, "tanh": ops.tanh, "sigmoid": ops.sigmoid, "softplus": ops.softplus,
     "gelu": ops.gelu, "silu": ops.silu,
     "exp": ops.exp, "log": ops.log, "sqrt": ops.sqrt, "sin": ops.sin, "cos": ops.cos, "abs": ops.abs,
@@ -229,7 +231,7 @@ class _Evaluation:
         self.unused.discard(name)
         return self.variables[name]
 
-    def binary(self, node: ast.expr, operator: Callable, left: Tensor | float, right: Tensor | float) -> Tensor:
+    def binary(self, node: ast.expr, operator: Function, left: Tensor | float, right: Tensor | float) -> Tensor:
         if not isinstance(left, Tensor) and (not isinstance(right, Tensor) or operator is ops.matmul):
             left = Tensor(np.float64(left))
         return self.call(node, operator, left, right)
@@ -248,7 +250,7 @@ class _Evaluation:
             )  # fmt: skip
         return self.call(node, FUNCTIONS[name], *[self.tensor(argument) for argument in args], **settings)
 
-    def call(self, node: ast.expr, function: Callable, *args: Any, **settings: Any) -> Tensor:
+    def call(self, node: ast.expr, function: Function, *args: Any, **settings: Any) -> Tensor:
         """Run one operation; what it complains of is said of the part of the expression where it stands."""
         self.recorder.line, self.recorder.source = node.lineno, self.at(node)
         try:

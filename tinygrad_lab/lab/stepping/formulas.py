@@ -28,7 +28,7 @@ class Formulas:
         """A formula as a form and its numbers."""
         numbers: list[str] = []
 
-        def gap(match: re.Match) -> str:
+        def gap(match: re.Match[str]) -> str:
             numbers.append(match.group(0).replace("-", "−"))
             return str(FIRST_GAP + len(numbers) - 1)
 

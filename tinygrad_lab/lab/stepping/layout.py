@@ -75,7 +75,7 @@ def arrange(trace: dict[str, Any], below: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-def _layers(forward: Sequence[dict]) -> dict[Node, int]:
+def _layers(forward: Sequence[dict[str, Any]]) -> dict[Node, int]:
     """The layer of every node, in the order of the computation."""
     found: dict[Node, int] = {}
     made = {number for step in forward for number in step["outputs"]}
@@ -97,7 +97,7 @@ def _width(name: str, small: str = "") -> float:
     return PADDING + max(LETTER * max(6, len(label(name))), SMALL * len(small))
 
 
-def _lines(forward: Sequence[dict], spots: dict[Node, Spot]) -> dict[str, list[Spot]]:
+def _lines(forward: Sequence[dict[str, Any]], spots: dict[Node, Spot]) -> dict[str, list[Spot]]:
     """The invisible nodes of each line; joins all that are neighbours on it."""
     lines: dict[str, list[Spot]] = {}
     for step in forward:

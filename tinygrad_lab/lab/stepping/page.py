@@ -26,6 +26,8 @@ from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.trace import Backward, Trace
 from tinygrad_lab.trace.schema import as_json, relative
 
+Json = dict[str, Any]
+
 GENERATOR = "tinygrad-lab step"  # what a page says of its maker
 SCRIPTS = ("tensors.js", "graph.js", "sources.js", "quiz.js", "stepper.js")
 
@@ -91,12 +93,14 @@ def _ask(trace: Trace, data: dict[str, Any]) -> None:
                     written["question"] = {"text": asked.text, "answer": asked.answer, "slips": slips}
 
 
-def _finish(trace: dict[str, Any], tensors: list[dict], formulas: Formulas, sources: dict[str, list]) -> None:
+def _finish(trace: Json, tensors: list[Json], formulas: Formulas, sources: dict[str, list[Json]]) -> None:
     """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
     trace["layout"] = arrange(trace, {value["number"]: _below(value, tensors) for value in trace["values"]})
     for operation in trace["operations"].values():
         operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
     for step in trace["steps"]:
+        if "rule" in step:
+            step["rule"] = [mathml_of(equation) for equation in step["rule"].split(r"\qquad")]
         for given in step.get("contributions", ()):
             given["formula"] = given["formula"] and formulas.add(given["formula"])
         inner = step.get("inside")
@@ -105,7 +109,7 @@ def _finish(trace: dict[str, Any], tensors: list[dict], formulas: Formulas, sour
             _finish(inner, tensors, formulas, sources)
 
 
-def _below(value: dict[str, Any], tensors: list[dict]) -> str:
+def _below(value: Json, tensors: list[Json]) -> str:
     """About what the page writes below a value's name: its number and gradient, or its shape and a sign."""
     shape = tensors[value["tensor"]]["shape"]
     if shape:
@@ -114,7 +118,7 @@ def _below(value: dict[str, Any], tensors: list[dict]) -> str:
     return " ∂ ".join(f"{float(number):.4g}" for number in numbers)
 
 
-def _add_definition(name: str, sources: dict[str, list]) -> None:
+def _add_definition(name: str, sources: dict[str, list[Json]]) -> None:
     definition = inspect.unwrap(OPERATIONS[name].definition)  # type: ignore[arg-type]  # what was opened has one
     lines, first = inspect.getsourcelines(definition)
     parts = sources.setdefault(relative(inspect.getfile(definition)), [])
@@ -122,7 +126,7 @@ def _add_definition(name: str, sources: dict[str, list]) -> None:
         parts.append(_lines("".join(lines), first, "definition.py"))
 
 
-def _lines(text: str, first: int, name: str) -> dict[str, Any]:
+def _lines(text: str, first: int, name: str) -> Json:
     """Source lines as HTML, with their first number; what is no Python file is not coloured."""
     if not name.endswith(".py"):
         return {"first": first, "lines": [str(jinja2.filters.do_forceescape(line)) for line in text.splitlines()]}

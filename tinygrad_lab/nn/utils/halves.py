@@ -7,10 +7,10 @@ are added.  Losses are sums over a denominator that the batch carries, so the tw
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tinygrad_lab.modes import state
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor, backpropagate
-from tinygrad_lab.typing import Array, Backward, Generator
+from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 try:
     from threadpoolctl import ThreadpoolController
@@ -27,11 +27,12 @@ except ImportError:  # the engine alone needs NumPy only; then batches stay whol
     ThreadpoolController = None
 
 WORTHWHILE = 6e6  # elements of the batch times elements of a parameter, on average over the parameters (see _pays)
-Model = TypeVar("Model")
-Batch = TypeVar("Batch")  # a dict of Tensors and of plain numbers
+M = TypeVar("M", bound=Module)
+Batch = TypeVar("Batch", bound=Mapping[str, Any])  # Tensors, and plain numbers
+Streams = dict[int, Generator]  # by the identity of the generators that they stand for
 
 
-def in_halves(loss: Callable[[Model, Batch], Tensor]) -> Callable[[Model, Batch], Tensor]:
+def in_halves(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]:
     """Decorate ``loss(model, batch)``: where it pays, the batch is worked on in two halves, on two threads.
 
     For a loss in which no item of the batch depends on another (no statistics over the batch), and a batch of Tensors
@@ -45,7 +46,7 @@ def in_halves(loss: Callable[[Model, Batch], Tensor]) -> Callable[[Model, Batch]
     """
 
     @functools.wraps(loss)
-    def halved(model: Any, batch: Any) -> Tensor:
+    def halved(model: M, batch: Batch) -> Tensor:
         parameters = list(model.parameters())
         if not _pays(batch, parameters):
             return loss(model, batch)
@@ -61,7 +62,7 @@ class Both:
     """Two functions, run and differentiated side by side."""
 
     def __init__(
-        self, first: Callable[[], Tensor], second: Callable[[], Tensor], streams: tuple[dict, dict] = ({}, {})
+        self, first: Callable[[], Tensor], second: Callable[[], Tensor], streams: tuple[Streams, Streams] = ({}, {})
     ) -> None:
         self.run = first, second
         self.streams = streams
@@ -104,24 +105,24 @@ class Both:
 def halves(both: Both, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""], Backward]:
     """y = y_1 + y_2, each a function of all ``parameters``; once only, the graphs of both are then released."""
 
-    def backward(needs, dy):  # noqa: ARG001  (only parameters that need a gradient are passed)
-        found = both.gradients(dy)
-        return tuple(found.get(id(parameter)) for parameter in parameters)
+    def backward(needs: Needs, dy: Array) -> Gradients:  # noqa: ARG001  (only parameters that need a gradient are passed)
+        gradients = both.gradients(dy)
+        return tuple(gradients.get(id(parameter)) for parameter in parameters)
 
     return both.value(), backward
 
 
-def split(batch: Any) -> tuple[Any, Any]:
+def split(batch: Batch) -> tuple[Batch, Batch]:
     """The two halves of a batch; plain numbers go to both."""
     size = next(len(value) for value in batch.values() if isinstance(value, Tensor))
     parts = slice(0, (size + 1) // 2), slice((size + 1) // 2, size)
     first, second = ({k: v[part] if isinstance(v, Tensor) else v for k, v in batch.items()} for part in parts)
-    return first, second
+    return cast(Batch, first), cast(Batch, second)
 
 
-def streams_of(model: Module) -> tuple[dict[int, Generator], dict[int, Generator]]:
+def streams_of(model: Module) -> tuple[Streams, Streams]:
     """For each half a stream in place of every generator that the model holds, seeded by that generator."""
-    streams: tuple[dict[int, Generator], dict[int, Generator]] = ({}, {})
+    streams: tuple[Streams, Streams] = ({}, {})
     for rng in random.held_by(model.modules()):
         seed = int(rng.integers(2**63))
         for half, stream in enumerate(streams):
@@ -129,7 +130,7 @@ def streams_of(model: Module) -> tuple[dict[int, Generator], dict[int, Generator
     return streams
 
 
-def _pays(batch: dict, parameters: list[Tensor]) -> bool:
+def _pays(batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> bool:
     """The threads take turns at the interpreter between any two operations, so operations must be large on average."""
     if not state.grad_enabled or state.recorder is not None or state.draws is not None or state.anomaly:
         return False

@@ -14,7 +14,7 @@ from tinygrad_lab.modes import no_grad, state
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor, backpropagate, wrap
-from tinygrad_lab.typing import Array, Backward, Generator
+from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 
 def recompute(function: Callable[..., Tensor], *args: Any) -> Tensor:
@@ -46,8 +46,8 @@ class _Segment:
 
     def __init__(
         self,
-        function: Callable,
-        args: tuple,
+        function: Callable[..., Tensor],
+        args: tuple[Any, ...],
         inputs: list[Tensor],
         weights: Sequence[Tensor],
         generators: list[Generator],
@@ -90,7 +90,7 @@ class _Segment:
 def recomputed(segment: _Segment, *tensors: Float[Array, "..."]) -> tuple[Float[Array, "..."], Backward]:
     """y = f(x): ``tensors`` are everything in it that wants a gradient, and all that is kept."""
 
-    def backward(needs, dy):  # noqa: ARG001  (what needs no gradient is not among the tensors)
+    def backward(needs: Needs, dy: Array) -> Gradients:  # noqa: ARG001  (what needs no gradient is not among the tensors)
         return segment.gradients(tensors, dy)
 
     return segment.output(), backward

@@ -99,7 +99,7 @@ class ForgettingBlocks:
     def scores(self, q: np.ndarray, rows: slice, keys: slice) -> np.ndarray:
         """S of one block: q·k + c_i - c_j, and -inf for keys after the query.    (I, h) -> (I, J)"""
         c = self.c[self.tokens(rows)]
-        s = q @ self.key[keys].T
+        s: np.ndarray = q @ self.key[keys].T
         s += np.subtract(c[:, None], self.c[keys], dtype=np.float64).astype(s.dtype)
         if keys.stop > rows.start + self.offset + 1:  # the first query of the block does not see the last key
             s[~np.tri(s.shape[0], s.shape[1], rows.start + self.offset - keys.start, dtype=bool)] = -np.inf

@@ -9,11 +9,10 @@ G is the number of rows of both weights: H for a plain RNN, 3 H or 4 H for an LS
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.typing import Array
+from tinygrad_lab.typing import Array, Gradients, Needs
 
 
 class Sequences:
@@ -108,7 +107,7 @@ def features_first(x: Array) -> Array:
     return np.empty((features, steps, batch), x.dtype).transpose(1, 0, 2)
 
 
-def gradients(needs: Any, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> tuple:
+def gradients(needs: Needs, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> Gradients:
     """da (T, G, B), x (T, B, I), h (T + 1, H, B) -> gradients of input, both weights, both biases."""
     dinput = dweight_ih = dweight_hh = dbias_ih = dbias_hh = None
     columns = as_columns(da)

@@ -88,7 +88,7 @@ def pays(x: Array, weight: Array, window: Window) -> bool:
     tiling = _tiling(x.shape, weight.shape, window)
     height, width = window.outputs(x.shape[1:3])
     fewest = tiling.multiplications(len(weight) // window.groups, weight.shape[1])
-    return height * width * tiling.batch * weight.size >= GAIN * fewest
+    return bool(height * width * tiling.batch * weight.size >= GAIN * fewest)
 
 
 @functools.lru_cache

@@ -158,7 +158,7 @@ function forwardParts(trace, step) {
 function backwardParts(trace, step, forward) {
   const info = trace.operations[step.operation];
   const rule = make("div", { class: "rule equations" });
-  rule.innerHTML = info.rule.join(""); // MathML made from the project's own rules
+  rule.innerHTML = (step.rule || info.rule).join(""); // MathML made from the project's own rules
   const incoming = step.incoming.flatMap((place, k) => place === null ? [] : [named(trace, forward.outputs[k], "gradient of", tensors[place])]);
   const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming, make("h2", {}, "Rule"), rule,
     make("h2", {}, step.contributions.length ? "Contributions" : "No input wants a gradient")];
