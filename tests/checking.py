@@ -22,6 +22,8 @@ from jaxtyping import config, jaxtyped
 
 from tests.hints import tell_apart
 
+from tests.hints import tell_apart
+
 NAME = "__checked__"  # of ``checked`` in the modules under test
 SILENT: set[tuple[str, int, str]] = set()  # functions that are left alone: file, line and name
 CONF = BeartypeConf(violation_type=TypeError)
@@ -46,6 +48,8 @@ def _checked(function: Callable) -> Callable:
     if place in SILENT:
         return function
     said = {name: _evaluated(what, function.__globals__) for name, what in function.__annotations__.items()}
+    for hint in said.values():
+        tell_apart(hint)
     text = repr([*said.values()])
     if "{" in text:  # a length that is computed from an argument
         return jaxtyped(typechecker=beartype(conf=CONF))(function)

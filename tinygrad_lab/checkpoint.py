@@ -141,11 +141,11 @@ def _check_size(path: Path) -> None:
     """Compare the file's size with what its header promises, for a better message than the reader's own."""
     try:
         with open(path, "rb") as file:
-            found = os.fstat(file.fileno()).st_size
+            size = os.fstat(file.fileno()).st_size
             header_size = int.from_bytes(file.read(8), "little")
-            if found < 8 or 8 + header_size > found:
+            if size < 8 or 8 + header_size > size:
                 raise CheckpointError(
-                    f"{path} is not a safetensors file, or truncated: {found:,} bytes found, "
+                    f"{path} is not a safetensors file, or truncated: {size:,} bytes found, "
                     f"at least {8 + header_size:,} expected"
                 )
             header = json.loads(file.read(header_size))
@@ -157,10 +157,10 @@ def _check_size(path: Path) -> None:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise CheckpointError(f"{path} ({found:,} bytes) is not a safetensors file: no valid header") from error
+        raise CheckpointError(f"{path} ({size:,} bytes) is not a safetensors file: no valid header") from error
     expected = 8 + header_size + data_size
-    if found != expected:
-        raise CheckpointError(f"{path} is truncated or damaged: {found:,} bytes found, {expected:,} expected")
+    if size != expected:
+        raise CheckpointError(f"{path} is truncated or damaged: {size:,} bytes found, {expected:,} expected")
 
 
 # ---- a training run -------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def save_training(
     position: Any = None,
     config: Any = None,
 ) -> None:
-    """Everything a run needs to go on as if it had never stopped.
+    """Write everything that a run needs to go on as if it had never stopped.
 
     Weights are stored under their own names, the optimiser's slots as ``optimizer.<parameter>.<slot>``.
 

@@ -10,7 +10,7 @@ from tinygrad_lab.typing import Generator
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor with a copy of ``data``."""
+    """Return a tensor with a copy of ``data``."""
     return Tensor(data, dtype, requires_grad)
 
 
@@ -33,7 +33,9 @@ def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Te
 
 
 def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Every element ``fill_value``; without ``dtype`` its own: bool, int64 or float32."""
+    """Return a tensor in which every element is ``fill_value``; without ``dtype`` it has bool,
+    int64 or float32 as the value does.
+    """
     value = Tensor(fill_value, dtype)
     return wrap(np.full(_shape(size), value.numpy())).requires_grad_(requires_grad)
 
@@ -51,7 +53,9 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: 
 
 
 def arange(start: float | int, end: float | int | None = None, step: float | int = 1, dtype: Any = None) -> Tensor:
-    """start, start + step, ... below end; ``arange(end)`` starts at 0. Integers give int64, floats float32."""
+    """Return start, start + step, ... below end; ``arange(end)`` starts at 0. Integers give int64,
+    floats float32.
+    """
     start, end = (0, start) if end is None else (start, end)
     if dtype is None:
         dtype = np.float32 if any(isinstance(value, float) for value in (start, end, step)) else np.int64
@@ -59,17 +63,17 @@ def arange(start: float | int, end: float | int | None = None, step: float | int
 
 
 def eye(n: int, m: int | None = None, dtype: Any = np.float32) -> Tensor:
-    """(n, m) with ones on the diagonal, square by default"""
+    """Return an (n, m) tensor with ones on the diagonal, square by default."""
     return wrap(np.eye(n, m, dtype=dtype))
 
 
 def randn(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Standard normal draws."""
+    """Return standard normal draws."""
     return wrap(random.normal(generator, _shape(size), np.dtype(dtype))).requires_grad_(requires_grad)
 
 
 def rand(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Uniform draws from [0, 1)."""
+    """Return uniform draws from [0, 1)."""
     return wrap(np.asarray(generator.random(_shape(size), dtype))).requires_grad_(requires_grad)
 
 

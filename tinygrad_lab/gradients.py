@@ -7,10 +7,10 @@ from tinygrad_lab.tensor import Tensor, backpropagate, wrap
 
 
 def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_graph: bool = False) -> list[Tensor]:
-    """Return the gradients of ``output`` by ``inputs``, leaves or interior, without touching any ``grad``.
+    """Return the gradients of ``output`` by ``inputs``, leaves or interior; no ``grad`` is touched.
 
     Raises:
-        RuntimeError: an input that ``output`` does not depend on, and whatever ``Tensor.backward`` raises.
+        RuntimeError: an input that ``output`` does not depend on; what ``Tensor.backward`` raises.
     """
     watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
     for tensor, _ in watched:

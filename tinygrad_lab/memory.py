@@ -1,8 +1,8 @@
-"""Whose memory an array is, and whether it has changed since: what the tape must know of NumPy's arrays.
+"""Whose memory an array is, and whether it has changed: what the tape must know of NumPy's arrays.
 
-Several arrays may look at the same memory.  So a gradient may be added to in place only where nobody else holds it
-(``Sum``, ``Owners``), and a backward may run only if what it saved is what it was (``check_unchanged``).  Nothing here
-knows of Tensors or of derivatives.
+Several arrays may look at the same memory.  So a gradient may be added to in place only where
+nobody else holds it (``Sum``, ``Owners``), and a backward may run only if what it saved is what it
+was (``check_unchanged``).  Nothing here knows of Tensors or of derivatives.
 """
 
 import weakref
@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-# An array as the tape remembers it, without keeping it alive: (weak reference, the counter of in-place changes that all
-# tensors on that memory share, where the counter stood). A plain tuple, since every operation makes a few.
+# An array as the tape remembers it, without keeping it alive: (weak reference, the counter of
+# in-place changes that all tensors on that memory share, where the counter stood). A plain tuple,
+# since every operation makes a few.
 Remembered = tuple["weakref.ref[np.ndarray]", list[int], int]
 
 
 class Sum:
-    """A gradient being summed: the first contribution by reference, an array of our own from the second on."""
+    """A gradient being summed: the first contribution by reference, from the second on our own."""
 
     __slots__ = ("array", "owned")
 
@@ -34,7 +35,7 @@ class Sum:
             self.array, self.owned = np.asarray(self.array + contribution), True
 
     def own(self) -> np.ndarray:
-        """The sum in memory that nobody else holds."""
+        """Return the sum in memory that nobody else holds."""
         array: np.ndarray = self.array
         return array if self.owned else array.copy()
 
@@ -62,7 +63,7 @@ def _owner(array: np.ndarray) -> int:
 
 
 def check_unchanged(arrays: Iterable[Remembered], backward: Callable[..., Any], operation: str) -> None:
-    """Raise a RuntimeError if one of the arrays was changed in place and ``backward`` reads that memory."""
+    """Raise a RuntimeError if an array was changed in place and ``backward`` reads that memory."""
     for reference, counter, version in arrays:
         if counter[0] == version:
             continue

@@ -51,7 +51,9 @@ def detect_anomaly() -> Iterator[None]:
 
 
 def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
-    """Whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the kind."""
+    """Tell whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the
+    kind.
+    """
 
     def worst(values: Sequence[Any]) -> int:  # 0 finite, 1 infinite, 2 NaN: an infinity may turn into a NaN later
         floats = [np.asarray(v) for v in values if isinstance(v, float | np.floating | np.ndarray)]
@@ -62,7 +64,9 @@ def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def running_module() -> str:
-    """The path, in the outermost module, of the module whose forward is running; "" outside of all and in the root."""
+    """Return the path, in the outermost module, of the module whose forward is running; "" outside
+    of all and in the root.
+    """
     if not state.modules:
         return ""
     names = {id(module): name for name, module in state.modules[0].named_modules()}
@@ -70,7 +74,7 @@ def running_module() -> str:
 
 
 def calling_frame() -> FrameType:
-    """The innermost frame outside the engine: the code that called the running operation."""
+    """Return the innermost frame outside the engine: the code that called the running operation."""
     frame = sys._getframe(1)
     engine = __file__.removesuffix("modes.py")
     while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
@@ -79,7 +83,9 @@ def calling_frame() -> FrameType:
 
 
 def origin() -> str:
-    """Where the running operation was called: module path and first source line outside the engine."""
+    """Tell where the running operation was called: module path and first source line outside the
+    engine.
+    """
     module = f" in module {running_module() or type(state.modules[-1]).__name__!r}" if state.modules else ""
     frame = calling_frame()
     return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"

@@ -16,7 +16,9 @@ from tinygrad_lab.typing import Generator
 
 
 def generator(seed: int | None = None) -> Generator:
-    """A NumPy generator on SFC64, NumPy's fastest bit stream; ``None`` takes entropy from the system."""
+    """Make a NumPy generator on SFC64, NumPy's fastest bit stream; ``None`` takes entropy from the
+    system.
+    """
     return np.random.Generator(np.random.SFC64(seed))
 
 
@@ -41,7 +43,8 @@ def ambient() -> Generator:
 
 
 def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype: np.dtype) -> np.ndarray:
-    """An array of 0 and 1, each 1 with ``probability`` (exact to 2**-16: 16 random bits decide each element).
+    """Draw an array of 0 and 1, each 1 with ``probability`` (exact to 2**-16: 16 random bits decide
+    each element).
 
     Raises:
         ValueError: a probability outside [0, 1].
@@ -57,18 +60,20 @@ def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype:
 
 
 def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Standard normal draws."""
+    """Draw standard normal numbers."""
     draws = stream(rng).standard_normal(shape, np.float64 if dtype == np.float64 else np.float32)
     return _recorded(np.asarray(draws, dtype))
 
 
 def stream(rng: Generator) -> Generator:
-    """What this thread draws from where ``rng`` is asked for: a stream of its own while it works on half of a batch."""
+    """Return what this thread draws from where ``rng`` is asked for: a stream of its own while it
+    works on half of a batch.
+    """
     return state.streams.get(id(rng), rng)
 
 
 def held_by(holders: Iterable[object]) -> list[Generator]:
-    """Every generator that one of the objects has as an attribute, each once."""
+    """Return every generator that one of the objects has as an attribute, each once."""
     held = [value for holder in holders for value in vars(holder).values() if isinstance(value, Generator)]
     return list({id(rng): rng for rng in held}.values())
 

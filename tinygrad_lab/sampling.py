@@ -29,7 +29,7 @@ class Sampling:
 
 
 def choose(logits: Array, options: Sampling, rng: Generator) -> int:
-    """One token: where a uniform number falls among the cumulated probabilities.    (V,)"""
+    """Choose one token: where a uniform number falls among the cumulated probabilities.    (V,)"""
     if options.temperature == 0:
         return int(logits.argmax())
     scaled = logits.astype(np.float64) / options.temperature

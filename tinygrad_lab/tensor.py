@@ -1,12 +1,13 @@
 """Tensor, the tape and backward(): the whole of reverse-mode differentiation, in one file.
 
-A ``Tensor`` wraps a NumPy array.  Each operation on tensors that require a gradient leaves a ``Node`` behind: its
-inputs, a closure that turns the gradient of its outputs into the gradients of its inputs, and a number that counts
-upwards.  That number *is* the tape: an operation can only use what was made before it, so visiting the nodes from the
-newest to the oldest meets every node after all of its consumers, however often a value was reused.
+A ``Tensor`` wraps a NumPy array.  Each operation on tensors that require a gradient leaves a
+``Node`` behind: its inputs, a closure that turns the gradient of its outputs into the gradients of
+its inputs, and a number that counts upwards.  That number *is* the tape: an operation can only use
+what was made before it, so visiting the nodes from the newest to the oldest meets every node after
+all of its consumers, however often a value was reused.
 
-``memory.py`` below knows whose memory an array is and whether it changed; ``modes.py`` holds what is private to a
-thread, as graphs are.  Version 1 is first order: gradients are plain data, they do not themselves carry a graph.
+``memory.py`` below knows whose memory an array is and whether it changed; ``modes.py`` holds what
+is private to a thread, as graphs are.  Gradients are plain data, they carry no graph themselves.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ if TYPE_CHECKING:
     from tinygrad_lab.ops.methods import TensorMethods
     from tinygrad_lab.ops.operation import OperationInfo
 else:
-    TensorMethods = object  # tinygrad_lab.ops installs the methods when it is imported: imports run downwards only
+    TensorMethods = object  # tinygrad_lab.ops installs the methods: imports run downwards only
 
 
 class Tensor(TensorMethods):
     """An n-dimensional array that remembers how it was computed.
 
     Args:
-        data: anything ``np.asarray`` accepts; it is copied.  Python floats and lists of floats become float32, NumPy
-            arrays keep their dtype.
+        data: anything ``np.asarray`` accepts; it is copied.  Python floats and lists of floats become
+            float32, NumPy arrays keep their dtype.
         dtype: the NumPy dtype to convert to.
-        requires_grad: whether ``backward()`` should leave a gradient in ``grad``.  Floating point only.
+        requires_grad: whether ``backward()`` leaves a gradient in ``grad``.  Floating point only.
 
     Raises:
         TypeError: a non-numeric ``data``, or ``requires_grad`` on an integer or boolean tensor.
@@ -50,7 +51,7 @@ class Tensor(TensorMethods):
     grad: Tensor | None  # same shape and dtype as the tensor; set by backward() on leaves
     _node: Node | None  # the operation that made it; None for a leaf
     _index: int  # which of that operation's outputs it is
-    _version: list[int]  # counts in-place changes (TensorMethods.writable); one counter for all views of one memory
+    _version: list[int]  # counts in-place changes; one counter for all views of the same memory
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -94,7 +95,7 @@ class Tensor(TensorMethods):
         return self
 
     def detach(self) -> Tensor:
-        """The same memory, outside the graph."""
+        """Return the same memory, outside the graph."""
         return wrap(self._data, version=self._version)
 
     def retain_grad(self) -> None:
@@ -108,11 +109,11 @@ class Tensor(TensorMethods):
         """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
 
         Args:
-            gradient: the incoming gradient, same shape as this tensor; may be left out for a one-element tensor.
-            retain_graph: keep the graph for a second call; otherwise its memory is released on the way.
+            gradient: the incoming gradient, same shape as this tensor; a one-element tensor needs none.
+            retain_graph: keep the graph for a second call; otherwise it is released on the way.
 
         Raises:
-            RuntimeError: no graph, a released graph, a saved array that was changed in place, a missing ``gradient``.
+            RuntimeError: no graph, a released graph, a saved array changed in place, no ``gradient``.
             ValueError: a ``gradient`` of the wrong shape.
         """
         for tensor, value in backpropagate(self, gradient, retain_graph):
@@ -130,10 +131,10 @@ def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: li
 
 
 class Node:
-    """One recorded operation: what went in, how gradients come back, what must not have changed since.
+    """One recorded operation: what went in, how gradients come back, what must not have changed.
 
-    An input that was computed is remembered as its node and the number of that node's output, not as a Tensor, so the
-    graph keeps only those arrays alive that some backward closure has saved.
+    An input that was computed is remembered as its node and the number of that node's output, not
+    as a Tensor, so the graph keeps only those arrays alive that some backward closure has saved.
     """
 
     __slots__ = ("order", "operation", "inputs", "backward", "saved", "made", "retained", "origin")
@@ -153,18 +154,18 @@ class Node:
         ]
         self.backward: Backward | None = backward
         self.saved: list[Remembered] = [(weakref.ref(t._data), t._version, t._version[0]) for t in tensors]
-        self.made: list[tuple[Remembered, tuple[int, ...], np.dtype]] = []  # the outputs, their shapes and dtypes
-        self.retained: dict[int, weakref.ref[Tensor]] = {}  # outputs that want their gradient, by number
+        self.made: list[tuple[Remembered, tuple[int, ...], np.dtype]] = []  # outputs, shapes, dtypes
+        self.retained: dict[int, weakref.ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: list[int]) -> Tensor:
-        """Wrap one more output of this node; ``version`` is shared when the output is a view of an input."""
+        """Wrap one more output of this node; a view of an input shares that one's ``version``."""
         tensor = wrap(data, self, len(self.made), version)
         self.made.append(((weakref.ref(data), version, version[0]), data.shape, data.dtype))
         return tensor
 
     def pull_back(self, gradients: list[np.ndarray | None]) -> Gradients:
-        """Gradients of the outputs -> gradients of the inputs, one each (None where none is needed)."""
+        """Turn gradients of the outputs into one for each input (None where none is needed)."""
         if self.backward is None:
             raise RuntimeError(
                 f"backward() a second time through {self.operation.name!r}: its saved values were released by the "
@@ -181,17 +182,18 @@ class Node:
         self.saved = []
 
 
-Place = Tensor | tuple[Node, int]  # where a gradient goes: a leaf, or an operation's output by its number
+Place = Tensor | tuple[Node, int]  # where a gradient goes: a leaf, or a node's output by its number
 
 
 # ---- the walk -------------------------------------------------------------------------------------------------------
 
 
 def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False) -> list[tuple[Tensor, np.ndarray]]:
-    """Walk the tape from ``root`` to the leaves; return each leaf reached (and retained tensor) with its gradient.
+    """Walk the tape from ``root``; return each leaf reached, and retained tensor, with its gradient.
 
-    Nothing is written into any ``grad``: that is the caller's part, so an error on the way leaves all as it was.  The
-    arrays returned belong to the caller.  Arguments and errors as in ``Tensor.backward``.
+    Nothing is written into any ``grad``: that is the caller's part, so an error on the way leaves
+    all as it was.  The arrays returned belong to the caller.  Arguments and errors are those of
+    ``Tensor.backward``.
     """
     seed = _seed(root, gradient)
     if root._node is None:
@@ -199,7 +201,7 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
     reached: dict[int, tuple[Tensor, Sum]] = {}  # leaves and retained tensors, by identity
     pending = {root._node: [Sum() for _ in root._node.made]}
     pending[root._node][root._index].add(seed)
-    queue = [(-root._node.order, root._node)]  # newest first: every consumer of a value comes before its producer
+    queue = [(-root._node.order, root._node)]  # newest first: consumers come before producers
     while queue:
         node = heapq.heappop(queue)[1]
         gradients = [total.array for total in pending.pop(node)]
@@ -247,7 +249,7 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
 
 
 def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[tuple[int, Place, np.ndarray]]:
-    """Run one node backwards; yield each input's number, the input, and what it receives in its own shape and dtype."""
+    """Run one node backwards; yield each input's number, the input, and what it receives."""
     results = node.pull_back(gradients)
     for position, (place, value) in enumerate(zip(node.inputs, results, strict=True)):
         if value is None or place is None:
@@ -268,7 +270,7 @@ def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[t
 
 
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum a gradient over the axes along which an operand of ``shape`` was broadcast: each copy contributed."""
+    """Sum a gradient over the axes that broadcasting added or stretched: each copy contributed."""
     gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
     stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
     return np.asarray(gradient.sum(axis=stretched, keepdims=True) if stretched else gradient)

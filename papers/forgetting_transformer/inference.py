@@ -1,12 +1,11 @@
 """Text from a trained model, token by token, each read once; no position is the last one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.model import ForgettingTransformer, new_memories
+from papers.forgetting_transformer.model import Caches, ForgettingTransformer, new_caches
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.data.characters import decode, encode
 from tinygrad_lab.sampling import Sampling, choose
@@ -19,11 +18,11 @@ OPTIONS = Sampling()
 GREEDY = Sampling(length=20, temperature=0.0)
 
 
-def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any]) -> Array:
+def read(model: ForgettingTransformer, tokens: Sequence[int], caches: Caches) -> Array:
     """Take tokens in; the logits of what follows the last.    (V,)"""
     with no_grad():
         for start in range(0, len(tokens), PIECE):
-            x = model.model(Tensor(np.array([tokens[start : start + PIECE]])), memories)
+            x = model.model(Tensor(np.array([tokens[start : start + PIECE]])), caches)
         return model.lm_head(x[0, -1]).numpy()
 
 
@@ -39,9 +38,9 @@ def search(model: ForgettingTransformer, config: FoXConfig, tokens: Sequence[int
         raise ValueError(f"tokens must be from 0 to {config.vocab_size - 1}, got {min(tokens)} to {max(tokens)}")
     model.eval()
     rng = random.generator(options.seed)
-    memories, new = new_memories(config), list(tokens)
+    caches, new = new_caches(config), list(tokens)
     for _ in range(options.length):
-        new = [choose(read(model, new, memories), options, rng)]
+        new = [choose(read(model, new, caches), options, rng)]
         yield new[0]
 
 

@@ -45,8 +45,8 @@ class Memory(NamedTuple):
         return Memory(tuple((k[rows], v[rows]) for k, v in self.layers), self.real[rows])
 
 
-class State(NamedTuple):
-    """Where the decoder stands: each layer's keys and values of the target so far, so that none is made twice."""
+class KVCache(NamedTuple):
+    """Each decoder layer's keys and values of the target so far, so that none is made twice."""
 
     layers: tuple[KeysValues, ...]
 
@@ -55,9 +55,9 @@ class State(NamedTuple):
         """Target positions so far."""
         return self.layers[0][0].shape[2]
 
-    def select(self, rows: Int[np.ndarray, " n"]) -> "State":
+    def select(self, rows: Int[np.ndarray, " n"]) -> "KVCache":
         """The same of some sentences only."""
-        return State(tuple((k[rows], v[rows]) for k, v in self.layers))
+        return KVCache(tuple((k[rows], v[rows]) for k, v in self.layers))
 
 
 def attention(q: Queries, k: Keys, v: Values, mask: Mask) -> Float[Tensor, "b h t d_v"]:
@@ -173,14 +173,14 @@ class Decoder(nn.Module):
         layers: Any = self.layers
         return tuple(layer.multihead_attn.keys_values(encoded) for layer in layers)
 
-    def forward(self, x: Hidden, state: State, memory: Memory) -> tuple[Hidden, State]:
-        steps, t = state.steps, x.shape[1]
+    def forward(self, x: Hidden, cache: KVCache, memory: Memory) -> tuple[Hidden, KVCache]:
+        steps, t = cache.steps, x.shape[1]
         causal = arange(steps + t) <= arange(steps, steps + t).unsqueeze(1)
         grown = []
-        for layer, past, source in zip(self.layers, state.layers, memory.layers, strict=True):
+        for layer, past, source in zip(self.layers, cache.layers, memory.layers, strict=True):
             x, k, v = layer(x, past, source, causal, memory.real)
             grown.append((k, v))
-        return x, State(tuple(grown))
+        return x, KVCache(tuple(grown))
 
 
 class SinusoidalPositions(nn.Module):
@@ -252,8 +252,8 @@ class Transformer(nn.Module):
             raise ValueError(f"a sequence may have {self.max_positions} positions, this one has {stop}")
         return self.dropout(self.embedding(tokens) * math.sqrt(self.d) + self.positions(start, stop))
 
-    def encode(self, source: Int[Tensor, "b s"], length: Int[Tensor, " b"]) -> tuple[Memory, State]:
-        """What the decoder sees of the source, and the state that it begins with.
+    def encode(self, source: Int[Tensor, "b s"], length: Int[Tensor, " b"]) -> tuple[Memory, KVCache]:
+        """What the decoder sees of the source, and the cache that it begins with, of no position.
 
         Raises:
             ValueError: a length below 1 or beyond the padding, or a source of more positions than the model has.
@@ -265,19 +265,19 @@ class Transformer(nn.Module):
         real = (arange(s) < length.unsqueeze(1)).reshape(b, 1, 1, s)
         hidden = self.encoder(self.embed(source, 0), real)
         seen = self.decoder.read(hidden)
-        return Memory(seen, real), State(tuple((k[:, :, :0], v[:, :, :0]) for k, v in seen))
+        return Memory(seen, real), KVCache(tuple((k[:, :, :0], v[:, :, :0]) for k, v in seen))
 
-    def decode(self, y: Int[Tensor, "b t"], state: State, memory: Memory) -> tuple[Float[Tensor, "b t v"], State]:
-        """Logits of the tokens that come after each of ``y``, and the state to go on from."""
-        hidden, state = self.decoder(self.embed(y, state.steps), state, memory)
-        return F.linear(hidden, self.embedding.weight), state  # E again, without the factor √d
+    def decode(self, y: Int[Tensor, "b t"], cache: KVCache, memory: Memory) -> tuple[Float[Tensor, "b t v"], KVCache]:
+        """Logits of the tokens that come after each of ``y``, and the cache to go on from."""
+        hidden, cache = self.decoder(self.embed(y, cache.steps), cache, memory)
+        return F.linear(hidden, self.embedding.weight), cache  # E again, without the factor √d
 
     def forward(
         self, source: Int[Tensor, "b s"], length: Int[Tensor, " b"], y: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b t v"]:
         """Logits under teacher forcing: ``y`` begins with BOS, and position t is to predict y[t + 1]."""
-        memory, state = self.encode(source, length)
-        return self.decode(y, state, memory)[0]
+        memory, cache = self.encode(source, length)
+        return self.decode(y, cache, memory)[0]
 
     def loss(
         self, logits: Float[Tensor, "b t v"], target: Int[Tensor, "b t"], smoothing: float = 0.0

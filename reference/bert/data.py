@@ -47,7 +47,7 @@ def corpora(config: BertConfig) -> dict[str, Corpus]:
     held_out = documents[9::10]
     rest = [document for number, document in enumerate(documents) if number % 10 != 9]
     pieces = word_pieces([sentence for document in rest for sentence in document], config.vocab_size)
-    return {"train": encoded(rest, pieces), "test": encoded(held_out, pieces)}
+    return {"train": tokenised(rest, pieces), "test": tokenised(held_out, pieces)}
 
 
 def sentences(text: str) -> list[str]:
@@ -58,7 +58,7 @@ def sentences(text: str) -> list[str]:
     return list(dict.fromkeys(prose))
 
 
-def encoded(documents: list[list[str]], pieces: Any) -> Corpus:
+def tokenised(documents: list[list[str]], pieces: Any) -> Corpus:
     """The documents' sentences as tokens."""
     encodings = pieces.encode_batch([sentence for document in documents for sentence in document])
     document_of = [number for number, document in enumerate(documents) for _ in document]

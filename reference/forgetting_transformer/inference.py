@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from reference.forgetting_transformer.config import FoXConfig
-from reference.forgetting_transformer.model import ForgettingTransformer, new_memories
+from reference.forgetting_transformer.model import Caches, ForgettingTransformer, new_caches
 from reference.sampling import choose
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 
 
-def read(model: ForgettingTransformer, tokens: Sequence[int], memories: list[Any]) -> Tensor:
+def read(model: ForgettingTransformer, tokens: Sequence[int], caches: Caches) -> Tensor:
     """Take tokens in; the logits of what follows the last.    (V,)"""
     with torch.no_grad():
         for start in range(0, len(tokens), PIECE):
-            x = model.model(torch.tensor([tokens[start : start + PIECE]]), memories)
+            x = model.model(torch.tensor([tokens[start : start + PIECE]]), caches)
         return model.lm_head(x[0, -1])
 
 
@@ -34,7 +34,7 @@ def search(model: ForgettingTransformer, config: FoXConfig, tokens: Sequence[int
         raise ValueError(f"tokens must be from 0 to {config.vocab_size - 1}, got {min(tokens)} to {max(tokens)}")
     model.eval()
     rng = np.random.Generator(np.random.SFC64(options.seed))
-    memories, new = new_memories(config), list(tokens)
+    caches, new = new_caches(config), list(tokens)
     for _ in range(options.length):
-        new = [choose(read(model, new, memories), options, rng)]
+        new = [choose(read(model, new, caches), options, rng)]
         yield new[0]

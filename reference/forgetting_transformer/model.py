@@ -11,7 +11,7 @@ Names of modules and parameters are those of the paper's published code.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros_like
 from torch.nn import functional as F
 
-from reference.forgetting_transformer.attention.cache import Cache
-from reference.forgetting_transformer.attention.linear import LinearState, linear_attention
+from reference.forgetting_transformer.attention.cache import KVCache
+from reference.forgetting_transformer.attention.linear import State, linear_attention
 from reference.forgetting_transformer.config import FoXBatch, FoXConfig
 
-Memory = Any  # what a layer keeps of the tokens so far: a Cache, or with linear attention a LinearState
+Caches = list[KVCache | State]  # what each layer keeps of the tokens so far: the State for linear attention
 SMALLEST_LOG_GATE = -1e4  # a gate of 0 counts as the exponential of this: nothing is left, and sums stay finite
 
 
@@ -106,17 +106,17 @@ class Attention(nn.Module):
         """The map that makes keys, or values."""
         return nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
-    def forward(self, x: Float[Tensor, "b t d"], memory: Memory | None = None) -> Float[Tensor, "b t d"]:
-        q, k, v = self.project(x, memory)
+    def forward(self, x: Float[Tensor, "b t d"], cache: KVCache | None = None) -> Float[Tensor, "b t d"]:
+        q, k, v = self.project(x, cache)
         log_f = self.log_gates(x)
         if self.rotary is not None:
-            start = 0 if memory is None else memory.length
+            start = 0 if cache is None else cache.length
             q, k = self.rotary(q, start), self.rotary(k, start)
-        if memory is not None:
-            k, v, log_f = memory.append(k, v, log_f)
+        if cache is not None:
+            k, v, log_f = cache.append(k, v, log_f)
         return self.combine(self.attend(q, k, v, log_f).transpose(1, 2), x)
 
-    def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:  # noqa: ARG002
+    def project(self, x: Float[Tensor, "b t d"], cache: KVCache | None) -> tuple[Float[Tensor, "b heads t h"], ...]:  # noqa: ARG002
         """Queries, keys and values."""
         return tuple(self.split(layer(x)) for layer in (self.q_proj, self.k_proj, self.v_proj))
 
@@ -164,12 +164,12 @@ class ProAttention(Attention):
     def key_or_value(self, config: FoXConfig) -> nn.Module:
         return ShiftLinear(config.hidden_size, config.heads)
 
-    def project(self, x: Float[Tensor, "b t d"], memory: Memory | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
-        last_k, last_v = (None, None) if memory is None else memory.last
+    def project(self, x: Float[Tensor, "b t d"], cache: KVCache | None) -> tuple[Float[Tensor, "b heads t h"], ...]:
+        last_k, last_v = (None, None) if cache is None else cache.last
         q = self.q_proj(x).reshape(x.shape[0], x.shape[1], self.heads, -1)
         (k, last_k), (v, last_v) = self.k_proj(x, last_k), self.v_proj(x, last_v)
-        if memory is not None:
-            memory.last = last_k, last_v
+        if cache is not None:
+            cache.last = last_k, last_v
         return tuple(y.transpose(1, 2) for y in (self.q_norm(q), self.k_norm(k), v))
 
     def combine(self, y: Float[Tensor, "b t heads h"], x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
@@ -180,9 +180,11 @@ class ProAttention(Attention):
 class LinearAttention(Attention):
     """The relative with a state of constant size: see ``linear.py``."""
 
-    def forward(self, x: Float[Tensor, "b t d"], memory: Memory | None = None) -> Float[Tensor, "b t d"]:
-        q, k, v = self.project(x, memory)
-        y = linear_attention(q, k, v, self.log_gates(x), memory)
+    def forward(  # type: ignore[override]  # it keeps another kind of thing
+        self, x: Float[Tensor, "b t d"], state: State | None = None
+    ) -> Float[Tensor, "b t d"]:
+        q, k, v = self.project(x, None)
+        y = linear_attention(q, k, v, self.log_gates(x), state)
         return self.combine(y.transpose(1, 2), x)
 
 
@@ -209,12 +211,12 @@ class Block(nn.Module):
         kind = (
             LinearAttention if config.attention == "linear" else {"llama": Attention, "pro": ProAttention}[config.block]
         )
-        self.attn = kind(config)
+        self.attn: nn.Module = kind(config)
         self.mlp_norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
         self.mlp = GatedMLP(config)
 
-    def forward(self, x: Float[Tensor, "b t d"], memory: Memory | None = None) -> Float[Tensor, "b t d"]:
-        x = x + self.attn(self.attn_norm(x), memory)
+    def forward(self, x: Float[Tensor, "b t d"], cache: KVCache | State | None = None) -> Float[Tensor, "b t d"]:
+        x = x + self.attn(self.attn_norm(x), cache)
         return x + self.mlp(self.mlp_norm(x))
 
 
@@ -227,16 +229,17 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_eps)
 
-    def forward(self, tokens: Int[Tensor, "b t"], memories: list[Memory] | None = None) -> Float[Tensor, "b t d"]:
+    def forward(self, tokens: Int[Tensor, "b t"], caches: Caches | None = None) -> Float[Tensor, "b t d"]:
         """The state of every new token, which has seen those before it.
 
         Args:
-            tokens: the first ones, or, with ``memories``, those that come next.
-            memories: one for each block; they take the new tokens in.
+            tokens: the first ones, or, with ``caches``, those that come next.
+            caches: one for each block; they take the new tokens in.
         """
         x = self.embeddings(tokens)
-        for layer, memory in zip(self.layers, memories or [None] * len(self.layers), strict=True):
-            x = layer(x, memory)
+        past: Sequence[KVCache | State | None] = caches or [None] * len(self.layers)
+        for layer, cache in zip(self.layers, past, strict=True):
+            x = layer(x, cache)
         return self.norm(x)
 
 
@@ -250,8 +253,8 @@ class ForgettingTransformer(nn.Module):
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         initialise(self)
 
-    def forward(self, tokens: Int[Tensor, "b t"], memories: list[Memory] | None = None) -> Float[Tensor, "b t vocab"]:
-        return self.lm_head(self.model(tokens, memories))
+    def forward(self, tokens: Int[Tensor, "b t"], caches: Caches | None = None) -> Float[Tensor, "b t vocab"]:
+        return self.lm_head(self.model(tokens, caches))
 
 
 def decay(log_f: Float[Tensor, "b heads s"], t: int) -> Float[Tensor, "b heads t s"]:
@@ -281,9 +284,9 @@ def build(config: FoXConfig) -> ForgettingTransformer:
     return ForgettingTransformer(config)
 
 
-def new_memories(config: FoXConfig) -> list[Any]:
+def new_caches(config: FoXConfig) -> Caches:
     """Nothing read so far: for each layer keys, values and gates, or the state of linear attention."""
-    return [LinearState() if config.attention == "linear" else Cache() for _ in range(config.layers)]
+    return [State() if config.attention == "linear" else KVCache() for _ in range(config.layers)]
 
 
 def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:

@@ -2,10 +2,10 @@
 
 from copy import copy
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated, Protocol, TypedDict, runtime_checkable
 
 from jaxtyping import Int
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
@@ -48,11 +48,21 @@ def named(patterns: str) -> bool:
     return all(any(fnmatchcase(name, pattern) for name in LAYERS) for pattern in patterns.split(","))
 
 
+def readable(path: str) -> bool:
+    """Whether there is a checkpoint, where there should be one."""
+    try:
+        if path:
+            safe_open(path, framework="pt")
+    except (OSError, SafetensorError):
+        return False
+    return True
+
+
 class Run(LoRAConfig, Options):
     """What ``python -m reference.lora.train`` trains: a decoder on the source, then its adapters on the target."""
 
     targets: Annotated[str, Rule(f"patterns of {', '.join(LAYERS)}, with commas between", named)] = "*_proj"
-    base: Annotated[str, Rule("a file", lambda path: not path or Path(path).is_file())] = ""
+    base: Annotated[str, Rule("a file in the safetensors format", readable)] = ""
     vocabulary: Annotated[int, Rule("at least 96, for characters", lambda n: n >= 96)] = len(CHARACTERS)
 
     def stages(self, base: str) -> tuple["Run", ...]:

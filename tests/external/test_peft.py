@@ -12,8 +12,8 @@ from torch import nn
 from papers.lora.config import ALL_LINEAR, VARIANTS
 from papers.lora.model import build, merge
 from papers.lora.weights import adapter
-from reference.lora import adapter as reference_adapter
 from reference.lora import model as reference
+from reference.lora.weights import adapter as reference_adapter
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
 

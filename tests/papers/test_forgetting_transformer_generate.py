@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from papers.forgetting_transformer import inference
-from papers.forgetting_transformer.attention.linear import LinearState, feature_map, linear_attention
+from papers.forgetting_transformer.attention.linear import State, feature_map, linear_attention
 from papers.forgetting_transformer.config import VARIANTS, FoXConfig
 from papers.forgetting_transformer.inference import GREEDY
-from papers.forgetting_transformer.model import ForgettingTransformer, build, new_memories
+from papers.forgetting_transformer.model import ForgettingTransformer, build, new_caches
 from reference.forgetting_transformer import inference as reference_inference
 from reference.forgetting_transformer import model as reference
 from tinygrad_lab import Tensor, no_grad
@@ -26,29 +26,29 @@ def made(config: FoXConfig) -> ForgettingTransformer:
     return model.eval()
 
 
-# ---- memories --------------------------------------------------------------------------------------------------------
+# ---- caches ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_pieces_with_a_memory_are_the_whole_without(variant: str) -> None:
+def test_pieces_with_a_cache_are_the_whole_without(variant: str) -> None:
     config = VARIANTS[variant]["tiny"]
     model, tokens = made(config), generator(1).integers(0, 11, (2, 23))
-    memories, parts = new_memories(config), []
+    caches, parts = new_caches(config), []
     with no_grad():
         whole = model(Tensor(tokens)).numpy()
         for start, end in ((0, 1), (1, 2), (2, 9), (9, 22), (22, 23)):
-            parts.append(model(Tensor(tokens[:, start:end]), memories).numpy())
+            parts.append(model(Tensor(tokens[:, start:end]), caches).numpy())
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-9, atol=1e-12)
-    assert {memory.length for memory in memories} == {23}
+    assert {cache.length for cache in caches} == {23}
 
 
 def test_a_state_is_as_large_after_many_tokens_as_after_one() -> None:
     config = VARIANTS["linear"]["tiny"]
-    model, memories = made(config), new_memories(config)
+    model, caches = made(config), new_caches(config)
     sizes = []
     for tokens in ([1], [2] * 50):
-        inference.read(model, tokens, memories)
-        sizes.append([memory.nbytes for memory in memories])
+        inference.read(model, tokens, caches)
+        sizes.append([cache.nbytes for cache in caches])
     assert sizes[0] == sizes[1] == [8 * 2 * (4 * 4 + 4)] * 2
 
 
@@ -56,7 +56,7 @@ def test_linear_attention_all_at_once_is_the_recurrence() -> None:
     rng = generator(0)
     q, k, v = (Tensor(rng.standard_normal((2, 3, 12, 4))) for _ in range(3))
     log_f = Tensor(-rng.exponential(1.0, (2, 3, 12)))
-    state = LinearState()
+    state = State()
     together, one_by_one = linear_attention(q, k, v, log_f), linear_attention(q, k, v, log_f, state)
     np.testing.assert_allclose(together.numpy(), one_by_one.numpy(), rtol=1e-10)
     assert (feature_map(q).numpy() > 0).all()

@@ -13,8 +13,8 @@ from safetensors.numpy import load_file, save_file
 from papers.lora.config import VARIANTS
 from papers.lora.model import adapters, attach, build, merge
 from papers.lora.weights import adapter
-from reference.lora import adapter as reference_adapter
 from reference.lora import model as reference
+from reference.lora.weights import adapter as reference_adapter
 from tests.papers.seeded import seeded
 from tests.papers.test_twins import ROOT, outline
 from tinygrad_lab import checkpoint
@@ -42,7 +42,9 @@ def factors(model: Any) -> dict[str, np.ndarray]:
 
 
 def test_both_sides_read_alike() -> None:
-    ours, theirs = (outline(ROOT / file) for file in ("papers/lora/weights/adapter.py", "reference/lora/adapter.py"))
+    ours, theirs = (
+        outline(ROOT / file) for file in ("papers/lora/weights/adapter.py", "reference/lora/weights/adapter.py")
+    )
     assert ours == theirs
 
 

@@ -112,7 +112,7 @@ def test_a_wrong_option_or_value_ends_on_a_line_that_says_what_there_is(
         ("llama", "--tokens bpe", "vocab_size must be at least 256 for bpe, got 96"),
         ("lora", "--targets x_proj", "targets must be patterns of q_proj, k_proj"),
         ("lora", "--rank 100", "rank must be at most the width 64, got 100"),
-        ("lora", "--base nowhere", "base must be a file, got 'nowhere'"),
+        ("lora", "--base nowhere", "base must be a file in the safetensors format, got 'nowhere'"),
         ("lstm", "--cell gru", "cell must be one of 2000, 1997, rnn, got 'gru'"),
         ("mamba", "--vocab-size 10", "vocab_size must be at least 96, for characters, got 10"),
         ("seq2seq_attention", "--input-feeding --attention none", "attention must not be none"),

@@ -186,11 +186,11 @@ def test_step_by_step_is_all_at_once(variant: str) -> None:
         memory, begin = model.encode(batch["source"], batch["length"])
         whole = model.decode(y, begin, memory)[0].numpy()
         for cuts in ([*range(y.shape[1] + 1)], [0, 3, y.shape[1]]):
-            state = begin
+            cache = begin
             for start, stop in pairwise(cuts):
-                logits, state = model.decode(y[:, start:stop], state, memory)
+                logits, cache = model.decode(y[:, start:stop], cache, memory)
                 np.testing.assert_allclose(logits.numpy(), whole[:, start:stop], atol=1e-12)
-            assert state.steps == y.shape[1]
+            assert cache.steps == y.shape[1]
     assert begin.steps == 0
 
 
@@ -352,10 +352,10 @@ def test_sequences_that_cannot_be_read_are_errors(side: str, width: int, length:
 
 def test_a_target_that_grows_beyond_the_positions_is_an_error() -> None:
     model = built(QUIET["learned"])
-    memory, state = model.encode(Tensor(np.full((1, 3), 5)), Tensor(np.array([3])))
-    _, state = model.decode(Tensor(np.full((1, 16), 5)), state, memory)
+    memory, cache = model.encode(Tensor(np.full((1, 3), 5)), Tensor(np.array([3])))
+    _, cache = model.decode(Tensor(np.full((1, 16), 5)), cache, memory)
     with pytest.raises(ValueError, match="a sequence may have 16 positions, this one has 17"):
-        model.decode(Tensor(np.full((1, 1), 5)), state, memory)
+        model.decode(Tensor(np.full((1, 1), 5)), cache, memory)
 
 
 def test_a_token_outside_the_vocabulary_is_an_error() -> None:

@@ -11,7 +11,7 @@ from tinygrad_lab.typing import Array, Generator
 
 
 def random_crop(images: Float[Array, "n c h w"], size: int, generator: Generator) -> Float[Array, "n c {size} {size}"]:
-    """A square out of each image, every place equally likely.
+    """Cut a square out of each image, every place equally likely.
 
     Raises:
         ValueError: a ``size`` below 1, or one that is larger than the images.
@@ -23,7 +23,8 @@ def random_crop(images: Float[Array, "n c h w"], size: int, generator: Generator
 
 
 def centre_crop(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} {size}"]:
-    """The square in the middle of each image; an odd pixel is left out at the bottom and the right.
+    """Cut the square in the middle out of each image; an odd pixel is left out at the bottom and
+    the right.
 
     Raises:
         ValueError: as ``random_crop``.
@@ -33,12 +34,12 @@ def centre_crop(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c
 
 
 def flip(images: Float[Array, "n c h w"]) -> Float[Array, "n c h w"]:
-    """Every image mirrored, left for right."""
+    """Mirror every image, left for right."""
     return images[..., ::-1].copy()
 
 
 def random_flip(images: Float[Array, "n c h w"], generator: Generator) -> Float[Array, "n c h w"]:
-    """Each image mirrored, left for right, with probability 1/2."""
+    """Mirror each image, left for right, with probability 1/2."""
     flipped = images.copy()
     chosen = generator.random(len(images)) < 0.5
     flipped[chosen] = images[chosen, ..., ::-1]
@@ -46,7 +47,8 @@ def random_flip(images: Float[Array, "n c h w"], generator: Generator) -> Float[
 
 
 def ten_views(images: Float[Array, "n c h w"], size: int) -> Float[Array, "10 n c {size} {size}"]:
-    """The four corners and the centre of each image, then the same five mirrored; a network's answers are averaged.
+    """Cut out the four corners and the centre of each image, and mirror the five; a network's
+    answers are averaged.
 
     Raises:
         ValueError: as ``random_crop``.
@@ -58,8 +60,8 @@ def ten_views(images: Float[Array, "n c h w"], size: int) -> Float[Array, "10 n 
 
 
 def principal_colours(images: Float[Array, "n c h w"]) -> tuple[Float64[Array, " c"], Float64[Array, "c c"]]:
-    """Directions in which the pixels' colours vary most: the eigenvalues of their covariance over all images, largest
-    first, and the eigenvectors, which are the columns.
+    """Return the directions in which the pixels' colours vary most: the eigenvalues of their
+    covariance over all images, largest first, and the eigenvectors, which are the columns.
 
     Raises:
         ValueError: no images.

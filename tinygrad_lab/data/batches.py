@@ -97,7 +97,7 @@ class Batches:
         return np.random.Generator(np.random.SFC64([self._seed or 0, epoch, purpose]))
 
     def state(self) -> dict[str, int | None]:
-        """The position, as plain integers for JSON."""
+        """Return the position, as plain integers for JSON."""
         return {
             "items": self.items,
             "batch_size": self.batch_size,

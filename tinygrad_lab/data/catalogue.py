@@ -38,7 +38,9 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every data set, with its files found and checked now (about half a second each for MNIST and Fashion-MNIST)."""
+    """Return every data set, with its files found and checked now (about half a second each for
+    MNIST and Fashion-MNIST).
+    """
     return [*map(_entry, SOURCES.values()), *map(_embedded_entry, EMBEDDED.values())]
 
 
@@ -71,9 +73,9 @@ def _cached(source: Source, file: DataFile) -> Path | None:
 
 
 def _entry(source: Source) -> Entry:
-    found, checksum, problem = _state(source)
+    place, checksum, problem = _state(source)
     size = sum(file.size for file in source.files)
-    return Entry(source.name, source.what, source.licence, size, found, checksum, problem)
+    return Entry(source.name, source.what, source.licence, size, place, checksum, problem)
 
 
 def _state(source: Source) -> tuple[str | None, Checksum, str | None]:
@@ -81,13 +83,13 @@ def _state(source: Source) -> tuple[str | None, Checksum, str | None]:
     paths = [path for file in source.files if (path := find(source, file))]
     if len(paths) < len(source.files):
         return None, "not found", None
-    found = str(paths[0].parent)
+    place = str(paths[0].parent)
     try:
         for path, file in zip(paths, source.files, strict=True):
             file.read(path)
     except DataError as error:
-        return found, "mismatch", str(error)
-    return found, "ok", None
+        return place, "mismatch", str(error)
+    return place, "ok", None
 
 
 def _embedded_entry(data: Embedded) -> Entry:

@@ -9,7 +9,7 @@ CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))  # newline and the 95 prin
 
 
 def encode(text: str, alphabet: str = CHARACTERS) -> np.ndarray:
-    """The number of each character.    -> (characters), int64
+    """Return the number of each character.    -> (characters), int64
 
     Raises:
         ValueError: a character that the alphabet does not have, named with its place.
@@ -25,5 +25,7 @@ def encode(text: str, alphabet: str = CHARACTERS) -> np.ndarray:
 
 
 def decode(numbers: Iterable[Any], alphabet: str = CHARACTERS) -> str:
-    """The characters of these numbers; a replacement character for a number that stands for none."""
+    """Return the characters of these numbers; a replacement character for a number that stands for
+    none.
+    """
     return "".join(alphabet[n] if n < len(alphabet) else "\N{REPLACEMENT CHARACTER}" for n in numbers)

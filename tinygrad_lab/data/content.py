@@ -21,7 +21,7 @@ class DataError(ValueError):
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedIOBase]:
-    """The uncompressed stream of a file; its first bytes tell whether it is gzipped, not its name.
+    """Return the uncompressed stream of a file; its first bytes tell whether it is gzipped.
 
     Raises:
         DataError: the file cannot be opened, or reading inside the block fails.
@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[BufferedIOBase]:
 
 
 def read_at_most(stream: BufferedIOBase, size: int) -> bytes:
-    """Up to ``size`` bytes."""
+    """Return up to ``size`` bytes."""
     pieces = []
     while size > 0 and (piece := stream.read(min(size, PIECE))):
         pieces.append(piece)
@@ -45,7 +45,7 @@ def read_at_most(stream: BufferedIOBase, size: int) -> bytes:
 
 
 def read_content(path: Path, size: int, sha256: str) -> bytes:
-    """All of a file's uncompressed content.
+    """Return all of a file's uncompressed content.
 
     Args:
         path: the file, gzipped or raw.
@@ -60,7 +60,7 @@ def read_content(path: Path, size: int, sha256: str) -> bytes:
     if len(content) != size:
         much = f"more than {size}" if len(content) > size else str(len(content))
         raise DataError(f"{path}: {much} bytes, expected {size}")
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(f"{path}: the content's SHA-256 is {found}, expected {sha256}")
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise DataError(f"{path}: the content's SHA-256 is {actual}, expected {sha256}")
     return content

@@ -21,7 +21,7 @@ SEED = 1998
 
 
 def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
-    """Pixels from 0 to 16, and labels, in scikit-learn's order.
+    """Return pixels from 0 to 16, and labels, in scikit-learn's order.
 
     Raises:
         ImportError: scikit-learn is not installed.
@@ -33,14 +33,15 @@ def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
         raise ImportError("digits needs scikit-learn: pip install tinygrad-lab[lab]") from error
     bunch = datasets.load_digits()
     pixels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
-    found = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
-    if found != SHA256:
-        raise DataError(f"digits in scikit-learn: the content's SHA-256 is {found}, expected {SHA256}")
+    actual = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    if actual != SHA256:
+        raise DataError(f"digits in scikit-learn: the content's SHA-256 is {actual}, expected {SHA256}")
     return pixels, labels
 
 
 def split_rows(labels: Int64[Array, " n"], test: int) -> dict[str, Int64[Array, " _"]]:
-    """Row numbers of "train" and "test", stratified: every class's share of the test rows is right to within one.
+    """Return row numbers of "train" and "test", stratified: every class's share of the test rows is
+    right to within one.
 
     The rule: shuffle, sort by class keeping the shuffled order inside each class, take every (n / test)-th row of that
     line for testing and leave the rest for training; both keep the shuffled order.

@@ -22,12 +22,14 @@ CHUNK = 256  # images at a time, so that what is worked on stays in the cache
 
 
 def distort(images: Float[Array, "n c h w"], generator: Generator) -> Float[Array, "n c h w"]:
-    """Each image under an affine map of its own, drawn uniformly within the amounts above; outside is background 0."""
+    """Put each image under an affine map of its own, drawn uniformly within the amounts above;
+    outside is background 0.
+    """
     return warp(images, draw(len(images), generator))
 
 
 def draw(count: int, generator: Generator) -> Float[Array, "{count} 5"]:
-    """The coefficients (a, b, c, d, e) of ``count`` random distortions."""
+    """Draw the coefficients (a, b, c, d, e) of ``count`` distortions."""
     dx, dy, scaling, squeeze, shear = generator.uniform(-1.0, 1.0, (5, count))
     scale, ratio = 1 + SCALING * scaling, 1 + SQUEEZE * squeeze
     a, d = scale / ratio, scale * ratio
@@ -35,7 +37,8 @@ def draw(count: int, generator: Generator) -> Float[Array, "{count} 5"]:
 
 
 def warp(images: Float[Array, "n c h w"], coefficients: Float[Array, "n 5"]) -> Float[Array, "n c h w"]:
-    """Bilinear samples of image i at (a x + b y + c, d y + e) for every pixel (x, y), measured from the centre.
+    """Sample image i at (a x + b y + c, d y + e) for every pixel (x, y), measured from the centre,
+    bilinearly.
 
     Args:
         images: background 0, since 0 is what lies outside.

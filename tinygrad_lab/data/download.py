@@ -17,7 +17,7 @@ PIECE = 1 << 16
 
 
 def obtain(source: Source, file: DataFile) -> Path:
-    """The first place's copy of a file, not opened yet; downloaded where no place has one.
+    """Return the first place's copy of a file, not opened yet; downloaded where no place has one.
 
     Raises:
         ImportError, DataError: as ``download``.
@@ -26,7 +26,7 @@ def obtain(source: Source, file: DataFile) -> Path:
 
 
 def cached_name(file: DataFile) -> str:
-    """A file's name in the cache: as a mirror serves it, compressed or not."""
+    """Return a file's name in the cache: as a mirror serves it, compressed or not."""
     return f"{file.name}.gz" if file.remote.endswith(".gz") else file.name
 
 

@@ -53,7 +53,8 @@ def check_name(name: str) -> None:
 
 
 def available(name: str) -> bool:
-    """Whether a data set can be loaded without a network (its files are there; they are not opened).
+    """Tell whether a data set can be loaded without a network (its files are there; they are not
+    opened).
 
     Raises:
         ValueError: an unknown data set.

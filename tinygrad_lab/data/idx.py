@@ -22,7 +22,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, shape: tuple[int, ...] | None = None, sha256: str | None = None) -> UInt8[Array, "..."]:
-    """The array in an IDX file of unsigned bytes, read-only.
+    """Return the array in an IDX file of unsigned bytes, read-only.
 
     Args:
         path: the file, gzipped or raw; its first bytes tell which, not its name.
@@ -37,20 +37,20 @@ def read_idx(path: Path, shape: tuple[int, ...] | None = None, sha256: str | Non
 
 
 def _read_content(stream: BufferedIOBase, path: Path, shape: tuple[int, ...] | None, sha256: str | None) -> np.ndarray:
-    header, found = _read_header(stream, path)
-    if shape is not None and found != shape:
-        raise DataError(f"{path}: the header promises shape {found}, expected {shape}")
-    size = int(np.prod(found, dtype=object))
+    header, promised = _read_header(stream, path)
+    if shape is not None and promised != shape:
+        raise DataError(f"{path}: the header promises shape {promised}, expected {shape}")
+    size = int(np.prod(promised, dtype=object))
     content = read_at_most(stream, size + 1)  # one more than it may hold, to notice what is too much
     if len(content) != size:
         much = f"more than {size}" if len(content) > size else str(len(content))
-        raise DataError(f"{path}: {much} bytes after the header, expected {size} for shape {found}")
+        raise DataError(f"{path}: {much} bytes after the header, expected {size} for shape {promised}")
     if sha256 is not None:
         digest = hashlib.sha256(header)
         digest.update(content)
         if digest.hexdigest() != sha256:
             raise DataError(f"{path}: the content's SHA-256 is {digest.hexdigest()}, expected {sha256}")
-    return np.frombuffer(content, np.uint8).reshape(found)
+    return np.frombuffer(content, np.uint8).reshape(promised)
 
 
 def _read_header(stream: BufferedIOBase, path: Path) -> tuple[bytes, tuple[int, ...]]:

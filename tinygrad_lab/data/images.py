@@ -44,7 +44,8 @@ class ImageData:
 
 
 def load_images(name: str, split: str = "train") -> ImageData:
-    """A split of a data set, from the first place that has it (see ``locate``); files nowhere found are downloaded.
+    """Return a split of a data set, from the first place that has it (see ``locate``); files
+    nowhere found are downloaded.
 
     Args:
         name: "mnist", "fashion-mnist" or "digits".
@@ -63,7 +64,7 @@ def load_images(name: str, split: str = "train") -> ImageData:
 
 
 def default_images(split: str = "train") -> ImageData:
-    """MNIST where it is found without a network, else the embedded digits."""
+    """Return MNIST where it is found without a network, else the embedded digits."""
     return load_images("mnist" if available("mnist") else digits.NAME, split)
 
 

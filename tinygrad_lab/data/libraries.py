@@ -4,7 +4,7 @@ from typing import Any
 
 
 def tokenizers() -> Any:
-    """Hugging Face's library of vocabularies, characters as well as subwords.
+    """Return Hugging Face's library of vocabularies, characters as well as subwords.
 
     Raises:
         ImportError: it is not installed.

@@ -19,7 +19,7 @@ SYSTEM_FOLDERS = (Path("/usr/local/share/datasets"), Path("/usr/share/datasets")
 
 
 def cache_folder() -> Path | None:
-    """The user's cache on this platform; None without pooch, which alone writes there."""
+    """Return the user's cache on this platform; None without pooch, which alone writes there."""
     try:
         import pooch
     except ImportError:
@@ -28,7 +28,7 @@ def cache_folder() -> Path | None:
 
 
 def places() -> Iterator[tuple[str, Path]]:
-    """(what it is, folder) of every place that is searched, in order.
+    """Yield (what it is, folder) of every place that is searched, in order.
 
     Raises:
         DataError: the environment variable names something that is not a folder.
@@ -47,7 +47,7 @@ def places() -> Iterator[tuple[str, Path]]:
 
 
 def find(source: Source, file: DataFile) -> Path | None:
-    """The first place's copy of a file, not opened yet; None where no place has one.
+    """Return the first place's copy of a file, not opened yet; None where no place has one.
 
     The first copy counts even when it turns out to be corrupt: that is an error to report, not to step over.
     """
@@ -60,7 +60,7 @@ def find(source: Source, file: DataFile) -> Path | None:
 
 
 def how_to_get(source: Source, file: DataFile) -> str:
-    """Several lines: where the file was looked for and what a user can do about it."""
+    """Return several lines: where the file was looked for and what a user can do about it."""
     looked = [f"  {folder / source.folder}  ({what})" for what, folder in places()]
     if not os.environ.get(VARIABLE):
         looked.insert(0, f"  {VARIABLE} is not set")

@@ -34,7 +34,7 @@ class PairData:
 
 
 def load_pairs(name: str, split: str) -> PairData:
-    """A split of a data set of pairs, from the first place that has it (see ``locate``).
+    """Return a split of a data set of pairs, from the first place that has it (see ``locate``).
 
     Args:
         name: "cmudict" (splits "train" and "test"; a word with several pronunciations has several pairs), or "eng-spa"
@@ -61,5 +61,5 @@ def load_pairs(name: str, split: str) -> PairData:
 
 
 def pairs_checksum(pairs: tuple[tuple[str, str], ...]) -> str:
-    """The SHA-256 of pairs, one a line, a tab between source and target."""
+    """Return the SHA-256 of pairs, one a line, a tab between source and target."""
     return hashlib.sha256("".join(f"{left}\t{right}\n" for left, right in pairs).encode()).hexdigest()

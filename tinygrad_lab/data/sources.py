@@ -54,7 +54,7 @@ class IdxFile:
         return f"{self.name}.gz"
 
     def read(self, path: Path) -> Any:
-        """The array in it, checked; DataError where it is not this file."""
+        """Return the array in it, checked; DataError where it is not this file."""
         return read_idx(path, self.shape, self.sha256)
 
 
@@ -68,7 +68,7 @@ class TextFile:
     remote: str = ""
 
     def read(self, path: Path) -> str:
-        """The text, checked; DataError where it is not this file."""
+        """Return the text, checked; DataError where it is not this file."""
         return read_content(path, self.size, self.sha256).decode("utf-8")
 
 
@@ -276,5 +276,5 @@ Kind = TypeVar("Kind", bound=Source)
 
 
 def sources_of(kind: type[Kind]) -> dict[str, Kind]:
-    """The data sets of one kind by name."""
+    """Return the data sets of one kind by name."""
     return {name: source for name, source in SOURCES.items() if isinstance(source, kind)}

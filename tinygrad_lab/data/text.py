@@ -35,7 +35,8 @@ class TextData:
 
 
 def load_text(name: str) -> TextData:
-    """A text, from the first place that has it (see ``locate``); files nowhere found are downloaded.
+    """Return a text, from the first place that has it (see ``locate``); files nowhere found are
+    downloaded.
 
     Args:
         name: "timemachine", "tinyshakespeare", "kjv", or "topics", which is always there.

@@ -10,7 +10,9 @@ ASCII = str.maketrans(
 
 
 def load_topics() -> str:
-    """All topics in alphabetical order of their names, in ASCII: typographic characters become their plain forms."""
+    """Return all topics in alphabetical order of their names, in ASCII: typographic characters
+    become their plain forms.
+    """
     from pydoc_data.topics import topics  # a large module: only when it is wanted
 
     text = "\n\n".join(topics[name].strip() for name in sorted(topics))

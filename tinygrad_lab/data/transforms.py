@@ -7,7 +7,8 @@ from tinygrad_lab.typing import Array
 
 
 def fit(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} {size}"]:
-    """Square images of one size from any data set: enlarge by the largest whole factor that fits, then ``pad``.
+    """Make images of any data set squares of one size: enlarge by the largest whole factor that
+    fits, then ``pad``.
 
     MNIST's 28x28 become 32x32 by a border of two pixels, as LeNet-5 wants them.  The digits' 8x8 become 32x32 by a
     factor of four, or 28x28 by a factor of three and a border of two.
@@ -23,7 +24,8 @@ def fit(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} 
 
 
 def pad(images: Float[Array, "n c h w"], size: int, background: float = 0.0) -> Float[Array, "n c {size} {size}"]:
-    """Images in the centre of a square of ``background``; an odd pixel goes to the bottom and the right.
+    """Put images in the centre of a square of ``background``; an odd pixel goes to the bottom and
+    the right.
 
     Pad before changing the scale, or name the new background: 0 is not background on the 1998 scale.
 
@@ -40,7 +42,8 @@ def pad(images: Float[Array, "n c h w"], size: int, background: float = 0.0) -> 
 
 
 def resize(images: Float[Array, "n c h w"], height: int, width: int) -> Float[Array, "n c {height} {width}"]:
-    """Bilinear interpolation to another size, the picture's outer edges kept in place, border pixels repeated.
+    """Interpolate images bilinearly to another size, the outer edges kept in place, border pixels
+    repeated.
 
     The pixel of index i is centred at i + 1/2, as in torch's ``interpolate(mode="bilinear")``.  It is
     for enlarging: images made smaller alias.
@@ -63,7 +66,7 @@ def _interpolation(before: int, after: int) -> Float[Array, "{after} {before}"]:
 
 
 def normalise_1998(images: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """From [0, 1] to LeNet-5's scale: background -0.1 and ink 1.175.
+    """Map [0, 1] to LeNet-5's scale: background -0.1 and ink 1.175.
 
     The paper wants a mean of about 0 and a variance of about 1; MNIST padded to 32x32 has 0.03 and 0.12 on this scale.
     """
@@ -71,7 +74,7 @@ def normalise_1998(images: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 
 def flatten(images: Float[Array, "n c h w"]) -> Float[Array, "n c*h*w"]:
-    """One row per image, for networks without a notion of place."""
+    """Make one row of each image, for networks without a notion of place."""
     return images.reshape(len(images), -1).copy()
 
 

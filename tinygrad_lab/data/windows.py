@@ -9,18 +9,23 @@ from tinygrad_lab.typing import Generator
 
 
 def as_batch(windows: np.ndarray) -> dict[str, Any]:
-    """From windows of T + 1 tokens: {"tokens": (B, T), "target": (B, T), the token after each, "count": B T}."""
+    """Make a batch of windows of T + 1 tokens.
+
+    {"tokens": (B, T), "target": (B, T), the token after each, "count": B T}
+    """
     tokens, target = windows[:, :-1], windows[:, 1:]
     return {"tokens": tokens, "target": target, "count": float(target.size)}
 
 
 def next_tokens(tokens: np.ndarray, starts: np.ndarray, length: int) -> dict[str, Any]:
-    """A window of ``length`` tokens from each start in a text, as ``as_batch``."""
+    """Cut a window of ``length`` tokens from each start in a text, as ``as_batch``."""
     return as_batch(tokens[starts[:, None] + np.arange(length + 1)])
 
 
 def random_windows(tokens: np.ndarray, length: int, windows: int, batch_size: int, generator: Generator) -> Batches:
-    """So many windows an epoch, from random places of the text, drawn with replacement; there must be such places."""
+    """Draw so many windows an epoch, from random places of the text, with replacement; there must
+    be such places.
+    """
 
     def drawn(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
         return next_tokens(tokens, rng.integers(0, len(tokens) - length, len(batch["window"])), length)

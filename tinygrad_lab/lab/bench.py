@@ -68,10 +68,10 @@ def alternate(steps: Sequence[Step], repeats: int, watch: Callable[[], None] = l
         step()  # warm-up: first-call allocations
     medians: list[list[float]] = [[] for _ in steps]
     for _ in range(repeats):
-        for found, step in zip(medians, steps, strict=True):
-            found.append(block(step))
+        for times, step in zip(medians, steps, strict=True):
+            times.append(block(step))
             watch()
-    return [statistics.median(found) for found in medians]
+    return [statistics.median(times) for times in medians]
 
 
 def has_builtin(paper: Paper) -> bool:

@@ -198,11 +198,11 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
     from tinygrad_lab.lab.study import claims as judging
 
     paper = registry.find(slug)
-    found = judging.run(paper, judging.workbench(paper, seeds, quick, out), redraw)
+    judged = judging.run(paper, judging.workbench(paper, seeds, quick, out), redraw)
     if json_file:
-        console.write_json(judging.as_json(found), json_file)
+        console.write_json(judging.as_json(judged), json_file)
     if json_file != "-":
-        judging.print_claims(paper, found)
+        judging.print_claims(paper, judged)
 
 
 @cli.command()

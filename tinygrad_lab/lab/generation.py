@@ -115,10 +115,10 @@ def from_weights(paper: Paper, name: str) -> Source:
         raise UsageError(f"{paper.slug} knows no published weights")
     module = registry.part(paper, "weights.pretrained")
     try:
-        found = module.pretrained(name)
+        published = module.pretrained(name)
     except (ValueError, ImportError) as error:
         raise UsageError(f"--weights: {error}") from error
-    return Source(name, found.config, found.vocabularies, found.tensors, module.PROMPTS)
+    return Source(name, published.config, published.vocabularies, published.tensors, module.PROMPTS)
 
 
 def _inference(paper: Paper) -> Any:
@@ -222,9 +222,10 @@ class Pace:
 
     def print(self) -> None:
         """The same as a line on stderr."""
-        found = self.as_json()
+        numbers = self.as_json()
         console.stderr.print(
-            f"{found['read']} tokens read, {found['written']} written: the first after {found['first_seconds']:.2f} s, "
-            f"then {found['tokens_per_second']:.1f} a second; peak memory {found['peak_mb']:,.0f} MB",
+            f"{numbers['read']} tokens read, {numbers['written']} written: "
+            f"the first after {numbers['first_seconds']:.2f} s, "
+            f"then {numbers['tokens_per_second']:.1f} a second; peak memory {numbers['peak_mb']:,.0f} MB",
             soft_wrap=True,
         )

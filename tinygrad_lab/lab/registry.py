@@ -12,8 +12,10 @@ from tinygrad_lab.paper import SIZES, Paper
 
 def discover() -> dict[str, Paper]:
     """All papers by slug, oldest first."""
-    found = [importlib.import_module(f"papers.{entry.name}").PAPER for entry in pkgutil.iter_modules(papers.__path__)]
-    return {paper.slug: paper for paper in sorted(found, key=lambda paper: (paper.year, paper.slug))}
+    described = [
+        importlib.import_module(f"papers.{entry.name}").PAPER for entry in pkgutil.iter_modules(papers.__path__)
+    ]
+    return {paper.slug: paper for paper in sorted(described, key=lambda paper: (paper.year, paper.slug))}
 
 
 def find(slug: str) -> Paper:

@@ -75,7 +75,7 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Float[Tensor, "a b d"], Float[Tensor, "..."] | None]:
-        """The output, and the attention weights if they are wanted.
+        """Return the output, and the attention weights if they are wanted.
 
         Args:
             query: (L, B, D), or (B, L, D) with ``batch_first``.

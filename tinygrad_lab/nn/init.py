@@ -23,7 +23,7 @@ Number = float | int
 
 
 def constant_(tensor: Tensor, val: Number) -> Tensor:
-    """Every element becomes ``val``."""
+    """Set every element to ``val``."""
     return _write(tensor, np.asarray(val))
 
 
@@ -36,7 +36,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def uniform_(tensor: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Generator | None = None) -> Tensor:
-    """U[a, b)."""
+    """Draw the elements from U[a, b)."""
     if a > b:
         raise ValueError(f"uniform_: a must be at most b, got a={a}, b={b}")
     draws = _generator(generator).random(tensor.shape, _draw_dtype(tensor))
@@ -44,7 +44,7 @@ def uniform_(tensor: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Genera
 
 
 def normal_(tensor: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Generator | None = None) -> Tensor:
-    """N(mean, std²)."""
+    """Draw the elements from N(mean, std²)."""
     if std < 0:
         raise ValueError(f"normal_: std must be at least 0, got {std}")
     draws = _generator(generator).standard_normal(tensor.shape, _draw_dtype(tensor))
@@ -59,7 +59,8 @@ def trunc_normal_(
     b: Number = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """N(mean, std²) given that the value lies in [a, b]: values outside are drawn again.
+    """Draw the elements from N(mean, std²) given that they lie in [a, b]: values outside are drawn
+    again.
 
     Raises:
         ValueError: an interval that holds less than a thousandth of the distribution, or a ``std`` of 0 or less.
@@ -80,13 +81,15 @@ def trunc_normal_(
 
 
 def xavier_uniform_(tensor: Tensor, gain: Number = 1.0, generator: Generator | None = None) -> Tensor:
-    """U[-bound, bound) with bound = gain √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Draw from U[-bound, bound) with bound = gain √(6 / (fan_in + fan_out)) (Glorot & Bengio
+    2010).
+    """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: Number = 1.0, generator: Generator | None = None) -> Tensor:
-    """N(0, std²) with std = gain √(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Draw from N(0, std²) with std = gain √(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
@@ -97,7 +100,9 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """U[-bound, bound) with bound = gain √(3 / fan) (He et al. 2015); ``a`` is the slope of the leaky ReLU."""
+    """Draw from U[-bound, bound) with bound = gain √(3 / fan) (He et al. 2015); ``a`` is the leaky
+    ReLU's slope.
+    """
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -109,12 +114,15 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """N(0, std²) with std = gain / √fan (He et al. 2015); ``a`` is the slope of the leaky ReLU."""
+    """Draw from N(0, std²) with std = gain / √fan (He et al. 2015); ``a`` is the slope of the leaky
+    ReLU.
+    """
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def orthogonal_(tensor: Tensor, gain: Number = 1, generator: Generator | None = None) -> Tensor:
-    """Orthonormal rows (or columns, where there are fewer), times ``gain`` (Saxe et al. 2014).
+    """Make the rows orthonormal (or the columns, where there are fewer), times ``gain`` (Saxe et
+    al. 2014).
 
     Dimensions after the first count as columns.
     """
@@ -128,7 +136,8 @@ def orthogonal_(tensor: Tensor, gain: Number = 1, generator: Generator | None = 
 
 
 def calculate_gain(nonlinearity: str, param: Number | None = None) -> float:
-    """How much a weight's standard deviation must grow to keep the variance through ``nonlinearity``.
+    """Tell how much a weight's standard deviation must grow to keep the variance through
+    ``nonlinearity``.
 
     Args:
         nonlinearity: ``linear``, ``conv1d``, ``conv2d``, ``conv3d``, ``sigmoid``, ``tanh``, ``relu``, ``leaky_relu``

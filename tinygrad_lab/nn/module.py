@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-Hook = Callable[["Module", tuple[Any, ...], Any], None]  # (module, arguments, output)
+Hook = Callable[[Any, tuple[Any, ...], Any], None]  # (module, arguments, output)
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -32,7 +32,7 @@ class Parameter(Tensor):
 class HasForward(Protocol[P, R_co]):
     """To a type checker a module is called as its own ``forward`` is, and returns what that returns."""
 
-    _hooks: list[Callable[[Any, tuple[Any, ...], Any], None]]
+    _hooks: list[Hook]
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -122,7 +122,8 @@ class Module:
         object.__delattr__(self, name)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """A tensor that belongs to the state but is not trained; kept out of state_dict unless ``persistent``.
+        """Add a tensor that belongs to the state but is not trained; kept out of state_dict unless
+        ``persistent``.
 
         Raises:
             KeyError: the name is taken by something that is not a buffer.
@@ -146,7 +147,7 @@ class Module:
         return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (named ``prefix``) and all below it, each once, depth first."""
+        """Yield this module (named ``prefix``) and all below it, each once, depth first."""
         return _first_names(self._all_paths(prefix))
 
     def _all_paths(self, path: str = "") -> Iterator[tuple[str, Module]]:
@@ -159,14 +160,14 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, under its first name (tied parameters have several)."""
+        """Yield every parameter once, under its first name (tied parameters have several)."""
         return _first_names(self._named("_parameters"))
 
     def parameters(self) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer once, under its first name."""
+        """Yield every buffer once, under its first name."""
         return _first_names(self._named("_buffers"))
 
     def _named(self, registry: str) -> Iterator[tuple[str, Any]]:
@@ -177,7 +178,8 @@ class Module:
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Parameters and persistent buffers by dotted name, in torch's order; what is shared, under each of its names.
+        """Return parameters and persistent buffers by dotted name, in torch's order; what is
+        shared, under each of its names.
 
         The arrays are read-only views of the live ones, as torch's are references: copy what must outlast a step.
         """
@@ -218,13 +220,13 @@ class Module:
 
     # ---- modes ------------------------------------------------------------------------------------------------------
     def train(self: M, mode: bool = True) -> M:
-        """Training mode (dropout drops, batch_norm uses the batch) on this module and all below it."""
+        """Set training mode (dropout drops, batch_norm uses the batch), here and in all below."""
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
 
     def eval(self: M) -> M:
-        """Evaluation mode."""
+        """Set evaluation mode."""
         return self.train(False)
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
@@ -259,7 +261,7 @@ class Module:
         return self.to(np.float64)
 
     def extra_repr(self) -> str:
-        """What a layer shows of itself between the parentheses of its repr."""
+        """Return what a layer shows of itself between the parentheses of its repr."""
         return ""
 
     def __repr__(self) -> str:

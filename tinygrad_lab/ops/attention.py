@@ -109,7 +109,7 @@ def scaled_dot_product_attention_definition(
     enable_gqa: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """The weights written out; keys and values repeated for each query head of a group."""
+    """Write the weights out; keys and values are repeated for each query head of a group."""
     if enable_gqa:
         groups = query.shape[-3] // key.shape[-3]
         key, value = (x.unsqueeze(-3).expand(*x.shape[:-2], groups, *x.shape[-2:]) for x in (key, value))

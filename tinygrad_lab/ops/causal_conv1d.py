@@ -87,7 +87,7 @@ def causal_conv1d_definition(
     past: Tensor | None = None,
     activation: str | None = None,
 ) -> Tensor:
-    """One shifted sequence for each tap."""
+    """Add one shifted sequence for each tap."""
     batch, steps, channels = input.shape
     taps = weight.shape[1]
     before = Tensor(np.zeros((batch, taps - 1, channels), input.dtype)) if past is None else past

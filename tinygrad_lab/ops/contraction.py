@@ -95,7 +95,8 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
 
 
 def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
-    """The equation with its output written out and letters of its own for the dimensions behind each ellipsis.
+    """Return the equation with its output written out and letters of its own for the dimensions
+    behind each ellipsis.
 
     Raises:
         ValueError: what is wrong with the equation, or where it does not fit the shapes.
@@ -123,12 +124,12 @@ def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
 
 
 def _check_sizes(equation: str, terms: list[str], shapes: list[tuple[int, ...]]) -> None:
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for label, size in zip(term, shape, strict=True):
-            if found.setdefault(label, size) != size and 1 not in (size, found[label]):
-                raise ValueError(f"einsum: label {label!r} in {equation!r} has the sizes {found[label]} and {size}")
-            found[label] = size if found[label] == 1 else found[label]
+            if sizes.setdefault(label, size) != size and 1 not in (size, sizes[label]):
+                raise ValueError(f"einsum: label {label!r} in {equation!r} has the sizes {sizes[label]} and {size}")
+            sizes[label] = size if sizes[label] == 1 else sizes[label]
 
 
 def _einsum(equation: str, *operands: Array) -> Array:

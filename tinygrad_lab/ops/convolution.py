@@ -81,7 +81,7 @@ def conv2d_definition(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """One strided slice of the padded image per tap of the kernel, then one contraction."""
+    """Take one strided slice of the padded image per tap of the kernel, then contract once."""
     window = _window("conv2d", input, weight, stride, dilation, groups)
     (top, bottom), (left, right) = _sides(padding, window)
     x = pad(input, (left, right, top, bottom))
@@ -168,7 +168,9 @@ def conv_transpose2d_definition(
     groups: int = 1,
     dilation: Pair = 1,
 ) -> Tensor:
-    """One multiple of the whole image per tap of the kernel, spaced out by the stride, shifted and summed."""
+    """Sum one multiple of the whole image per tap of the kernel, spaced out by the stride and
+    shifted.
+    """
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
     cut, extra = _margins(padding, output_padding)
     size = [reach + more for reach, more in zip(_stamped_size(input.shape[2:], window), extra, strict=True)]

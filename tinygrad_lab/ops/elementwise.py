@@ -274,7 +274,7 @@ def masked_fill(input: Operand, mask: Bool[Array, "..."], value: float | int) ->
 
 
 def floating(x: Operand) -> Operand:
-    """Integers and booleans as float32, floats as they are."""
+    """Return integers and booleans as float32, floats as they are."""
     return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
 
 

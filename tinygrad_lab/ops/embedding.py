@@ -44,7 +44,7 @@ def embedding(
 
 @embedding.define
 def embedding_definition(input: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Every index as a one-hot row, times the table; the padding row takes part as a constant."""
+    """Multiply the table by every index as a one-hot row; the padding row takes part as a constant."""
     one_hot = np.eye(len(weight), dtype=weight.dtype)[np.asarray(input)]
     if padding_idx is None:
         return Tensor(one_hot) @ weight
@@ -62,10 +62,12 @@ def one_hot_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """The same by sorting: equal indices become neighbours, and each run of them is one segment to add up."""
+    """Sum as ``one_hot_sum`` by sorting: equal indices become neighbours, each run of them one
+    segment to add up.
+    """
     total = np.zeros((size, rows.shape[1]), rows.dtype)
     if len(index):
         order = np.argsort(index, kind="stable")
-        found, starts = np.unique(index[order], return_index=True)
-        total[found] = np.add.reduceat(rows[order], starts, axis=0)
+        present, starts = np.unique(index[order], return_index=True)
+        total[present] = np.add.reduceat(rows[order], starts, axis=0)
     return total

@@ -58,7 +58,7 @@ def in_chunks(function: Callable[..., None], inputs: Sequence[np.ndarray], outpu
 
 
 def polynomial(coefficients: list[float] | tuple[float, ...], x: np.ndarray) -> np.ndarray:
-    """Horner's rule, in place."""
+    """Evaluate a polynomial by Horner's rule, in place."""
     total: np.ndarray = np.multiply(x, coefficients[-1])
     total += coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):

@@ -89,7 +89,7 @@ def forgetting_attention_definition(
     scale: float | None = None,
     pruning: float = 0.0,
 ) -> Tensor:
-    """The weights written out, from the same sums in float64."""
+    """Write the weights out, from the same sums in float64."""
     t, s = query.shape[-2], key.shape[-2]
     c = log_fgate.double().clamp(min=SMALLEST_LOG_GATE).cumsum(-1)
     decay = (c[..., s - t :].unsqueeze(-1) - c.unsqueeze(-2)).to(query.dtype)
@@ -103,7 +103,7 @@ Inner = Callable[[Needs, np.ndarray], tuple[Any, ...]]  # (needs, dy) -> dquery,
 def all_at_once(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, c: np.ndarray, s: float, _: float
 ) -> tuple[np.ndarray, Inner]:
-    """All scores at once: what blocks do, in the order of the equations above."""
+    """Form all scores at once: what blocks do, in the order of the equations above."""
     t, keys = query.shape[-2], key.shape[-2]
     q = np.multiply(query, s, order="C")
     e = q @ key.mT
@@ -133,7 +133,7 @@ def all_at_once(
 def in_blocks(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, c: np.ndarray, s: float, pruning: float
 ) -> tuple[np.ndarray, Inner]:
-    """One head after the other, block by block."""
+    """Attend for one head after the other, block by block."""
     heads = np.ndindex(query.shape[:-2])
     blocks = {n: ForgettingBlocks(query[n], key[n], value[n], c[n], s, pruning) for n in heads}
     y = np.empty((*query.shape[:-1], value.shape[-1]), query.dtype)
@@ -150,7 +150,10 @@ def in_blocks(
 
 
 def decay(rows: np.ndarray, columns: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """D in ``dtype``, from float64 sums; -inf for keys after the query.    (*, T), (*, S) -> (*, T, S)"""
+    """Return D in ``dtype``, from float64 sums; -inf for keys after the query.
+
+    (*, T), (*, S) -> (*, T, S)
+    """
     d = np.empty((*rows.shape, columns.shape[-1]), dtype)
     with np.errstate(over="ignore"):
         np.subtract(rows[..., :, None], columns[..., None, :], out=d, casting="same_kind")

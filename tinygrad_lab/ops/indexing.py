@@ -40,7 +40,8 @@ def index(input: Tensor, key: Any) -> Tensor:
 
 
 def plain_key(key: Any) -> Any:
-    """A key with Tensors replaced by copies of their arrays: the backward pass must see the indices of today.
+    """Replace Tensors in a key by copies of their arrays: the backward pass must see the indices of
+    today.
 
     Raises:
         IndexError: a floating point index.
@@ -90,7 +91,7 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
 
 @operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
 def index_select(input: AnyArray, dim: int, index: Int[Array, " n"]) -> Result:
-    """The slices of ``input`` named by ``index``, along ``dim``."""
+    """Return the slices of ``input`` named by ``index``, along ``dim``."""
     shape = input.shape
 
     def backward(needs: Needs, dy: Array) -> Gradients:

@@ -136,7 +136,7 @@ def lstm_definition(
     lengths: Tensor | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gate by gate and step by step; a step after a sequence's end changes nothing and puts out 0."""
+    """Run gate by gate and step by step; a step after a sequence's end does nothing and puts out 0."""
     h, c, output = h_0, c_0, [h_0] * len(input)
     for t in reversed(range(len(input))) if reverse else range(len(input)):
         a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -252,7 +252,7 @@ def lstm_1997_definition(
     lengths: Tensor | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gate by gate and step by step, with the squashings as the paper writes them (eq. 3-5)."""
+    """Run gate by gate and step by step, with the squashings as the paper writes them (eq. 3-5)."""
     h, c, output = h_0, c_0, [h_0] * len(input)
     for t in reversed(range(len(input))) if reverse else range(len(input)):
         a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)

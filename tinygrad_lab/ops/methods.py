@@ -22,7 +22,7 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 
 @operation(r"\bar x = \bar y")
 def cast(input: Num[Array, "..."] | Bool[Array, "..."], dtype: Any) -> Result:
-    """The same values in another floating point dtype; the gradient goes back in the old one."""
+    """Return the same values in another floating point dtype; the gradient goes back in the old one."""
     before = input.dtype
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -164,11 +164,11 @@ class TensorMethods:
     cumsum = reductions.cumsum
 
     def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
-        """Whether some element is not zero."""
+        """Tell whether some element is not zero."""
         return wrap(np.asarray(np.any(self._data, axis=dim, keepdims=keepdim)))
 
     def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
-        """Whether no element is zero."""
+        """Tell whether no element is zero."""
         return wrap(np.asarray(np.all(self._data, axis=dim, keepdims=keepdim)))
 
     # ---- shapes and indexing ----------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class TensorMethods:
     outer = contraction.outer
 
     def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in row-major order; a view where the memory layout allows one."""
+        """Return the same elements in row-major order; a view where the memory layout allows one."""
         return shapes.reshape(self, _sizes(shape))
 
     view = reshape  # any strides are accepted: the layout never shows in shapes
@@ -206,7 +206,7 @@ class TensorMethods:
         return shapes.expand(self, _sizes(sizes))
 
     def flip(self, *dims: Any) -> Tensor:
-        """The order of elements reversed along ``dims``."""
+        """Reverse the order of elements along ``dims``."""
         return shapes.flip(self, _sizes(dims))
 
     @property
@@ -225,18 +225,18 @@ class TensorMethods:
         return self._data.ndim
 
     def dim(self) -> int:
-        """The number of dimensions."""
+        """Return the number of dimensions."""
         return self.ndim
 
     def numel(self) -> int:
-        """The number of elements."""
+        """Return the number of elements."""
         return self._data.size
 
     def __len__(self) -> int:
         return len(self._data)
 
     def size(self, dim: Any = None) -> Any:
-        """The shape, or the length of one dimension."""
+        """Return the shape, or the length of one dimension."""
         return self._data.shape if dim is None else self._data.shape[dim]
 
     # ---- out of the engine ------------------------------------------------------------------------------------------
@@ -248,7 +248,9 @@ class TensorMethods:
         return f"tensor({body}{dtype}{made_by}{leaf})"
 
     def numpy(self) -> np.ndarray:
-        """A read-only view: writing through it could silently corrupt a recorded graph. Copy it to own the values."""
+        """Return a read-only view: writing through it could silently corrupt a recorded graph. Copy
+        it to own the values.
+        """
         view = self._data.view()
         view.flags.writeable = False
         return view
@@ -257,7 +259,7 @@ class TensorMethods:
         return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
     def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
+        """Return the value of a one-element tensor as a Python number."""
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -265,26 +267,28 @@ class TensorMethods:
 
     # ---- dtype and copies -------------------------------------------------------------------------------------------
     def to(self, dtype: Any) -> Tensor:
-        """The same values as ``dtype``: this very tensor if it is so already, otherwise a copy."""
+        """Return the same values as ``dtype``: this very tensor if it is so already, otherwise a
+        copy.
+        """
         this = typing.cast(Tensor, self)
         if this.dtype == dtype:
             return this
         return cast(this if np.dtype(dtype).kind == "f" else this.detach(), dtype)
 
     def new_zeros(self, *size: Any) -> Tensor:
-        """Zeros of another shape in this tensor's dtype."""
+        """Return zeros of another shape in this tensor's dtype."""
         return wrap(np.zeros(_sizes(size), self._data.dtype))
 
     def new_full(self, size: Any, fill_value: Any) -> Tensor:
-        """One value, in another shape and this tensor's dtype."""
+        """Return one value, in another shape and this tensor's dtype."""
         return wrap(np.full(size, fill_value, self._data.dtype))
 
     def clone(self) -> Tensor:
-        """A copy of the values that passes gradients on."""
+        """Return a copy of the values that passes gradients on."""
         return cast(self, self._data.dtype)
 
     def contiguous(self) -> Tensor:
-        """This tensor if its memory is in row-major order, otherwise a copy that is."""
+        """Return this tensor if its memory is in row-major order, otherwise a copy that is."""
         return typing.cast(Tensor, self) if self._data.flags.c_contiguous else self.clone()
 
     def float(self) -> Tensor:
@@ -301,7 +305,8 @@ class TensorMethods:
 
     # ---- in place: only outside the graph ---------------------------------------------------------------------------
     def writable(self) -> np.ndarray:
-        """The array itself, for in-place work; counted, so that backward() can tell that a saved value changed.
+        """Return the array itself, for in-place work, and count it, so that backward() can tell
+        that a saved value changed.
 
         Raises:
             RuntimeError: the tensor takes part in a graph and gradients are on.

@@ -67,25 +67,29 @@ class OperationInfo:
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
 
     def rule_of(self, settings: Mapping[str, Any]) -> str:
-        """The rule of a call with these settings; the others have their defaults."""
+        """Return the rule of a call with these settings; the others have their defaults."""
         for flag, rule in self.rule_without.items():
             if not settings.get(flag, self._signature.parameters[flag].default):
                 return rule
         return self.rule
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
-        """Which inputs want a gradient: by parameter name, or by position for a variadic operation."""
+        """Tell which inputs want a gradient: by parameter name, or by position for a variadic
+        operation.
+        """
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
 
     def bind(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
-        """The same call with everything positional that can be."""
+        """Write the same call with everything positional that can be."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.args, bound.kwargs
 
     def inputs_of(self, args: Arguments, kwargs: dict[str, Any]) -> Arguments:
-        """The differentiable arguments of a call, in the order of the signature; None where one was left out."""
+        """Return the differentiable arguments of a call, in the order of the signature; None where
+        one was left out.
+        """
         if self.variadic:
             return args[self.parameters.index(self.variadic) :]
         if self.leading and len(args) >= len(self.positions):

@@ -36,7 +36,9 @@ class Axis(NamedTuple):
     outputs: int
 
     def taps(self) -> Iterator[tuple[int, slice, slice]]:
-        """For each tap: its number, which windows have it inside the image, and where it is in those."""
+        """Yield for each tap its number, which windows have it inside the image, and where it is in
+        those.
+        """
         for tap in range(self.kernel):
             offset = tap * self.dilation - self.padding
             first = max(0, -(offset // self.stride))
@@ -46,7 +48,7 @@ class Axis(NamedTuple):
                 yield tap, slice(first, last + 1), slice(start, stop, self.stride)
 
     def first_taps(self) -> Array:
-        """The number of each window's first tap inside the image."""
+        """Return the number of each window's first tap inside the image."""
         outside = self.padding - np.arange(self.outputs) * self.stride
         return np.maximum(0, -(-outside // self.dilation))
 
@@ -56,7 +58,9 @@ class Axis(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
     def counts(self, include_pad: bool) -> Array:
-        """Pixels in each window, with those of the padding (which ends ``padding`` after the image) or without."""
+        """Count the pixels in each window, with those of the padding (which ends ``padding`` after
+        the image) or without.
+        """
         first = np.arange(self.outputs) * self.stride - self.padding
         last = np.minimum(first + self.kernel, self.size + self.padding)
         return last - first if include_pad else np.minimum(last, self.size) - np.maximum(first, 0)
@@ -156,7 +160,7 @@ def max_pool2d_definition(
     dilation: Pair = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """The maximum over a stack of the window's taps."""
+    """Take the maximum over a stack of the window's taps."""
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
     return max_over(_stacked_taps(input, axes, outside=-np.inf), dim=0)[0]
 
@@ -210,7 +214,7 @@ def avg_pool2d_definition(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The sum over a stack of the window's taps, times one over their number."""
+    """Sum a stack of the window's taps, times one over their number."""
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
     share = Tensor(_share(axes, count_include_pad, input.dtype)[..., 0])
     return einsum("tnchw,hw->nchw", _stacked_taps(input, axes, outside=0.0), share)

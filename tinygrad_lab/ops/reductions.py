@@ -150,7 +150,8 @@ def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> R
 
 
 def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-    """The largest element of all; with ``dim``, (values, indices) along it, the first index among equals.
+    """Return the largest element of all; with ``dim``, (values, indices) along it, the first index
+    among equals.
 
     With ``dim`` the whole gradient goes to the element at the index, without it equal maxima share it, as in torch.
     """
@@ -158,17 +159,23 @@ def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor 
 
 
 def min(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-    """The smallest element of all; with ``dim``, (values, indices) along it, the first index among equals."""
+    """Return the smallest element of all; with ``dim``, (values, indices) along it, the first index
+    among equals.
+    """
     return amin(input) if dim is None else _at(input, argmin(input, dim, keepdim=True), dim, keepdim)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Index of the largest element (the first of equals), into the flattened tensor where ``dim`` is None."""
+    """Return the index of the largest element (the first of equals), into the flattened tensor
+    where ``dim`` is None.
+    """
     return wrap(np.asarray(np.argmax(input._data, axis=dim, keepdims=keepdim)))
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Index of the smallest element (the first of equals), into the flattened tensor where ``dim`` is None."""
+    """Return the index of the smallest element (the first of equals), into the flattened tensor
+    where ``dim`` is None.
+    """
     return wrap(np.asarray(np.argmin(input._data, axis=dim, keepdims=keepdim)))
 
 
@@ -189,7 +196,7 @@ def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], ke
 
 
 def reduced(input: Array, dim: Dims) -> tuple[int, ...]:
-    """``dim`` as a tuple of non-negative axes; None and the empty tuple mean all of them."""
+    """Return ``dim`` as a tuple of non-negative axes; None and the empty tuple mean all of them."""
     if dim is None or dim == () or dim == []:
         return tuple(range(input.ndim))
     if input.ndim == 0:  # torch lets a number be reduced over dimension 0 or -1

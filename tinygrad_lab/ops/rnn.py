@@ -22,7 +22,7 @@ def squash(a: Array, nonlinearity: str, out: Array) -> None:
 
 
 def slope(h: Array, nonlinearity: str, out: Array) -> None:
-    """f'(a) by the value h = f(a); 0 at the kink of relu, as in torch."""
+    """Return f'(a) by the value h = f(a); 0 at the kink of relu, as in torch."""
     if nonlinearity == "tanh":
         np.multiply(h, h, out=out)
         np.subtract(1, out, out=out)
@@ -101,7 +101,7 @@ def rnn_definition(
     reverse: bool = False,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, Tensor]:
-    """Step by step; a step after a sequence's end changes nothing and puts out 0."""
+    """Run step by step; a step after a sequence's end changes nothing and puts out 0."""
     h, output = h_0, [h_0] * len(input)
     for t in reversed(range(len(input))) if reverse else range(len(input)):
         a = linear(input[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -111,7 +111,7 @@ def rnn_definition(
 
 
 def step_of(lengths: Tensor | None, t: int, choices: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """Of each pair (B, H), the first for sequences that have a step t, else the second."""
+    """Choose from each pair (B, H) the first for sequences that have a step t, else the second."""
     if lengths is None:
         return [new for new, _ in choices]
     running = (t < lengths)[:, None]

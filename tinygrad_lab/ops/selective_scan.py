@@ -123,7 +123,7 @@ def selective_scan_definition(
     D: Tensor | None = None,
     h_0: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Step by step, every state a tensor of its own."""
+    """Run step by step, every state a tensor of its own."""
     batch, steps, _ = u.shape
     h = Tensor(np.zeros((batch, *A.shape), u.dtype)) if h_0 is None else h_0
     outputs = []

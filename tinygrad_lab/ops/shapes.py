@@ -17,7 +17,7 @@ AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 
 @operation(r"\bar x = \operatorname{reshape}(\bar y)", view=True)
 def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
-    """The same elements in row-major order; one size may be -1."""
+    """Return the same elements in row-major order; one size may be -1."""
     before = input.shape  # backward needs no more: holding the array would forbid changing it
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -39,7 +39,7 @@ def permute(input: AnyArray, dims: Sequence[int]) -> Result:
 
 @operation(r"\bar x = \bar y^\top", view=True)
 def transpose(input: AnyArray, dim0: int, dim1: int) -> Result:
-    """Two dimensions swapped."""
+    """Swap two dimensions."""
     if input.ndim == 0:  # torch allows dimensions 0 and -1 of a number
         return input.view(), lambda _needs, dy: (dy,)
 
@@ -69,7 +69,7 @@ def expand(input: AnyArray, size: Sequence[int]) -> Result:
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions ``start_dim`` to ``end_dim``, both included, as one."""
+    """Make one dimension of ``start_dim`` to ``end_dim``, both included."""
     if input.ndim == 0:
         return reshape(input, (1,))
     start, end = normalize_axis_index(start_dim, input.ndim), normalize_axis_index(end_dim, input.ndim)
@@ -80,13 +80,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
-    """Without the dimensions of length one: all of them, or those named; a longer one stays."""
+    """Drop the dimensions of length one: all of them, or those named; a longer one stays."""
     chosen = range(input.ndim) if dim is None else normalize_axis_tuple(dim, input.ndim or 1)
     return reshape(input, [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen])
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """With a new dimension of length one at position ``dim``."""
+    """Insert a new dimension of length one at position ``dim``."""
     dim = normalize_axis_index(dim, input.ndim + 1)
     return reshape(input, (*input.shape[:dim], 1, *input.shape[dim:]))
 
@@ -96,7 +96,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 @operation(r"\bar x_k = \bar y_{[k]}")
 def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
-    """Tensors joined along an existing dimension."""
+    """Join tensors along an existing dimension."""
     ends = np.cumsum([array.shape[dim] for array in tensors])
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -107,7 +107,7 @@ def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
 
 @operation(r"\bar x_k = \bar y_k", view=True, outputs=None)
 def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[AnyArray, ...], Backward]:
-    """Consecutive pieces of the given sizes along ``dim``."""
+    """Cut into consecutive pieces of the given sizes along ``dim``."""
     pieces = tuple(np.split(input, np.cumsum(sizes)[:-1], axis=dim))
     shapes, dtype = [piece.shape for piece in pieces], input.dtype
 
@@ -119,7 +119,7 @@ def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[Any
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors joined along an existing dimension.
+    """Join tensors along an existing dimension.
 
     Raises:
         ValueError: nothing to join, or shapes that differ in another dimension.
@@ -130,7 +130,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new dimension.
+    """Join tensors of one shape along a new dimension.
 
     Raises:
         ValueError: nothing to join, or shapes that differ.
@@ -142,7 +142,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed.
+    """Cut into pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed.
 
     Raises:
         ValueError: sizes that do not add up to the dimension, or a size that is not positive.
@@ -158,7 +158,8 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces along ``dim``, all of one size except perhaps a smaller last.
+    """Cut into at most ``chunks`` pieces along ``dim``, all of one size except perhaps a smaller
+    last.
 
     Raises:
         ValueError: ``chunks`` is not positive.
@@ -170,7 +171,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along ``dim``, without that dimension."""
+    """Return the slices along ``dim``, without that dimension."""
     if input.shape[dim] == 0:
         return ()
     return tuple(squeeze(piece, dim) for piece in split_at(input, [1] * input.shape[dim], dim))
@@ -181,7 +182,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @operation(r"\bar x = \bar y_{[\text{inside}]}")
 def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: float | int = 0) -> Result:
-    """Constant padding, (before, after) for the last dimension first, as ``torch.nn.functional.pad``; negative crops.
+    """Pad with a constant, (before, after) for the last dimension first, as torch does; negative crops.
 
     Raises:
         ValueError: another mode, or a ``pad`` that is not made of pairs for at most all dimensions.
@@ -205,7 +206,7 @@ def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: floa
 
 @operation(r"\bar x = \operatorname{flip}(\bar y)", view=True)
 def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
-    """The order of elements reversed along ``dims``; a view, where torch copies."""
+    """Reverse the order of elements along ``dims``; a view, where torch copies."""
     dims = normalize_axis_tuple(dims, input.ndim)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -216,7 +217,7 @@ def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
 
 @operation(r"\bar x = \operatorname{roll}^{-1}(\bar y)")
 def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Result:
-    """Elements moved by ``shifts`` along ``dims``, those that fall off come back at the front."""
+    """Move elements by ``shifts`` along ``dims``; those that fall off come back at the front."""
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.roll(dy, np.negative(shifts), axis=dims),)
@@ -226,7 +227,7 @@ def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int]
 
 @operation(r"\bar x = \operatorname{tril}(\bar y)")
 def tril(input: AnyArray, diagonal: int = 0) -> Result:
-    """The lower triangle of the last two dimensions, 0 above ``diagonal``."""
+    """Keep the lower triangle of the last two dimensions, 0 above ``diagonal``."""
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.tril(dy, diagonal),)
@@ -236,7 +237,7 @@ def tril(input: AnyArray, diagonal: int = 0) -> Result:
 
 @operation(r"\bar x = \operatorname{triu}(\bar y)")
 def triu(input: AnyArray, diagonal: int = 0) -> Result:
-    """The upper triangle of the last two dimensions, 0 below ``diagonal``."""
+    """Keep the upper triangle of the last two dimensions, 0 below ``diagonal``."""
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.triu(dy, diagonal),)

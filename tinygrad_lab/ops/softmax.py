@@ -23,14 +23,16 @@ def row_sums(x: np.ndarray) -> np.ndarray:
 
 
 def shift(x: np.ndarray) -> np.ndarray:
-    """x minus its maximum along the last axis, in an array of our own, C-contiguous."""
+    """Return x minus its maximum along the last axis, in an array of our own, C-contiguous."""
     with np.errstate(invalid="ignore"):  # -inf - -inf
         shifted: np.ndarray = np.subtract(x, x.max(axis=-1, keepdims=True), order="C")
     return shifted
 
 
 def largest_score(q: np.ndarray, k: np.ndarray) -> float:
-    """A bound on the size of all products of a row of ``q`` and a row of ``k``, by Cauchy and Schwarz, without them."""
+    """Bound the size of all products of a row of ``q`` and a row of ``k``, by Cauchy and Schwarz,
+    without them.
+    """
     return math.sqrt(float(np.vecdot(q, q).max()) * float(np.vecdot(k, k).max()))
 
 
@@ -95,7 +97,7 @@ def masked_softmax(
 
 @masked_softmax.define
 def masked_softmax_definition(input: Tensor, mask: Any, dim: int) -> Tensor:
-    """Exponentials of what is left, divided by their sum; the sum of nothing counts as 1."""
+    """Divide the exponentials of what is left by their sum; the sum of nothing counts as 1."""
     kept = np.broadcast_to(np.asarray(mask), input.shape)
     chosen = where(kept, input, 0.0)
     exponential = (chosen - chosen.amax(dim, keepdim=True).detach()).exp() * kept

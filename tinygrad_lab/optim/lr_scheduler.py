@@ -31,7 +31,7 @@ class LRScheduler:
         self._apply()
 
     def rate(self, t: int, base: Number) -> Number:  # noqa: ARG002 (a constant does not look at t)
-        """The learning rate of step ``t``, counted from 0, for a group built with ``base``."""
+        """Return the learning rate of step ``t``, counted from 0, for a group built with ``base``."""
         return base
 
     def step(self) -> None:
@@ -40,7 +40,7 @@ class LRScheduler:
         self._apply()
 
     def get_last_lr(self) -> list[Number]:
-        """The learning rate of each group as last set."""
+        """Return the learning rate of each group as last set."""
         return list(self._last_lr)
 
     def _apply(self) -> None:
@@ -52,7 +52,7 @@ class LRScheduler:
         return [self.rate(self.last_epoch, base) for base in self.base_lrs]
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands; its arguments are not part of it."""
+        """Tell where the schedule stands; its arguments are not part of it."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

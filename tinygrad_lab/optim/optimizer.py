@@ -135,7 +135,8 @@ class Optimizer(ABC):
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """Torch's form: ``state`` by running number of the parameter, ``param_groups`` with numbers for parameters.
+        """Return torch's form: ``state`` by running number of the parameter, ``param_groups`` with
+        numbers for parameters.
 
         Slots are the live arrays, not copies: copy the dictionary deeply to keep it over a step.
         """
@@ -147,9 +148,9 @@ class Optimizer(ABC):
     def check_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Raise ValueError unless ``load_state_dict`` would succeed."""
         sizes = [len(group["params"]) for group in self.param_groups]
-        found = [len(group["params"]) for group in state_dict["param_groups"]]
-        if sizes != found:
-            raise ValueError(f"load_state_dict: parameters per group are {sizes}, the state has {found}")
+        saved = [len(group["params"]) for group in state_dict["param_groups"]]
+        if sizes != saved:
+            raise ValueError(f"load_state_dict: parameters per group are {sizes}, the state has {saved}")
         parameters = list(self._parameters())
         for number, entries in state_dict["state"].items():
             if not 0 <= number < len(parameters):

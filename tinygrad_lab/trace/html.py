@@ -17,13 +17,13 @@ NUMBERS = 64  # elements of a tensor that are shown one by one
 
 
 def of_trace(trace: Trace) -> str:
-    """A row for each step: number, phase, module, what went in and came out."""
+    """Return a table with a row for each step: number, phase, module, what went in and came out."""
     rows = [(str(step.index), step.phase, _forward_of(step).module, str(step).split(None, 2)[2]) for step in trace]
     return table(("", "phase", "module", "step"), rows)
 
 
 def of_forward(step: Forward) -> str:
-    """The line that ran it, its inputs and its outputs."""
+    """Return the line that ran it, its inputs and its outputs, as a table."""
     given = [(item.parameter, item.value.name, numbers(item.value.array)) for item in step.inputs]
     given += [(name, "", escape(str(value))) for name, value in step.settings.items()]
     made = [("result", value.name, numbers(value.array)) for value in step.outputs]
@@ -31,7 +31,9 @@ def of_forward(step: Forward) -> str:
 
 
 def of_backward(step: Backward) -> str:
-    """The rule with numbers, the gradient that came in, and what goes to each input."""
+    """Return the rule with numbers, and a table of the gradients that came in and of those that go
+    to each input.
+    """
     rows = [
         (f"into {v.name}", "-" if g is None else numbers(g), "")
         for v, g in zip(step.forward.outputs, step.incoming, strict=True)
@@ -45,7 +47,7 @@ def of_backward(step: Backward) -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], raw: tuple[int, ...] = ()) -> str:
-    """An HTML table; everything is escaped but the columns ``raw``, which are HTML already."""
+    """Return an HTML table; everything is escaped but the columns ``raw``, which are HTML already."""
     cells = [
         "".join(f"<td>{cell if place in raw else escape(cell)}</td>" for place, cell in enumerate(row)) for row in rows
     ]
@@ -55,7 +57,9 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], raw: tuple[int, ..
 
 
 def numbers(array: np.ndarray) -> str:
-    """A number, a small vector or matrix as a table of numbers, or what a large tensor is like."""
+    """Return a number, a small vector or matrix as a table of numbers, or what a large tensor is
+    like.
+    """
     if array.size == 1:
         return f"{array.item():.4g}"
     size = " × ".join(map(str, array.shape))

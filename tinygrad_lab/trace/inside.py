@@ -15,14 +15,16 @@ from tinygrad_lab.trace.steps import Forward, Trace
 
 
 def can_open(step: Forward) -> bool:
-    """Whether the operation has a definition, and no generator that would draw other numbers the second time."""
+    """Tell whether the operation has a definition, and no generator that would draw other numbers
+    the second time.
+    """
     return step.operation.definition is not None and not any(
         isinstance(value, np.random.Generator) for value in step.settings.values()
     )
 
 
 def inside(step: Forward, incoming: Sequence[np.ndarray | None] | None = None, limit: int = LIMIT) -> Trace:
-    """What happens inside a fused operation, on the numbers that it was given.
+    """Trace what happens inside a fused operation, on the numbers that it was given.
 
     Args:
         step: the operation, in a trace that has been made, so that it is known which inputs have a gradient.

@@ -30,7 +30,9 @@ PIECES = {*SYMBOLS, *FUNCTIONS, *SPACES, *ACCENTS, *SILENT, *UPRIGHT, "frac", "t
 
 
 def plain(latex: str) -> str:
-    """One line of characters for each line of LaTeX. A command that is not known stands there by its name."""
+    """Write one line of characters for each line of LaTeX. A command that is not known stands there
+    by its name.
+    """
     text = _Reader(TOKEN.findall(latex)).until(None)
     for spaces, kept in ((r" +", " "), (r" *\n *", "\n"), (r" *\u2003 *", "   "), (r" (?=[²³⁴;])", "")):
         text = re.sub(spaces, kept, text)

@@ -76,7 +76,7 @@ class Recorder:
             self._made_by[id(node)] = step
 
     def place(self) -> Place:
-        """Where the running operation was called: the innermost code outside of the engine."""
+        """Tell where the running operation was called: the innermost code outside of the engine."""
         return in_frame(calling_frame())
 
     def backward(self, node: Node, gradients: list[np.ndarray | None]) -> None:
@@ -101,7 +101,7 @@ class Recorder:
         self._current.contributions.append(Contribution(given.parameter, value, gradient.copy(), value.gradient, first))
 
     def forget_backward(self) -> None:
-        """Only the forward steps again, so that another result can be traced."""
+        """Keep only the forward steps, so that another result can be traced."""
         self.steps = [step for step in self.steps if isinstance(step, Forward)]
         for value in self.values:
             value.gradient = None
@@ -118,7 +118,7 @@ class Recorder:
             backpropagate(result, gradient, retain_graph=True)
 
     def value_of(self, tensor: Tensor) -> Value:
-        """What is known of a tensor that was seen."""
+        """Return what is known of a tensor that was seen."""
         return self._known[id(tensor._data)]
 
     # ---- values and their names -------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _differentiable(step: Forward) -> list[Input | None]:
 
 
 def in_frame(frame: FrameType) -> Place:
-    """The place where a frame stands."""
+    """Return the place where a frame stands."""
     file, line = frame.f_code.co_filename, frame.f_lineno
     return Place(file, line, linecache.getline(file, line).strip(), frame.f_locals)
 

@@ -25,19 +25,23 @@ BARRED = re.compile(r"\\bar\s*(\\ell|[A-Za-z])")
 
 
 def symbols(rule: str) -> tuple[list[str], str | None]:
-    """(the symbols of the arguments, the output's symbol or None) of a rule."""
+    """Return (the symbols of the arguments, the output's symbol or None) of a rule."""
     targets = [match.group(1) for part in rule.split(r"\qquad") if (match := EQUATION.match(part))]
     others = [name for name in BARRED.findall(rule) if name not in targets]
     return targets, others[0] if others else None
 
 
 def with_numbers(step: Backward) -> str:
-    """The step's rule, then a line for each contribution: its equation with numbers, and what comes out."""
+    """Return the step's rule, then a line for each contribution: its equation with numbers, and
+    what comes out.
+    """
     return r" \\ ".join([step.rule, *contributions(step)])
 
 
 def contributions(step: Backward) -> list[str]:
-    """For each contribution its equation with numbers, and what comes out; none where the rule has other equations."""
+    """Return for each contribution its equation with numbers, and what comes out; none where the
+    rule has other equations.
+    """
     targets, output = symbols(step.rule)
     names = step.operation.differentiable
     if len(targets) != len(names) or step.operation.variadic:
@@ -71,7 +75,9 @@ def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, n
 
 
 def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
-    """Numbers in the place of barred symbols (from ``gradients``) and of single letters (from ``values``)."""
+    """Put numbers in the place of barred symbols (from ``gradients``) and of single letters (from
+    ``values``).
+    """
 
     def barred(match: re.Match[str]) -> str:
         array = gradients.get(match.group(1))
@@ -92,13 +98,13 @@ def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str,
 
 
 def factor(array: np.ndarray) -> str:
-    """Numbers as they stand in a product: a negative one in parentheses."""
+    """Write numbers as they stand in a product: a negative one in parentheses."""
     text = number(array)
     return f"({text})" if text.startswith("-") or "times" in text else text
 
 
 def number(array: np.ndarray) -> str:
-    """An array in LaTeX: one number, a small matrix, or the shape of a larger one."""
+    """Write an array in LaTeX: one number, a small matrix, or the shape of a larger one."""
     if array.size > SHOWN or array.ndim > 2:
         return r"\;".join(["[", r" \times ".join(map(str, array.shape)), "]"])
     if array.size == 1:
@@ -109,7 +115,7 @@ def number(array: np.ndarray) -> str:
 
 
 def digits(value: float) -> str:
-    """Four significant digits."""
+    """Write four significant digits."""
     if not math.isfinite(value):
         return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
     text = f"{value + 0.0:.4g}"  # no negative zero

@@ -70,7 +70,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
-    """A trace as plain data, see above.
+    """Return a trace as plain data, see above.
 
     Args:
         trace: what to write.
@@ -84,7 +84,9 @@ def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
 
 
 def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
-    """The steps of a trace that can be opened, each with the gradients of its outputs; None where it has none."""
+    """Return the steps of a trace that can be opened, each with the gradients of its outputs; None
+    where it has none.
+    """
     incoming = {id(step.forward): step.incoming for step in trace if isinstance(step, Backward)}
     return [(step, incoming.get(id(step))) for step in trace if isinstance(step, Forward) and can_open(step)]
 
@@ -92,10 +94,10 @@ def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | Non
 def _open(step: Forward, incoming: list[np.ndarray | None] | None) -> Trace | int:
     """What is inside; the number of steps where they are too many, at least what is known of it."""
     try:
-        found = inside(step, incoming)
+        inner = inside(step, incoming)
     except TooLargeError as error:
         return error.limit
-    return found if len(found) <= INSIDE_STEPS else len(found)
+    return inner if len(inner) <= INSIDE_STEPS else len(inner)
 
 
 class _Writer:
@@ -113,24 +115,24 @@ class _Writer:
             outer, written = waiting.popleft()
             for step, incoming in opened_by(outer):
                 inner = _open(step, incoming)
-                found = None if isinstance(inner, int) else self._if_it_fits(inner)
-                if isinstance(inner, int) or found is None:
+                content = None if isinstance(inner, int) else self._if_it_fits(inner)
+                if isinstance(inner, int) or content is None:
                     written["steps"][step.index]["inside"] = {
                         "left_out": inner if isinstance(inner, int) else len(inner)
                     }
                 else:
-                    written["steps"][step.index]["inside"] = found
-                    waiting.append((inner, found))
+                    written["steps"][step.index]["inside"] = content
+                    waiting.append((inner, content))
 
     def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
         if len(inner) * STEP_BYTES > self._room:
             return None
         before = len(self.tensors)
-        found = self.trace(inner)
-        size = len(json.dumps([found, self.tensors[before:]], separators=(",", ":")))
+        written = self.trace(inner)
+        size = len(json.dumps([written, self.tensors[before:]], separators=(",", ":")))
         if size <= self._room:
             self._room -= size
-            return found
+            return written
         del self.tensors[before:]
         self._places = {key: place for key, place in self._places.items() if place < before}
         return None
@@ -219,7 +221,7 @@ def _setting(value: Any) -> str:
 
 
 def relative(file: str) -> str:
-    """A source file as it is named in JSON."""
+    """Return a source file as it is named in JSON."""
     path = Path(file)
     return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else path.name
 
@@ -228,7 +230,7 @@ def relative(file: str) -> str:
 
 
 def tensor(array: np.ndarray) -> dict[str, Any]:
-    """A TENSOR."""
+    """Write an array as a TENSOR."""
     head = {"shape": list(array.shape), "dtype": str(array.dtype)}
     if array.size <= FULL:
         return {**head, "values": numbers(array)}
@@ -240,7 +242,7 @@ def tensor(array: np.ndarray) -> dict[str, Any]:
 
 
 def heat(array: np.ndarray) -> dict[str, Any]:
-    """Means over blocks of the array as a matrix, at most HEAT by HEAT."""
+    """Average over blocks of the array as a matrix, at most HEAT by HEAT."""
     matrix = array.reshape(-1, array.shape[-1])
     if len(matrix) == 1:  # a long vector folds into lines
         width = math.ceil(math.sqrt(matrix.size))
@@ -257,14 +259,14 @@ def heat(array: np.ndarray) -> dict[str, Any]:
 
 
 def numbers(array: np.ndarray) -> list[Any]:
-    """The elements, row by row."""
+    """Return the elements, row by row."""
     if array.dtype.kind != "f":
         return [int(value) for value in array.ravel()]
     return [number(value) for value in array.ravel()]
 
 
 def number(value: Any) -> Any:
-    """One number as JSON has it: the shortest that its dtype reads as the same."""
+    """Return one number as JSON has it: the shortest that its dtype reads as the same."""
     text = str(value)  # of a float32: 0.1, not 0.10000000149011612
     if text in NOT_FINITE:
         return NOT_FINITE[text]
@@ -275,7 +277,7 @@ def number(value: Any) -> Any:
 
 
 def not_finite(trace: Trace) -> dict[str, Any] | None:
-    """The step that made the first NaN or infinity out of finite numbers."""
+    """Return the step that made the first NaN or infinity out of finite numbers."""
     for step in trace:
         if isinstance(step, Forward):
             given, made = [item.value.array for item in step.inputs], [value.array for value in step.outputs]

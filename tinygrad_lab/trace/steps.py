@@ -134,7 +134,7 @@ class Backward:
         return self.forward.rule
 
     def numbers(self) -> str:
-        """The operation's rule in LaTeX with this step's numbers put in where they are few."""
+        """Return the operation's rule in LaTeX with this step's numbers put in where they are few."""
         return with_numbers(self)
 
     def __str__(self) -> str:
@@ -177,7 +177,7 @@ class Trace:
 
 
 def shown(array: np.ndarray) -> str:
-    """A few numbers in full, many as their shape and norm."""
+    """Write a few numbers in full, many as their shape and norm."""
     if array.size <= 4:
         return np.array2string(array, precision=4, separator=", ").replace("\n", "")
     return f"{'×'.join(map(str, array.shape))} of norm {np.linalg.norm(array.astype(np.float64)):.4g}"

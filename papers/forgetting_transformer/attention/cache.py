@@ -11,7 +11,7 @@ from tinygrad_lab import Tensor, from_numpy
 Kept = tuple[np.ndarray, ...]
 
 
-class Cache:
+class KVCache:
     """Keys, values and log gates of one layer, and what the Pro block's shift needs of the last token."""
 
     def __init__(self) -> None:

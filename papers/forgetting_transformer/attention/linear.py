@@ -15,7 +15,7 @@ from jaxtyping import Float
 from tinygrad_lab import Tensor, cat
 
 
-class LinearState:
+class State:
     """S and n of one layer; both are 0 before the first token."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ def linear_attention(
     k: Float[Tensor, "b heads t h"],
     v: Float[Tensor, "b heads t v"],
     log_f: Float[Tensor, "b heads t"],
-    state: LinearState | None = None,
+    state: State | None = None,
 ) -> Float[Tensor, "b heads t v"]:
     """All tokens at once, or, with a state, one after the other."""
     q, k = feature_map(q), feature_map(k)
@@ -66,7 +66,7 @@ def recurrent(
     k: Float[Tensor, "b heads t h"],
     v: Float[Tensor, "b heads t v"],
     log_f: Float[Tensor, "b heads t"],
-    state: LinearState,
+    state: State,
 ) -> Float[Tensor, "b heads t v"]:
     """Token by token from where ``state`` is; for writing.
 
@@ -85,7 +85,7 @@ def step(
     k: Float[Tensor, "b heads 1 h"],
     v: Float[Tensor, "b heads 1 v"],
     log_f: Float[Tensor, "b heads"],
-    state: LinearState,
+    state: State,
 ) -> Float[Tensor, "b heads 1 v"]:
     """One token; ``state`` moves on."""
     check(state, k, v)
@@ -97,7 +97,7 @@ def step(
     return (q @ sums) / (q * norm).sum(3, keepdim=True)
 
 
-def check(state: LinearState, k: Tensor, v: Tensor) -> None:
+def check(state: State, k: Tensor, v: Tensor) -> None:
     """Raise ValueError unless the state is one of such keys and values."""
     shape = (*k.shape[:2], k.shape[3], v.shape[3])
     if state.sums is not None and tuple(state.sums.shape) != shape:

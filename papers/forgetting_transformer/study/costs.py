@@ -9,7 +9,7 @@ import numpy as np
 
 from papers.forgetting_transformer.config import FoXConfig
 from papers.forgetting_transformer.inference import read
-from papers.forgetting_transformer.model import build, new_memories
+from papers.forgetting_transformer.model import build, new_caches
 from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.ops.forgetting_attention import all_at_once, forgetting_attention, in_blocks
 from tinygrad_lab.random import generator
@@ -60,7 +60,7 @@ def writing(config: FoXConfig, positions: Sequence[int]) -> dict[str, list[dict[
 
 def _written(config: FoXConfig, positions: Sequence[int]) -> list[dict[str, Any]]:
     """Random tokens: what they are does not matter to the time."""
-    model, memories = build(config, generator(0)).eval(), new_memories(config)
+    model, memories = build(config, generator(0)).eval(), new_caches(config)
     tokens = generator(1).integers(0, config.vocab_size, positions[-1] + TIMED).tolist()
     costs, at = [], 0
     for position in positions:

@@ -9,7 +9,7 @@ from torch import Tensor
 Kept = tuple[Tensor, ...]
 
 
-class Cache:
+class KVCache:
     """Keys, values and log gates of one layer, and what the Pro block's shift needs of the last token."""
 
     def __init__(self) -> None:

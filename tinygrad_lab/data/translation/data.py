@@ -30,7 +30,9 @@ TRAINING_SAMPLE = 2000  # pairs that stand for the training data when it is eval
 
 
 def load(name: str, split: str, items: int = 0) -> PairData:
-    """The pairs of a split: "train" (of which ``items``, if so many are asked for), "validation" or "test"."""
+    """Return the pairs of a split: "train" (of which ``items``, if so many are asked for),
+    "validation" or "test".
+    """
     data = _split(name, split)
     if split != "train" or not items:
         return data
@@ -39,7 +41,7 @@ def load(name: str, split: str, items: int = 0) -> PairData:
 
 @cache
 def separate_vocabularies(name: str, source_size: int, target_size: int) -> dict[str, str]:
-    """{"source": JSON, "target": JSON}, each side numbered by itself, learned from all training pairs."""
+    """Learn {"source": JSON, "target": JSON} from all training pairs, each side numbered by itself."""
     source_kind, target_kind = KINDS[name]
     sources, targets = zip(*_split(name, "train").pairs, strict=True)
     return {"source": learn(source_kind, sources, source_size), "target": learn(target_kind, targets, target_size)}
@@ -47,7 +49,7 @@ def separate_vocabularies(name: str, source_size: int, target_size: int) -> dict
 
 @cache
 def joint_vocabularies(name: str, size: int) -> dict[str, str]:
-    """{"source": JSON, "target": JSON} with one numbering for both, learned from all training pairs."""
+    """Learn {"source": JSON, "target": JSON} from all training pairs, with one numbering for both."""
     sources, targets = zip(*_split(name, "train").pairs, strict=True)
     source, target = learn_joint(KINDS[name], sources, targets, size)
     return {"source": source, "target": target}
@@ -56,7 +58,9 @@ def joint_vocabularies(name: str, size: int) -> dict[str, str]:
 def training_batches(
     data: PairData, vocabularies: Mapping[str, str], batch_size: int, max_length: int, generator: Generator
 ) -> Batches:
-    """Shuffled batches of pairs of similar length, none longer than ``max_length`` tokens on either side."""
+    """Return shuffled batches of pairs of similar length, none longer than ``max_length`` tokens on
+    either side.
+    """
     arrays = encoded(data, vocabularies)
     longest = np.maximum(arrays["length"], (arrays["target"] != PAD).sum(axis=1) - 1)
     kept = {name: array[longest <= max_length] for name, array in arrays.items()}
@@ -64,7 +68,9 @@ def training_batches(
 
 
 def evaluation_batches(data: PairData, vocabularies: Mapping[str, str], split: str) -> Batches:
-    """All pairs of a split, however long, shortest sources first; of the training pairs a sample."""
+    """Return all pairs of a split, however long, shortest sources first; of the training pairs a
+    sample.
+    """
     if split == "train":
         data = _subset(data, np.arange(len(data))[:: max(1, len(data) // TRAINING_SAMPLE)])
     arrays = encoded(data, vocabularies)
@@ -74,7 +80,7 @@ def evaluation_batches(data: PairData, vocabularies: Mapping[str, str], split: s
 
 
 def random_batch(rng: Generator, items: int, max_length: int, source_size: int, target_size: int) -> dict[str, Any]:
-    """Random tokens in ``items`` pairs; lengths from 1 to ``max_length``, both of which occur."""
+    """Draw random tokens in ``items`` pairs; lengths from 1 to ``max_length``, both of which occur."""
     lengths = rng.integers(1, max_length + 1, (2, items))
     lengths[0, 0], lengths[0, -1] = max_length, 1
     sources, targets = (
@@ -85,7 +91,10 @@ def random_batch(rng: Generator, items: int, max_length: int, source_size: int, 
 
 
 def encoded(data: PairData, vocabularies: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Pairs as padded arrays of tokens: {"source": (N, S), "length": (N,), "target": (N, T + 1)}."""
+    """Return pairs as padded arrays of tokens.
+
+    {"source": (N, S), "length": (N,), "target": (N, T + 1)}
+    """
     sides = zip(*data.pairs, strict=True)
     sources, targets = (
         Vocabulary(vocabularies[side]).encode_all(texts)
@@ -95,7 +104,7 @@ def encoded(data: PairData, vocabularies: Mapping[str, str]) -> dict[str, np.nda
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Int[np.ndarray, "n longest"]:
-    """Rows of different lengths as one array, PAD at their ends."""
+    """Return rows of different lengths as one array, PAD at their ends."""
     out = np.full((len(rows), max(map(len, rows))), PAD)
     for place, row in zip(out, rows, strict=True):
         place[: len(row)] = row
@@ -103,7 +112,7 @@ def padded(rows: Sequence[Sequence[int]]) -> Int[np.ndarray, "n longest"]:
 
 
 def trimmed(batch: dict[str, Any]) -> dict[str, Any]:
-    """Without columns of nothing but padding; the count is of the tokens to be predicted."""
+    """Drop columns of nothing but padding; the count is of the tokens to be predicted."""
     real = batch["target"][:, 1:] != PAD
     width = int(real.sum(axis=1).max()) + 1
     return {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 def exact(outputs: Sequence[str], references: Sequence[str]) -> list[bool]:
-    """Whether each output is the reference, character for character."""
+    """Tell whether each output is the reference, character for character."""
     return [output == reference for output, reference in zip(outputs, references, strict=True)]
 
 
@@ -22,19 +22,23 @@ class Spelling:
 
 
 def spellings(outputs: Mapping[str, str], pronunciations: Mapping[str, Sequence[str]]) -> dict[str, Spelling]:
-    """Each word's output against the nearest of its pronunciations, phonemes separated by spaces."""
-    found = {}
+    """Compare each word's output with the nearest of its pronunciations, phonemes separated by
+    spaces.
+    """
+    best = {}
     for word, output in outputs.items():
         known = [reference.split() for reference in pronunciations[word]]
-        found[word] = min(
+        best[word] = min(
             (Spelling(edit_distance(output.split(), reference), len(reference)) for reference in known),
             key=lambda spelling: spelling.errors,
         )
-    return found
+    return best
 
 
 def spelled_words(pairs: Iterable[tuple[str, str]], translate: Callable[[list[str]], list[str]]) -> dict[str, Spelling]:
-    """How ``translate`` spells each word of (word, pronunciation) pairs, in which a word may occur several times."""
+    """Tell how ``translate`` spells each word of (word, pronunciation) pairs, in which a word may
+    occur several times.
+    """
     pronunciations: dict[str, list[str]] = {}
     for word, phonemes in pairs:
         pronunciations.setdefault(word, []).append(phonemes)
@@ -43,13 +47,17 @@ def spelled_words(pairs: Iterable[tuple[str, str]], translate: Callable[[list[st
 
 
 def error_rates(spelled: Sequence[Spelling]) -> dict[str, float]:
-    """PER: wrong phonemes in percent of the references'. WER: words that are like none of theirs, in percent."""
+    """Return two error rates. PER: wrong phonemes in percent of the references'. WER: words that
+    are like none of theirs, in percent.
+    """
     errors, phonemes = sum(word.errors for word in spelled), sum(word.phonemes for word in spelled)
     return {"PER": 100 * errors / phonemes, "WER": 100 * sum(not word.right for word in spelled) / len(spelled)}
 
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
-    """The fewest insertions, deletions and replacements that turn one sequence into the other (Levenshtein 1966)."""
+    """Count the fewest insertions, deletions and replacements that turn one sequence into the other
+    (Levenshtein 1966).
+    """
     above = list(range(len(second) + 1))
     for i, left in enumerate(first, 1):
         row = [i]
@@ -60,7 +68,8 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def bleu(outputs: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Corpus BLEU and the signature that says how it was computed, both sacrebleu's (Post 2018).
+    """Return corpus BLEU and the signature that says how it was computed, both sacrebleu's (Post
+    2018).
 
     Raises:
         ImportError: sacrebleu is not installed.

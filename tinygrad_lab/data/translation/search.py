@@ -23,7 +23,7 @@ class Rows(Protocol):
     """What a model remembers, of a source or of what it has written: a row for each sentence."""
 
     def select(self, rows: Int[np.ndarray, " n"]) -> Any:
-        """The same of these sentences only, in this order, as often as they are named."""
+        """Return the rows of these sentences only, in this order, as often as they are named."""
 
 
 @runtime_checkable
@@ -31,13 +31,15 @@ class Translator(Protocol):
     """What is searched: a model that reads a source, then predicts token after token."""
 
     def encode(self, source: Any, length: Any) -> tuple[Any, Any]:
-        """What is remembered of the source, and the state to begin with, both ``Rows``."""
+        """Return what is remembered of the source, and the state to begin with, both ``Rows``."""
 
-    def decode(self, y: Any, state: Any, memory: Any) -> tuple[Any, ...]:
-        """First the logits (B, T, V) of the tokens after each of ``y`` (B, T), last the state to go on from."""
+    def decode(self, y: Any, state: Any, memory: Any, /) -> tuple[Any, ...]:
+        """Return first the logits (B, T, V) of the tokens after each of ``y`` (B, T), last the
+        state to go on from.
+        """
 
     def eval(self) -> Any:
-        """Evaluation mode."""
+        """Switch to evaluation mode."""
 
 
 class Hypothesis(NamedTuple):
@@ -51,7 +53,8 @@ class Hypothesis(NamedTuple):
 def beam_search(
     model: Translator, source: Int[Tensor, "b s"], length: Int[Tensor, " b"], width: int, limit: int, divisor: Divisor
 ) -> list[list[Hypothesis]]:
-    """The ``width`` best hypotheses found for each source, best first; all sources advance together.
+    """Return the ``width`` best hypotheses found for each source, best first; all sources advance
+    together.
 
     Args:
         width: hypotheses kept at each step; 1 is greedy search.

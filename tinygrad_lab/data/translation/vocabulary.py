@@ -19,7 +19,7 @@ CUTS: dict[str, Cut] = {"characters": list, "words": lambda text: text.split(" "
 
 
 def learn(kind: str, texts: Iterable[str], size: int) -> str:
-    """A vocabulary of at most ``size`` tokens for texts like these, as JSON.
+    """Learn a vocabulary of at most ``size`` tokens from texts like these, as JSON.
 
     Args:
         kind: what its tokens are: "characters", "words" or "subwords".
@@ -36,7 +36,8 @@ def learn(kind: str, texts: Iterable[str], size: int) -> str:
 
 
 def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterable[str], size: int) -> tuple[str, str]:
-    """Vocabularies of both sides with one numbering: a token that occurs on both has one number.
+    """Learn vocabularies of both sides with one numbering: a token that occurs on both has one
+    number.
 
     Args:
         kinds: as in ``learn``, of the sources and of the targets; subwords on both sides or on none.
@@ -60,13 +61,13 @@ def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterabl
 def _table(kinds: Iterable[str], sides: Iterable[Iterable[str]], size: int) -> dict[str, int]:
     """The number of every token: special ones first, then what occurs on any side, sorted."""
     kinds = list(kinds)
-    found = sorted({t for kind, texts in zip(kinds, sides, strict=True) for text in texts for t in CUTS[kind](text)})
-    if len(found) + len(SPECIAL) > size:
+    tokens = sorted({t for kind, texts in zip(kinds, sides, strict=True) for text in texts for t in CUTS[kind](text)})
+    if len(tokens) + len(SPECIAL) > size:
         raise ValueError(
-            f"a vocabulary of {size} has no room for {len(found)} {' and '.join(dict.fromkeys(kinds))} "
+            f"a vocabulary of {size} has no room for {len(tokens)} {' and '.join(dict.fromkeys(kinds))} "
             f"and {len(SPECIAL)} special tokens"
         )
-    return {token: number for number, token in enumerate([*SPECIAL, *found])}
+    return {token: number for number, token in enumerate([*SPECIAL, *tokens])}
 
 
 def _with_table(kind: str, table: dict[str, int]) -> str:
@@ -100,7 +101,7 @@ class Vocabulary(Pieces):
     """
 
     def encode(self, text: str) -> list[int]:
-        """Token numbers of a text.
+        """Return the token numbers of a text.
 
         Raises:
             ValueError: a text that is empty, or has something that the vocabulary lacks.
@@ -115,9 +116,11 @@ class Vocabulary(Pieces):
         return list(encoding.ids)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of these tokens, without the special ones."""
+        """Return the text of these tokens, without the special ones."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Each token as it is written in the vocabulary; numbers that it lacks as the unknown one."""
+        """Return each token as it is written in the vocabulary; numbers that it lacks as the
+        unknown one.
+        """
         return [self.tokenizer.id_to_token(token) or SPECIAL[UNKNOWN] for token in tokens]

@@ -37,7 +37,7 @@ class SearchOptions:
 def written(
     search: Callable[[list[int]], Iterable[int]], vocabularies: Mapping[str, str], prompt: str, max_length: int
 ) -> Iterator[str]:
-    """The prompt, an arrow and the translation.
+    """Yield the prompt, an arrow and the translation.
 
     Raises:
         ValueError: a prompt that is empty, has characters that did not occur in training, or has more tokens than
@@ -56,21 +56,25 @@ def translations(
     vocabularies: Mapping[str, str],
     sources: Sequence[str],
 ) -> list[str]:
-    """The best translation found of each source; sources of similar length are searched for together."""
+    """Return the best translation found of each source; sources of similar length are searched for
+    together.
+    """
     tokens = [[*row, EOS] for row in Vocabulary(vocabularies["source"]).encode_all(sources)]
     target = Vocabulary(vocabularies["target"])
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-    found = [""] * len(tokens)
+    texts = [""] * len(tokens)
     for start in range(0, len(order), TOGETHER):
         rows = order[start : start + TOGETHER]
         searched = search(Tensor(padded([tokens[i] for i in rows])), Tensor(np.array([len(tokens[i]) for i in rows])))
         for i, hypotheses in zip(rows, searched, strict=True):
-            found[i] = target.decode(hypotheses[0].tokens)
-    return found
+            texts[i] = target.decode(hypotheses[0].tokens)
+    return texts
 
 
 def prompts(name: str) -> list[str]:
-    """Ten sources of a data set that were not trained on; of dates, ten days in ten languages."""
+    """Return ten sources of a data set that were not trained on; of dates, ten days in ten
+    languages.
+    """
     if name == "dates":
         chosen = [next(f for f in forms() if f.language == language and f.weekday) for language in SHOWN_LANGUAGES]
         return [form.write(day) for form, day in zip(chosen, days_of("test"), strict=False)]

@@ -51,8 +51,8 @@ def script(paper: Paper) -> str:
 def classes(side: NumpySide, config: Any) -> list[type]:
     """The classes of the paper's model file that an instance is made of, bases too, in the file's order."""
     used = {base for module in side.build(config).modules() for base in type(module).__mro__}
-    found = [cls for cls in used if cls.__module__ == side.model_module.__name__]
-    return sorted(found, key=lambda cls: inspect.getsourcelines(cls)[1])
+    own = [cls for cls in used if cls.__module__ == side.model_module.__name__]
+    return sorted(own, key=lambda cls: inspect.getsourcelines(cls)[1])
 
 
 def training_loop(module: ModuleType) -> tuple[str, set[str]]:
@@ -83,8 +83,8 @@ def imports(module: ModuleType, names: set[str]) -> str:
 
 def _section(notes: str, title: str, slug: str) -> str:
     """A section of the paper's notes, its links as they are from here."""
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", notes, re.M | re.S)
-    return re.sub(r"\]\((?!https?:|#)", f"](../papers/{slug}/", found.group(1).strip()) if found else ""
+    section = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", notes, re.M | re.S)
+    return re.sub(r"\]\((?!https?:|#)", f"](../papers/{slug}/", section.group(1).strip()) if section else ""
 
 
 def _as_comment(text: str) -> str:

@@ -81,7 +81,12 @@ class Site:
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
-        self.templates.filters |= {"quantity": views.quantity, "part": views.part, "safe_html": Markup}
+        self.templates.filters |= {
+            "stem": lambda name: Path(name).stem,
+            "quantity": views.quantity,
+            "part": views.part,
+            "safe_html": Markup,
+        }
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
             "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
@@ -126,7 +131,7 @@ class Site:
 
     def families(self, views_by_slug: dict[str, list[views.VariantView]]) -> dict[str, Any]:
         """Each family with its papers' default models; all of them on one scale of cost."""
-        firsts = {slug: found[0] for slug, found in views_by_slug.items()}
+        firsts = {slug: variants[0] for slug, variants in views_by_slug.items()}
         return {
             "families": [
                 (name, about, [(self.papers[s], view) for s, view in firsts.items() if self.papers[s].family == name])
@@ -147,26 +152,26 @@ class Site:
     def paper(self, paper: Paper) -> list[views.VariantView]:
         """A paper's page, with what belongs to it; returns what was seen of its variants."""
         address = f"{paper.slug}/index.html"
-        found = evidence.gather(paper, self.rows)
-        variants = [self.variant(paper, name, found) for name in paper.variants]
+        gathered = evidence.gather(paper, self.rows)
+        variants = [self.variant(paper, name, gathered) for name in paper.variants]
         notes, results = self.notes(paper, address)
         config = self.text(f"papers/{paper.slug}/config.py")
-        twins = self.twins(paper, found)
+        twins = self.twins(paper, gathered)
         self.page(
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
-            files=twins, config=highlight.python_lines(config), own_configs="config.py" in dict(twins), sizes=SIZES,
+            files=twins, config=highlight.python_lines(config), sizes=SIZES,
             parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
         return variants
 
-    def variant(self, paper: Paper, name: str, found: evidence.Evidence) -> views.VariantView:
+    def variant(self, paper: Paper, name: str, gathered: evidence.Evidence) -> views.VariantView:
         address = f"{paper.slug}/step-{name}.html"
         self.watch(address)
         text = stepper_page(paper, name)
         if text is not None:
             self.file(address, text)
-        return views.variant_view(paper, name, found, None if text is None else address)
+        return views.variant_view(paper, name, gathered, None if text is None else address)
 
     def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:
         """The README up to what was measured, and what was measured."""
@@ -180,12 +185,12 @@ class Site:
         measured_from = next((k for k, part in enumerate(parts) if part.title in RESULTS), len(parts))
         return parts[:measured_from], parts[measured_from:]
 
-    def twins(self, paper: Paper, found: evidence.Evidence) -> list[tuple[str, list[views.TwinBlock]]]:
+    def twins(self, paper: Paper, gathered: evidence.Evidence) -> list[tuple[str, list[views.TwinBlock]]]:
         """File name -> its blocks, for every file that both sides have."""
 
         def blocks(name: str) -> list[views.TwinBlock]:
             ours, theirs = (self.text(f"{side}/{paper.slug}/{name}") for side in SIDES)
-            return views.twin_blocks(Path(name).stem, ours, theirs, found)
+            return views.twin_blocks(Path(name).stem, ours, theirs, gathered)
 
         return [(name, blocks(name)) for name in twin_files(self.library.root, paper.slug)]
 

@@ -106,8 +106,8 @@ def _in_order(graph: Graph) -> list[str]:
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found) if found else math.inf
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else math.inf
 
 
 # ---- marks ----------------------------------------------------------------------------------------------------------

@@ -50,12 +50,12 @@ class Evidence:
         """
         check = FUNCTIONS.get((file, name.rpartition(".")[2]))
         if check:
-            found = {check: _worst(row for row in self.rows if row.check == check)}
+            candidates = {check: _worst(row for row in self.rows if row.check == check)}
         elif file == "model":
-            found = {check: _worst(self._of_class(name, check)) for check in ("forward", "gradient")}
+            candidates = {check: _worst(self._of_class(name, check)) for check in ("forward", "gradient")}
         else:
-            found = {}
-        return {check: worst for check, worst in found.items() if worst}
+            candidates = {}
+        return {check: worst for check, worst in candidates.items() if worst}
 
     def _of_class(self, owner: str, check: str) -> Iterable[Row]:
         for row in self.rows:

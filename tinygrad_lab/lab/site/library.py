@@ -30,8 +30,8 @@ class Library:
             if target.startswith(("https://", "http://", "#")):
                 return target
             path, _, anchor = target.partition("#")
-            found = posixpath.normpath(posixpath.join(posixpath.dirname(written_in), path))
-            address = self.address(found)
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(written_in), path))
+            address = self.address(target)
             if address is None:
                 return None
             if anchor and "#" not in address:
@@ -57,8 +57,8 @@ class Library:
         side, slug, *rest = parts
         if not rest or rest == ["README.md"]:
             return f"{slug}/index.html"
-        if len(rest) == 1 and rest[0] in twin_files(self.root, slug):
-            return f"{slug}/index.html#{PurePosixPath(rest[0]).stem}"
+        if "/".join(rest) in twin_files(self.root, slug):
+            return f"{slug}/index.html#{PurePosixPath(rest[-1]).stem}"
         if side == "papers" and rest == ["config.py"]:
             return f"{slug}/index.html#config"
         return self._own_page("/".join(parts))
@@ -84,11 +84,19 @@ class Library:
 
 
 def twin_files(root: Path, slug: str) -> list[str]:
-    """Names of the files that both sides of a paper have: the model, the training, the rest."""
-    sides = [{path.name for path in (root / side / slug).glob("*.py")} for side in ("papers", "reference")]
+    """Names of the files that both sides of a paper have: the model, the training, the rest.
+
+    Each side has its own configuration and data, which are no twins.
+    """
+    sides = [_sources(root / side / slug) for side in ("papers", "reference")]
     first = ["model.py", "train.py"]
-    both = {name for name in sides[0] & sides[1] if not name.startswith("_")}
+    both = sides[0] & sides[1] - {"config.py", "data.py"}
     return [*(name for name in first if name in both), *sorted(both - set(first))]
+
+
+def _sources(folder: Path) -> set[str]:
+    """The public modules of a paper's side, those in its folders too."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if not path.name.startswith("_")}
 
 
 def relative(address: str, page: str) -> str:

@@ -41,20 +41,20 @@ def sections(text: str, resolve: Resolve, taken: Sequence[str] = ()) -> list[Sec
     parser = _parser()
     tokens = _with_labels(_with_targets(parser.parse(MARKER.sub("", text)), resolve))
     names = Anchors(taken)
-    found: list[tuple[str, list[Token]]] = []
+    sections: list[tuple[str, list[Token]]] = []
     title = ""
     current: list[Token] = []
     for position, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
-            found.append((title, current))
+            sections.append((title, current))
             title, current = tokens[position + 1].content, []
         elif token.type == "heading_open":
             token.attrs["id"] = names.of(tokens[position + 1].content)
         current.append(token)
-    found.append((title, current))
+    sections.append((title, current))
     return [
         Section(names.of(title) if title else "", title, _html(parser, part))
-        for title, part in found
+        for title, part in sections
         if _without_heading(part)
     ]
 

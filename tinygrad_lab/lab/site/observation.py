@@ -206,14 +206,14 @@ class _Builder:
         return f"{path} run {self.runs[path]}" if self.unroll else path, node
 
     def _of_inputs(self, step: Forward) -> Sources:
-        found: Sources = {}
+        origins: Sources = {}
         for item in step.inputs:
             value = item.value
             if value.name in self.seen.batch and value.number not in self.sources:
                 self.graph.nodes.setdefault(f"input {value.name}", Node(value.name, "input", "", value.array.shape))
                 self.sources[value.number] = {f"input {value.name}": ()}
-            found |= self.sources.get(value.number, {})
-        return found
+            origins |= self.sources.get(value.number, {})
+        return origins
 
     def _arrive(self, key: str, node: Node, sources: Sources, step: Forward) -> Sources:
         """Edges into a node; what it makes comes from nowhere else."""

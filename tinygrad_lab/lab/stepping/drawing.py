@@ -191,12 +191,12 @@ def picture(array: np.ndarray | None) -> RenderableType:
 
 def heat_map(array: np.ndarray) -> Text:
     """Means over blocks as coloured cells: blue below zero, orange above, the deeper the farther."""
-    found = heat(array)
-    values = np.array([float(str(value).replace("Infinity", "inf")) for value in found["values"]])
+    blocks = heat(array)
+    values = np.array([float(str(value).replace("Infinity", "inf")) for value in blocks["values"]])
     largest = np.abs(values[np.isfinite(values)]).max(initial=0.0) or 1.0
     text = Text()
     for place, value in enumerate(values):
-        if place and place % found["columns"] == 0:
+        if place and place % blocks["columns"] == 0:
             text.append("\n")
         text.append(
             "  " if np.isfinite(value) else "! ", _colour(value / largest) if np.isfinite(value) else "bold red"

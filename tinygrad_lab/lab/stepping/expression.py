@@ -80,15 +80,15 @@ def trace_expression(text: str, given: Mapping[str, Tensor]) -> Trace:
             evaluation.check_all_used()
             if result._node is None:
                 raise UsageError(f"{text!r} computes nothing from a given value: there is nothing to step through")
-            found = recorder.trace(result)
+            traced = recorder.trace(result)
     except TooLargeError as error:
         raise UsageError(f"the expression has more than {error.limit} operations") from error
     except RecursionError as error:
         raise UsageError("the expression is nested too deeply") from error
-    for step in found:
+    for step in traced:
         if step.phase == "forward" and step.outputs[0].name.startswith("v") and step.source:
             step.outputs[0].name = step.source
-    return found
+    return traced
 
 
 def parse(text: str) -> list[ast.stmt]:
@@ -137,7 +137,7 @@ def assignments(words: Sequence[str]) -> dict[str, Tensor]:
     Raises:
         UsageError: a word without "=", a name that cannot be one, or is a function's, or comes twice; a bad value.
     """
-    found: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for word in words:
         name, equals, value = word.partition("=")
         name = name.strip()
@@ -145,10 +145,10 @@ def assignments(words: Sequence[str]) -> dict[str, Tensor]:
             raise UsageError(f"{word!r}: values are given as name=value, such as x=-3")
         if name in FUNCTIONS:
             raise UsageError(f"{word!r}: {name} is a function and cannot be a value's name")
-        if name in found:
+        if name in values:
             raise UsageError(f"{name} is given twice")
-        found[name] = parse_value(name, value)
-    return found
+        values[name] = parse_value(name, value)
+    return values
 
 
 class _Recorder(Recorder):

@@ -77,20 +77,20 @@ def arrange(trace: dict[str, Any], below: Mapping[int, str]) -> dict[str, Any]:
 
 def _layers(forward: Sequence[dict[str, Any]]) -> dict[Node, int]:
     """The layer of every node, in the order of the computation."""
-    found: dict[Node, int] = {}
+    layers: dict[Node, int] = {}
     made = {number for step in forward for number in step["outputs"]}
     for step in forward:  # as high as the inputs let it
-        above = [found["value", item["value"]] for item in step["inputs"] if item["value"] in made]
-        found["step", step["index"]] = layer = 1 + max(above, default=0)
-        found |= {("value", number): layer + 1 for number in step["outputs"]}
+        above = [layers["value", item["value"]] for item in step["inputs"] if item["value"] in made]
+        layers["step", step["index"]] = layer = 1 + max(above, default=0)
+        layers |= {("value", number): layer + 1 for number in step["outputs"]}
     first_use: dict[int, int] = {}
     for step in reversed(forward):  # as low as the uses let it
         uses = [first_use[number] for number in step["outputs"] if number in first_use]
-        layer = min(uses) - 2 if uses else found["step", step["index"]]
-        found["step", step["index"]] = layer
-        found |= {("value", number): layer + 1 for number in step["outputs"]}
+        layer = min(uses) - 2 if uses else layers["step", step["index"]]
+        layers["step", step["index"]] = layer
+        layers |= {("value", number): layer + 1 for number in step["outputs"]}
         first_use |= {item["value"]: min(layer, first_use.get(item["value"], layer)) for item in step["inputs"]}
-    return found | {("value", number): layer - 1 for number, layer in first_use.items() if number not in made}
+    return layers | {("value", number): layer - 1 for number, layer in first_use.items() if number not in made}
 
 
 def _width(name: str, small: str = "") -> float:

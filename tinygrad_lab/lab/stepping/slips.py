@@ -25,15 +25,15 @@ class Slip:
 def slips(step: Backward, given: Contribution, index: Index) -> list[Slip]:
     """The slips that lead to another number at ``index`` of the accumulated gradient, likeliest first."""
     before = 0.0 if given.first else float(given.accumulated[index]) - float(given.gradient[index])
-    found = []
+    slips = []
     if not given.first:
         says = "That is this step's contribution alone. The value is used more than once: add it to what is there."
-        found.append(Slip(float(given.gradient[index]), says))
+        slips.append(Slip(float(given.gradient[index]), says))
     for contribution, says in _contributions(step, given, index):
-        found.append(Slip(before + contribution, says))
+        slips.append(Slip(before + contribution, says))
         if not given.first:
-            found.append(Slip(contribution, f"{says} And the value is used more than once: add up."))
-    return [slip for slip in found if np.isfinite(slip.value)]
+            slips.append(Slip(contribution, f"{says} And the value is used more than once: add up."))
+    return [slip for slip in slips if np.isfinite(slip.value)]
 
 
 def _contributions(step: Backward, given: Contribution, index: Index) -> Iterator[tuple[float, str]]:

@@ -61,8 +61,8 @@ def trace_target(
         raise UsageError(f"{target!r} is no paper; the papers are: {', '.join(known)}. An expression needs values: x=2")
     if module is not None or variant is not None:
         raise UsageError("--module and --variant go with a paper, not with an expression")
-    found = expression.trace_expression(target, expression.assignments(assignments))
-    return Traced(found, target.strip(), target, {expression.FILE: target.strip()})
+    traced = expression.trace_expression(target, expression.assignments(assignments))
+    return Traced(traced, target.strip(), target, {expression.FILE: target.strip()})
 
 
 def trace_paper(paper: Paper, module: str | None, variant: str | None) -> Traced:
@@ -73,14 +73,14 @@ def trace_paper(paper: Paper, module: str | None, variant: str | None) -> Traced
     batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
     with record({name: v for name, v in batch.items() if isinstance(v, Tensor)}, RECORDED):
         loss = side.loss(model, batch)
-    found = trace(loss)
+    traced = trace(loss)
     title = f"{paper.slug} {variant or paper.default_variant}"
     if module is not None:
-        found, title = only_modules(found, modules_called(module, model)), f"{title}: {module}"
-    if len(found) > LARGEST:
-        sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(found).items() if size <= LARGEST)
-        raise UsageError(f"{title} has {len(found)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
-    return Traced(found, title, paper.slug, sources(found))
+        traced, title = only_modules(traced, modules_called(module, model)), f"{title}: {module}"
+    if len(traced) > LARGEST:
+        sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(traced).items() if size <= LARGEST)
+        raise UsageError(f"{title} has {len(traced)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
+    return Traced(traced, title, paper.slug, sources(traced))
 
 
 def modules_called(name: str, model: nn.Module) -> list[str]:
@@ -91,18 +91,18 @@ def modules_called(name: str, model: nn.Module) -> list[str]:
     return [path for path, kind in classes.items() if path.split(".")[-1] == name or kind == name.lower()] or [name]
 
 
-def only_modules(found: Trace, modules: Sequence[str]) -> Trace:
+def only_modules(traced: Trace, modules: Sequence[str]) -> Trace:
     """The steps of some modules and of those below them, numbered from 0, and the values that they speak of.
 
     Raises:
         UsageError: no operation ran in any of them.
     """
-    sizes = module_sizes(found)
+    sizes = module_sizes(traced)
     if not any(module in sizes for module in modules):
         raise UsageError(f"no module {modules[0]!r} ran an operation; the modules are: {', '.join(sizes)}")
     steps: list[Forward | Backward] = []
     kept: dict[int, Forward] = {}
-    for step in found:
+    for step in traced:
         if isinstance(step, Forward):
             if any(f"{step.module}.".startswith(f"{module}.") for module in modules):
                 kept[id(step)] = replace(step, index=len(steps))
@@ -110,19 +110,19 @@ def only_modules(found: Trace, modules: Sequence[str]) -> Trace:
         elif id(step.forward) in kept:
             steps.append(replace(step, index=len(steps), forward=kept[id(step.forward)]))
     seen = {value.number for step in kept.values() for value in [*(i.value for i in step.inputs), *step.outputs]}
-    return Trace(steps, [v for v in found.values if v.number in seen or v is found.result], found.result)
+    return Trace(steps, [v for v in traced.values if v.number in seen or v is traced.result], traced.result)
 
 
-def module_sizes(found: Trace) -> dict[str, int]:
+def module_sizes(traced: Trace) -> dict[str, int]:
     """How many steps each module and those below it have."""
     sizes: Counter[str] = Counter()
-    for step in found:
+    for step in traced:
         parts = (step if isinstance(step, Forward) else step.forward).module.split(".")
         sizes.update(".".join(parts[: n + 1]) for n in range(len(parts)) if parts[0])
     return dict(sizes)
 
 
-def sources(found: Trace) -> dict[str, str]:
+def sources(traced: Trace) -> dict[str, str]:
     """The project's source files that the steps were called from."""
-    files = {step.file for step in found if isinstance(step, Forward)}
+    files = {step.file for step in traced if isinstance(step, Forward)}
     return {relative(f): Path(f).read_text(encoding="utf-8") for f in sorted(files) if Path(f).is_relative_to(PROJECT)}

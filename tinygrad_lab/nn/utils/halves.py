@@ -73,7 +73,7 @@ class Both:
         return np.asarray(self.roots[0]._data + self.roots[1]._data)
 
     def gradients(self, dy: Array) -> dict[int, Array]:
-        """The gradients of the sum, by the identity of the parameters' arrays."""
+        """Return the gradients of the sum, by the identity of the parameters' arrays."""
         first, second = self._at_once(lambda k: backpropagate(self.roots[k], dy))
         total = {id(tensor._data): gradient for tensor, gradient in first}
         for tensor, gradient in second:
@@ -113,7 +113,7 @@ def halves(both: Both, *parameters: Float[Array, "..."]) -> tuple[Float[Array, "
 
 
 def split(batch: Batch) -> tuple[Batch, Batch]:
-    """The two halves of a batch; plain numbers go to both."""
+    """Cut a batch into halves; plain numbers go to both."""
     size = next(len(value) for value in batch.values() if isinstance(value, Tensor))
     parts = slice(0, (size + 1) // 2), slice((size + 1) // 2, size)
     first, second = ({k: v[part] if isinstance(v, Tensor) else v for k, v in batch.items()} for part in parts)
@@ -121,7 +121,9 @@ def split(batch: Batch) -> tuple[Batch, Batch]:
 
 
 def streams_of(model: Module) -> tuple[Streams, Streams]:
-    """For each half a stream in place of every generator that the model holds, seeded by that generator."""
+    """Make, for each half, a stream in place of every generator that the model holds, seeded by
+    that generator.
+    """
     streams: tuple[Streams, Streams] = ({}, {})
     for rng in random.held_by(model.modules()):
         seed = int(rng.integers(2**63))
@@ -151,7 +153,7 @@ def _blas() -> Any:
 
 
 def blas_threads() -> int:
-    """How many threads NumPy's BLAS uses now; 0 where that cannot be told."""
+    """Tell how many threads NumPy's BLAS uses now; 0 where that cannot be told."""
     libraries = _blas().lib_controllers if _blas() else []
     return max((library.get_num_threads() for library in libraries), default=0)
 

@@ -18,7 +18,8 @@ from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 
 def recompute(function: Callable[..., Tensor], *args: Any) -> Tensor:
-    """``function(*args)``, whose inside is not kept for the backward pass but computed again; torch.utils.checkpoint.
+    """Return ``function(*args)``, whose inside is not kept for the backward pass but computed
+    again.
 
     The same numbers come out, gradients included: generators that belong to the module, such as dropout's, draw the
     same again.  What a forward pass changes beyond that (running statistics of batch_norm) it changes twice.
@@ -73,13 +74,13 @@ class _Segment:
         with _as_before(self.generators, self.before):
             made = self._call(leaves)
         known = [*leaves, *self.weights]
-        found = {id(leaf): gradient for leaf, gradient in backpropagate(made, dy)} if made.requires_grad else {}
-        strangers = found.keys() - {id(tensor) for tensor in known}
+        gradients = {id(leaf): gradient for leaf, gradient in backpropagate(made, dy)} if made.requires_grad else {}
+        strangers = gradients.keys() - {id(tensor) for tensor in known}
         if strangers:
             raise RuntimeError(
                 f"recompute: {len(strangers)} tensors want a gradient that are neither passed nor parameters"
             )
-        return tuple(found.get(id(tensor)) for tensor in known)
+        return tuple(gradients.get(id(tensor)) for tensor in known)
 
     def _call(self, inputs: list[Tensor]) -> Any:
         pairs = zip(self.places, self.others, strict=True)

@@ -24,25 +24,25 @@ class PackedSequence(NamedTuple):
     unsorted_indices: Tensor | None = None  # (B,), and back
 
     def places(self) -> tuple[Array, Array]:
-        """Step and row in the padded batch of each row of ``data``, (N,) each."""
+        """Return step and row in the padded batch of each row of ``data``, (N,) each."""
         sizes = self.batch_sizes.numpy()
         steps = np.repeat(np.arange(len(sizes)), sizes)
         rows = np.arange(len(steps)) - (np.cumsum(sizes) - sizes)[steps]
         return steps, rows if self.sorted_indices is None else self.sorted_indices.numpy()[rows]
 
     def lengths(self) -> Array:
-        """True length of each row of the padded batch, (B,)."""
+        """Return the true length of each row of the padded batch, (B,)."""
         sizes = self.batch_sizes.numpy()
         lengths = (sizes > np.arange(sizes[0])[:, None]).sum(axis=1)
         return lengths if self.unsorted_indices is None else lengths[self.unsorted_indices.numpy()]
 
     def padded(self, padding_value: float = 0.0, steps: int | None = None) -> Tensor:
-        """The padded batch, (T, B, *); ``steps`` makes it longer than the longest sequence."""
+        """Return the padded batch, (T, B, *); ``steps`` makes it longer than the longest sequence."""
         sizes = self.batch_sizes.numpy()
         return unpack(self.data, *self.places(), (steps or len(sizes), int(sizes[0])), padding_value)
 
     def packed_alike(self, padded: Tensor) -> "PackedSequence":
-        """Another padded batch of the same lengths, (T, B, *), packed as this one is."""
+        """Pack another padded batch of the same lengths, (T, B, *), as this one is."""
         return self._replace(data=pack(padded, *self.places()))
 
 
@@ -85,7 +85,8 @@ def pack_padded_sequence(
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Num[Tensor, "..."], Int[Tensor, " b"]]:
-    """The inverse: the padded batch, in the order in which it was packed, and the lengths.
+    """Undo the packing: return the padded batch, in the order in which it was packed, and the
+    lengths.
 
     Args:
         sequence: what to unpack.

@@ -97,7 +97,7 @@ class ForgettingBlocks:
             dquery[rows] *= self.scale
 
     def scores(self, q: np.ndarray, rows: slice, keys: slice) -> np.ndarray:
-        """S of one block: q·k + c_i - c_j, and -inf for keys after the query.    (I, h) -> (I, J)"""
+        """Return S of one block: q·k + c_i - c_j, -inf for keys after the query.    (I, h) -> (I, J)"""
         c = self.c[self.tokens(rows)]
         s: np.ndarray = q @ self.key[keys].T
         s += np.subtract(c[:, None], self.c[keys], dtype=np.float64).astype(s.dtype)
@@ -106,7 +106,7 @@ class ForgettingBlocks:
         return s
 
     def rows(self) -> Iterator[tuple[slice, Iterator[slice]]]:
-        """Blocks of queries, each with the blocks of keys that it looks at."""
+        """Yield blocks of queries, each with the blocks of keys that it looks at."""
         first = 0
         for start in range(0, len(self.query), self.block):
             rows = slice(start, min(start + self.block, len(self.query)))
@@ -114,7 +114,7 @@ class ForgettingBlocks:
             yield rows, self._columns(first, rows.stop + self.offset)
 
     def first_of(self, rows: slice, first: int) -> int:
-        """Where the keys begin that a block of queries looks at: ``first`` or a block further on.
+        """Tell where the keys begin that a block of queries looks at: ``first`` or a later block.
 
         The largest D of a block of scores is that of its first query and last key.
         """
@@ -126,7 +126,7 @@ class ForgettingBlocks:
         return first
 
     def tokens(self, rows: slice) -> slice:
-        """Queries as tokens."""
+        """Turn numbers of queries into numbers of tokens."""
         return slice(rows.start + self.offset, rows.stop + self.offset)
 
     def _columns(self, first: int, stop: int) -> Iterator[slice]:

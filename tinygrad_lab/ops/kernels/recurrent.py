@@ -54,7 +54,10 @@ class Sequences:
         return self.visits(output), last
 
     def incoming(self, doutput: Array | None, dlast: Array | None, h: Array) -> Array:
-        """What each step's h receives from outside the loop, through output and last state.    -> (T, H, B)"""
+        """Return what each step's h receives from outside the loop.    -> (T, H, B)
+
+        It comes through output and last state.
+        """
         dh = np.zeros_like(h[1:]) if doutput is None else np.array(batch_last(self.visits(doutput)), order="C")
         self.close(dh, 0.0)
         if dlast is not None:
@@ -74,7 +77,10 @@ def batch_first(x: Array) -> Array:
 
 
 def from_input(x: Array, weight_ih: Array, bias_ih: Array | None, bias_hh: Array | None) -> Array:
-    """The part of the pre-activations that needs no state, all steps at once.    (T, B, I), (G, I), (G) -> (T, G, B)"""
+    """Return the part of the pre-activations that needs no state, all steps at once.
+
+    (T, B, I), (G, I), (G) -> (T, G, B)
+    """
     a = np.matmul(weight_ih, batch_last(x))
     if bias_ih is not None or bias_hh is not None:
         a += sum(bias for bias in (bias_ih, bias_hh) if bias is not None)[:, None]
@@ -89,17 +95,17 @@ def states(initial: Array, steps: int) -> Array:
 
 
 def last_gradient(dlast: Array | None, states: Array) -> Array:
-    """What a last state (B, H) receives from outside, as an array (H, B) of our own."""
+    """Return what a last state (B, H) receives from outside, as an array (H, B) of our own."""
     return np.zeros_like(states[0]) if dlast is None else np.array(dlast.T, order="C")
 
 
 def backwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """One step of each array at a time, from the last step to the first."""
+    """Yield one step of each array at a time, from the last step to the first."""
     return zip(*(array[::-1] for array in arrays), strict=True)
 
 
 def features_first(x: Array) -> Array:
-    """An empty array of the size of x (T, F, B), laid out as (F, T, B), and seen as (T, F, B).
+    """Return an empty array of the size of x (T, F, B), laid out as (F, T, B), seen as (T, F, B).
 
     In it every step of every sequence is one column of a matrix (F, T B), ready for the products over all steps.
     """

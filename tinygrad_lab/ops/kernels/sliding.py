@@ -37,33 +37,37 @@ class Window(NamedTuple):
     groups: int
 
     def outputs(self, size: Sequence[int]) -> tuple[int, int]:
-        """Number of positions along H and W in a padded image of ``size``."""
+        """Count the positions along H and W in a padded image of ``size``."""
         parts = zip(size, self.kernel, self.stride, self.dilation, strict=True)
         height, width = ((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in parts)
         return height, width
 
     def band_rows(self, filters: int) -> int:
-        """Output rows per product: enough to fill ``GEMM_ROWS``, with fewer zeros than weights in the factor."""
+        """Return the output rows per product: they fill ``GEMM_ROWS``, with fewer zeros than weights."""
         if self.dilation[0] > 1:
             return 1
         return max(1, min(GEMM_ROWS * self.groups // filters, (self.kernel[0] - 1) // self.stride[0]))
 
     def bands(self, filters: int, rows: int) -> Iterator[tuple[int, int]]:
-        """(first output row, number of output rows) of each band."""
+        """Yield (first output row, number of output rows) of each band."""
         step = self.band_rows(filters)
         return ((first, min(step, rows - first)) for first in range(0, rows, step))
 
     def span(self, rows: int) -> int:
-        """S, the number of input rows that take part in a band."""
+        """Return S, the number of input rows that take part in a band."""
         return (rows - 1) * self.stride[0] + self.kernel[0]
 
     def under(self, first: int, rows: int) -> slice:
-        """Those input rows.  (More than one output row implies a vertical dilation of 1, see ``band_rows``.)"""
+        """Return those input rows.  (More than one output row implies a vertical dilation of 1, see
+        ``band_rows``.)
+        """
         top, step = first * self.stride[0], self.dilation[0]
         return slice(top, top + (self.span(rows) - 1) * step + 1, step)
 
     def across(self, tap: int, width: int) -> slice:
-        """The input columns that horizontal tap number ``tap`` meets at ``width`` output positions."""
+        """Return the input columns that horizontal tap number ``tap`` meets at ``width`` output
+        positions.
+        """
         left, step = tap * self.dilation[1], self.stride[1]
         return slice(left, left + (width - 1) * step + 1, step)
 
@@ -122,7 +126,7 @@ def weight_gradient(x: Array, y: Array, window: Window) -> Array:
 def gradients(
     x: Array, weight: Array, dy: Array, window: Window, needs_x: bool, needs_weight: bool
 ) -> tuple[Array | None, Array | None]:
-    """Both at once, where they are needed: what the backward pass of ``correlate`` asks for."""
+    """Return both gradients, where they are needed: all that ``correlate``'s backward asks for."""
     dx = scatter(dy, weight, x.shape[1:3], window) if needs_x else None
     return dx, weight_gradient(x, dy, window) if needs_weight else None
 

@@ -57,26 +57,31 @@ class Tiling(NamedTuple):
         return self.outputs + self.taps - 1
 
     def multiplications(self, filters: int, channels: int) -> int:
-        """Of one correlation with so many filters and channels in a group, transforms included."""
+        """Count the products of one correlation with so many filters and channels in a group,
+        transforms included.
+        """
         places, columns = self.size**2, self.down * self.across * self.batch
         per_column = channels * places + channels * filters + filters * self.outputs**2
         return self.groups * places * (columns * per_column + channels * filters * self.taps**2)
 
     def strips(self) -> Iterator[Strip]:
-        """All tiles: as few at a time as fill a product, so that they stay in the cache between the transforms."""
+        """Yield all tiles: as few at a time as fill a product, so that they stay in the cache
+        between the transforms.
+        """
         rows = -(-COLUMNS // (self.across * self.batch))
         for group in range(self.groups):
             for first in range(0, self.down, rows):
                 yield Strip(group, first, min(rows, self.down - first))
 
     def share(self, items: Array, strip: Strip) -> Array:
-        """Of an array with an entry per filter or per channel, what belongs to the strip's group."""
+        """Return the strip's group's part of an array with an entry per filter or per channel."""
         count = len(items) // self.groups
         return items[strip.group * count : (strip.group + 1) * count]
 
 
 def pays(x: Array, weight: Array, window: Window) -> bool:
-    """The rule: float32, a square kernel (up to 7 × 7, for want of points), stride and dilation 1, 8 images, ``GAIN``.
+    """Tell whether tiles save time: float32, a square kernel (up to 7 × 7, for want of points),
+    stride and dilation 1, 8 images, ``GAIN``.
 
     Errors are about 1e-5 of the largest output: float32 sums are allowed that much, float64 promises far more.  A pixel
     that is infinite or not a number spoils its whole tile, not only the outputs that it takes part in.
