@@ -9,16 +9,18 @@ import ast
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any, Self, get_args
+from typing import Any
 
 from beartype import BeartypeConf, beartype
 from beartype.door import die_if_unbearable
-from jaxtyping import AbstractArray, config, jaxtyped
+from jaxtyping import config, jaxtyped
+
+from tests.hints import tell_apart
 
 from tests.hints import tell_apart
 
@@ -60,26 +62,14 @@ def _checked(function: Callable) -> Callable:
 
 
 def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
-    """What an annotation means, Any for a name that stands for nothing yet, or for the type checker only.
-
-    beartype takes two hints for one if they read alike: shapes of PyTorch's tensors and of the engine's must not.
-    """
+    """What an annotation means, Any for a name that stands for nothing yet, or for the type checker only."""
     try:
         while isinstance(annotation, str):
             annotation = eval(annotation, names)
     except NameError:
         return Any
-    parts = [*_parts(annotation)]
-    for part in parts:
-        if inspect.isclass(part) and issubclass(part, AbstractArray):
-            part.__module__ = f"jaxtyping of {part.array_type.__module__}"
-    return Any if Self in parts else annotation
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts(part)
+    tell_apart(annotation)
+    return annotation
 
 
 def _with_types(function: Callable, said: dict[str, Any]) -> Callable:

@@ -14,7 +14,7 @@ from tinygrad_lab import Tensor
 
 SOURCE = """
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,9 +56,6 @@ def theirs(x: Float[torch.Tensor, "n"]) -> tuple[Float[torch.Tensor, "n"], Float
 
 
 class Layer:
-    def same(self) -> Self:
-        return self
-
     def __call__(self, x: Int[np.ndarray, "n"]) -> "Layer":
         return self
 
@@ -94,7 +91,6 @@ def test_what_is_right_passes(module: ModuleType) -> None:
     assert module.zeros(3, 3).shape == (3, 2)
     assert module.inside(f(2), f(2)).sum() == 4
     assert isinstance(module.Layer()(np.arange(3)), module.Layer)
-    assert module.Layer().same()
     assert module.Config(4).width == 4
     assert module.ours(Tensor(f(2)))[0].shape == (2,)
     assert module.theirs(torch.zeros(2))[0].shape == (2,)
