@@ -22,8 +22,6 @@ from jaxtyping import config, jaxtyped
 
 from tests.hints import tell_apart
 
-from tests.hints import tell_apart
-
 NAME = "__checked__"  # of ``checked`` in the modules under test
 SILENT: set[tuple[str, int, str]] = set()  # functions that are left alone: file, line and name
 CONF = BeartypeConf(violation_type=TypeError)
