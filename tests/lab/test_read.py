@@ -54,7 +54,7 @@ def test_every_public_block_has_its_twin(slug: str, name: str) -> None:
         assert bool(blocks[public].left) == (public in ours)
         assert bool(blocks[public].right) == (public in theirs)
     if name in ("model.py", "train.py"):
-        assert ours == [public for public in theirs if public != "main" or public in ours]  # until both have it
+        assert ours == theirs
 
 
 @pytest.mark.parametrize(("slug", "name"), TWINS)
