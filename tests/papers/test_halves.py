@@ -1,5 +1,7 @@
 """Papers whose loss is worked out on two halves of the batch: gradients are those of the whole, for every variant."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,21 @@ from tests.numerics import relative_error
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.nn.utils import halves
+from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 
-HALVED = [(s, variant) for s in ("transformer", "bert", "lora", "llama") for variant in registry.find(s).variants]
+
+def is_halved(paper: Paper) -> bool:
+    return "@nn.utils.in_halves" in inspect.getsource(registry.part(paper, "model"))
+
+
+HALVED = [(s, variant) for s, paper in registry.discover().items() if is_halved(paper) for variant in paper.variants]
+
+
+def test_six_papers_are_halved() -> None:
+    assert {slug for slug, _ in HALVED} == {
+        "transformer", "bert", "lora", "llama", "forgetting_transformer", "mamba",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("slug", "variant"), HALVED)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,20 @@ def test_both_sides_have_the_same_parameters_in_the_same_order(variant: str) -> 
 # ---- initial values --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", [lambda c: build(c, generator(0)), reference.build])
+def engine_side(config: LSTMConfig) -> Any:
+    return build(config, generator(0))
+
+
+def torch_side(config: LSTMConfig) -> Any:
+    """From a seed, as the engine's: of a hundred values drawn afresh, the spread is off by a fifth now and then."""
+    torch.manual_seed(0)
+    return reference.build(config)
+
+
+SIDES = pytest.mark.parametrize("side", [engine_side, torch_side])
+
+
+@SIDES
 def test_initial_range_bounds_everything_but_the_forget_bias(side) -> None:
     config = replace(TEXT, initial_range=0.05, forget_bias=2.5, hidden=30)
     for name, parameter in side(config).named_parameters():
@@ -94,7 +108,7 @@ def test_initial_range_bounds_everything_but_the_forget_bias(side) -> None:
             assert values.std() == pytest.approx(0.05 / math.sqrt(3), rel=0.2), name
 
 
-@pytest.mark.parametrize("side", [lambda c: build(c, generator(0)), reference.build])
+@SIDES
 def test_layers_start_within_one_over_the_root_of_their_cells(side) -> None:
     model = side(replace(VARIANTS["1997"]["small"]))
     for name, parameter in model.layers.named_parameters():
