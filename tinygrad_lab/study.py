@@ -178,6 +178,9 @@ class Run(Protocol):
 class Lab(Protocol):
     """The workbench of one paper's study: both sides, data, progress, and files for results and figures.
 
+    What each method does, and what its arguments are, stands where it is written out: ``tinygrad_lab/lab/study``,
+    running in workbench.py, files and statistics in results.py.
+
     Attributes:
         paper: whose study it is.
         quick: run everything at a token size, to see that it works; verdicts mean nothing then.
