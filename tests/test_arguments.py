@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 
 
 @dataclass(frozen=True)
@@ -79,3 +79,13 @@ def test_what_is_wrong_is_said_in_one_line(
     line = capsys.readouterr().err
     assert line.startswith(f"{Config.__module__}: {said}")
     assert line.count("\n") == 1
+
+
+def test_data_that_cannot_be_had_ends_a_program_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise ValueError("no data set 'nonsense'")
+
+    with pytest.raises(SystemExit) as ended:
+        program(main)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"{__name__}: no data set 'nonsense'\n"

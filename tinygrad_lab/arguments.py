@@ -4,7 +4,8 @@ config = arguments(VARIANTS, epochs=4)    # python -m papers.lenet.train --varia
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
@@ -47,6 +48,21 @@ def arguments(variants: Mapping[str, Mapping[Any, Config]], **changes: Any) -> C
         parser.error(str(error))
 
 
+def program(main: Callable[[], None]) -> None:
+    """Run ``main``; data that is not there, or not what it must be, ends it with one line and code 2."""
+    try:
+        main()
+    except ValueError as error:
+        print(f"{_name(main)}: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _name(main: Callable[[], None]) -> str:
+    """The module as it is called: ``python -m`` calls it __main__."""
+    spec = sys.modules[main.__module__].__spec__
+    return spec.name if spec else main.__module__
+
+
 def add_configuration(parser: Parser, variants: Mapping[str, Mapping[Any, Any]]) -> None:
     """Add --variant, --size and an option for every field of a configuration."""
     first = next(iter(variants))
@@ -75,6 +91,8 @@ def configuration(options: argparse.Namespace, variants: Mapping[str, Mapping[An
     """
     config: Any = variants[options.variant][options.size]
     changed: Config = replace(config, **changes | given(options, type(config)))
+    if (seed := getattr(changed, "seed", 0)) < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
     return changed
 
 

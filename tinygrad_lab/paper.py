@@ -16,9 +16,10 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
                                 PROMPTS
     papers/<slug>/study/        what is measured of its claims, see ``tinygrad_lab.study``: experiment.py, verdicts.py,
                                 figures.py, probes, and results/
-    reference/<slug>/           config.py, model.py and train.py with the same names, build(config); inference.py:
-                                search(...); builtin.py, where torch has a module of its own for the paper's idea:
-                                build(config)
+    papers/<slug>/<other>/      what a long file of reading matter is cut into: texts, tasks, kinds of attention
+    reference/<slug>/           config.py, data.py, model.py and train.py with the same names, build(config);
+                                inference.py: search(...); builtin.py, where torch has a module of its own for the
+                                paper's idea: build(config)
 
 Data whose vocabularies are made from it also has ``vocabularies(config)`` in data.py, strings that a checkpoint keeps.
 

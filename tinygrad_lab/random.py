@@ -28,7 +28,12 @@ def initialising(rng: Generator | None) -> Iterator[Generator]:
 
     That is where their initial values come from, and for as long as they live their noise.  ``None`` takes what a layer
     would take here: the generator of the block outside, else a fresh one.
+
+    Raises:
+        TypeError: something else, a seed for instance.
     """
+    if not isinstance(rng, Generator | None):
+        raise TypeError(f"initialising: needs a generator, as random.generator(3) makes one, got {rng!r}")
     before, chosen = state.ambient, ambient() if rng is None else rng
     state.ambient = chosen
     try:

@@ -8,7 +8,7 @@ from papers.alexnet.config import VARIANTS, AlexNetBatch, AlexNetConfig
 from papers.alexnet.data import evaluation_batches, training_batches
 from papers.alexnet.model import AlexNet, average_over_views, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -84,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

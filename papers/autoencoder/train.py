@@ -7,7 +7,7 @@ from papers.autoencoder.config import VARIANTS, AutoencoderBatch, AutoencoderCon
 from papers.autoencoder.data import evaluation_batches, training_batches
 from papers.autoencoder.model import AnyAutoencoder, build, loss
 from tinygrad_lab import generator, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -70,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

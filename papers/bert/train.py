@@ -8,7 +8,7 @@ from papers.bert.config import VARIANTS, BertBatch, BertConfig
 from papers.bert.data import evaluation_batches, training_batches
 from papers.bert.model import Model, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.optim.optimizer import Group, Params
 
@@ -131,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

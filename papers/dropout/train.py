@@ -9,7 +9,7 @@ from papers.dropout.config import VARIANTS, DropoutBatch, DropoutConfig
 from papers.dropout.data import evaluation_batches, training_batches
 from papers.dropout.model import Network, build, loss
 from tinygrad_lab import Tensor, generator, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -87,4 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -7,7 +7,7 @@ from papers.forgetting_transformer.config import VARIANTS, FoXBatch, FoXConfig
 from papers.forgetting_transformer.data import evaluation_batches, training_batches
 from papers.forgetting_transformer.model import ForgettingTransformer, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -72,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -6,7 +6,7 @@ from papers.lenet.config import VARIANTS, LeNetBatch, LeNetConfig
 from papers.lenet.data import evaluation_batches, training_batches
 from papers.lenet.model import LeNet5, LeNet5Modern, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

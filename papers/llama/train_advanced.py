@@ -26,6 +26,7 @@ from tinygrad_lab import nn
 from tinygrad_lab.arguments import Parser, add_configuration, add_fields, configuration, given
 from tinygrad_lab.checkpoint import CheckpointError, load_training, save_training
 from tinygrad_lab.data.batches import as_tensors
+from tinygrad_lab.fit import endless, fit
 from tinygrad_lab.random import generator
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -80,7 +81,7 @@ class Run:
         self.losses: list[float] = []  # of every step
         self.history: list[dict[str, Any]] = []  # of every evaluation
         self.best = float("inf")
-        self._stream = self._endless()
+        self._stream = endless(self.batches)
 
     def train_step(self) -> float:
         """One step on the whole batch, in parts; its loss."""
@@ -103,14 +104,18 @@ class Run:
 
     def go_on(self, folder: Path) -> None:
         """Train to the end; now and then evaluate, and write the last checkpoint and, if it is, the best."""
-        while self.step < self.steps:
+        every = self.recipe.evaluate_every
+        for look in fit(self._steps(), self.steps, every, self.evaluate, self.step):
+            self.history.append({"step": look.step, "training loss": look.losses[-1], **look.metrics})
+            better = look.metrics["loss"] < self.best
+            self.best = min(self.best, look.metrics["loss"])
+            self.save(folder, (LAST, BEST) if better else (LAST,))
+            report(self.history[-1])
+
+    def _steps(self) -> Iterator[float]:
+        while True:
             self.losses.append(self.train_step())
-            if self.step % self.recipe.evaluate_every == 0 or self.step == self.steps:
-                self.history.append({"step": self.step, "training loss": self.losses[-1], **self.evaluate()})
-                better = self.history[-1]["loss"] < self.best
-                self.best = min(self.best, self.history[-1]["loss"])
-                self.save(folder, (LAST, BEST) if better else (LAST,))
-                report(self.history[-1])
+            yield self.losses[-1]
 
     def save(self, folder: Path, names: Sequence[str]) -> None:
         """Write everything that going on takes."""
@@ -136,15 +141,11 @@ class Run:
         if position["text"] != self._checksum():
             raise CheckpointError(f"{folder / LAST} is of another text than {self.config.dataset!r} is here")
         self.batches.restore(position["batches"])
-        self._stream = self._endless()
+        self._stream = endless(self.batches)
         self.step, self.best, self.losses, self.history = (position[k] for k in ("step", "best", "losses", "history"))
 
     def _checksum(self) -> str:
         return data.dataset(self.config, "train").checksum
-
-    def _endless(self) -> Iterator[dict[str, Any]]:
-        while True:
-            yield from self.batches
 
 
 def cut(batch: dict[str, Any], parts: int) -> Iterator[dict[str, Any]]:

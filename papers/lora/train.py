@@ -7,7 +7,7 @@ from papers.lora.data import evaluation_batches, training_batches
 from papers.lora.decoder import Decoder
 from papers.lora.model import build, loss, trainable
 from tinygrad_lab import generator, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -73,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -37,8 +37,9 @@ class Layer(nn.Module, ABC):
         hidden: H.
     """
 
-    # All steps as one operation of tinygrad_lab/ops: where there is one it runs, not the loop over
-    # ``step``; tests/papers/test_lstm_cells.py::test_operation_loop_and_other_side_agree.
+    # All steps as one operation of tinygrad_lab/ops (lstm.py, rnn.py): where a class has one it runs, not the
+    # loop over ``step``; tests/papers/test_lstm_cells.py::test_operation_loop_and_other_side_agree holds them
+    # equal. Take a class's line ``fused = ...`` away to run a ``step`` of your own.
     fused: Callable[..., tuple[Tensor, ...]] | None = None
     blocks: int  # of H rows in the weights: one for each gate, and one for the input of the cells
     states: int  # tensors in the state

@@ -6,7 +6,7 @@ from papers.lstm.config import VARIANTS, LSTMBatch, LSTMConfig
 from papers.lstm.data import evaluation_batches, training_batches
 from papers.lstm.model import Network, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -74,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -7,7 +7,7 @@ from papers.mamba.config import VARIANTS, MambaBatch, MambaConfig
 from papers.mamba.data import evaluation_batches, training_batches
 from papers.mamba.model import Mamba, build, loss, nats
 from tinygrad_lab import generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -79,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -7,7 +7,7 @@ from papers.seq2seq_attention.config import VARIANTS, Seq2SeqBatch, Seq2SeqConfi
 from papers.seq2seq_attention.data import evaluation_batches, training_batches
 from papers.seq2seq_attention.model import PAD, Seq2Seq, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -7,7 +7,7 @@ from papers.transformer.config import VARIANTS, TransformerBatch, TransformerCon
 from papers.transformer.data import evaluation_batches, training_batches
 from papers.transformer.model import PAD, Transformer, build, loss
 from tinygrad_lab import generator, no_grad, optim
-from tinygrad_lab.arguments import arguments
+from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 
 
@@ -75,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

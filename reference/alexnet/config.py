@@ -37,7 +37,7 @@ class AlexNetConfig(Protocol):
     divisions: CountOrZero = 3  # how many times the learning rate is divided by 10
     momentum: Share = 0.9
     weight_decay: NotNegative = 5e-4
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def map_sizes(self) -> tuple[int, int, int, int]:

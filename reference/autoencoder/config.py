@@ -5,7 +5,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from reference.arguments import Count, Counts, Options, Positive, Share, one_of
+from reference.arguments import Count, CountOrZero, Counts, Options, Positive, Share, one_of
 
 
 @runtime_checkable
@@ -23,7 +23,7 @@ class AutoencoderConfig(Protocol):
     batch_size: Count = 32
     epochs: Count = 12
     learning_rate: Positive = 1e-3
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def pixels(self) -> int:

@@ -39,7 +39,7 @@ class BertConfig(Protocol):
     warmup_share: Share = 0.1  # of all steps, while the rate rises
     weight_decay: NotNegative = 0.01
     clip: Positive = 1.0  # the largest norm of all gradients together
-    seed: int = 0
+    seed: CountOrZero = 0
 
 
 class Run(BertConfig, Options):

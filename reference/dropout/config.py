@@ -6,7 +6,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from reference.arguments import Count, Counts, NotNegative, Options, Positive, Rule, Share, one_of
+from reference.arguments import Count, CountOrZero, Counts, NotNegative, Options, Positive, Rule, Share, one_of
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class DropoutConfig(Protocol):
     learning_rate: Positive = 0.03
     final_rate: NotNegative = 0.0  # the learning rate falls along half a cosine to this share of itself
     momentum: Share = 0.95
-    seed: int = 0
+    seed: CountOrZero = 0
 
 
 class Run(DropoutConfig, Options):

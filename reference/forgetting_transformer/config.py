@@ -5,7 +5,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, NotNegative, Options, Positive, Rule, Share, Window, one_of
+from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
 from reference.data import CHARACTERS
 
 
@@ -35,7 +35,7 @@ class FoXConfig(Protocol):
     warmup: Share = 0.1  # share of the steps in which it rises; then it falls along half a cosine to 0
     weight_decay: NotNegative = 0.1
     clip: Positive = 1.0  # the largest norm of all gradients together
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def head_size(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from reference.arguments import Count, NotNegative, Options, Positive, Rule, one_of
+from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, one_of
 from reference.lenet.bitmaps import BITMAPS
 
 
@@ -24,7 +24,7 @@ class LeNetConfig(Protocol):
     epochs: Count = 12
     learning_rate: Positive = 3e-3
     weight_decay: NotNegative = 0.0
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def c5_kernel(self) -> int:

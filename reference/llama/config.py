@@ -5,7 +5,7 @@ from typing import Annotated, Any, NotRequired, Protocol, TypedDict, runtime_che
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, NotNegative, Options, Positive, Share, Window, one_of
+from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Share, Window, one_of
 from reference.data import CHARACTERS
 
 
@@ -39,7 +39,7 @@ class LlamaConfig(Protocol):
     beta2: Share = 0.95
     weight_decay: NotNegative = 0.1
     clip: Positive = 1.0  # the largest norm of all gradients together
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def head_size(self) -> int:

@@ -37,7 +37,7 @@ class LoRAConfig(Protocol):
     learning_rate: Positive = 3e-3
     weight_decay: NotNegative = 0.01
     warmup: Share = 0.06  # share of the steps in which the learning rate rises; then it falls along a line to 0
-    seed: int = 0
+    seed: CountOrZero = 0
 
 
 LAYERS = "q_proj", "k_proj", "v_proj", "out_proj", "up_proj", "down_proj"  # the linear ones of a block

@@ -28,7 +28,7 @@ class LSTMConfig(Protocol):
     learning_rate: Positive = 3e-3
     final_rate: NotNegative = 0.0  # the learning rate falls along half a cosine to this share of itself
     clip: Positive = 1.0  # the largest norm of all gradients together
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def alphabet(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, NotNegative, Options, Positive, Rule, Share, Window
+from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window
 from reference.data import CHARACTERS
 
 
@@ -33,7 +33,7 @@ class MambaConfig(Protocol):
     beta2: Share = 0.95
     weight_decay: NotNegative = 0.1
     clip: Positive = 1.0  # the largest norm of all gradients together
-    seed: int = 0
+    seed: CountOrZero = 0
 
     @property
     def channels(self) -> int:

@@ -30,7 +30,7 @@ class Seq2SeqConfig(Protocol):
     constant_epochs: Count = 5  # of "sgd", whose rate is halved in every epoch after them
     clip: Positive = 5.0  # longest gradient
     init: Positive = 0.1  # initial weights are uniform in ± this
-    seed: int = 0
+    seed: CountOrZero = 0
 
 
 class Run(Seq2SeqConfig, Options):

@@ -28,7 +28,7 @@ class TransformerConfig(Protocol):
     epochs: Count = 3
     learning_rate: Positive = 0.5  # a factor on the paper's schedule
     warmup_steps: Count = 600
-    seed: int = 0
+    seed: CountOrZero = 0
 
 
 class Run(TransformerConfig, Options):

@@ -113,6 +113,12 @@ def test_claims_table_escapes_bars_and_shows_the_verdict() -> None:
     assert row == "| \\|said\\| | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **not reproduced**: 1.0 against 0.5 |"
 
 
+def test_nothing_is_redrawn_from_no_results(tmp_path: Path) -> None:
+    result = run("claims", "lenet", "--redraw", "--out", str(tmp_path))
+    assert result.code == 2
+    assert "holds no results: run tinygrad-lab claims lenet first" in result.err.replace("\n", " ")
+
+
 def test_summary_table_has_one_row_a_field() -> None:
     summary = Summary(*[f"v{i}" for i in range(11)])
     assert len(claims.summary_table(summary).splitlines()) == 2 + 11

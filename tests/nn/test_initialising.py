@@ -107,3 +107,10 @@ def test_a_block_is_private_to_its_thread() -> None:
         assert random.ambient() is rng
     assert len(seen) == 1
     assert seen[0] is not rng
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_a_seed_is_no_generator() -> None:
+    said = r"initialising: needs a generator, as random.generator\(3\) makes one, got 3"
+    with pytest.raises(TypeError, match=said), random.initialising(3):  # type: ignore[arg-type]
+        pass

@@ -75,7 +75,13 @@ def fill(text: str, generated: dict[str, str]) -> str:
 
 
 def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
-    """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own."""
+    """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own.
+
+    Raises:
+        UsageError: nothing to redraw.
+    """
+    if redraw and not any(lab.folder.glob("*.json")):
+        raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
     if not redraw:
         keep_freed_memory()
         (lab.folder / "log.txt").unlink(missing_ok=True)
