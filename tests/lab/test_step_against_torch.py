@@ -7,7 +7,7 @@ parameter, must be that of the paper's PyTorch model.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -22,14 +22,30 @@ from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.trace import Backward, Forward, Trace
 
 JOBS = [(slug, variant) for slug, paper in registry.discover().items() for variant in paper.variants]
-
-
 Draws = Iterator[np.ndarray]
 BY_NAME = {  # how the twins take these
     "reduction", "ignore_index", "lengths", "reverse", "nonlinearity", "approximate", "dropout_p", "is_causal",
 }  # fmt: skip
 
 TAKES_ARRAYS = {"getitem", "pack", "unpack", "embedding", "rotary_embedding", "scaled_dot_product_attention"}
+
+
+class Traced(NamedTuple):
+    """A paper's step as the stepper shows it, and the noise that the engine drew for it."""
+
+    slug: str
+    variant: str
+    trace: Trace
+    draws: list[np.ndarray]
+
+
+@pytest.fixture(scope="module", params=JOBS, ids="-".join)
+def traced(request: pytest.FixtureRequest) -> Traced:
+    """Made once for all the tests of a variant, which pytest runs one after the other."""
+    slug, variant = request.param
+    with record_draws() as draws:
+        found = trace_paper(registry.find(slug), None, variant).trace
+    return Traced(slug, variant, found, draws)
 
 
 def twin(step: Forward, draws: Draws) -> Any:
@@ -126,11 +142,9 @@ def check_steps(found: Trace, draws: Draws) -> int:
     return compared
 
 
-@pytest.mark.parametrize(("slug", "variant"), JOBS)
-def test_every_step_equals_torch(slug: str, variant: str) -> None:
-    with record_draws() as draws:
-        found = trace_paper(registry.find(slug), None, variant).trace
-    assert check_steps(found, iter(draws)) > sum(value.array.size for value in found.values if value.kind == "result")
+def test_every_step_equals_torch(traced: Traced) -> None:
+    compared = check_steps(traced.trace, iter(traced.draws))
+    assert compared > sum(value.array.size for value in traced.trace.values if value.kind == "result")
 
 
 def check_sums(found: Trace) -> None:
@@ -149,23 +163,19 @@ def check_sums(found: Trace) -> None:
             np.testing.assert_array_equal(given.accumulated, totals[given.value.number])
 
 
-@pytest.mark.parametrize("slug", list(registry.discover()))
-def test_contributions_add_up(slug: str) -> None:
-    check_sums(trace_paper(registry.find(slug), None, None).trace)
+def test_contributions_add_up(traced: Traced) -> None:
+    check_sums(traced.trace)
 
 
-@pytest.mark.parametrize(("slug", "variant"), JOBS)
-def test_parameters_end_with_the_gradients_of_the_pytorch_model(slug: str, variant: str) -> None:
-    paper = registry.find(slug)
-    config = registry.configuration(paper, variant)
-    with record_draws() as draws:
-        found = trace_paper(paper, None, variant).trace
+def test_parameters_end_with_the_gradients_of_the_pytorch_model(traced: Traced) -> None:
+    paper, found = registry.find(traced.slug), traced.trace
+    config = registry.configuration(paper, traced.variant)
     ours, theirs = sides(paper)
     model = theirs.build(config, 0)
     theirs.load(model, ours.state(ours.build(config, seed=0)))
     batch = theirs.batch(registry.part(paper, "data").example_batch(config, generator(0)))
     model.train()
-    with ReplayDraws(draws):
+    with ReplayDraws(traced.draws):
         loss = theirs.loss(model, batch)
     loss.backward()
     expected = theirs.gradients(model.named_parameters())

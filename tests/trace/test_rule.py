@@ -40,12 +40,12 @@ def test_small_matrices_and_larger_shapes():
     assert lines(lambda x: -x, [0.0] * 20) == [r"\bar x = [\;20\;]"]
 
 
-@pytest.mark.parametrize("name", ENGINE_OPERATIONS)
-def test_every_rule_names_a_gradient(name):
-    targets, _ = symbols(OPERATIONS[name].rule)
-    assert targets
-    for other in OPERATIONS[name].rule_without.values():
-        assert symbols(other)[0] == targets
+def test_every_rule_names_a_gradient():
+    for name in ENGINE_OPERATIONS:
+        targets, _ = symbols(OPERATIONS[name].rule)
+        assert targets, name
+        for other in OPERATIONS[name].rule_without.values():
+            assert symbols(other)[0] == targets, name
 
 
 @pytest.mark.parametrize("settings", [{"training": True}, {"training": False}, {}])

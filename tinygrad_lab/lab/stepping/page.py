@@ -130,9 +130,13 @@ def _lines(text: str, first: int, name: str) -> Json:
     """Source lines as HTML, with their first number; what is no Python file is not coloured."""
     if not name.endswith(".py"):
         return {"first": first, "lines": [str(jinja2.filters.do_forceescape(line)) for line in text.splitlines()]}
-    formatter = HtmlFormatter(nowrap=True)
-    lexer = PythonLexer(stripnl=False)
-    return {"first": first, "lines": highlight(text, lexer, formatter).rstrip("\n").split("\n")}
+    return {"first": first, "lines": _coloured(text).split("\n")}
+
+
+@cache
+def _coloured(source: str) -> str:
+    """A Python source as HTML; the variants of a paper show the same ones, and so does every page of an operation."""
+    return str(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))).rstrip("\n")
 
 
 def embedded(value: Any) -> str:
