@@ -29,7 +29,7 @@ def dataset(config: LlamaConfig, split: str) -> TextData:
 
 def vocabularies(config: LlamaConfig) -> dict[str, str]:
     """Pieces learned from the training text; nothing for characters, which are always the same."""
-    return {} if config.tokens == "characters" else {"text": _pieces(_name(config.dataset), config.vocab_size)}
+    return {} if config.tokens == "characters" else {"text": _pieces(dataset(config, "train").text, config.vocab_size)}
 
 
 def training_batches(config: LlamaConfig, generator: Generator) -> Batches:
@@ -66,25 +66,22 @@ def encoded(config: LlamaConfig, split: str) -> np.ndarray:
     Raises:
         ValueError: tokens of which there are more than ``vocab_size``.
     """
-    pieces = config.vocab_size if config.tokens == "bpe" else 0
-    tokens = _encoded(_name(config.dataset), split, pieces)
+    vocabulary = vocabularies(config).get("text")
+    tokens = _encoded(dataset(config, split).text, vocabulary)
     if tokens.max(initial=0) >= config.vocab_size:
         raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
     return tokens
 
 
 @cache
-def _encoded(name: str, split: str, pieces: int) -> np.ndarray:
-    """In pieces, or in characters where there are none."""
-    known = tokenizer({"text": _pieces(name, pieces)} if pieces else {})
-    tokens = known.encode(_part(load_text(name).text, split))
+def _encoded(text: str, vocabulary: str | None) -> np.ndarray:
+    """In pieces, or in characters where there are none; by the text itself, whatever file it was read from."""
+    tokens = tokenizer({"text": vocabulary} if vocabulary else {}).encode(text)
     tokens.flags.writeable = False  # many have it
     return tokens
 
 
-@cache
-def _pieces(name: str, size: int) -> str:
-    return learn(_part(load_text(name).text, "train"), size)
+_pieces = cache(learn)  # seconds for a long text
 
 
 def _part(text: str, split: str) -> str:
