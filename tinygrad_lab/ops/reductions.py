@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
 from tinygrad_lab.ops.shapes import squeeze
@@ -149,6 +150,7 @@ def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> R
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
 
+@gated
 def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the largest element of all; with ``dim``, (values, indices) along it, the first index
     among equals.
@@ -158,6 +160,7 @@ def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor 
     return amax(input) if dim is None else _at(input, argmax(input, dim, keepdim=True), dim, keepdim)
 
 
+@gated
 def min(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the smallest element of all; with ``dim``, (values, indices) along it, the first index
     among equals.
@@ -165,6 +168,7 @@ def min(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor 
     return amin(input) if dim is None else _at(input, argmin(input, dim, keepdim=True), dim, keepdim)
 
 
+@gated
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the largest element (the first of equals), into the flattened tensor
     where ``dim`` is None.
@@ -172,6 +176,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return wrap(np.asarray(np.argmax(input._data, axis=dim, keepdims=keepdim)))
 
 
+@gated
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the smallest element (the first of equals), into the flattened tensor
     where ``dim`` is None.
