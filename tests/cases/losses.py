@@ -34,7 +34,9 @@ def logits_and_targets(draw):
 
 
 @case(
-    lambda x, t, w, p, **options: ops.binary_cross_entropy_with_logits(x, t, constant(w), pos_weight=p, **options),
+    lambda x, t, w, p, **options: ops.binary_cross_entropy_with_logits(
+        x, t, constant(w), pos_weight=constant(p), **options
+    ),
     lambda torch, x, t, w, p, **options: torch.nn.functional.binary_cross_entropy_with_logits(
         x, t, w.detach(), pos_weight=p.detach(), **options
     ),

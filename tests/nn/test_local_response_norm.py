@@ -70,12 +70,12 @@ def test_a_window_far_wider_than_the_channels() -> None:
     [
         ((3, 8), 5, r"local_response_norm: input must be \(N, C, \*\) with at least 3 axes, got \(3, 8\)"),
         ((1, 3, 8), 0, "local_response_norm: size must be an integer >= 1, got 0"),
-        ((1, 3, 8), 2.5, "local_response_norm: size must be an integer >= 1, got 2.5"),
+        ((1, 3, 8), 2.5, "local_response_norm: size must be an int, got 2.5"),
     ],
 )
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_says_what_does_not_fit(shape: tuple[int, ...], size: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         local_response_norm(Tensor(np.ones(shape)), size)
 
 

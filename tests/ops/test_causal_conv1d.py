@@ -67,7 +67,9 @@ def test_wrong_shapes_are_named(place: int, shape: tuple[int, ...], message: str
 
 
 def test_other_arguments_that_do_not_fit_are_named() -> None:
-    with pytest.raises(ValueError, match="causal_conv1d: weight is float32, the input is float64; they must agree"):
+    with pytest.raises(
+        TypeError, match="causal_conv1d: input is float64 and weight is float32, they must have one dtype"
+    ):
         causal_conv1d(INPUT, WEIGHT.astype(np.float32))
     with pytest.raises(ValueError, match="causal_conv1d: activation must be None or 'silu', got 'relu'"):
         causal_conv1d(INPUT, WEIGHT, activation="relu")

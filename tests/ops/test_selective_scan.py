@@ -157,7 +157,7 @@ def test_wrong_shapes_are_named(name: str, shape: tuple[int, ...], message: str)
 
 def test_mixed_dtypes_are_named() -> None:
     given = arrays() | {"A": arrays(np.float32)["A"]}
-    with pytest.raises(ValueError, match="selective_scan: A is float32, u is float64; they must agree"):
+    with pytest.raises(TypeError, match="selective_scan: u is float64 and A is float32, they must have one dtype"):
         selective_scan(*given.values())
 
 

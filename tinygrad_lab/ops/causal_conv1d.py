@@ -40,7 +40,7 @@ def causal_conv1d(
         activation: None or "silu".
 
     Raises:
-        ValueError: shapes or dtypes that do not fit together, no steps at all, or an unknown activation.
+        ValueError: shapes that do not fit together, no steps at all, or an unknown activation.
     """
     _check(input, weight, bias, past, activation)
     batch, steps, channels = input.shape
@@ -114,8 +114,5 @@ def _check(input: Array, weight: Array, bias: Array | None, past: Array | None, 
                 f"causal_conv1d: {name} has shape {value.shape}, for an input of shape {input.shape} and "
                 f"{weight.shape[1]} taps it must be {shape}"
             )
-    for name, value in (("weight", weight), ("bias", bias), ("past", past)):
-        if value is not None and value.dtype != input.dtype:
-            raise ValueError(f"causal_conv1d: {name} is {value.dtype}, the input is {input.dtype}; they must agree")
     if activation not in (None, "silu"):
         raise ValueError(f"causal_conv1d: activation must be None or 'silu', got {activation!r}")

@@ -6,6 +6,7 @@ from string import ascii_letters
 import numpy as np
 
 from tinygrad_lab.ops.elementwise import multiply
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.operation import Num, Result, operation
 from tinygrad_lab.ops.shapes import unsqueeze
 from tinygrad_lab.tensor import Tensor, unbroadcast
@@ -30,6 +31,7 @@ def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
     return np.matmul(input, other), backward
 
 
+@gated
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """(n, i, j), (n, j, k) -> (n, i, k)
 
@@ -41,6 +43,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
+@gated
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """(n,), (m,) -> (n, m)
 
@@ -85,6 +88,7 @@ def contract(equation: str, *operands: Num[Array, "..."]) -> Result:
     return _einsum(equation, *operands), backward
 
 
+@gated
 def einsum(equation: str, *operands: Tensor) -> Tensor:
     """Sum of products in Einstein's notation: "ij,jk->ik"; "..." stands for broadcast dimensions.
 

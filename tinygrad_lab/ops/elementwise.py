@@ -240,7 +240,7 @@ def minimum(x: Operand, y: Operand) -> Result:
 
 
 @operation(r"\bar x = \bar z \, [min \le x \le max] \qquad \bar{min} = \bar z \, [x < min < max] \qquad "
-           r"\bar{max} = \bar z \, [x > max \lor max \le min]", elementwise=True)  # fmt: skip
+           r"\bar{max} = \bar z \, [x > max \lor max \le min]", elementwise=True, promotes=True)  # fmt: skip
 def clamp(input: Num[Array, "..."] | float | int, min: Operand | None = None, max: Operand | None = None) -> Result:
     """min(max(input, min), max); on a bound the gradient still passes, as in torch.
 

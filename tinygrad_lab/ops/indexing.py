@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.operation import Bool, Int, Num, Result, operation
 from tinygrad_lab.ops.shapes import expand, flatten
 from tinygrad_lab.tensor import Tensor
@@ -34,6 +35,7 @@ def getitem(input: AnyArray, key: Any) -> Result:
     return input[key], backward
 
 
+@gated
 def index(input: Tensor, key: Any) -> Tensor:
     """``input[key]``, where parts of the key may be integer or boolean Tensors."""
     return getitem(input, plain_key(key))
@@ -73,6 +75,7 @@ def gather(input: AnyArray, dim: int, index: Indices) -> Result:
     return input[places], backward
 
 
+@gated
 def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tensor:
     """``gather`` with input and indices broadcast together outside ``dim``; None works on the flattened tensor.
 

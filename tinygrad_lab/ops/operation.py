@@ -17,6 +17,7 @@ floating point arrays (``Float``, ``Num``), in the order of the signature.  Toke
 
 import functools
 import inspect
+import operator
 import sys
 import typing
 from collections import namedtuple
@@ -26,8 +27,13 @@ from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int, Num
+from numpy import ndarray
 
 from tinygrad_lab.modes import not_finite_from, origin, state
+from tinygrad_lab.ops.gate import TOLD_AGAIN, Gate, Kinds, kind_of, remember
+from tinygrad_lab.ops.kinds import what_is
+from tinygrad_lab.ops.promotion import promote
+from tinygrad_lab.ops.signature import on_tensors
 from tinygrad_lab.tensor import Node, Tensor, wrap
 from tinygrad_lab.typing import Array, Backward
 
@@ -48,7 +54,13 @@ class OperationInfo:
     """What is known of an operation: its name, its rule in LaTeX, its body, its definition if it is a fused one."""
 
     def __init__(
-        self, body: Callable[..., Any], rule: str, elementwise: bool, view: bool, rule_without: Mapping[str, str]
+        self,
+        body: Callable[..., Any],
+        rule: str,
+        elementwise: bool = False,
+        view: bool = False,
+        rule_without: Mapping[str, str] = MappingProxyType({}),
+        promotes: bool = False,
     ) -> None:
         self.name = body.__name__
         self.body = body  # on arrays, as written: inspect.getsource shows it
@@ -63,7 +75,11 @@ class OperationInfo:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
-        self.leading = self.positions == list(range(len(self.positions)))
+        self.leading = len(self.positions) if self.positions == list(range(len(self.positions))) else 0
+        self.constants = [p.name for p in parameters if ndarray in (p.annotation, *typing.get_args(p.annotation))]
+        self.promotes = promotes or (elementwise and len(self.positions) == 2)
+        self.gate = Gate(body, self.name, alike=not elementwise and not promotes)
+        self.admitted: dict[Kinds, bool] = {}  # kinds of arguments that may come in: whether to promote them
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
 
     def rule_of(self, settings: Mapping[str, Any]) -> str:
@@ -80,11 +96,37 @@ class OperationInfo:
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
 
-    def bind(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
-        """Write the same call with everything positional that can be."""
-        bound = self._signature.bind(*args, **kwargs)
+    def arranged(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
+        """Write the same call with keywords under our names, and everything positional that can be."""
+        bound = self.gate.bind(args, self.gate.known(kwargs))
         bound.apply_defaults()
         return bound.args, bound.kwargs
+
+    def admit(self, kinds: Kinds, arrays: list[Any], named: Mapping[str, Any]) -> bool:
+        """Let arguments of these kinds in, from now on; return whether their dtypes must be brought together.
+
+        Raises:
+            TypeError: an argument of a wrong kind, or missing; dtypes that differ where they must not.
+            ValueError: an array with a wrong number of dimensions.
+        """
+        self.gate.check(arrays, named)
+        if self.elementwise and not any(isinstance(value, ndarray) for value in arrays):
+            raise TypeError(f"{self.name}: {self.differentiable[0]} must be a tensor, got {what_is(arrays[0])}")
+        mixed = self.promotes and not all(map(operator.is_, self.together(list(arrays)), arrays))
+        remember(self.admitted, kinds, mixed)
+        return mixed
+
+    def together(self, arrays: list[Any]) -> list[Any]:
+        """Bring the operands in a list of arguments to one dtype, in place."""
+        promote(arrays, range(len(arrays)) if self.variadic else self.positions)
+        return arrays
+
+    def check_constants(self, args: Arguments, kwargs: Mapping[str, Any]) -> None:
+        """Raise a TypeError if a tensor that needs a gradient stands where none can come back to."""
+        given = {**dict(zip(self.parameters, args, strict=False)), **kwargs}
+        for name in self.constants:
+            if isinstance(value := given.get(name), Tensor) and value.requires_grad:
+                raise TypeError(f"{self.name}: {name} has no gradient here, but this tensor needs one: detach() it")
 
     def inputs_of(self, args: Arguments, kwargs: dict[str, Any]) -> Arguments:
         """Return the differentiable arguments of a call, in the order of the signature; None where
@@ -92,8 +134,8 @@ class OperationInfo:
         """
         if self.variadic:
             return args[self.parameters.index(self.variadic) :]
-        if self.leading and len(args) >= len(self.positions):
-            return args[: len(self.positions)]
+        if 0 < self.leading <= len(args):
+            return args[: self.leading]
         given = dict(zip(self.parameters, args, strict=False), **kwargs)
         return tuple(given.get(name) for name in self.differentiable)
 
@@ -129,6 +171,7 @@ def operation(  # type: ignore[overload-overlap]  # 1 is an int too: the first t
     view: bool = False,
     outputs: Literal[1] = 1,
     rule_without: Mapping[str, str] = ...,
+    promotes: bool = False,
 ) -> Callable[[Callable[P, Any]], Operation[P, Tensor]]: ...
 @overload
 def operation(
@@ -138,6 +181,7 @@ def operation(
     view: bool = False,
     outputs: int | None,
     rule_without: Mapping[str, str] = ...,
+    promotes: bool = False,
 ) -> Callable[[Callable[P, Any]], Operation[P, tuple[Tensor, ...]]]: ...
 def operation(
     rule: str,
@@ -146,6 +190,7 @@ def operation(
     view: bool = False,
     outputs: int | None = 1,
     rule_without: Mapping[str, str] = MappingProxyType({}),
+    promotes: bool = False,
 ) -> Any:
     """Lift a function on arrays to Tensors and register it.
 
@@ -155,30 +200,46 @@ def operation(
         view: an output may share the first argument's memory, and then shares its version counter.
         outputs: how many outputs the body returns, as a tuple unless one; None where the arguments decide.
         rule_without: by the name of a flag, such as ``training``, the rule of a call in which it is off.
+        promotes: operands of different dtypes are brought to one, as those of elementwise operations always are;
+            otherwise they are refused.
     """
 
     def lift(body: Callable[..., Any]) -> Any:
-        info = OperationInfo(body, rule, elementwise, view, rule_without)
-        pair = info.positions if elementwise and len(info.positions) == 2 else None
-        leading = len(info.positions) if info.leading and not info.variadic else sys.maxsize
+        info = OperationInfo(body, rule, elementwise, view, rule_without, promotes)
+        admitted, operands = info.admitted, info.promotes
+        leading = sys.maxsize if info.variadic else info.leading or sys.maxsize
 
         @functools.wraps(body)
         def lifted(*args: Any, **kwargs: Any) -> Any:
-            if kwargs and (pair or any(isinstance(value, Tensor) for value in kwargs.values())):
-                args, kwargs = info.bind(args, kwargs)
+            if kwargs and (operands or any(isinstance(value, Tensor) for value in kwargs.values())):
+                args, kwargs = info.arranged(args, kwargs)  # the operands must be found by their places
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
             arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
+            kinds = tuple([x.dtype.num << 6 | x.ndim if type(x) is ndarray else kind_of(x) for x in arrays])
             named = kwargs
             if kwargs:  # what can only be given by name
                 tensors += [value for value in kwargs.values() if isinstance(value, Tensor)]
                 named = {name: v._data if isinstance(v, Tensor) else v for name, v in kwargs.items()}
-            if pair:
-                _promote(arrays, *pair)
-            out, backward = info.body(*arrays, **named)
+                kinds += tuple([(name, kind_of(value)) for name, value in named.items()])
+            mixed = admitted.get(kinds)
+            if mixed is None:
+                if not kwargs.keys() <= info.gate.kinds.keys():
+                    return lifted(*args, **info.gate.known(kwargs))
+                mixed = info.admit(kinds, arrays, named)
+            if mixed:
+                info.together(arrays)
+            try:
+                out, backward = info.body(*arrays, **named)
+            except TOLD_AGAIN as error:
+                if (told := info.gate.told_again(error, arrays, named)) is error:
+                    raise
+                raise told from error
             if state.anomaly:
                 _check_finite(info, out, [*arrays, *named.values()])
             node = None
             if state.grad_enabled:
+                if info.constants:
+                    info.check_constants(args, kwargs)
                 for tensor in tensors:
                     if tensor.requires_grad:
                         inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
@@ -194,6 +255,7 @@ def operation(
             info.definition = definition
             return definition
 
+        lifted.__signature__ = on_tensors(body)  # type: ignore[attr-defined]  # what help() and editors show
         lifted.info = info  # type: ignore[attr-defined]  # a function that has what Operation asks for
         lifted.define = define  # type: ignore[attr-defined]  # the same
         OPERATIONS[info.name] = info
@@ -214,39 +276,6 @@ def _made(array: Any, node: Node | None, source: Any) -> Tensor:
 def _check_finite(info: OperationInfo, out: Any, given: list[Any]) -> None:
     if not_finite_from(list(out) if isinstance(out, tuple) else [out], given):
         raise FloatingPointError(f"forward of {info.name!r} made the first non-finite value{origin()}")
-
-
-def _promote(arrays: list[Any], left: int, right: int) -> None:
-    """Bring two operands of a broadcasting operation to the dtype that torch would choose.
-
-    NumPy widens int64 with float32 to float64, and lets arrays without dimensions decide like any other.
-    """
-    x, y = arrays[left], arrays[right]
-    if type(x) is np.ndarray:  # by far the most calls: two arrays of one dtype, or floats and a Python float
-        if type(y) is np.ndarray:
-            if x.dtype is y.dtype:
-                return
-        elif type(y) is float and x.dtype.kind == "f":
-            return
-    if isinstance(x, np.generic) or isinstance(y, np.generic):  # NumPy's numbers are numbers, they widen nothing
-        x, y = arrays[left], arrays[right] = [v.item() if isinstance(v, np.generic) else v for v in (x, y)]
-    (x_rank, x_dtype), (y_rank, y_dtype) = _standing(x), _standing(y)
-    dtype = x_dtype if x_rank > y_rank else y_dtype if y_rank > x_rank else np.promote_types(x_dtype, y_dtype)
-    for place, operand in ((left, x), (right, y)):
-        if isinstance(operand, np.ndarray) and operand.dtype != dtype:
-            arrays[place] = operand.astype(dtype)
-
-
-def _standing(operand: Any) -> tuple[tuple[int, int], np.dtype]:
-    """Who decides the dtype: floats before integers before booleans, then arrays with dimensions before those without,
-    then Python numbers."""
-    if isinstance(operand, np.ndarray):
-        return (_CATEGORY[operand.dtype.kind], 2 if operand.ndim else 1), operand.dtype
-    dtype = np.dtype({bool: np.bool_, int: np.int64, float: np.float32}[type(operand)])
-    return (_CATEGORY[dtype.kind], 0), dtype
-
-
-_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 __all__ = ["OPERATIONS", "Bool", "Float", "Int", "Num", "Operand", "Operation", "OperationInfo", "Result", "operation"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_lab.ops.elementwise import floating, maximum, minimum
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
 from tinygrad_lab.ops.shapes import squeeze
@@ -177,6 +178,7 @@ def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
 
+@gated
 def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the largest element of all; with ``dim``, (values, indices) along it, the first index
     among equals; of two tensors, their ``maximum``.
@@ -188,6 +190,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
     return amax(input) if dim is None else _at(input, _position("max", np.argmax, input, dim, True), dim, keepdim)
 
 
+@gated
 def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the smallest element of all; with ``dim``, (values, indices) along it, the first index
     among equals; of two tensors, their ``minimum``.
@@ -197,6 +200,7 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
     return amin(input) if dim is None else _at(input, _position("min", np.argmin, input, dim, True), dim, keepdim)
 
 
+@gated
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the largest element (the first of equals), into the flattened tensor
     where ``dim`` is None.
@@ -206,6 +210,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return _position("argmax", np.argmax, input, dim, keepdim)
 
 
+@gated
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the smallest element (the first of equals), into the flattened tensor
     where ``dim`` is None.

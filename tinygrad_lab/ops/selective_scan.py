@@ -65,7 +65,7 @@ def selective_scan(
         h_0: (B, E, N), the states before the first step; zeros where left out.
 
     Raises:
-        ValueError: shapes or dtypes that do not fit together, or no steps at all.
+        ValueError: shapes that do not fit together, or no steps at all.
     """
     _check(u, delta, A, B, C, D, h_0)
     A, B, C = (_inside(x) for x in (A, B, C))
@@ -235,6 +235,3 @@ def _check(u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array | None
                 f"selective_scan: {name} has shape {value.shape}, for u of shape {u.shape} and {states} states it must "
                 f"be {' or '.join(map(str, shapes))}"
             )
-    for name, value in {"A": A, **{name: value for name, (value, _) in allowed.items()}}.items():
-        if value is not None and value.dtype != u.dtype:
-            raise ValueError(f"selective_scan: {name} is {value.dtype}, u is {u.dtype}; they must agree")

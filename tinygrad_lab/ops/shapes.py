@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.tensor import Tensor, unbroadcast
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -68,6 +69,7 @@ def expand(input: AnyArray, size: Sequence[int]) -> Result:
     return np.broadcast_to(input, shape), backward
 
 
+@gated
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Make one dimension of ``start_dim`` to ``end_dim``, both included."""
     if input.ndim == 0:
@@ -79,12 +81,14 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+@gated
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Drop the dimensions of length one: all of them, or those named; a longer one stays."""
     chosen = range(input.ndim) if dim is None else normalize_axis_tuple(dim, input.ndim or 1)
     return reshape(input, [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen])
 
 
+@gated
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Insert a new dimension of length one at position ``dim``."""
     dim = normalize_axis_index(dim, input.ndim + 1)
@@ -94,7 +98,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 # ---- joining and splitting ------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x_k = \bar y_{[k]}")
+@operation(r"\bar x_k = \bar y_{[k]}", promotes=True)
 def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     """Join tensors along an existing dimension."""
     ends = np.cumsum([array.shape[dim] for array in tensors])
@@ -118,6 +122,7 @@ def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[Any
     return pieces, backward
 
 
+@gated
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dimension.
 
@@ -129,6 +134,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return concatenate(*tensors, dim=dim)
 
 
+@gated
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension.
 
@@ -141,6 +147,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
 
 
+@gated
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed.
 
@@ -157,6 +164,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     return split_at(tensor, sizes, dim)
 
 
+@gated
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into at most ``chunks`` pieces along ``dim``, all of one size except perhaps a smaller
     last.
@@ -170,6 +178,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-length // chunks), dim) if length else split_at(input, [0] * chunks, dim)
 
 
+@gated
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Return the slices along ``dim``, without that dimension."""
     if input.shape[dim] == 0:

@@ -160,15 +160,11 @@ def check(
     expected = {"weight_ih": (weight_ih, (rows, features)), "weight_hh": (weight_hh, weight_hh.shape)}
     expected |= {"bias_ih": (bias_ih, row), "bias_hh": (bias_hh, row)} | {k: (v, state) for k, v in states.items()}
     for argument, (value, shape) in expected.items():
-        if value is None:
-            continue
-        if value.shape != shape:
+        if value is not None and value.shape != shape:
             raise ValueError(
                 f"{name}: {argument} has shape {value.shape}, for an input of shape {input.shape} and {units} units "
                 f"it must be {shape}"
             )
-        if value.dtype != input.dtype:
-            raise ValueError(f"{name}: {argument} is {value.dtype}, the input is {input.dtype}; they must agree")
     if lengths is not None and (lengths.shape != (batch,) or (lengths < 1).any() or (lengths > steps).any()):
         raise ValueError(
             f"{name}: lengths must be {batch} whole numbers from 1 to {steps}, the number of steps of the input, "

@@ -1,0 +1,159 @@
+"""One gate at the door: what a function says of its arguments is checked, and what goes wrong is said in its words.
+
+The annotations are read once.  Each new combination of kinds (dtypes, numbers of dimensions, types of settings) is held
+against them; an operation remembers those that were admitted, so that in a loop the check is one look-up.  NumPy's
+errors, which know nothing of operations, are told again with the operation's name and its arguments.
+"""
+
+import dis
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from tinygrad_lab.ops.kinds import Kind, what_is
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Kinds = tuple[Any, ...]  # of the arguments of a call
+
+# Keywords that torch's functions take and that change nothing with these values.
+NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "alpha": (1,), "antialias": (False,), "beta": (1,), "bias_k": (None,), "device": (None, "cpu"), "dtype": (None,),
+    "foreach": (None, False), "fused": (None, False), "capturable": (False,), "differentiable": (False,),
+    "inplace": (False,), "layout": (None,), "max_norm": (None,), "memory_format": (None,), "norm_type": (2, 2.0),
+    "out": (None,), "pin_memory": (False,), "proj_size": (0,), "recompute_scale_factor": (None,),
+    "return_indices": (False,), "rounding_mode": (None,), "scale_grad_by_freq": (False,), "size_average": (None,),
+    "reduce": (None,), "sparse": (False,), "sparse_grad": (False,), "_stacklevel": (3, 5), "_weight": (None,),
+    "_freeze": (False,), "copy": (False,), "non_blocking": (False,), "maximize": (False,), "generator": (None,),
+}  # fmt: skip
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "input": "x", "self": "x", "other": "y"}  # torch has both, too
+
+MANY_KINDS = 1000  # combinations that a function remembers before it begins anew
+RAISE = dis.opmap["RAISE_VARARGS"]
+TOLD_AGAIN = (TypeError, ValueError, IndexError, AttributeError, KeyError, ZeroDivisionError, OverflowError)
+
+
+class Gate:
+    """What one function's annotations say of its arguments."""
+
+    def __init__(self, function: Callable[..., Any], name: str, alike: bool = False) -> None:
+        self.name = name
+        self.alike = alike  # arrays of different dtypes are refused
+        self.signature = inspect.signature(function, eval_str=True)
+        parameters = self.signature.parameters.values()
+        self.kinds = {p.name: Kind(p.annotation, optional=p.default is None) for p in parameters}
+        self.variadic = {p.name for p in parameters if p.kind is p.VAR_POSITIONAL}
+
+    def known(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return torch's keywords under our names, without those that change nothing.
+
+        Raises:
+            TypeError: a keyword that means something which is not here.
+        """
+        known = {}
+        for name, value in kwargs.items():
+            if name in self.kinds:
+                known[name] = value
+            elif ALIASES.get(name) in self.kinds:
+                known[ALIASES[name]] = value
+            elif not any(type(value) is type(neutral) and value == neutral for neutral in NEUTRAL.get(name, ())):
+                takes = f"it must be {NEUTRAL[name][0]!r} here" if name in NEUTRAL else "there is no such argument"
+                raise TypeError(f"{self.name}: {name} is {what_is(value)}, {takes}; it takes {self._parameters()}")
+        return known
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        """Give each argument to its parameter.
+
+        Raises:
+            TypeError: an argument that is missing or too many.
+        """
+        try:
+            return self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}; it takes {self._parameters()}") from None
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Hold arguments against the annotations.
+
+        Raises:
+            TypeError: an argument that is missing or of a wrong kind; dtypes that differ where they must not.
+            ValueError: an array with a wrong number of dimensions.
+        """
+        dtypes: dict[np.dtype, str] = {}
+        for name, value in self.bind(args, kwargs).arguments.items():
+            for item in value if name in self.variadic else (value,):
+                self.kinds[name].check(f"{self.name}: {name}", item)
+                if self.alike and self.kinds[name].is_operand(item):
+                    dtypes.setdefault(item.dtype, name)
+        if len(dtypes) > 1:
+            (one, first), (other, second) = list(dtypes.items())[:2]
+            raise TypeError(
+                f"{self.name}: {first} is {one} and {second} is {other}, they must have one dtype: convert with .to()"
+            )
+
+    def _parameters(self) -> str:
+        return ", ".join(self.kinds) or "nothing"
+
+    def told_again(self, error: Exception, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Exception:
+        """Return an error as it is if a ``raise`` of ours made it, else one that names function and arguments."""
+        if _ours(error):
+            return error
+        names = [*self.kinds][: len(args := list(args))] if len(self.kinds) > 1 else [*self.kinds] * len(args)
+        given = [*zip(names, args, strict=False), *kwargs.items()]
+        said = ", ".join(f"{name} {what_is(value)}" for name, value in given)
+        kind = TypeError if isinstance(error, TypeError | AttributeError) else ValueError
+        kind = IndexError if isinstance(error, IndexError) else kind
+        return kind(f"{self.name}: {error} (given {said})")
+
+
+def gated(function: Callable[P, R]) -> Callable[P, R]:
+    """Put a gate before a function on Tensors that is no operation itself."""
+    gate = Gate(function, function.__name__)
+    admitted: dict[Kinds, bool] = {}
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        kinds = (*map(kind_of, args), *kwargs, *map(kind_of, kwargs.values()))
+        if kinds not in admitted:
+            if not kwargs.keys() <= gate.kinds.keys():
+                return call(*args, **gate.known(kwargs))  # type: ignore[arg-type]  # the same parameters
+            gate.check(args, kwargs)
+            remember(admitted, kinds)
+        try:
+            return function(*args, **kwargs)
+        except TOLD_AGAIN as error:
+            if (told := gate.told_again(error, args, kwargs)) is error:
+                raise
+            raise told from error
+
+    return call
+
+
+def kind_of(value: Any) -> Any:
+    """What the gate looks at: dtype and rank of an array, the types in a sequence, the type of anything else."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.num << 6 | value.ndim
+    kind = type(value)
+    return (kind, *map(type, value)) if kind is tuple or kind is list else kind
+
+
+def remember(admitted: dict[Kinds, bool], kinds: Kinds, mixed: bool = False) -> None:
+    """Let these kinds in from now on, and say whether their dtypes are brought together first."""
+    if len(admitted) > MANY_KINDS:
+        admitted.clear()
+    admitted[kinds] = mixed
+
+
+def _ours(error: Exception) -> bool:
+    """Tell whether the error comes from a ``raise`` statement in this project, and not out of NumPy or Python."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return True
+    code = trace.tb_frame.f_code
+    ours = "numpy" not in code.co_filename.replace("\\", "/").split("/")
+    return ours and code.co_code[trace.tb_lasti] == RAISE
