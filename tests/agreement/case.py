@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,9 @@ from tests.numerics import relative_error, tolerance
 
 ENGINE = str(Path(tinygrad_lab.__file__).parent)
 OURS = ValueError, TypeError, IndexError, RuntimeError, KeyError  # what our own ``raise`` statements raise
-FUSS = re.compile(r"(, got|: input |, the |; | but |\(\w* ?=).*")  # where a message starts to name the sample's own numbers
+FUSS = re.compile(
+    r"(, got|: input |, the |; | but |\(\w* ?=).*"
+)  # where a message starts to name the sample's own numbers
 NUMBER = re.compile(r"\[[\d, ]*\]|\([\d, ]*\)|-?\d[\d.e+-]*")
 
 

@@ -27,6 +27,7 @@ from tinygrad_lab.ops import (
     masked_softmax,
     mse_loss,
     pad,
+    pooling,
     relu,
     rms_norm,
     rnn,
@@ -40,14 +41,22 @@ from tinygrad_lab.ops import (
     swiglu,
     tanh,
 )
+from tinygrad_lab.ops.windows import Pair
+from tinygrad_lab.tensor import Tensor
 
-from tinygrad_lab.ops import pooling
 
-
-def max_pool2d(*args: Any, return_indices: bool = False, **settings: Any) -> Any:
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
     """``tinygrad_lab.ops.max_pool2d``, and with ``return_indices`` where each maximum stands as well."""
     pool = pooling.max_pool2d_with_indices if return_indices else pooling.max_pool2d
-    return pool(*args, **settings)
+    return pool(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 __all__ = [

@@ -50,7 +50,7 @@ def multiply(x: Operand, y: Operand) -> Result:
 
 @operation(r"\bar x = \bar z / y \qquad \bar y = -\bar z \, z / y", elementwise=True)
 def divide(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Result:
-    """z = x / y; with a ``rounding_mode`` it is rounded, towards zero ("trunc") or down ("floor"), and integers stay so.
+    """z = x / y; rounded towards zero with ``rounding_mode="trunc"``, down with "floor", and then integers stay so.
 
     Raises:
         ValueError: another ``rounding_mode``.
