@@ -22,7 +22,7 @@ IMAGE = Tensor(np.ones((1, 2, 4, 4), np.float32))
 
 REFUSED: list[tuple[Callable, type[Exception], str]] = [
     # a wrong kind of array
-    (lambda: FLAGS.mean(), TypeError, r"mean: input must be a float tensor, got a bool tensor of shape \(2, 2\)"),
+    (lambda: FLAGS.mean(), TypeError, r"mean: input must be floating point, got bool"),
     (lambda: INTS.var(), TypeError, r"var: input must be a float tensor, got a int64 tensor"),
     (lambda: F.embedding(X, X), TypeError, r"embedding: input must be a integer tensor .*got a float32 tensor"),
     (lambda: F.linear(INTS, X), TypeError, "linear: input must be a float tensor"),
@@ -52,10 +52,9 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: X.reshape(4.0), TypeError, "reshape: shape must be a sequence of ints, got"),
     (lambda: F.max_pool2d(IMAGE, 2.0), TypeError, "max_pool2d: kernel_size must be an int or a tuple"),
     # a tensor where a setting is meant: its gradient could not come back
-    (lambda: X.clamp(LEARNS), TypeError, "clamp: min must be a number or None, got a float32 tensor"),
     (lambda: F.leaky_relu(X, LEARNS[0, 0]), TypeError, "negative_slope must be a number, got a float32 tensor"),
     (lambda: F.softplus(X, LEARNS[0, 0]), TypeError, "softplus: beta must be a number, got a float32 tensor"),
-    (lambda: X.masked_fill(FLAGS, LEARNS[0, 0]), TypeError, "masked_fill: value must be a number"),
+    (lambda: X.masked_fill(FLAGS, LEARNS[0, 0]), TypeError, "masked_fill: value has no gradient here"),
     (lambda: F.layer_norm(X, (2,), eps=LEARNS[0, 0]), TypeError, "layer_norm: eps must be a number"),
     (lambda: F.cross_entropy(X, INTS[0], LEARNS[0]), TypeError, "cross_entropy: weight has no gradient here"),
     (lambda: F.binary_cross_entropy_with_logits(X, X, pos_weight=LEARNS), TypeError, "pos_weight has no gradient here"),
@@ -68,7 +67,6 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: X.sum(0, False, 3), TypeError, r"sum: too many positional arguments; it takes input, dim, keepdim"),
     (lambda: F.relu(), TypeError, "relu: missing a required argument: 'input'; it takes input"),
     (lambda: F.relu(X, inplace=True), TypeError, "relu: inplace is True, it must be False here; it takes input"),
-    (lambda: F.max_pool2d(IMAGE, 2, return_indices=True), TypeError, "return_indices is True, it must be False here"),
     (lambda: X.softmax(0, tempo=3), TypeError, "tempo is 3 .*, there is no such argument; it takes input, dim"),
     (lambda: X.squeeze(0, axis=1), TypeError, "squeeze: multiple values for argument 'dim'"),
     # NumPy's own errors

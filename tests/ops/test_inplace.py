@@ -24,7 +24,6 @@ CHANGES: dict[str, Callable] = {
     "ipow": lambda x, v: x.__ipow__(2),
     "add_ alpha": lambda x, v: x.add_(v, alpha=3),
     "sub_ alpha": lambda x, v: x.sub_(v, alpha=0.5),
-    "mul_ itself": lambda x, v: x.mul_(x),
     "exp_": lambda x, v: x.exp_(),
     "relu_": lambda x, v: x.sub_(1).relu_(),
     "sigmoid_": lambda x, v: x.sigmoid_(),

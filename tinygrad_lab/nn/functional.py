@@ -1,5 +1,7 @@
 """The fused operations under the names of torch.nn.functional."""
 
+from typing import Any
+
 from tinygrad_lab.ops import (
     avg_pool2d,
     batch_norm,
@@ -23,9 +25,9 @@ from tinygrad_lab.ops import (
     lstm,
     lstm_1997,
     masked_softmax,
-    max_pool2d,
     mse_loss,
     pad,
+    pooling,
     relu,
     rms_norm,
     rnn,
@@ -39,6 +41,13 @@ from tinygrad_lab.ops import (
     swiglu,
     tanh,
 )
+
+
+def max_pool2d(*args: Any, return_indices: bool = False, **settings: Any) -> Any:
+    """``tinygrad_lab.ops.max_pool2d``, and with ``return_indices`` where each maximum stands as well."""
+    pool = pooling.max_pool2d_with_indices if return_indices else pooling.max_pool2d
+    return pool(*args, **settings)
+
 
 __all__ = [
     "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "causal_conv1d", "conv2d", "conv_transpose2d",

@@ -45,14 +45,16 @@ class AvgPool2d(Module):
         padding: Pair = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        divisor_override: int | None = None,
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.ceil_mode, self.count_include_pad = padding, ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        settings = (self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        settings = (self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override)
         return avg_pool2d(input, self.kernel_size, *settings)
 
     def extra_repr(self) -> str:

@@ -15,7 +15,7 @@ from tinygrad_lab.ops.kernels import sliding, winograd
 from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad, reshape, stack
-from tinygrad_lab.ops.windows import Pair, pair
+from tinygrad_lab.ops.windows import Pair, alike, as_batch, pair
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
@@ -27,20 +27,20 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
     r"\bar w_{f,c,i,j} = \sum_{h,w} \bar y_{f,h,w}\, x_{c,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
 )
 def conv2d(
-    input: Float[Array, "n c h w"],
+    input: Float[Array, "*n c h w"],
     weight: Float[Array, "f cg kh kw"],
     bias: Float[Array, " f"] | None = None,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
     groups: int = 1,
-) -> tuple[Float[Array, "n f oh ow"], Backward]:
+) -> tuple[Float[Array, "*n f oh ow"], Backward]:
     """y[n, f, h, w] = b[f] + Σ_{c,i,j} weight[f, c, i, j] x[n, c, s h + d i - p, s w + d j - p]
 
     (N, C, H, W), (F, C / groups, KH, KW), (F,) -> (N, F, OH, OW) with OH = (H + 2 p - d (KH - 1) - 1) // s + 1
 
     Args:
-        input: images; zero outside.
+        input: images, or one of them without N; zero outside.
         weight: one kernel per filter; with groups, filter block g sees channel block g only.
         bias: added to every output of its filter.
         stride: s, the step of the kernel; one number, or one along H and one along W.
@@ -54,21 +54,22 @@ def conv2d(
     """
     window = _window("conv2d", input, weight, stride, dilation, groups)
     sides = _sides(padding, window)
-    _check_conv2d(input, weight, bias, window, sides)
+    images = as_batch(input)
+    _check_conv2d(images, weight, bias, window, sides)
     (top, _), (left, _) = sides
-    height, width = input.shape[2:]
-    x = _padded(batch_innermost(input), sides)
+    height, width = images.shape[2:]
+    x = _padded(batch_innermost(images), sides)
     kernel = winograd if winograd.pays(x, weight, window) else sliding
     y = kernel.correlate(x, weight, bias, window)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = batch_innermost(dy)
+        dy = batch_innermost(as_batch(dy))
         dx, dweight = kernel.gradients(x, weight, dy, window, needs.input, needs.weight)
         if needs.input:
-            dx = batch_first(dx[:, top : top + height, left : left + width])
+            dx = alike(batch_first(dx[:, top : top + height, left : left + width]), input)
         return dx, dweight, _sum_per_filter(dy) if needs.bias else None
 
-    return batch_first(y), backward
+    return alike(batch_first(y), input), backward
 
 
 @conv2d.define
@@ -84,7 +85,7 @@ def conv2d_definition(
     """Take one strided slice of the padded image per tap of the kernel, then contract once."""
     window = _window("conv2d", input, weight, stride, dilation, groups)
     (top, bottom), (left, right) = _sides(padding, window)
-    x = pad(input, (left, right, top, bottom))
+    x = pad(as_batch(input), (left, right, top, bottom))
     filters, channels, kernel_height, kernel_width = weight.shape
     height, width = window.outputs(x.shape[2:])
     (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
@@ -93,10 +94,10 @@ def conv2d_definition(
         slice(j * dilation_w, j * dilation_w + (width - 1) * stride_w + 1, stride_w) for j in range(kernel_width)
     ]
     taps = stack([x[:, :, row, column] for row in rows for column in columns], 0)
-    taps = reshape(taps, (len(rows) * len(columns), len(input), groups, channels, height, width))
+    taps = reshape(taps, (len(rows) * len(columns), len(x), groups, channels, height, width))
     kernels = reshape(weight, (groups, filters // groups, channels, len(rows) * len(columns)))
-    y = reshape(einsum("tngchw,gfct->ngfhw", taps, kernels), (len(input), filters, height, width))
-    return y if bias is None else y + reshape(bias, (filters, 1, 1))
+    y = reshape(einsum("tngchw,gfct->ngfhw", taps, kernels), (len(x), filters, height, width))
+    return alike(y if bias is None else y + reshape(bias, (filters, 1, 1)), input)
 
 
 @operation(
@@ -104,7 +105,7 @@ def conv2d_definition(
     r"\bar w_{c,f,i,j} = \sum_{h,w} x_{c,h,w}\, \bar y_{f,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
 )
 def conv_transpose2d(
-    input: Float[Array, "n c h w"],
+    input: Float[Array, "*n c h w"],
     weight: Float[Array, "c fg kh kw"],
     bias: Float[Array, " f"] | None = None,
     stride: Pair = 1,
@@ -112,14 +113,14 @@ def conv_transpose2d(
     output_padding: Pair = 0,
     groups: int = 1,
     dilation: Pair = 1,
-) -> tuple[Float[Array, "n fo oh ow"], Backward]:
+) -> tuple[Float[Array, "*n fo oh ow"], Backward]:
     """y[n, f, s h + d i - p, s w + d j - p] += weight[c, f, i, j] x[n, c, h, w]: conv2d's gradient as an operation
 
     (N, C, H, W), (C, F / groups, KH, KW), (F,) -> (N, F, OH, OW)
     with OH = (H - 1) s - 2 p + d (KH - 1) + output_padding + 1
 
     Args:
-        input: each pixel stamps its multiple of the kernel onto the output.
+        input: images, or one of them without N; each pixel stamps its multiple of the kernel onto the output.
         weight: the weight of the conv2d from F to C channels whose adjoint this is.
         bias: added to every output of its filter.
         stride: s, the distance between stamps.
@@ -133,28 +134,29 @@ def conv_transpose2d(
     """
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
     cut, extra = _margins(padding, output_padding)
-    _check_conv_transpose2d(input, weight, bias, window, cut, extra)
-    reach = _stamped_size(input.shape[2:], window)
+    images = as_batch(input)
+    _check_conv_transpose2d(images, weight, bias, window, cut, extra)
+    reach = _stamped_size(images.shape[2:], window)
     size = reach[0] + extra[0], reach[1] + extra[1]
     inner = (slice(None), slice(cut[0], size[0] - cut[0]), slice(cut[1], size[1] - cut[1]))
-    x = batch_innermost(input)
+    x = batch_innermost(images)
     y = sliding.scatter(x, weight, size, window)[inner]
     if bias is not None:
         y += bias[:, None, None, None]
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dx = dweight = dbias = None
-        dy = batch_innermost(dy)
+        dy = batch_innermost(as_batch(dy))
         stamped = _padded(dy, ((cut[0], cut[0]), (cut[1], cut[1])))[:, : reach[0], : reach[1]]
         if needs.input:
-            dx = batch_first(sliding.correlate(stamped, weight, None, window))
+            dx = alike(batch_first(sliding.correlate(stamped, weight, None, window)), input)
         if needs.weight:
             dweight = sliding.weight_gradient(stamped, x, window)
         if needs.bias:
             dbias = _sum_per_filter(dy)
         return dx, dweight, dbias
 
-    return batch_first(y), backward
+    return alike(batch_first(y), input), backward
 
 
 @conv_transpose2d.define
@@ -173,11 +175,12 @@ def conv_transpose2d_definition(
     """
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
     cut, extra = _margins(padding, output_padding)
-    size = [reach + more for reach, more in zip(_stamped_size(input.shape[2:], window), extra, strict=True)]
-    batch, channels, height, width = input.shape
+    images = as_batch(input)
+    size = [reach + more for reach, more in zip(_stamped_size(images.shape[2:], window), extra, strict=True)]
+    batch, channels, height, width = images.shape
     filters, kernel_height, kernel_width = weight.shape[1:]
     (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
-    x = reshape(input, (batch, groups, channels // groups, height, 1, width, 1))
+    x = reshape(images, (batch, groups, channels // groups, height, 1, width, 1))
     x = pad(x, (0, stride_w - 1, 0, 0, 0, stride_h - 1))  # zeros between the pixels
     x = reshape(x, (batch, groups, channels // groups, height * stride_h, width * stride_w))
     x = x[..., : (height - 1) * stride_h + 1, : (width - 1) * stride_w + 1]
@@ -189,7 +192,7 @@ def conv_transpose2d_definition(
             top, left = i * dilation_h, j * dilation_w
             y = y + pad(stamp, (left, size[1] - left - x.shape[-1], top, size[0] - top - x.shape[-2]))
     y = reshape(y, (batch, groups * filters, *size))[..., cut[0] : size[0] - cut[0], cut[1] : size[1] - cut[1]]
-    return y if bias is None else y + reshape(bias, (groups * filters, 1, 1))
+    return alike(y if bias is None else y + reshape(bias, (groups * filters, 1, 1)), input)
 
 
 # ---- shapes ---------------------------------------------------------------------------------------------------------
@@ -198,9 +201,9 @@ def conv_transpose2d_definition(
 def _window(
     caller: str, input: Array | Tensor, weight: Array | Tensor, stride: Pair, dilation: Pair, groups: int
 ) -> Window:
-    if input.ndim != 4 or weight.ndim != 4:
+    if input.ndim not in (3, 4) or weight.ndim != 4:
         raise ValueError(
-            f"{caller}: input must be (N, C, H, W) and weight must have 4 dimensions too, "
+            f"{caller}: input must be (N, C, H, W) or (C, H, W) and weight must have 4 dimensions, "
             f"got input {input.shape} and weight {weight.shape}"
         )
     if groups < 1:

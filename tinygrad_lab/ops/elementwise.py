@@ -8,28 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.ops.operation import Bool, Operand, Result, operation
+from tinygrad_lab.ops.operation import Bool, Num, Operand, Result, operation
 from tinygrad_lab.typing import Array, Gradients, Needs
 
 # ---- arithmetic -----------------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x = \bar z \qquad \bar y = \bar z", elementwise=True)
-def add(x: Operand, y: Operand) -> Result:
-    """z = x + y"""
+def add(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
+    """z = x + alpha y"""
+    if alpha != 1:
+        y = _times("add", x, y, alpha)
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz if needs.x else None, dz if needs.y else None
+        return dz if needs.x else None, _scaled(dz, alpha) if needs.y else None
 
     return x + y, backward
 
 
 @operation(r"\bar x = \bar z \qquad \bar y = -\bar z", elementwise=True)
-def subtract(x: Operand, y: Operand) -> Result:
-    """z = x - y"""
+def subtract(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
+    """z = x - alpha y"""
+    if alpha != 1:
+        y = _times("subtract", x, y, alpha)
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz if needs.x else None, -dz if needs.y else None
+        return dz if needs.x else None, -_scaled(dz, alpha) if needs.y else None
 
     return x - y, backward
 
@@ -45,8 +49,14 @@ def multiply(x: Operand, y: Operand) -> Result:
 
 
 @operation(r"\bar x = \bar z / y \qquad \bar y = -\bar z \, z / y", elementwise=True)
-def divide(x: Operand, y: Operand) -> Result:
-    """z = x / y"""
+def divide(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Result:
+    """z = x / y; a ``rounding_mode`` rounds it towards zero ("trunc") or down ("floor"), and integers stay so.
+
+    Raises:
+        ValueError: another ``rounding_mode``.
+    """
+    if rounding_mode is not None:
+        return _rounded_quotient(x, y, rounding_mode), lambda needs, dz: (np.zeros_like(dz), np.zeros_like(dz))
     x, y = floating(x), floating(y)
     z = x / y
 
@@ -58,7 +68,13 @@ def divide(x: Operand, y: Operand) -> Result:
 
 @operation(r"\bar x = \bar z \, y \, x^{y-1} \qquad \bar y = \bar z \, z \ln x", elementwise=True)
 def power(x: Operand, y: Operand) -> Result:
-    """z = xʸ, with 0⁰ = 1; the gradients of x⁰ in x and of 0ʸ (y ≥ 0) in y are 0, as in torch."""
+    """z = xʸ, with 0⁰ = 1; the gradients of x⁰ in x and of 0ʸ (y ≥ 0) in y are 0, as in torch.
+
+    Raises:
+        TypeError: two booleans.
+    """
+    if np.result_type(x, y).kind == "b":
+        raise TypeError("power: x and y are both boolean, one of them must be a number")
     z = x**y
 
     def backward(needs: Needs, dz: Array) -> Gradients:
@@ -93,6 +109,7 @@ def reciprocal(x: Operand) -> Result:
 @operation(r"\bar x = 2 \, \bar z \, x", elementwise=True)
 def square(x: Operand) -> Result:
     """z = x²"""
+    x = x.astype(np.int64) if isinstance(x, np.ndarray) and x.dtype.kind == "b" else x
 
     def backward(needs: Needs, dz: Array) -> Gradients:
         return (dz * x * 2,)
@@ -188,7 +205,7 @@ def cos(x: Operand) -> Result:
 
 
 @operation(r"\bar x = \bar z \operatorname{sign} x", elementwise=True)
-def abs(x: Operand) -> Result:
+def abs(x: Num[Array, "..."] | float | int) -> Result:
     """z = |x|, with gradient 0 at 0"""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
@@ -222,8 +239,9 @@ def minimum(x: Operand, y: Operand) -> Result:
     return np.minimum(x, y), backward
 
 
-@operation(r"\bar x = \bar z \, [min \le x \le max]", elementwise=True)
-def clamp(input: Operand, min: float | int | None = None, max: float | int | None = None) -> Result:
+@operation(r"\bar x = \bar z \, [min \le x \le max] \qquad \bar{min} = \bar z \, [x < min < max] \qquad "
+           r"\bar{max} = \bar z \, [x > max \lor max \le min]", elementwise=True, promotes=True)  # fmt: skip
+def clamp(input: Num[Array, "..."] | float | int, min: Operand | None = None, max: Operand | None = None) -> Result:
     """min(max(input, min), max); on a bound the gradient still passes, as in torch.
 
     Raises:
@@ -235,9 +253,12 @@ def clamp(input: Operand, min: float | int | None = None, max: float | int | Non
     out = out if max is None else np.minimum(out, max)
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        inside = True if min is None else input >= min
-        inside = inside if max is None else inside & (input <= max)
-        return (dz * inside,)
+        low, high = -np.inf if min is None else min, np.inf if max is None else max
+        return (
+            dz * ((input >= low) & (input <= high)) if needs.input else None,
+            dz * ((input < low) & (low < high)) if needs.min else None,
+            dz * ((input > high) | (low > high)) if needs.max else None,
+        )
 
     return out, backward
 
@@ -257,10 +278,16 @@ def where(condition: Bool[Array, "..."], input: Operand, other: Operand) -> Resu
 
 
 @operation(r"\bar x = \bar z \, [\neg mask]", elementwise=True)
-def masked_fill(input: Operand, mask: Bool[Array, "..."], value: float | int) -> Result:
-    """value where mask holds, input elsewhere."""
+def masked_fill(input: Operand, mask: Bool[Array, "..."], value: Array | float | int) -> Result:
+    """value where mask holds, input elsewhere; in the dtype of ``input``.
+
+    Raises:
+        ValueError: a ``value`` that is not one number.
+    """
+    if np.ndim(value):
+        raise ValueError(f"masked_fill: value must be one number, got shape {np.shape(value)}")
     out = np.array(np.broadcast_to(input, np.broadcast_shapes(np.shape(input), mask.shape)))
-    np.copyto(out, value, where=mask)
+    np.copyto(out, value, where=mask, casting="unsafe")
 
     def backward(needs: Needs, dz: Array) -> Gradients:
         dx = dz.copy()
@@ -276,6 +303,38 @@ def masked_fill(input: Operand, mask: Bool[Array, "..."], value: float | int) ->
 def floating(x: Operand) -> Operand:
     """Return integers and booleans as float32, floats as they are."""
     return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
+
+
+def _times(name: str, x: Operand, y: Operand, alpha: float | int) -> Operand:
+    """y · alpha, in the dtype that x and y have together.
+
+    Raises:
+        TypeError: a fraction of integers, which would be lost.
+    """
+    dtype = np.result_type(x, y)
+    if dtype.kind != "f" and (isinstance(alpha, float) or dtype.kind == "b"):
+        raise TypeError(f"{name}: alpha must be 1 for booleans and an integer for integers, got {alpha} for {dtype}")
+    return y * np.array(alpha).astype(dtype)[()]
+
+
+def _scaled(dz: Array, alpha: float | int) -> Array:
+    return dz if alpha == 1 else dz * dz.dtype.type(alpha)
+
+
+def _rounded_quotient(x: Operand, y: Operand, rounding_mode: str) -> Any:
+    if rounding_mode not in ("trunc", "floor"):
+        raise ValueError(f"divide: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+    kind = np.result_type(x, y).kind
+    if kind == "b":
+        raise TypeError("divide: rounding_mode is for numbers, x and y are both boolean")
+    if kind in "iu" and not np.all(y):
+        raise ZeroDivisionError("divide: y has a zero, and integers have no infinity")
+    if rounding_mode == "floor":
+        return np.floor_divide(x, y)
+    if kind == "f":
+        return np.trunc(np.divide(x, y))
+    down = np.floor_divide(x, y)
+    return down + ((down < 0) & (np.multiply(down, y) != x))
 
 
 def _share(loses: Any, loses_or_ties: Any, like: Array) -> Any:

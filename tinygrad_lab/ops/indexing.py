@@ -77,7 +77,10 @@ def gather(input: AnyArray, dim: int, index: Indices) -> Result:
 
 @gated
 def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tensor:
-    """``gather`` with input and indices broadcast together outside ``dim``; None works on the flattened tensor."""
+    """``gather`` with input and indices broadcast together outside ``dim``; None works on the flattened tensor.
+
+    Negative indices count from the end.
+    """
     indices = indices if isinstance(indices, Tensor) else Tensor(indices)
     if dim is None:
         return gather(flatten(input), 0, flatten(indices))
@@ -87,22 +90,31 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
         return (*shape[:dim], 1, *shape[dim + 1 :])
 
     around = np.broadcast_shapes(beside(input.shape), beside(indices.shape))
+    places = indices.numpy()
+    _check_range("take_along_dim", places + input.shape[dim] * (places < 0), input.shape[dim])
+    indices = Tensor(np.where(places < 0, places + input.shape[dim], places))
     ours, theirs = list(around), list(around)
     ours[dim], theirs[dim] = input.shape[dim], indices.shape[dim]
     return gather(expand(input, ours), dim, expand(indices, theirs))
 
 
 @operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
-def index_select(input: AnyArray, dim: int, index: Int[Array, " n"]) -> Result:
-    """Return the slices of ``input`` named by ``index``, along ``dim``."""
-    shape = input.shape
+def index_select(input: AnyArray, dim: int, index: Int[Array, "#n"]) -> Result:
+    """Return the slices of ``input`` named by ``index``, along ``dim``; a number has one slice, itself.
+
+    Raises:
+        ValueError: an ``index`` that is not a vector or a number.
+        IndexError: an entry outside ``dim``, or a negative one.
+    """
+    dim, index, shape = _slices("index_select", input, dim, index)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dx = np.zeros(shape, dy.dtype)
-        np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy, dim, 0))
-        return (dx,)
+        dx = np.zeros(shape or 1, dy.dtype)
+        np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy.reshape(dy.shape or 1), dim, 0))
+        return (dx.reshape(shape),)
 
-    return np.take(input, index, axis=dim), backward
+    picked = np.take(input.reshape(shape or 1), index, axis=dim)
+    return picked if shape else picked.reshape(()), backward
 
 
 @operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
@@ -115,6 +127,7 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
     places = _places("scatter_add", input, dim, index)
     if index.ndim != src.ndim or any(i > s for i, s in zip(index.shape, src.shape, strict=True)):
         raise ValueError(f"scatter_add: index of shape {index.shape} does not fit src of shape {src.shape}")
+    _check_dtypes("scatter_add", input, "src", src)
     used, shape = tuple(slice(size) for size in index.shape), src.shape
     out = input.copy()
     np.add.at(out, places, src[used])
@@ -130,22 +143,63 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
 
 
 @operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
-def index_add(input: AnyArray, dim: int, index: Int[Array, " n"], source: AnyArray) -> Result:
-    """out = input, and slice j of ``source`` added to slice index[j] of out, along ``dim``."""
-    out = input.copy()
-    np.add.at(np.moveaxis(out, dim, 0), index, np.moveaxis(source, dim, 0))
+def index_add(
+    input: AnyArray, dim: int, index: Int[Array, "#n"], source: AnyArray, *, alpha: float | int = 1
+) -> Result:
+    """out = input, and alpha times slice j of ``source`` added to slice index[j] of out, along ``dim``.
+
+    Raises:
+        ValueError: a ``source`` that does not have one slice, of the input's shape, for each entry of ``index``.
+        IndexError: an entry outside ``dim``, or a negative one.
+    """
+    dim, index, shape = _slices("index_add", input, dim, index)
+    wanted = (*shape[:dim], len(index), *shape[dim + 1 :]) if shape else ()
+    if source.shape != wanted or (not shape and len(index) != 1):
+        raise ValueError(f"index_add: source has shape {source.shape}, input and index need {wanted}")
+    _check_dtypes("index_add", input, "source", source)
+    factor = np.array(alpha).astype(source.dtype)[()]
+    out = input.reshape(shape or 1).copy()
+    np.add.at(np.moveaxis(out, dim, 0), index, np.moveaxis(source.reshape(wanted or 1) * factor, dim, 0))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return dy if needs.input else None, np.take(dy, index, axis=dim) if needs.source else None
+        dsource = np.take(dy.reshape(shape or 1), index, axis=dim).reshape(wanted) * factor if needs.source else None
+        return dy if needs.input else None, dsource
 
-    return out, backward
+    return out.reshape(shape), backward
+
+
+def _slices(name: str, input: Array, dim: int, index: Array) -> tuple[int, Array, tuple[int, ...]]:
+    """Check ``dim`` and a vector of slices along it; return both as they are counted, and the shape of the input."""
+    dim = _counted(name, dim, input.ndim)
+    if index.ndim > 1:
+        raise ValueError(f"{name}: index must be a vector, got shape {index.shape}")
+    _check_range(name, index, input.shape[dim] if input.ndim else 1)
+    return dim, index.reshape(-1), input.shape
+
+
+def _counted(name: str, dim: int, ndim: int) -> int:
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(f"{name}: dim {dim} is out of range for an input of {ndim} dimensions")
+    return dim % max(ndim, 1)
+
+
+def _check_dtypes(name: str, input: Array, other: str, added: Array) -> None:
+    if input.dtype != added.dtype:
+        raise TypeError(f"{name}: {other} must have the dtype of input, {input.dtype}, got {added.dtype}")
+
+
+def _check_range(name: str, index: Array, size: int) -> None:
+    if index.size and not 0 <= (smallest := index.min()) <= (largest := index.max()) < size:
+        wrong = smallest if smallest < 0 else largest
+        raise IndexError(f"{name}: index {wrong} is out of range for a dimension of size {size}")
 
 
 def _places(name: str, input: Array, dim: int, index: Array) -> tuple[Array, ...]:
     """One index array per dimension of ``input``: the given one along ``dim``, running numbers elsewhere."""
-    dim = normalize_axis_index(dim, input.ndim or 1)
+    dim = _counted(name, dim, input.ndim)
     others = [axis for axis in range(input.ndim) if axis != dim]
     if index.ndim != input.ndim or any(index.shape[axis] > input.shape[axis] for axis in others):
         raise ValueError(f"{name}: index of shape {index.shape} does not fit input of shape {input.shape} at dim {dim}")
+    _check_range(name, index, input.shape[dim] if input.ndim else 1)
     running = np.ogrid[tuple(slice(size) for size in index.shape)]
     return tuple(index if axis == dim else running[axis] for axis in range(input.ndim))

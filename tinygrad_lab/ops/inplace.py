@@ -52,7 +52,7 @@ def change(name: str, x: Tensor, make: Callable[..., Tensor], *args: Any, **kwar
         raise RuntimeError(LEAF)
     tracked = state.grad_enabled and any(isinstance(v, Tensor) and v._requires_grad for v in (x, *args))
     old = wrap(x._data.copy(order="K"), x._node, x._index) if tracked else x
-    result = _fitting(name, x, make(old, *[old if value is x else value for value in args], **kwargs))
+    result = _fitting(name, x, make(old, *args, **kwargs))
     if result._requires_grad:
         _adopt(name, x, result)
     x._version[0] += 1

@@ -192,7 +192,7 @@ def cross_entropy(
         IndexError: a class outside [0, C).
     """
     _check_reduction("cross_entropy", reduction)
-    classes = _check_classes(input, target, weight, label_smoothing)
+    classes = _check_classes(input, target, weight, label_smoothing, ignore_index)
     axis = min(1, input.ndim - 1)
     logits = np.moveaxis(input, axis, -1)
     rows = logits.reshape(-1, classes)  # (N, C): every position of every item is a row
@@ -250,7 +250,9 @@ def cross_entropy_definition(
     return losses.sum() if reduction == "sum" else losses.sum() / counted.sum()
 
 
-def _check_classes(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, label_smoothing: float) -> int:
+def _check_classes(
+    input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, label_smoothing: float, ignore_index: int
+) -> int:
     """The number of classes."""
     if not input.ndim:
         raise ValueError("cross_entropy: input is a single number, it must be (C,) or (N, C, ...)")
@@ -260,6 +262,8 @@ def _check_classes(input: np.ndarray, target: np.ndarray, weight: np.ndarray | N
         raise ValueError(f"cross_entropy: target has shape {target.shape}, input {input.shape} needs {wanted}")
     if weight is not None and weight.shape != (classes,):
         raise ValueError(f"cross_entropy: weight has shape {weight.shape}, input {input.shape} needs ({classes},)")
+    if target.dtype.kind == "f" and ignore_index >= 0:
+        raise ValueError(f"cross_entropy: ignore_index {ignore_index} is for class indices, target has probabilities")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
     return classes

@@ -44,12 +44,22 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], T
     return compared
 
 
-def _plus(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
-    return elementwise.add(x, other if alpha == 1 else other * alpha)
+def _logical(name: str, combine: Callable[[Any, Any], Any]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of two truths, element by element."""
+
+    def combined(self: Tensor, other: Tensor) -> Tensor:
+        if not isinstance(other, Tensor):
+            raise TypeError(f"{name}: other must be a Tensor, got {type(other).__name__}")
+        return wrap(np.asarray(combine(self._data, other._data)))
+
+    return combined
 
 
-def _minus(x: Tensor, other: Any, alpha: Any = 1) -> Tensor:
-    return elementwise.subtract(x, other if alpha == 1 else other * alpha)
+def _truth(name: str, of: Callable[..., Any], tensor: Any, dim: Any, keepdim: builtins.bool) -> Tensor:
+    """Whether any or all elements along ``dim`` are not zero; torch says so in uint8 where it was asked in uint8."""
+    axes = reductions.reduced(tensor._data, dim)
+    answer = np.asarray(of(tensor._data, axis=axes, keepdims=keepdim))
+    return wrap(answer.astype(np.uint8) if tensor._data.dtype == np.uint8 else answer)
 
 
 def _sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -92,9 +102,12 @@ class TensorMethods:
     __le__ = le = _comparison(operator.le)
     __gt__ = gt = _comparison(operator.gt)
     __ge__ = ge = _comparison(operator.ge)
-    __and__ = logical_and = _comparison(operator.and_)
-    __or__ = logical_or = _comparison(operator.or_)
-    __xor__ = logical_xor = _comparison(operator.xor)
+    __and__ = __rand__ = _comparison(operator.and_)  # bit by bit, for integers and booleans
+    __or__ = __ror__ = _comparison(operator.or_)
+    __xor__ = __rxor__ = _comparison(operator.xor)
+    logical_and = _logical("logical_and", np.logical_and)  # whether elements are zero, of any kind
+    logical_or = _logical("logical_or", np.logical_or)
+    logical_xor = _logical("logical_xor", np.logical_xor)
 
     def __invert__(self) -> Tensor:
         return wrap(np.asarray(~self._data))
@@ -162,11 +175,11 @@ class TensorMethods:
 
     def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether some element is not zero."""
-        return wrap(np.asarray(np.any(self._data, axis=dim, keepdims=keepdim)))
+        return _truth("any", np.any, self, dim, keepdim)
 
     def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether no element is zero."""
-        return wrap(np.asarray(np.all(self._data, axis=dim, keepdims=keepdim)))
+        return _truth("all", np.all, self, dim, keepdim)
 
     # ---- shapes and indexing ----------------------------------------------------------------------------------------
     transpose = shapes.transpose
@@ -202,9 +215,9 @@ class TensorMethods:
         """Broadcast without a copy; -1 keeps a dimension."""
         return shapes.expand(self, _sizes(sizes))
 
-    def flip(self, *dims: Any) -> Tensor:
+    def flip(self, *given: Any, dims: Any = None) -> Tensor:
         """Reverse the order of elements along ``dims``."""
-        return shapes.flip(self, _sizes(dims))
+        return shapes.flip(self, _sizes(given) if dims is None else dims)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -313,8 +326,8 @@ class TensorMethods:
         self._version[0] += 1
         return self._data
 
-    add_ = __iadd__ = inplace.in_place("add_", _plus)
-    sub_ = __isub__ = inplace.in_place("sub_", _minus)
+    add_ = __iadd__ = inplace.in_place("add_", elementwise.add)
+    sub_ = __isub__ = inplace.in_place("sub_", elementwise.subtract)
     mul_ = __imul__ = inplace.in_place("mul_", elementwise.multiply)
     div_ = __itruediv__ = inplace.in_place("div_", elementwise.divide)
     pow_ = __ipow__ = inplace.in_place("pow_", elementwise.power)

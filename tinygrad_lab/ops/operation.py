@@ -119,7 +119,8 @@ class OperationInfo:
 
     def together(self, arrays: list[Any]) -> list[Any]:
         """Bring the operands in a list of arguments to one dtype, in place."""
-        promote(arrays, range(len(arrays)) if self.variadic else self.positions)
+        places = range(len(arrays)) if self.variadic else [place for place in self.positions if place < len(arrays)]
+        promote(arrays, [place for place in places if arrays[place] is not None])
         return arrays
 
     def check_constants(self, args: Arguments, kwargs: Mapping[str, Any]) -> None:

@@ -16,8 +16,8 @@ from tinygrad_lab.ops.kernels.sliding import batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.reductions import max as max_over
 from tinygrad_lab.ops.shapes import pad, stack
-from tinygrad_lab.ops.windows import Pair, pair
-from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.ops.windows import Pair, alike, as_batch, pair
+from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Slices = tuple[slice, slice, slice]  # of channels, rows, columns
@@ -52,6 +52,11 @@ class Axis(NamedTuple):
         outside = self.padding - np.arange(self.outputs) * self.stride
         return np.maximum(0, -(-outside // self.dilation))
 
+    def pixels(self, taps: Array, dim: int = 0) -> Array:
+        """Where a tap of each window falls, windows running along dimension ``dim`` of ``taps``."""
+        windows = np.arange(self.outputs).reshape(-1, *[1] * (taps.ndim - 1 - dim))
+        return taps.astype(np.int64) * self.dilation + windows * self.stride - self.padding
+
     @property
     def reach(self) -> int:
         """Pixels from the first tap of a window to its last."""
@@ -70,20 +75,20 @@ class Axis(NamedTuple):
     r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}"
 )
 def max_pool2d(
-    input: Float[Array, "n c h w"],
+    input: Float[Array, "*n c h w"],
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
-) -> tuple[Float[Array, "n c oh ow"], Backward]:
+) -> tuple[Float[Array, "*n c oh ow"], Backward]:
     """y = the largest pixel of each window.    (N, C, H, W) -> (N, C, OH, OW)
 
     Of several equal maxima the first in row-major order gets the gradient.  A NaN in a window is its maximum; the last
     one gets the gradient.  (Both as in torch.)
 
     Args:
-        input: images; pixels outside never win.
+        input: images, or one of them without N; pixels outside never win.
         kernel_size: size of the window.
         stride: step of the window; ``kernel_size`` unless given.
         padding: how far windows reach over the edge, at most half of ``kernel_size``.
@@ -94,7 +99,7 @@ def max_pool2d(
         ValueError: arguments that do not fit together; the message has every dimension.
     """
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    x = batch_innermost(input)
+    x = batch_innermost(as_batch(input))
     shape, (rows, columns) = x.shape, axes
     y = np.empty(_output_shape(x, axes), x.dtype)
     winners = []
@@ -104,14 +109,14 @@ def max_pool2d(
         winners.append((winners_of_rows, winners_of_columns))
 
     def backward(needs: Needs, dy: Array) -> Gradients:  # the winners are all it takes: the images are not kept
-        dy, dx = batch_innermost(dy), np.zeros(shape, dy.dtype)
+        dy, dx = batch_innermost(as_batch(dy)), np.zeros(shape, dy.dtype)
         for some, (winners_of_rows, winners_of_columns) in zip(_channels(shape), winners, strict=True):
             dbest_of_rows = np.zeros(winners_of_rows.shape, dy.dtype)
             _give_to_winners(dy[some], winners_of_columns, dbest_of_rows, rows, 1)
             _give_to_winners(dbest_of_rows, winners_of_rows, dx[some], columns, 2)
-        return (batch_first(dx),)
+        return (alike(batch_first(dx), input),)
 
-    return batch_first(y), backward
+    return alike(batch_first(y), input), backward
 
 
 def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
@@ -120,7 +125,10 @@ def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
     Tap after tap challenges the best so far.  Numbers grow, so the last to win has the largest.
     """
     first = axis.first_taps()
-    best = x.take(first * axis.dilation + np.arange(axis.outputs) * axis.stride - axis.padding, dim)
+    pixels = axis.pixels(first)
+    best = x.take(np.minimum(pixels, axis.size - 1), dim)
+    if pixels.size and pixels.max() >= axis.size:
+        _along(dim, best, pixels >= axis.size)[...] = -np.inf  # windows whose taps all fall beside the image
     winners = np.empty(best.shape, np.min_scalar_type(axis.kernel))
     winners[...] = first.reshape(-1, *[1] * (x.ndim - 1 - dim))
     for tap, windows, pixels in axis.taps():
@@ -146,9 +154,28 @@ def _give_to_winners(dy: Array, winners: Array, dx: Array, axis: Axis, dim: int)
         target += share
 
 
-def _along(dim: int, x: Array, piece: slice) -> Array:
+def _along(dim: int, x: Array, piece: slice | Array) -> Array:
     """A slice of dimension ``dim``."""
     return x[(*[slice(None)] * dim, piece)]
+
+
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return what ``max_pool2d`` does, and where each maximum stands, counted row by row in its channel's image."""
+    axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    rows, columns = axes
+    best_of_rows, winners_of_rows = _largest(as_batch(input.numpy()), columns, 3)
+    row = rows.pixels(_largest(best_of_rows, rows, 2)[1], 2)
+    column = columns.pixels(winners_of_rows, 3)
+    column = np.take_along_axis(column, np.minimum(row, rows.size - 1), 2)
+    values = max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return values, wrap(alike(row * columns.size + column, input))
 
 
 @max_pool2d.define
@@ -162,34 +189,36 @@ def max_pool2d_definition(
 ) -> Tensor:
     """Take the maximum over a stack of the window's taps."""
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    return max_over(_stacked_taps(input, axes, outside=-np.inf), dim=0)[0]
+    return alike(max_over(_stacked_taps(as_batch(input), axes, outside=-np.inf), dim=0)[0], input)
 
 
 @operation(r"\bar x_{p} = \sum_{\text{windows } o \ni p} \bar y_{o} / n_{o}")
 def avg_pool2d(
-    input: Float[Array, "n c h w"],
+    input: Float[Array, "*n c h w"],
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> tuple[Float[Array, "n c oh ow"], Backward]:
+    divisor_override: int | None = None,
+) -> tuple[Float[Array, "*n c oh ow"], Backward]:
     """y = the mean pixel of each window.    (N, C, H, W) -> (N, C, OH, OW)
 
     Args:
-        input: images; zero outside.
+        input: images, or one of them without N; zero outside.
         kernel_size: size of the window.
         stride: step of the window; ``kernel_size`` unless given.
         padding: how far windows reach over the edge, at most half of ``kernel_size``.
         ceil_mode: whether a last window may reach over the lower or right edge.
         count_include_pad: whether zeros of the padding count as pixels in the mean.
+        divisor_override: divides the sum in place of the number of pixels.
 
     Raises:
         ValueError: arguments that do not fit together; the message has every dimension.
     """
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
-    x = batch_innermost(input)
-    share = _share(axes, count_include_pad, x.dtype)
+    x = batch_innermost(as_batch(input))
+    share = _share(axes, count_include_pad, divisor_override, x.dtype)
     y = np.zeros(_output_shape(x, axes), x.dtype)
     for _, windows, pixels in _taps(axes):
         y[windows] += x[pixels]
@@ -197,12 +226,12 @@ def avg_pool2d(
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.zeros(x.shape, dy.dtype)
-        dy = batch_innermost(dy) * share
+        dy = batch_innermost(as_batch(dy)) * share
         for _, windows, pixels in _taps(axes):
             dx[pixels] += dy[windows]
-        return (batch_first(dx),)
+        return (alike(batch_first(dx), input),)
 
-    return batch_first(y), backward
+    return alike(batch_first(y), input), backward
 
 
 @avg_pool2d.define
@@ -213,11 +242,12 @@ def avg_pool2d_definition(
     padding: Pair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor:
     """Sum a stack of the window's taps, times one over their number."""
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
-    share = Tensor(_share(axes, count_include_pad, input.dtype)[..., 0])
-    return einsum("tnchw,hw->nchw", _stacked_taps(input, axes, outside=0.0), share)
+    share = Tensor(_share(axes, count_include_pad, divisor_override, input.dtype)[..., 0])
+    return alike(einsum("tnchw,hw->nchw", _stacked_taps(as_batch(input), axes, outside=0.0), share), input)
 
 
 # ---- windows --------------------------------------------------------------------------------------------------------
@@ -253,9 +283,12 @@ def _output_shape(x: Array, axes: tuple[Axis, Axis]) -> tuple[int, ...]:
     return len(x), axes[0].outputs, axes[1].outputs, x.shape[-1]
 
 
-def _share(axes: tuple[Axis, Axis], include_pad: bool, dtype: np.dtype) -> Array:
-    """(OH, OW, 1): one over the number of pixels in each window."""
-    return (1.0 / np.outer(axes[0].counts(include_pad), axes[1].counts(include_pad))).astype(dtype)[..., None]
+def _share(axes: tuple[Axis, Axis], include_pad: bool, divisor: int | None, dtype: np.dtype) -> Array:
+    """(OH, OW, 1): one over the number of pixels in each window, or over the divisor given."""
+    if divisor == 0:
+        raise ValueError("avg_pool2d: divisor_override must not be 0")
+    counts = np.outer(axes[0].counts(include_pad), axes[1].counts(include_pad))
+    return (1.0 / (counts if divisor is None else np.full_like(counts, divisor))).astype(dtype)[..., None]
 
 
 def _axes(
@@ -267,12 +300,12 @@ def _axes(
     dilation: Pair,
     ceil_mode: bool,
 ) -> tuple[Axis, Axis]:
-    if input.ndim != 4:
-        raise ValueError(f"{caller}: input must be (N, C, H, W), got {input.shape}")
+    if input.ndim not in (3, 4):
+        raise ValueError(f"{caller}: input must be (N, C, H, W) or (C, H, W), got {input.shape}")
     kernels = pair(caller, "kernel_size", kernel_size, 1)
-    strides = kernels if stride is None else pair(caller, "stride", stride, 1)
+    strides = kernels if stride is None or stride == () else pair(caller, "stride", stride, 1)
     paddings, dilations = pair(caller, "padding", padding, 0), pair(caller, "dilation", dilation, 1)
-    settings = zip(input.shape[2:], kernels, strides, paddings, dilations, strict=True)
+    settings = zip(input.shape[-2:], kernels, strides, paddings, dilations, strict=True)
     height, width = (_axis(caller, ceil_mode, *setting) for setting in settings)
     return height, width
 

@@ -4,11 +4,13 @@
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tinygrad_lab.ops.elementwise import floating, maximum, minimum
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
@@ -18,24 +20,33 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 Dims = int | tuple[int, ...] | list[int] | None
 Floats = Float[Array, "..."]
+Numbers = Num[Array, "..."] | Bool[Array, "..."]
 
 # ---- sums and moments -----------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x_i = \bar y")
-def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = Σᵢ xᵢ. Integers and booleans give int64."""
+def sum(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
+    """y = Σᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64."""
     axes, shape = reduced(input, dim), input.shape
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim), shape),)
 
-    return input.sum(axis=axes, keepdims=keepdim), backward
+    terms = accumulated(input, dtype)
+    return terms.sum(axis=axes, keepdims=keepdim, dtype=terms.dtype), backward
 
 
 @operation(r"\bar x_i = \bar y / n")
-def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = Σᵢ xᵢ / n"""
+def mean(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
+    """y = Σᵢ xᵢ / n, in ``dtype`` if given.
+
+    Raises:
+        TypeError: integers or booleans, and no floating point ``dtype`` to take their mean in.
+    """
+    input = input if dtype is None else input.astype(dtype)
+    if input.dtype.kind != "f":
+        raise TypeError(f"mean: input must be floating point, got {input.dtype}; dtype=... gives the mean another")
     axes, shape = reduced(input, dim), input.shape
     count = _count(input, axes)
 
@@ -47,10 +58,17 @@ def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
 
 
 @operation(r"\bar x_i = \frac{2\,(x_i - \mu)}{n - c} \bar y")
-def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: bool = False) -> Result:
-    """y = Σᵢ (xᵢ - μ)² / (n - correction); correction 1 is Bessel's."""
+def var(
+    input: Floats,
+    dim: Dims = None,
+    correction: float | int | None = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+) -> Result:
+    """y = Σᵢ (xᵢ - μ)² / (n - correction); correction 1 is Bessel's, and so is ``unbiased=True``."""
     axes = reduced(input, dim)
-    centred, freedom = _centred(input, axes, correction)
+    centred, freedom = _centred(input, axes, _correction(correction, unbiased))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(dy, axes, keepdim) * (2 / freedom) * centred,)
@@ -59,10 +77,17 @@ def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
 
 
 @operation(r"\bar x_i = \frac{x_i - \mu}{(n - c)\, y} \bar y")
-def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: bool = False) -> Result:
+def std(
+    input: Floats,
+    dim: Dims = None,
+    correction: float | int | None = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+) -> Result:
     """y = √var; the gradient is 0 where y is 0, as in torch."""
     axes = reduced(input, dim)
-    centred, freedom = _centred(input, axes, correction)
+    centred, freedom = _centred(input, axes, _correction(correction, unbiased))
     y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -72,9 +97,10 @@ def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
 
 
 @operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
-def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False) -> Result:
-    """y = Πᵢ xᵢ"""
-    axes = reduced(input, dim)
+def prod(input: Numbers, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
+    """y = Πᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64."""
+    axes, input = reduced(input, dim), accumulated(input, dtype)
+    dim = dim if input.ndim else None
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         # The product of all others is (product before) · (product after): no division, so zeros are no exception.
@@ -86,7 +112,7 @@ def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False
         others = others.reshape(input.shape) if dim is None else np.moveaxis(others, -1, dim)
         return (_kept(dy, axes, keepdim) * others,)
 
-    return np.prod(input, axis=axes, keepdims=keepdim), backward
+    return np.prod(input, axis=axes, keepdims=keepdim, dtype=input.dtype), backward
 
 
 @operation(r"\bar x_i = \bar y \, x_i / y")
@@ -108,9 +134,9 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
 
 
 @operation(r"\bar x_i = \bar y \, e^{x_i - y}")
-def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
+def logsumexp(input: Numbers, dim: Dims, keepdim: bool = False) -> Result:
     """y = ln Σᵢ exp xᵢ, with the largest xᵢ taken out so that nothing overflows."""
-    axes = reduced(input, dim)
+    axes, input = reduced(input, dim), floating(input)
     largest = input.max(axis=axes, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, input.dtype.type(0))
     y = np.log(np.exp(input - largest).sum(axis=axes, keepdims=True)) + largest
@@ -122,20 +148,22 @@ def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
 
 
 @operation(r"\bar x_i = \sum_{j \ge i} \bar y_j")
-def cumsum(input: Num[Array, "..."] | Bool[Array, "..."], dim: int) -> Result:
-    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension"""
+def cumsum(input: Numbers, dim: int, *, dtype: Any = None) -> Result:
+    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension, in ``dtype`` if given. Integers and booleans give int64."""
+    (dim,) = reduced(input, dim) or (0,)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim) if dy.ndim else dy,)
 
-    return np.cumsum(input, axis=dim).reshape(input.shape), backward
+    terms = accumulated(input, dtype)
+    return np.cumsum(terms, axis=dim, dtype=terms.dtype).reshape(input.shape), backward
 
 
 # ---- extremes -------------------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
-def amax(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
+def amax(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = maxᵢ xᵢ; equal maxima share the gradient evenly."""
     axes = reduced(input, dim)
     y = np.asarray(input.max(axis=axes, keepdims=True))
@@ -143,7 +171,7 @@ def amax(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> R
 
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
-def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
+def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = minᵢ xᵢ; equal minima share the gradient evenly."""
     axes = reduced(input, dim)
     y = np.asarray(input.min(axis=axes, keepdims=True))
@@ -151,21 +179,25 @@ def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> R
 
 
 @gated
-def max(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the largest element of all; with ``dim``, (values, indices) along it, the first index
-    among equals.
+    among equals; of two tensors, their ``maximum``.
 
     With ``dim`` the whole gradient goes to the element at the index, without it equal maxima share it, as in torch.
     """
-    return amax(input) if dim is None else _at(input, argmax(input, dim, keepdim=True), dim, keepdim)
+    if isinstance(dim, Tensor):
+        return maximum(input, dim)
+    return amax(input) if dim is None else _at(input, _position("max", np.argmax, input, dim, True), dim, keepdim)
 
 
 @gated
-def min(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """Return the smallest element of all; with ``dim``, (values, indices) along it, the first index
-    among equals.
+    among equals; of two tensors, their ``minimum``.
     """
-    return amin(input) if dim is None else _at(input, argmin(input, dim, keepdim=True), dim, keepdim)
+    if isinstance(dim, Tensor):
+        return minimum(input, dim)
+    return amin(input) if dim is None else _at(input, _position("min", np.argmin, input, dim, True), dim, keepdim)
 
 
 @gated
@@ -173,7 +205,9 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     """Return the index of the largest element (the first of equals), into the flattened tensor
     where ``dim`` is None.
     """
-    return wrap(np.asarray(np.argmax(input._data, axis=dim, keepdims=keepdim)))
+    if input.dtype.kind == "b":
+        raise TypeError("argmax: input must be numbers, got booleans")
+    return _position("argmax", np.argmax, input, dim, keepdim)
 
 
 @gated
@@ -181,7 +215,17 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     """Return the index of the smallest element (the first of equals), into the flattened tensor
     where ``dim`` is None.
     """
-    return wrap(np.asarray(np.argmin(input._data, axis=dim, keepdims=keepdim)))
+    if input.dtype.kind == "b":
+        raise TypeError("argmin: input must be numbers, got booleans")
+    return _position("argmin", np.argmin, input, dim, keepdim)
+
+
+def _position(name: str, of: Callable[..., Any], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    array = input._data
+    if not array.size and (dim is None or not array.shape[reduced(array, dim)[0]]):
+        raise ValueError(f"{name}: input has shape {array.shape}: there is no element along dim {dim}")
+    axis = reduced(array, dim)[0] if dim is not None and array.ndim else None
+    return wrap(np.asarray(of(array, axis=axis, keepdims=keepdim)))
 
 
 def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
@@ -202,12 +246,26 @@ def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], ke
 
 def reduced(input: Array, dim: Dims) -> tuple[int, ...]:
     """Return ``dim`` as a tuple of non-negative axes; None and the empty tuple mean all of them."""
-    if dim is None or dim == () or dim == []:
+    if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(input.ndim))
     if input.ndim == 0:  # torch lets a number be reduced over dimension 0 or -1
-        normalize_axis_index(dim if isinstance(dim, int) else dim[0], 1)
+        normalize_axis_index(dim[0] if isinstance(dim, tuple | list) else dim, 1)
         return ()
     return normalize_axis_tuple(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
+
+
+def accumulated(input: Array, dtype: Any = None) -> Array:
+    """Return ``input`` in the dtype that its sums and products have: integers and booleans in int64."""
+    if dtype is None:
+        return input if input.dtype.kind == "f" else input.astype(np.int64, copy=False)
+    return input.astype(dtype, copy=False)
+
+
+def _correction(correction: float | int | None, unbiased: bool | None) -> float | int:
+    """Two spellings of the same: Bessel's is 1, and ``unbiased``."""
+    if unbiased is not None:
+        return int(unbiased)
+    return 1 if correction is None else correction
 
 
 def _kept(reduced: Array | np.floating, axes: tuple[int, ...], keepdim: bool) -> Array | np.floating:

@@ -226,7 +226,13 @@ def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
 
 @operation(r"\bar x = \operatorname{roll}^{-1}(\bar y)")
 def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Result:
-    """Move elements by ``shifts`` along ``dims``; those that fall off come back at the front."""
+    """Move elements by ``shifts`` along ``dims``; those that fall off come back at the front.
+
+    Raises:
+        ValueError: not one shift for each dimension.
+    """
+    if (dims is not None and np.size(shifts) != np.size(dims)) or not np.size(shifts):
+        raise ValueError(f"roll: shifts and dims must be equally many, and at least one, got {shifts} and {dims}")
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.roll(dy, np.negative(shifts), axis=dims),)
@@ -238,6 +244,8 @@ def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int]
 def tril(input: AnyArray, diagonal: int = 0) -> Result:
     """Keep the lower triangle of the last two dimensions, 0 above ``diagonal``."""
 
+    _check_matrix("tril", input)
+
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.tril(dy, diagonal),)
 
@@ -248,10 +256,17 @@ def tril(input: AnyArray, diagonal: int = 0) -> Result:
 def triu(input: AnyArray, diagonal: int = 0) -> Result:
     """Keep the upper triangle of the last two dimensions, 0 below ``diagonal``."""
 
+    _check_matrix("triu", input)
+
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.triu(dy, diagonal),)
 
     return np.triu(input, diagonal), backward
+
+
+def _check_matrix(name: str, input: Array) -> None:
+    if input.ndim < 2:
+        raise ValueError(f"{name}: input must be a matrix, or a batch of them, got shape {input.shape}")
 
 
 def _inner(widths: list[tuple[int, int]], shape: tuple[int, ...]) -> tuple[slice, ...]:

@@ -1,6 +1,10 @@
 """The settings of windows that slide over images: one number, or one along H and one along W."""
 
+from typing import Any
+
 import numpy as np
+
+from tinygrad_lab.typing import Array
 
 Pair = int | tuple[int, int]
 
@@ -18,6 +22,17 @@ def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]
         ValueError: anything else.
     """
     both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    both = both * 2 if len(both) == 1 else both
     if len(both) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in both):
         raise ValueError(f"{caller}: {name} must be an integer >= {least} or a pair of them, got {value!r}")
     return both
+
+
+def as_batch(images: Array) -> Array:
+    """Return (C, H, W) as a batch of one, (1, C, H, W); a batch as it is."""
+    return images[None] if images.ndim == 3 else images
+
+
+def alike(batch: Array, given: Any) -> Array:
+    """Return a batch, or its only image if ``given`` is one."""
+    return batch[0] if given.ndim == 3 else batch

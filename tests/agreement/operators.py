@@ -1,0 +1,166 @@
+"""Cases from torch's operator samples (OpInfo), for every function and Tensor method of the same name."""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+import tinygrad_lab
+from tests.agreement.carrying import Carrier, by_engine, by_torch
+from tests.agreement.case import Apart, Case, Judged, Verdict
+from tinygrad_lab import Tensor
+from tinygrad_lab.random import generator
+
+FLOATS = torch.float64, torch.float32
+OTHERS = torch.int64, torch.uint8, torch.bool
+RANDOM = {"rand", "randn", "empty", "empty_like", "new_empty", "dropout", "rand_like", "randn_like", "multinomial",
+          "randint", "bernoulli", "normal", "randperm"}  # fmt: skip
+HOLDERS = (tinygrad_lab, ""), (tinygrad_lab.nn.functional, "nn.functional."), (Tensor, "Tensor.")
+WITH_SAMPLES = {info.name for info in op_db}
+UNSUPPORTED = 3  # samples of a dtype that torch refuses: all die of the same
+
+
+def _where(input: Any, condition: Any, other: Any) -> Any:
+    return tinygrad_lab.where(condition, input, other)
+
+
+def _einsum(operands: Any, equation: Any) -> Any:
+    return tinygrad_lab.einsum(equation, *operands)
+
+
+def _embedding(weight: Any, indices: Any, **settings: Any) -> Any:
+    return tinygrad_lab.nn.functional.embedding(indices, weight, **settings)
+
+
+# Samples have the tensor with a gradient first, whatever the order of the function's own arguments.
+REORDERED = {"where": _where, "einsum": _einsum, "nn.functional.embedding": _embedding}
+
+
+class Shared(NamedTuple):
+    """What both sides have under one name."""
+
+    info: Any  # torch's OpInfo
+    name: str  # ours: "softmax", "nn.functional.pad", "Tensor.add_"
+    theirs: Callable[..., Any]
+    ours: Callable[..., Any]
+
+    @property
+    def is_method(self) -> bool:
+        return self.name.startswith("Tensor.")
+
+    @property
+    def in_place(self) -> bool:
+        return self.name.endswith("_") and not self.name.endswith("__")
+
+
+def shared() -> list[Shared]:
+    """List every function and method that has samples; what has several names appears under the first."""
+    found: list[Shared] = []
+    for info in op_db:
+        ours: dict[int, Shared] = {}
+        for name in _names(info):
+            for holder, prefix in HOLDERS:
+                function = _defined(holder, name)
+                if function is not None:
+                    theirs = info.inplace_variant if name.endswith("_") and info.inplace_variant else info.op
+                    reordered = function if holder is Tensor else REORDERED.get(info.name, function)
+                    ours.setdefault(id(function), Shared(info, prefix + name, theirs, reordered))
+            changing = _defined(Tensor, f"{name}_")
+            if changing is not None and info.inplace_variant is not None:
+                ours.setdefault(id(changing), Shared(info, f"Tensor.{name}_", info.inplace_variant, changing))
+        found += ours.values()
+    return found
+
+
+def _defined(holder: Any, name: str) -> Callable[..., Any] | None:
+    """Return the function or method of this name, that of a property too."""
+    for place in holder.__mro__[:-1] if isinstance(holder, type) else [holder]:
+        if name in vars(place):
+            value = vars(place)[name]
+            value = value.fget if isinstance(value, property) else value
+            return value if callable(value) and not inspect.isclass(value) else None
+    return None
+
+
+def _names(info: Any) -> list[str]:
+    """The names of an operation without where they are from; those of other families (special, linalg) are not ours,
+    and an alias that has samples of its own is left to them.
+    """
+    aliases = [alias.name for alias in info.aliases if alias.name not in WITH_SAMPLES]
+    own = [name.removeprefix("nn.functional.") for name in (info.name, *aliases)]
+    return list(dict.fromkeys(name for name in own if "." not in name))
+
+
+def cases(pair: Shared) -> Iterator[Case | Judged]:
+    """Yield all samples of one operation; those that cannot be represented come judged already."""
+    for dtype in (*FLOATS, *OTHERS):
+        for place, sample in enumerate(_samples(pair.info, dtype, pair.in_place)):
+            for layout, form in _layouts(sample, dtype):
+                yield from _case(pair, f"{str(dtype).removeprefix('torch.')} {layout} sample {place}", form)
+    if not pair.in_place and pair.info.error_inputs_func is not None:
+        seed()
+        for place, wrong in enumerate(pair.info.error_inputs("cpu")):
+            yield from _case(pair, f"error input {place}", wrong.sample_input)
+
+
+def _samples(info: Any, dtype: torch.dtype, in_place: bool) -> list[Any]:
+    seed()
+    supported = info.supports_dtype(dtype, "cpu")
+    wants_gradient = dtype in FLOATS and supported and info.supports_autograd and not in_place
+    try:
+        samples = list(info.sample_inputs("cpu", dtype, requires_grad=wants_gradient))
+    except Exception:  # there are none of this dtype
+        return []
+    return samples if supported else samples[:UNSUPPORTED]
+
+
+def _layouts(sample: Any, dtype: torch.dtype) -> Iterator[tuple[str, Any]]:
+    yield "contiguous", sample
+    if dtype in FLOATS:
+        try:
+            yield "not contiguous", sample.noncontiguous()
+        except Exception:  # such a sample cannot be stored in another way
+            return
+
+
+def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
+    if pair.is_method and not isinstance(sample.input, torch.Tensor):
+        return  # a method of nothing
+    carry = Carrier()
+    try:
+        args = [carry(value) for value in (sample.input, *sample.args)]
+        kwargs = carry.named(sample.kwargs)
+    except Apart as apart:
+        yield Judged(pair.name, label, Verdict.APART, str(apart))
+        return
+    parameters, last = parameters_of(pair.ours), pair.name.rpartition(".")[2]
+    if "generator" in parameters:
+        kwargs["generator"] = generator(0)
+    yield Case(
+        pair.name,
+        label,
+        lambda: by_torch(lambda: pair.theirs(sample.input, *sample.args, **sample.kwargs), carry.theirs),
+        lambda: by_engine(lambda: pair.ours(*args, **kwargs), carry.ours),
+        {last, pair.name, getattr(pair.ours, "__name__", last)},
+        {*parameters, *sample.kwargs},
+        carry.size(),
+        values=last not in RANDOM and not sample.kwargs.get("dropout_p"),
+    )
+
+
+def parameters_of(function: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters) - {"self"}
+    except ValueError:
+        return set()
+
+
+def seed() -> None:
+    """The samples are drawn from three generators."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
