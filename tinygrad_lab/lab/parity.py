@@ -24,6 +24,7 @@ from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.typing import Generator
 
+PROMPTS = 10  # tried at most until one of the sides writes something
 ITEMS = 8  # in a batch at sizes other than tiny: from here on convolution has all of its forms
 
 
@@ -147,18 +148,22 @@ class Parity:
     def generation(self, weights: Arrays) -> Iterator[Row]:
         """Both sides write the same tokens after the same prompt, the likeliest at every step.
 
-        Nothing is compared for a variant that has no tokens to write, and so gives no example of a prompt.
+        A model may end at once; then the next prompt is tried, for two silences agree in next to nothing. Nothing is
+        compared for a variant that has no tokens to write, and so gives no example of a prompt.
         """
         clock = Clock()
-        tokens = registry.example_tokens(self.paper, self.config, self.seed)
-        if not tokens:
-            return
-        inference = registry.part(self.paper, "inference")
-        ours, theirs = (
-            np.array(list(side.search(self._model(side, weights), self.config, tokens, inference.GREEDY)), np.int64)
-            for side in (self.numpy, self.torch)
-        )
+        for seed in range(self.seed, self.seed + PROMPTS):
+            prompt = registry.example_tokens(self.paper, self.config, seed)
+            if not prompt:
+                return
+            ours, theirs = (self._written(side, weights, prompt) for side in (self.numpy, self.torch))
+            if ours.size or theirs.size:
+                break
         yield from self._rows("generation", {"tokens": ours}, {"tokens": theirs}, 0.0, clock.lap())
+
+    def _written(self, side: Side, weights: Arrays, prompt: list[int]) -> np.ndarray:
+        greedy = registry.part(self.paper, "inference").GREEDY
+        return np.array(list(side.search(self._model(side, weights), self.config, prompt, greedy)), np.int64)
 
     # ---- reporting --------------------------------------------------------------------------------------------------
     def _rows(self, check: str, ours: Arrays, theirs: Arrays, floor: float, seconds: float) -> Iterator[Row]:
