@@ -59,10 +59,10 @@ class Parity:
     def one_pass(self, weights: Arrays) -> Iterator[Row]:
         batch = self.example(self.config, generator(self.seed))
         clock = Clock()
-        model = self._model(self.numpy, weights)
+        model = self.model(self.numpy, weights)
         with record_draws() as draws, recorded(model, self.numpy.array) as activations:
             ours = self._one_side(self.numpy, model, batch)
-        theirs_model = self._model(self.torch, weights)  # before the replay: drawing initial weights is no noise
+        theirs_model = self.model(self.torch, weights)  # before the replay: drawing initial weights is no noise
         with replayed(draws):
             theirs = self._one_side(self.torch, theirs_model, batch)
         if self.dtype == "float32" and self.labels["size"] != "tiny":  # among millions of units some are nearly tied
@@ -75,7 +75,8 @@ class Parity:
         for check in ("forward", "loss", "gradient"):
             yield from self._rows(check, ours[check], theirs[check], agreement.floor(theirs[check]), seconds)
 
-    def _model(self, side: Side, weights: Arrays) -> Any:
+    def model(self, side: Side, weights: Arrays) -> Any:
+        """A side's model with these weights."""
         model = side.build(self.config, self.seed, self.dtype)
         slips.check_weights(model, weights, self.paper)
         side.load(model, weights)
@@ -102,8 +103,8 @@ class Parity:
         """
         clock = Clock()
         with record_draws() as draws:
-            ours = self._trained(self.numpy, self._model(self.numpy, weights))
-        theirs_model = self._model(self.torch, weights)
+            ours = self._trained(self.numpy, self.model(self.numpy, weights))
+        theirs_model = self.model(self.torch, weights)
         with replayed(draws):
             theirs = self._trained(self.torch, theirs_model)
         losses, final = ours
@@ -132,7 +133,7 @@ class Parity:
         from safetensors.torch import load_file, save_file
 
         clock = Clock()
-        sent = unlike_initial(self._model(self.numpy, weights).state_dict(), generator(self.seed))
+        sent = unlike_initial(self.model(self.numpy, weights).state_dict(), generator(self.seed))
         with tempfile.TemporaryDirectory() as folder:
             there, back = Path(folder) / "there.safetensors", Path(folder) / "back.safetensors"
             checkpoint.save(there, sent, {})
@@ -163,7 +164,7 @@ class Parity:
 
     def _written(self, side: Side, weights: Arrays, prompt: list[int]) -> np.ndarray:
         greedy = registry.part(self.paper, "inference").GREEDY
-        return np.array(list(side.search(self._model(side, weights), self.config, prompt, greedy)), np.int64)
+        return np.array(list(side.search(self.model(side, weights), self.config, prompt, greedy)), np.int64)
 
     # ---- reporting --------------------------------------------------------------------------------------------------
     def _rows(self, check: str, ours: Arrays, theirs: Arrays, floor: float, seconds: float) -> Iterator[Row]:
