@@ -44,6 +44,8 @@ class Call:
     outputs: list[Any] = field(default_factory=list)
     given: list[np.ndarray] = field(default_factory=list)  # the inputs' values at the time
     made: list[np.ndarray] = field(default_factory=list)  # the outputs' values
+    received: list[np.ndarray | None] = field(default_factory=list)  # the outputs' gradients, after backward()
+    handed_on: list[np.ndarray | None] = field(default_factory=list)  # the inputs' gradients
     operations: list[Operated] = field(default_factory=list)  # on the engine
 
     @property
@@ -64,6 +66,12 @@ class Observer:
         """The loss of a batch, with everything watched that is called on the way."""
         with self._watched(), listening(self):
             return self._call(LOSS, "loss", lambda: self._side.loss(self._model, batch), (), {})
+
+    def read_gradients(self) -> None:
+        """Note the gradients of all inputs and outputs, once ``backward()`` of the loss has been called."""
+        for call in self.calls:
+            for tensors, gradients in ((call.outputs, call.received), (call.inputs, call.handed_on)):
+                gradients += [None if t.grad is None else self._side.array(t.grad) for t in tensors]
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

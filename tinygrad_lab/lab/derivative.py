@@ -27,7 +27,7 @@ def _wrong(operated: Operated) -> list[str]:
     arrays, named = [_double(value) for value in args], {name: _double(value) for name, value in kwargs.items()}
     first = info.parameters.index(info.variadic) if info.variadic else 0
     places = range(first, len(arrays)) if info.variadic else info.positions
-    inputs = [place for place in places if place < len(arrays) and isinstance(arrays[place], np.ndarray)]
+    inputs = [place for place in places if place < len(arrays) and _is_real(arrays[place])]
 
     def run(values: list[Any]) -> tuple[list[np.ndarray], Any]:
         out, backward = info.body(*map(_fresh, values), **{name: _fresh(value) for name, value in named.items()})
@@ -35,7 +35,7 @@ def _wrong(operated: Operated) -> list[str]:
 
     rng = np.random.default_rng(0)
     outputs, backward = run(arrays)
-    weights = [rng.standard_normal(part.shape) if part.dtype.kind == "f" else None for part in outputs]
+    weights = [np.asarray(rng.standard_normal(part.shape)) if part.dtype.kind == "f" else None for part in outputs]
     wanted = [arrays[place] if place in inputs else None for place in places]
     found = backward(info.needs_of(wanted), *weights)
     slopes = {place: slope for place, slope in zip(places, found, strict=True) if place in inputs}
@@ -47,7 +47,7 @@ def _agrees(
     run: Callable[[list[Any]], Any], arrays: list[Any], place: int, weights: list[Any], slope: Any, rng: Any
 ) -> bool:
     """Compare the slope in a random direction with that of the secant."""
-    direction = rng.standard_normal(arrays[place].shape)
+    direction = np.asarray(rng.standard_normal(arrays[place].shape))
 
     def value(step: float) -> float:
         moved = [*arrays[:place], arrays[place] + step * direction, *arrays[place + 1 :]]
@@ -56,6 +56,10 @@ def _agrees(
     secant = (value(STEP) - value(-STEP)) / (2 * STEP)
     predicted = float((unbroadcast(np.asarray(slope), direction.shape) * direction).sum())
     return abs(predicted - secant) <= TOLERANCE * max(abs(secant), abs(predicted), 1e-3)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _fresh(value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_lab.lab import agreement, registry, slips
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.calls import LOSS, Call, Observer
+from tinygrad_lab.lab.calls import LOSS, Call, Observer, Operated
 from tinygrad_lab.lab.derivative import wrong_parameters
 from tinygrad_lab.lab.noise import replayed
 from tinygrad_lab.lab.parity import Parity
@@ -100,7 +100,7 @@ class Comparison:
         self.floor = agreement.floor(self._every(lambda call: call.made))
         self.gradient_floor = max(
             agreement.floor(self.theirs.gradients),
-            agreement.floor({"": np.zeros(1), **self._every(lambda call: _gradients(call.outputs))}),
+            agreement.floor({"": np.zeros(1), **self._every(lambda call: call.received)}),
         )
 
     def _every(self, parts: Callable[[Call], Sequence[Any]]) -> Arrays:
@@ -113,6 +113,7 @@ class Comparison:
         observer = Observer(side, model)
         loss = observer.loss(inputs)
         loss.backward()
+        observer.read_gradients()
         gradients = side.gradients(model.named_parameters())
         return Pass(observer.calls, gradients, side.gradients(inputs.items()), side.array(loss))
 
@@ -134,16 +135,15 @@ class Comparison:
         else:
             yield "every module that both sides have agrees, forwards and backwards; see the quantities above"
 
-    def _operations(self, call: Call, wrong: list[str]) -> Iterator[str]:
-        """The engine's operations in the call, and which of them is not the derivative of its own forward."""
-        bad = [(o, names) for o in call.operations if (names := wrong_parameters(o))] if wrong else []
-        for operated, names in bad[:SHOWN]:
-            where = f"{slips.shortened(operated.file)}, line {operated.line}"
-            yield f"operation {operated.info.name} ({where}): its backward is not its derivative by {', '.join(names)}"
-        if not bad and call.operations:
-            lines = [operated.line for operated in call.operations]
+    def _operations(self, call: Call, wrong: Sequence[str]) -> Iterator[str]:
+        """The engine's operations in the call, and of wrong gradients those that are not what their forward asks for."""
+        bad = [_of_backward(operated) for operated in call.operations] if wrong else []
+        if found := [line for line in dict.fromkeys(bad) if line]:
+            yield from found[:SHOWN]
+        elif call.operations:
+            numbers = [operated.line for operated in call.operations]
             names = dict.fromkeys(operated.info.name for operated in call.operations)
-            where = f"{slips.shortened(call.operations[0].file)}, lines {min(lines)} to {max(lines)}"
+            where = f"{slips.shortened(call.operations[0].file)}, lines {min(numbers)} to {max(numbers)}"
             yield f"its operations: {', '.join(names)} ({where})"
 
     # ---- forwards ---------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class Comparison:
 
     def _given_right(self, call: Call) -> bool:
         twin = self.twins.get(call.key)
-        return twin is not None and self._same_gradients(call.outputs, twin.outputs)
+        return twin is not None and self._same_gradients(call.received, twin.received)
 
     def _wrong(self, call: Call) -> list[str]:
         """What a call hands on wrongly, in words."""
@@ -179,7 +179,7 @@ class Comparison:
         wrong = [f"{name}.grad" for name in parameters if self._owner(name) == call.path]
         if call.path == LOSS:
             wrong += [f"the gradient of the batch's {n}" for n in self._differing(self.ours.inputs, self.theirs.inputs)]
-        elif not self._same_gradients(call.inputs, twin.inputs):
+        elif not self._same_gradients(call.handed_on, twin.handed_on):
             wrong.append("the gradient of its input")
         inner = [other for other in self.ours.calls if other.parent is call and not self._given_right(other)]
         return wrong + [f"the gradient of what {_named(other)} gave" for other in inner if other.key in self.twins]
@@ -197,7 +197,7 @@ class Comparison:
 
     # ---- comparing --------------------------------------------------------------------------------------------------
     def _same_gradients(self, ours: list[Any], theirs: list[Any]) -> bool:
-        return self._same(_gradients(ours), _gradients(theirs), "gradient", self.gradient_floor)
+        return self._same(ours, theirs, "gradient", self.gradient_floor)
 
     def _same(self, ours: Sequence[Any], theirs: Sequence[Any], check: str, floor: float) -> bool:
         """Whether arrays agree one by one; None stands for one that is not there."""
@@ -211,8 +211,12 @@ class Comparison:
         )
 
 
-def _gradients(tensors: Sequence[Any]) -> list[np.ndarray | None]:
-    return [None if t.grad is None else np.array(getattr(t.grad, "_data", t.grad)) for t in tensors]
+def _of_backward(operated: Operated) -> str:
+    """What is wrong with an operation's backward at this call; nothing if it is right, or cannot be tried."""
+    if not (names := wrong_parameters(operated)):
+        return ""
+    where = f"{slips.shortened(operated.file)}, line {operated.line}"
+    return f"operation {operated.info.name} ({where}): its backward is not its forward's derivative by {', '.join(names)}"
 
 
 def _ancestors(call: Call) -> Iterator[Call]:
@@ -223,7 +227,7 @@ def _ancestors(call: Call) -> Iterator[Call]:
 
 def _named(call: Call) -> str:
     if call.path == LOSS:
-        return "none of the model's: loss()"
+        return "none of the model's, but loss()"
     again = f", call {call.number + 1}" if call.number else ""
     return f"{call.path or 'the model itself'} ({call.kind}{again})"
 

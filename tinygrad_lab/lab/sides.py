@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab import Tensor, checkpoint
+from tinygrad_lab.lab import slips
 from tinygrad_lab.lab.errors import SlipError
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -40,9 +41,7 @@ class Side(ABC):
         """
         found = importlib.import_module(f"{self.package}.{self.slug}.{name}")
         if lacking := [function for function in functions if not hasattr(found, function)]:
-            raise SlipError(
-                f"{self.name} side: {self.package}/{self.slug}/{name}.py does not define {', '.join(lacking)}()"
-            )
+            raise SlipError(slips.undefined(found, ", ".join(lacking)))
         return found
 
     @abstractmethod

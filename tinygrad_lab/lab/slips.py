@@ -8,7 +8,7 @@ import inspect
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from tinygrad_lab.lab.errors import SlipError
@@ -24,6 +24,8 @@ def describe(error: BaseException, slug: str) -> str:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in SIDES:
         return _missing(str(error.name))
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and _side(_path(error.obj), slug):
+        return undefined(error.obj, str(error.name))
     what = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError):
         return f"{place(str(error.filename), error.lineno or 0, slug)}: {type(error).__name__}: {error.msg}"
@@ -48,6 +50,16 @@ def shortened(file: str) -> str:
             start = len(parts) - 1 - parts[::-1].index(folder)
             return "/".join(parts[start:])
     return file
+
+
+def undefined(module: ModuleType, names: str) -> str:
+    """Say that one side's file has no such names."""
+    file = shortened(_path(module))
+    return f"{SIDES.get(file.partition('/')[0], '')} side: {file} does not define {names}"
+
+
+def _path(module: ModuleType) -> str:
+    return str(module.__file__)
 
 
 def _side(file: str, slug: str) -> str:
