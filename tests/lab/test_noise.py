@@ -92,10 +92,15 @@ def test_normal_draws_have_the_mean_and_deviation_that_torch_asks_for() -> None:
 @pytest.mark.parametrize("draws", [[], [np.ones(3, bool)]])
 def test_a_draw_from_torch_s_own_generator_is_an_error(draws: list[np.ndarray], draw: Callable[[], object]) -> None:
     """Also where nothing is intercepted because the engine drew nothing."""
-    with pytest.raises(RuntimeError, match=f"own generator, beside the {len(draws)} draws"), replayed(draws):
-        draw()
-        if draws:
-            torch.empty(3).bernoulli_(0.9)
+
+    def ask() -> None:
+        with replayed(draws):
+            draw()
+            if draws:
+                torch.empty(3).bernoulli_(0.9)
+
+    with pytest.raises(RuntimeError, match=f"own generator, beside the {len(draws)} draws"):
+        ask()
 
 
 def test_torch_draws_and_the_engine_did_not() -> None:

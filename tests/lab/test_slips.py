@@ -44,7 +44,8 @@ def test_a_missing_file_is_named(missing: str, message: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("file", "right", "wrong", "message"), [
     ("papers/made/model.py", "def loss(", "def lost(", "numpy side: papers/made/model.py does not define loss"),
-    ("reference/made/model.py", "def build(", "def built(", "torch side: reference/made/model.py does not define build"),
+    ("reference/made/model.py", "def build(", "def built(",
+     "torch side: reference/made/model.py does not define build"),
     ("reference/made/train.py", "def configure_optimizer(", "def configure(",
      "torch side: reference/made/train.py does not define configure_optimizer"),
     ("papers/made/inference.py", "def search(", "def find(",
@@ -54,7 +55,9 @@ def test_a_missing_file_is_named(missing: str, message: str, tmp_path: Path) -> 
     ("papers/made/inference.py", "def example_tokens(", "def tokens(",
      "numpy side: papers/made/inference.py does not define example_tokens"),
 ])  # fmt: skip
-def test_what_one_side_does_not_define_is_named(file: str, right: str, wrong: str, message: str, tmp_path: Path) -> None:
+def test_what_one_side_does_not_define_is_named(
+    file: str, right: str, wrong: str, message: str, tmp_path: Path
+) -> None:
     line = the_line(parity(tmp_path, {**FILES, file: FILES[file].replace(right, wrong)}))
     assert line == f"FAILED made only float64 stopped: {message}"
 

@@ -46,7 +46,7 @@ class Row:
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[float, float, str]:
-    """Measure the largest absolute error, the relative error after the measure above, and say where the worst element is.
+    """Measure the largest absolute error, the relative one after the measure above, and say where the worst element is.
 
     Another shape or dtype, an array without elements, and a NaN or an infinity, be it on both sides, count as an
     infinite error: nothing can be said to agree then.

@@ -26,7 +26,7 @@ SHOWN = 4  # names of a long list
 
 
 def lines(failed: Sequence[Row], size: str, steps: int, seed: int) -> Iterator[str]:
-    """Say of each paper and variant that failed where; in float64 if that is wrong too: rounding hides nothing there."""
+    """Say of each paper and variant that failed where to look; in float64, where rounding hides nothing, if it can."""
     for slug, variant in dict.fromkeys((row.paper, row.variant) for row in failed if row.name != STOPPED):
         rows = [row for row in failed if (row.paper, row.variant) == (slug, variant)]
         dtype = max(row.dtype for row in rows)
@@ -136,7 +136,7 @@ class Comparison:
             yield "every module that both sides have agrees, forwards and backwards; see the quantities above"
 
     def _operations(self, call: Call, wrong: Sequence[str]) -> Iterator[str]:
-        """The engine's operations in the call, and of wrong gradients those that are not what their forward asks for."""
+        """The engine's operations in the call; of wrong gradients those that are no derivative, if there are any."""
         bad = [_of_backward(operated) for operated in call.operations] if wrong else []
         if found := [line for line in dict.fromkeys(bad) if line]:
             yield from found[:SHOWN]
@@ -164,7 +164,7 @@ class Comparison:
         suspects = {call: wrong for call in self.ours.calls if self._given_right(call) and (wrong := self._wrong(call))}
         for call in reversed(suspects):  # nearest to the loss first, outer ones before inner ones
             while inner := [other for other in suspects if call in _ancestors(other)]:
-                call = inner[-1]  # noqa: PLW2901  # inwards from here
+                call = inner[-1]  # inwards from here
             return call, suspects[call]
         return None
 
@@ -216,7 +216,9 @@ def _of_backward(operated: Operated) -> str:
     if not (names := wrong_parameters(operated)):
         return ""
     where = f"{slips.shortened(operated.file)}, line {operated.line}"
-    return f"operation {operated.info.name} ({where}): its backward is not its forward's derivative by {', '.join(names)}"
+    return (
+        f"operation {operated.info.name} ({where}): its backward is not its forward's derivative by {', '.join(names)}"
+    )
 
 
 def _ancestors(call: Call) -> Iterator[Call]:

@@ -51,9 +51,7 @@ def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
     return rows
 
 
-def _left_out(
-    paper: Paper, variant: str, dtype: str, size: str, seed: int, compared: Sequence[Row]
-) -> Iterator[Row]:
+def _left_out(paper: Paper, variant: str, dtype: str, size: str, seed: int, compared: Sequence[Row]) -> Iterator[Row]:
     """A failed row for each kind of check that compared nothing: no rows are no agreement."""
     writes = registry.example_tokens(paper, paper.variants[variant][size], seed)
     for check in CHECKS if writes else CHECKS[:-1]:

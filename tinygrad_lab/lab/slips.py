@@ -1,7 +1,7 @@
 """An author's slips, said in one line: which side, which file, which line.
 
-A file that is missing, a function that one side lacks, a key that the batch has not got, a weight that is called
-differently, an exception inside of one side: whoever adds a paper makes them, and a traceback through the lab helps none.
+A file that is missing, a function that one side lacks, a key that the batch has not got, a weight with another name,
+an exception inside of one side: whoever adds a paper makes them, and a traceback through the lab helps nobody.
 """
 
 import inspect
@@ -19,7 +19,7 @@ SHOWN = 3  # names of a long list
 
 
 def describe(error: BaseException, slug: str) -> str:
-    """Say what stopped a paper and where: the innermost line of the paper's own code, on the side that it belongs to."""
+    """Say what stopped a paper and where: side, file and line of the paper's own code, the innermost one."""
     if isinstance(error, SlipError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in SIDES:
