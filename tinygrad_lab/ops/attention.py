@@ -43,7 +43,9 @@ def scaled_dot_product_attention(
 ) -> tuple[Float[Array, "*n l v"], Backward]:
     """softmax(s Q Kᵀ + M) V.    (*, L, h), (*, S, h), (*, S, v) -> (*, L, v)
 
-    A query that may attend to no key at all gives zeros, and passes no gradient on.
+    A query that may attend to no key at all, or has no score above -inf, gives zeros, and passes no gradient on.  A key
+    to which it may not attend has no influence, even where their score is infinite or NaN (torch adds -inf to it, which
+    leaves NaN there).
 
     Args:
         query: Q, one row for each position that asks.

@@ -189,10 +189,10 @@ def cos(x: Operand) -> Result:
 
 @operation(r"\bar x = \bar z \operatorname{sign} x", elementwise=True)
 def abs(x: Operand) -> Result:
-    """z = |x|, with gradient 0 at 0"""
+    """z = |x|, with gradient 0 at 0 and at NaN, as in torch"""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return (dz * np.sign(x),)
+        return (dz * sign(x),)
 
     return np.abs(x), backward
 
@@ -206,7 +206,7 @@ def maximum(x: Operand, y: Operand) -> Result:
     """z = max(x, y); a tie shares the gradient in halves."""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz * _share(x < y, x <= y, dz) if needs.x else None, dz * _share(y < x, y <= x, dz) if needs.y else None
+        return _share(dz, x < y, x == y) if needs.x else None, _share(dz, y < x, x == y) if needs.y else None
 
     return np.maximum(x, y), backward
 
@@ -217,7 +217,7 @@ def minimum(x: Operand, y: Operand) -> Result:
     """z = min(x, y); a tie shares the gradient in halves."""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz * _share(x > y, x >= y, dz) if needs.x else None, dz * _share(y > x, y >= x, dz) if needs.y else None
+        return _share(dz, x > y, x == y) if needs.x else None, _share(dz, y > x, x == y) if needs.y else None
 
     return np.minimum(x, y), backward
 
@@ -237,7 +237,7 @@ def clamp(input: Operand, min: float | int | None = None, max: float | int | Non
     def backward(needs: Needs, dz: Array) -> Gradients:
         inside = True if min is None else input >= min
         inside = inside if max is None else inside & (input <= max)
-        return (dz * inside,)
+        return (np.where(inside, dz, dz.dtype.type(0)),)
 
     return out, backward
 
@@ -278,9 +278,14 @@ def floating(x: Operand) -> Operand:
     return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
 
 
-def _share(loses: Any, loses_or_ties: Any, like: Array) -> Any:
-    """1 for the winner of a comparison, ½ at a tie, 0 for the loser."""
-    return 1 - np.add(loses, loses_or_ties, dtype=like.dtype) / 2
+def sign(x: Any) -> Any:
+    """1, 0 or -1; of NaN 0, as in torch."""
+    return np.subtract(x > 0, x < 0, dtype=x.dtype)
+
+
+def _share(dz: Array, loses: Any, ties: Any) -> Any:
+    """All of a gradient for the winner of a comparison, half of it at a tie, 0 for the loser, even of infinity."""
+    return np.where(loses, dz.dtype.type(0), dz * np.subtract(1, ties * 0.5, dtype=dz.dtype))
 
 
 def _replaced(condition: Any, x: Any, value: int) -> Any:

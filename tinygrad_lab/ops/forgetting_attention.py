@@ -51,6 +51,9 @@ def forgetting_attention(
     Up to 512 × 512 scores a head all of them are held at once; more are made and forgotten block by block, forward and
     backward, in memory that grows with T + S only (``ForgettingBlocks``).
 
+    A NaN in a query reaches its output, and the gradients of all keys and gates, later ones too, as softmax attention's
+    does in torch.
+
     Args:
         query: Q of the last T of all S tokens: with a cache of keys, those that are new.
         key: K, one row for each token.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.activation import log1p_exp_minus, logistic, logsigmoid
+from tinygrad_lab.ops.elementwise import sign
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.softmax import log_softmax, row_sums, shift
 from tinygrad_lab.tensor import Tensor
@@ -68,14 +69,14 @@ def mse_loss_definition(input: Tensor, target: Tensor, *, reduction: str = "mean
 
 @operation(r"\bar x = s \, \operatorname{sign}(x - t) \, \bar\ell \qquad \bar t = -\bar x")
 def l1_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, reduction: str = "mean") -> Loss:
-    """|input - target|, with derivative 0 where they are equal.  Errors as in ``mse_loss``."""
+    """|input - target|, with derivative 0 where they are equal or not a number.  Errors as in ``mse_loss``."""
     _check("l1_loss", input, target, reduction)
     scale = _scale(reduction, input.size)
     error = np.subtract(input, target, out=np.empty(input.shape, input.dtype))
     size = np.abs(error)
 
     def backward(needs: Needs, dloss: Array) -> Gradients:
-        dinput = np.sign(error) * (scale * dloss)
+        dinput = sign(error) * (scale * dloss)
         return dinput if needs.input else None, -dinput if needs.target else None
 
     return np.asarray(size if reduction == "none" else size.sum() * scale), backward

@@ -72,7 +72,7 @@ def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
 
 @operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
 def prod(input: Num[Array, "..."], dim: int | None = None, keepdim: bool = False) -> Result:
-    """y = Πᵢ xᵢ"""
+    """y = Πᵢ xᵢ; the gradient of a factor that is not finite is the product of the others (in torch NaN)."""
     axes = reduced(input, dim)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -135,16 +135,26 @@ def cumsum(input: Num[Array, "..."] | Bool[Array, "..."], dim: int) -> Result:
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
 def amax(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = maxᵢ xᵢ; equal maxima share the gradient evenly."""
+    """y = maxᵢ xᵢ; equal maxima share the gradient evenly, and so do several NaN, as in torch.max (not in torch.amax).
+
+    Raises:
+        ValueError: there is nothing to choose from.
+    """
     axes = reduced(input, dim)
+    _check_something("amax", input, axes)
     y = np.asarray(input.max(axis=axes, keepdims=True))
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
 def amin(input: Num[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = minᵢ xᵢ; equal minima share the gradient evenly."""
+    """y = minᵢ xᵢ; equal minima share the gradient evenly, and so do several NaN, as in torch.min (not in torch.amin).
+
+    Raises:
+        ValueError: there is nothing to choose from.
+    """
     axes = reduced(input, dim)
+    _check_something("amin", input, axes)
     y = np.asarray(input.min(axis=axes, keepdims=True))
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
@@ -186,10 +196,17 @@ def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor
 
 def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:
     def backward(needs: Needs, dy: Array) -> Gradients:
-        equal = input == extreme
-        return (_kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
+        equal = (input == extreme) | (np.isnan(input) & np.isnan(extreme))
+        share = _kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype)
+        return (np.where(equal, share, dy.dtype.type(0)),)
 
     return backward
+
+
+def _check_something(name: str, input: Array, axes: tuple[int, ...]) -> None:
+    if input.size == 0 and _count(input, axes) == 0:
+        over = f"dim {axes[0]}" if len(axes) == 1 else f"dims {axes}"
+        raise ValueError(f"{name}: input of shape {input.shape} has nothing along {over} to choose from")
 
 
 # ---- dimensions -----------------------------------------------------------------------------------------------------
