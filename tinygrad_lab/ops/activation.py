@@ -153,8 +153,8 @@ def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     np.tanh(y, out=y)
     slope *= 1.5 * a * c
     slope += 0.5 * c
+    slope *= 1 - np.square(y)  # 0 for a large x, before x³ overflows
     slope *= x
-    slope *= 1 - np.square(y)
     y += 1
     y *= 0.5
     slope += y

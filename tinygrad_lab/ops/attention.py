@@ -76,8 +76,16 @@ def scaled_dot_product_attention(
     total = row_sums(e)
     total[total == 0] = 1  # nothing was allowed
     kept = draw(e)
-    y = (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
+
+    def weighted() -> Array:
+        return (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
+
+    y = weighted()
     y /= total
+    if not np.isfinite(y).all():  # Σ E V may overflow where the weights' mean of V does not
+        e /= total
+        total[:] = 1
+        y = weighted()
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         scaled = np.divide(dy, total, order="C")

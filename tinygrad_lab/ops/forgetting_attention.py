@@ -111,12 +111,16 @@ def all_at_once(
     q = np.multiply(query, s, order="C")
     e = q @ key.mT
     e += decay(c[..., keys - t :], c, e.dtype)
-    if largest_score(q, key) > SAFE_SCORE:
+    if not largest_score(q, key) <= SAFE_SCORE:  # NaN too
         e -= e.max(axis=-1, keepdims=True)
     np.exp(e, out=e)
     total = row_sums(e)
     y = e @ value
     y /= total
+    if not np.isfinite(y).all():  # Σ E V may overflow where the weights' mean of V does not
+        e /= total
+        total[:] = 1
+        y = e @ value
 
     def inner(needs: Needs, dy: np.ndarray) -> Gradients:
         scaled = np.divide(dy, total, order="C")

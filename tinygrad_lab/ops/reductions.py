@@ -18,18 +18,21 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 Dims = int | tuple[int, ...] | list[int] | None
 Floats = Float[Array, "..."]
 
+LONG = 4096  # additions one after the other that float32 can bear
+LEAST_ROOT = 1e-15  # the square of a smaller number is not a normal float32, nor that of one over it
+
 # ---- sums and moments -----------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x_i = \bar y")
 def sum(input: Num[Array, "..."] | Bool[Array, "..."], dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = Σᵢ xᵢ. Integers and booleans give int64."""
+    """y = Σᵢ xᵢ. Integers and booleans give int64; long sums in float32 are added up in float64."""
     axes, shape = reduced(input, dim), input.shape
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim), shape),)
 
-    return input.sum(axis=axes, keepdims=keepdim), backward
+    return _total(input, axes, keepdim), backward
 
 
 @operation(r"\bar x_i = \bar y / n")
@@ -41,8 +44,7 @@ def mean(input: Floats, dim: Dims = None, keepdim: bool = False) -> Result:
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim) / dy.dtype.type(count), shape),)
 
-    total = input.sum(axis=axes, keepdims=keepdim)
-    return total / input.dtype.type(count), backward
+    return _total(input, axes, keepdim) / input.dtype.type(count), backward
 
 
 @operation(r"\bar x_i = \frac{2\,(x_i - \mu)}{n - c} \bar y")
@@ -54,7 +56,7 @@ def var(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(dy, axes, keepdim) * (2 / freedom) * centred,)
 
-    return np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom, backward
+    return _as(input, np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom), backward
 
 
 @operation(r"\bar x_i = \frac{x_i - \mu}{(n - c)\, y} \bar y")
@@ -65,9 +67,9 @@ def std(input: Floats, dim: Dims = None, correction: float | int = 1, keepdim: b
     y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (_kept(_over(dy, y), axes, keepdim) / freedom * centred,)
+        return (_over(centred, _kept(y, axes, keepdim)) * _kept(dy, axes, keepdim) / freedom,)
 
-    return y, backward
+    return _as(input, y), backward
 
 
 @operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
@@ -98,10 +100,13 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
     if p != 2:
         raise ValueError(f"norm: p must be 2 (the Euclidean norm is the only one here), got {p!r}")
     axes = reduced(input, dim)
-    y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
+    with np.errstate(over="ignore"):
+        y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
+    if not ((y > LEAST_ROOT) & (y < 1 / LEAST_ROOT)).all():  # squares that overflow or vanish in float32
+        y = _as(input, np.sqrt(np.square(input, dtype=np.float64).sum(axis=axes, keepdims=keepdim)))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (_kept(_over(dy, y), axes, keepdim) * input,)
+        return (_over(input, _kept(y, axes, keepdim)) * _kept(dy, axes, keepdim),)
 
     return y, backward
 
@@ -122,12 +127,13 @@ def logsumexp(input: Floats, dim: Dims, keepdim: bool = False) -> Result:
 
 @operation(r"\bar x_i = \sum_{j \ge i} \bar y_j")
 def cumsum(input: Num[Array, "..."] | Bool[Array, "..."], dim: int) -> Result:
-    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension"""
+    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension, added up in float64"""
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim) if dy.ndim else dy,)
+        return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim, dtype=np.float64), dim) if dy.ndim else dy,)
 
-    return np.cumsum(input, axis=dim).reshape(input.shape), backward
+    sums = np.cumsum(input, axis=dim, dtype=np.float64 if input.dtype == np.float32 else None)
+    return _as(input, sums.reshape(input.shape)), backward
 
 
 # ---- extremes -------------------------------------------------------------------------------------------------------
@@ -231,14 +237,34 @@ def _count(input: Array, axes: tuple[int, ...]) -> int:
     return math.prod(input.shape[axis] for axis in axes)
 
 
+def _total(input: Array, axes: tuple[int, ...], keepdim: bool) -> Any:
+    """The sum.  NumPy adds up pairwise along the last axis, and one by one along the others: then float32 forgets what
+    is small beside a long sum.
+    """
+    steps = math.prod(input.shape[axis] for axis in axes if axis != input.ndim - 1)
+    if input.dtype != np.float32 or steps <= LONG:
+        return input.sum(axis=axes, keepdims=keepdim)
+    return _as(input, input.sum(axis=axes, keepdims=keepdim, dtype=np.float64))
+
+
+def _as(input: Array, result: Any) -> Any:
+    """A result in the dtype of floats; of integers and booleans as it is."""
+    return result.astype(input.dtype, copy=False) if input.dtype.kind == "f" else result
+
+
 def _centred(input: Array, axes: tuple[int, ...], correction: float | int) -> tuple[Any, np.floating]:
-    """Distances from the mean, and the degrees of freedom (never below 0: then the result is NaN, as in torch)."""
+    """Distances from the mean in float64, and the degrees of freedom (never below 0: then NaN comes out, as in torch).
+
+    They are counted from the first element, so that equal elements are at a distance of exactly 0.
+    """
     count = _count(input, axes)
-    mean = input.sum(axis=axes, keepdims=True) / input.dtype.type(count)
+    distance = input.astype(np.float64)
+    distance -= input[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(input.ndim))]
+    distance -= distance.sum(axis=axes, keepdims=True) / np.float64(count)
     freedom = count - correction
-    return input - mean, input.dtype.type(freedom if freedom > 0 else 0)
+    return distance, np.float64(freedom if freedom > 0 else 0)
 
 
-def _over(dy: Array, y: Array | np.floating) -> Array:
-    """dy / y, and 0 where y is 0."""
-    return np.divide(dy, y, out=np.zeros_like(dy), where=y != 0)
+def _over(x: Array, y: Array | np.floating) -> Array:
+    """x / y, and 0 where y is 0."""
+    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)
