@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
+# How often memory was changed in place; then weak references to the tensors that were found to share it.
+Counter = list[Any]
+FORGET_EVERY = 256  # so many references, those to dead tensors are dropped
+
 # An array as the tape remembers it, without keeping it alive: (weak reference, the counter of
 # in-place changes that all tensors on that memory share, where the counter stood). A plain tuple,
 # since every operation makes a few.
-Remembered = tuple["weakref.ref[np.ndarray]", list[int], int]
+Remembered = tuple["weakref.ref[np.ndarray]", Counter, int]
 
 
 class Sum:
@@ -58,6 +62,20 @@ class Owners:
         known = len(self._known)
         self._known.add(id(array))
         return len(self._known) > known
+
+
+def share(counter: Counter, source: Any, view: Any) -> None:
+    """Note that two tensors look at the memory that ``counter`` stands for."""
+    if len(counter) == 1:
+        counter.append(weakref.ref(source))
+    counter.append(weakref.ref(view))
+    if len(counter) % FORGET_EVERY == 0:
+        counter[1:] = [reference for reference in counter[1:] if reference() is not None]
+
+
+def others(counter: Counter, tensor: Any) -> list[Any]:
+    """Return the other tensors, still in use, that look at the same memory."""
+    return [found for reference in counter[1:] if (found := reference()) is not None and found is not tensor]
 
 
 def check_unchanged(arrays: Iterable[Remembered], backward: Callable[..., Any], operation: str) -> None:

@@ -15,12 +15,13 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
-from tinygrad_lab.memory import Owners, Remembered, Sum, check_unchanged
+from tinygrad_lab.memory import Counter, Owners, Remembered, Sum, check_unchanged
 from tinygrad_lab.modes import not_finite_from, origin, state
 from tinygrad_lab.typing import Backward, Gradients
 
@@ -44,14 +45,14 @@ class Tensor(TensorMethods):
         TypeError: a non-numeric ``data``, or ``requires_grad`` on an integer or boolean tensor.
     """
 
-    __slots__ = ("_data", "requires_grad", "grad", "_node", "_index", "_version", "__weakref__")
+    __slots__ = ("_data", "_requires_grad", "_grad", "_node", "_index", "_version", "__weakref__")
 
     _data: np.ndarray
-    requires_grad: bool
-    grad: Tensor | None  # same shape and dtype as the tensor; set by backward() on leaves
+    _requires_grad: bool
+    _grad: Tensor | None
     _node: Node | None  # the operation that made it; None for a leaf
     _index: int  # which of that operation's outputs it is
-    _version: list[int]  # counts in-place changes; one counter for all views of the same memory
+    _version: Counter  # counts in-place changes; one counter for all views of the same memory
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -65,10 +66,10 @@ class Tensor(TensorMethods):
         if requires_grad:
             self.requires_grad_()
 
-    def _set(self, data: np.ndarray, node: Node | None, index: int, version: list[int]) -> None:
+    def _set(self, data: np.ndarray, node: Node | None, index: int, version: Counter) -> None:
         self._data = data
-        self.requires_grad = node is not None
-        self.grad = None
+        self._requires_grad = node is not None
+        self._grad = None
         self._node = node
         self._index = index
         self._version = version
@@ -85,13 +86,58 @@ class Tensor(TensorMethods):
     def is_leaf(self) -> bool:
         return self._node is None
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ``backward()`` brings a gradient here."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient, of this tensor's shape and dtype; ``backward()`` adds to it on leaves.
+
+        Raises:
+            TypeError: something is assigned that is no Tensor, or has another dtype.
+            ValueError: a gradient of another shape is assigned.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(gradient).__name__}")
+            self._check_alike("grad", gradient)
+        self._grad = gradient
+
+    @property
+    def data(self) -> Tensor:
+        """The values, outside the graph; assigning other ones of this shape and dtype keeps the tensor itself."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: Tensor) -> None:
+        if not isinstance(values, Tensor):
+            raise TypeError(f"data must be a Tensor, got {type(values).__name__}")
+        self._check_alike("data", values)
+        self._data, self._version = values._data, values._version
+
+    def _check_alike(self, name: str, other: Tensor) -> None:
+        if other.shape != self.shape:
+            raise ValueError(f"{name} must have the tensor's shape {self.shape}, got {other.shape}")
+        if other.dtype != self.dtype:
+            raise TypeError(f"{name} must have the tensor's dtype {self.dtype}, got {other.dtype}")
+
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient on this leaf (or stop asking)."""
         if requires_grad and self._data.dtype.kind != "f":
             raise TypeError(f"requires_grad: only floating point tensors have gradients, this one is {self.dtype}")
         if self._node is not None and not requires_grad:
             raise RuntimeError("requires_grad_(False): this tensor is the result of an operation; use detach()")
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
 
     def detach(self) -> Tensor:
@@ -117,13 +163,38 @@ class Tensor(TensorMethods):
             ValueError: a ``gradient`` of the wrong shape.
         """
         for tensor, value in backpropagate(self, gradient, retain_graph):
-            if tensor.grad is None:
-                tensor.grad = wrap(value)
+            if tensor._grad is None:
+                tensor._grad = wrap(value)
             else:
-                tensor.grad._data += value
+                tensor._grad._data += value
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        self._check_leaf("deepcopy")
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied._set(self._data.copy(order="K"), None, 0, [0])
+        copied._requires_grad, copied._grad = self._requires_grad, deepcopy(self._grad, memo)
+        return copied
+
+    def __reduce__(self) -> Any:
+        self._check_leaf("pickle")
+        return _unpickled, (type(self), self._data, self._requires_grad)
+
+    def _check_leaf(self, action: str) -> None:
+        if self._node is not None:
+            raise RuntimeError(
+                f"{action}: this tensor is the result of {self._node.operation.name!r}, a copy would be cut off from "
+                "its graph: use clone() to stay in it, or detach() to leave it"
+            )
 
 
-def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: list[int] | None = None) -> Tensor:
+def _unpickled(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
+    tensor = kind.__new__(kind)
+    tensor._set(data, None, 0, [0])
+    tensor._requires_grad = requires_grad
+    return tensor
+
+
+def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: Counter | None = None) -> Tensor:
     """Make a Tensor around ``data`` without a copy: the engine's own constructor."""
     tensor = Tensor.__new__(Tensor)
     tensor._set(data, node, index, [0] if version is None else version)
@@ -148,7 +219,7 @@ class Node:
         self.operation = operation
         self.inputs: list[Place | None] = [  # the differentiable arguments, None for a constant
             (given if given._node is None else (given._node, given._index))
-            if isinstance(given, Tensor) and given.requires_grad
+            if isinstance(given, Tensor) and given._requires_grad
             else None
             for given in inputs
         ]
@@ -159,7 +230,7 @@ class Node:
         self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
-    def output(self, data: np.ndarray, version: list[int]) -> Tensor:
+    def output(self, data: np.ndarray, version: Counter) -> Tensor:
         """Wrap one more output of this node; a view of an input shares that one's ``version``."""
         tensor = wrap(data, self, len(self.made), version)
         self.made.append((data.shape, data.dtype))

@@ -1,1 +1,1 @@
-"""torch's own samples for every name that the engine shares with torch, on both sides: ``python -m tests.agreement``."""
+"""torch's own samples for every name that both sides have, run on both sides: ``python -m tests.agreement``."""

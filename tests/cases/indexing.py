@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.cases.case import booleans, case, integers, normal, shapes
 from tests.cases.reductions import one_dim
 from tinygrad_lab.ops import indexing as ops
+from tinygrad_lab.ops import inplace
 
 FORWARDS = [
     0, -1, (2, 1), np.s_[1:], np.s_[::2, 1:], np.s_[..., 0], np.s_[:, None], np.s_[None, 1, ..., ::3], np.s_[0:0], ...,
@@ -107,3 +108,17 @@ def added(draw):
     source = list(shape)
     source[dim] = len(index)
     return (normal(draw, shape), dim, index, normal(draw, tuple(source))), {}
+
+
+@case(inplace.put, lambda torch, x, value, key: replaced(x, value, key))
+def assigned(draw):
+    key = draw(st.sampled_from(FORWARDS))
+    shape = np.zeros((3, 4, 5))[key].shape
+    return (normal(draw, (3, 4, 5)), normal(draw, shape[draw(st.integers(0, len(shape))) :]), key), {}
+
+
+def replaced(x, value, key):
+    """x with ``value`` at ``key``, as torch's own assignment makes it."""
+    out = x.clone()
+    out[key] = value
+    return out

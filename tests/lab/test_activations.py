@@ -43,10 +43,10 @@ def pair(shift: float) -> tuple[Ours, Theirs]:
 def test_every_call_of_a_module_is_recorded_in_order() -> None:
     ours, _ = pair(0.0)
     with recorded(ours, lambda tensor: tensor.numpy().copy()) as record:
-        ours(Tensor([[1.0, 2.0]]))
+        ours(Tensor([[1.0, 2.0]], np.float64))
     assert [array.tolist() for array in record["layer"]] == [[[1.0, 3.0]], [[2.0, 5.0]]]
     assert record[""][0].tolist() == [[3.0, 8.0]]
-    ours(Tensor([[1.0, 2.0]]))
+    ours(Tensor([[1.0, 2.0]], np.float64))
     assert len(record["layer"]) == 2  # nothing after the block
 
 
@@ -55,7 +55,7 @@ def test_a_unit_that_rounding_put_on_the_other_side_of_zero_decides_alike() -> N
     ours, theirs = pair(2e-12)
     x = [[-1e-12, 2.0]]
     with recorded(ours, lambda tensor: tensor.numpy().copy()) as record:
-        ours(Tensor(x)).sum().backward()
+        ours(Tensor(x, np.float64)).sum().backward()
     expected = ours.layer.bias.grad.numpy()
     theirs(torch.tensor(x).double()).sum().backward()
     alone = theirs.layer.bias.grad.numpy().copy()

@@ -39,6 +39,32 @@ def test_shapes_that_differ_are_an_infinite_error() -> None:
     assert where == "numpy has shape (2, 3), torch (3, 2)"
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_non_finite_on_both_sides_is_an_infinite_error_too(bad: float) -> None:
+    both = np.array([1.0, bad])
+    worst, relative, where = agreement.compare(both, both.copy(), floor=1.0)
+    assert (worst, relative) == (math.inf, math.inf)
+    assert where == f"worst element [1]: numpy {bad}, torch {bad}"
+
+
+def test_floor_does_not_count_what_is_not_finite() -> None:
+    """Beside an infinite floor every error is zero."""
+    assert agreement.floor({"a": np.array([math.inf, -5.0]), "b": np.array([math.nan, 2.0])}) == 5e-3
+    assert agreement.floor({}) == 0.0
+    assert agreement.compare(np.array([math.nan, 1.0]), np.array([math.nan, 2.0]))[1] == math.inf
+
+
+def test_another_dtype_is_an_infinite_error() -> None:
+    equal = np.array([1.0, 2.0])
+    worst, _, where = agreement.compare(equal, equal.astype(np.float32))
+    assert worst == math.inf
+    assert where == "numpy has dtype float64, torch float32"
+
+
+def test_nothing_is_no_agreement() -> None:
+    assert agreement.compare(np.zeros((0, 3)), np.zeros((0, 3))) == (math.inf, math.inf, "both sides are empty")
+
+
 @given(st.floats(1e-16, 1.0))
 def test_digits_are_minus_the_logarithm(relative: float) -> None:
     assert agreement.digits(relative) == pytest.approx(-math.log10(relative), abs=1e-9)
@@ -55,6 +81,18 @@ def test_tolerances_follow_the_longest_reduction() -> None:
     assert single == pytest.approx(50 * 2**-23 * 10)
     assert agreement.tolerance("forward", "float32", 400) == pytest.approx(2 * single)
     assert agreement.tolerance("weights", "float32", 400) == 0.0
+
+
+@pytest.mark.parametrize(("check", "double", "single"), [
+    ("forward", 1e-10, 50), ("loss", 1e-10, 50), ("gradient", 1e-9, 50), ("trajectory", 1e-7, 1000),
+    ("weights", 0.0, 0), ("generation", 0.0, 0),
+])  # fmt: skip
+def test_the_tolerance_of_every_check(check: str, double: float, single: int) -> None:
+    """float32: in units of its eps times the root of the longest sum."""
+    for reduction in (1, 144, 40_000):
+        assert agreement.tolerance(check, "float64", reduction) == double
+        expected = single * 2.0**-23 * math.sqrt(reduction)
+        assert agreement.tolerance(check, "float32", reduction) == pytest.approx(expected, rel=1e-12)
 
 
 def test_longest_reduction_counts_places_of_use_and_fan_in() -> None:

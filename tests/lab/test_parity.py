@@ -10,7 +10,7 @@ import pytest
 from tests.lab.command import run
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.parity import ITEMS, Parity, with_few_items
-from tinygrad_lab.lab.parity_report import jobs
+from tinygrad_lab.lab.parity_report import CHECKS, jobs
 from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.random import generator
 
@@ -21,11 +21,15 @@ SCHEMA = {
 VARIANTS = [(slug, variant) for slug, paper in registry.discover().items() for variant in paper.variants]
 
 
-def has_real_inputs(slug: str, variant: str) -> bool:
-    """Whether a batch has numbers that a gradient can be asked for, and not only symbols."""
+def expected_parts(slug: str, variant: str) -> tuple[Any, set[str], bool]:
+    """A model, the inputs that a gradient can be asked for (numbers, not symbols), and whether it writes."""
     paper = registry.find(slug)
-    batch = registry.part(paper, "data").example_batch(paper.variants[variant]["tiny"], generator(0))
-    return any(value.dtype.kind == "f" for value in batch.values() if isinstance(value, np.ndarray))
+    config = paper.variants[variant]["tiny"]
+    batch = registry.part(paper, "data").example_batch(config, generator(0))
+    inputs = {f"input {name}" for name, v in batch.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
+    inference = registry.part(paper, "inference") if registry.generates(paper) else None
+    writes = bool(inference and inference.example_tokens(config, generator(0)))
+    return registry.part(paper, "model").build(config, generator(0)), inputs, writes
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [(1, "float32"), (2, "float64")])
@@ -34,11 +38,14 @@ def test_both_sides_agree(slug: str, variant: str, dtype: str, seed: int) -> Non
     """On other weights and batches than ``make parity``, which compares seed 0 in both dtypes."""
     rows = list(Parity(registry.find(slug), variant, "tiny", dtype, seed, 20).run())
     assert [(row.check, row.name, row.max_rel, row.worst) for row in rows if not row.passed] == []
-    checks = {row.check for row in rows}
-    assert {"forward", "loss", "gradient", "trajectory", "weights"} <= checks
-    assert any(row.name.startswith("input ") for row in rows if row.check == "gradient") == has_real_inputs(
-        slug, variant
-    )
+    names = {check: {row.name for row in rows if row.check == check} for check in CHECKS}
+    model, inputs, tokens = expected_parts(slug, variant)
+    assert {re.sub(r"\[\d+\]", "", name) for name in names["forward"]} >= {"output", "output in evaluation mode"}
+    assert names["loss"] == {"loss"}
+    assert names["gradient"] == {*(name for name, p in model.named_parameters() if p.requires_grad), *inputs}
+    assert names["trajectory"] == {"losses", *(model.state_dict() if dtype == "float64" else ())}
+    assert names["weights"] == set(model.state_dict())
+    assert names["generation"] == ({"tokens"} if tokens else set())
 
 
 @pytest.mark.parametrize(("size", "variant", "expected"), [

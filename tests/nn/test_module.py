@@ -275,7 +275,7 @@ def test_freezing_and_forgetting_gradients() -> None:
     assert not any(parameter.requires_grad for parameter in module.parameters())
     module.requires_grad_()
     assert all(parameter.requires_grad for parameter in module.parameters())
-    module.weight.grad = from_numpy(np.ones((3, 2)))
+    module.weight.grad = from_numpy(np.ones((3, 2), np.float32))
     module.zero_grad()
     assert module.weight.grad is None
 

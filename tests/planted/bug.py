@@ -40,6 +40,11 @@ class Bug:
         return [f"{self.id}: {self.right!r} stands {n} times in {name}" for name, n in found.items() if n != 1]
 
 
+def on_both_sides(file: str) -> tuple[str, str]:
+    """A file of a paper, as the engine and as PyTorch has it."""
+    return f"papers/{file}", f"reference/{file}"
+
+
 @contextmanager
 def planted(bug: Bug, root: Path) -> Iterator[None]:
     """Plant the bug in the tree below ``root``, and take it out again after the block."""

@@ -46,28 +46,39 @@ class Row:
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, floor: float = 0.0) -> tuple[float, float, str]:
-    """Largest absolute error, relative error after the measure above, and where the worst element is.
+    """Measure the largest absolute error, the relative one after the measure above, and say where the worst element is.
 
-    A NaN, or an infinity on one side only, counts as an infinite error.
+    Another shape or dtype, an array without elements, and a NaN or an infinity, be it on both sides, count as an
+    infinite error: nothing can be said to agree then.
     """
     if ours.shape != theirs.shape:
         return math.inf, math.inf, f"numpy has shape {ours.shape}, torch {theirs.shape}"
-    if ours.size == 0 or np.array_equal(ours, theirs):
+    if ours.dtype != theirs.dtype:
+        return math.inf, math.inf, f"numpy has dtype {ours.dtype}, torch {theirs.dtype}"
+    if ours.size == 0:
+        return math.inf, math.inf, "both sides are empty"
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    if np.array_equal(ours, theirs) and finite.all():
         return 0.0, 0.0, ""
     with np.errstate(invalid="ignore"):
         error = np.asarray(np.abs(ours.astype(np.float64) - theirs))  # of a 0-d array too, a scalar cannot be set
-    error[np.isnan(error)] = math.inf
+    error[~finite] = math.inf
     index = np.unravel_index(int(error.argmax()), error.shape)
     worst = float(error[index])
     place = ", ".join(str(int(i)) for i in index)
     where = f"worst element [{place}]: numpy {float(ours[index]):.9g}, torch {float(theirs[index]):.9g}"
-    size = max(float(np.abs(theirs).max()), floor)
+    size = max(_largest(theirs), floor)
     return worst, worst / size if size else math.inf, where
 
 
 def floor(arrays: dict[str, np.ndarray]) -> float:
-    """1e-3 of the largest entry: what an error is compared with at least."""
-    return 1e-3 * max(float(np.abs(array).max(initial=0.0)) for array in arrays.values())
+    """Return 1e-3 of the largest finite entry: what an error is compared with at least."""
+    return 1e-3 * max(map(_largest, arrays.values()), default=0.0)
+
+
+def _largest(array: np.ndarray) -> float:
+    """The largest finite absolute value: beside an infinity every error would be small."""
+    return float(np.abs(array).max(where=np.isfinite(array), initial=0))
 
 
 def digits(relative: float) -> float:

@@ -60,12 +60,14 @@ def parity(
     from tinygrad_lab.lab import agreement, console, parity_report
 
     jobs = parity_report.jobs(slugs, variant, dtype, size)
-    rows = parity_report.run(jobs, size, steps or agreement.trajectory_steps(size), seed)
+    steps = steps or agreement.trajectory_steps(size)
+    rows = parity_report.run(jobs, size, steps, seed)
     if json_file:
         console.write_json([row.as_json() for row in rows], json_file)
     if json_file != "-":
         parity_report.print_rows(rows)
     parity_report.print_failures(rows)
+    parity_report.print_diagnosis(rows, size, steps, seed)
     if not all(row.passed for row in rows):
         raise click.exceptions.Exit(1)
 

@@ -5,7 +5,9 @@ PyTorch asks its own generator: a dispatch mode sits below autograd and answers 
 Reference code needs no noise arguments, and torch's own modules (``nn.Dropout`` among them) are served too.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,11 +25,33 @@ _OUT_OF_PLACE = {
 }
 
 
+@contextmanager
+def replayed(draws: Sequence[np.ndarray]) -> Iterator[None]:
+    """Inside the block PyTorch draws what was recorded: all of it, in order, and nothing else.
+
+    Where nothing was recorded nothing is intercepted, which would slow every operation down: the state of torch's
+    generator tells whether it was asked.
+
+    Raises:
+        RuntimeError: what ``ReplayDraws`` raises; draws that are left over; torch drew from its own generator.
+    """
+    before = torch.get_rng_state()
+    replay = ReplayDraws(draws)
+    with replay if draws else nullcontext():
+        yield
+    replay.check_all_used()
+    if not torch.equal(before, torch.get_rng_state()):
+        raise RuntimeError(
+            f"shared noise: torch drew from its own generator, beside the {len(draws)} draws that the engine made"
+        )
+
+
 class ReplayDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types only part of it
     """Answer PyTorch's random draws with recorded ones, in order.
 
     Raises:
-        RuntimeError: torch draws more often than the engine did, or a different number of elements.
+        RuntimeError: torch draws more often than the engine did, another number of elements, another dtype, or from
+            another distribution.
     """
 
     def __init__(self, draws: Iterable[np.ndarray]) -> None:
@@ -40,22 +64,53 @@ class ReplayDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
     ) -> Any:
         kwargs = kwargs or {}
         if func in _IN_PLACE:
-            return args[0].copy_(self._next(func, tuple(args[0].shape)))
+            return args[0].copy_(self._next(func, args[0], _given(func, args, kwargs)))
         if func in _OUT_OF_PLACE:
-            like = func(*args, **kwargs)
-            return self._next(func, tuple(like.shape)).to(like.dtype)
+            with torch.random.fork_rng(devices=()):  # only its shape is wanted: torch's generator stays where it is
+                like = func(*args, **kwargs)
+            return self._next(func, like, _given(func, args, kwargs))
         return func(*args, **kwargs)
 
-    def _next(self, func: Any, shape: tuple[int, ...]) -> torch.Tensor:
+    def _next(self, func: Any, like: torch.Tensor, given: dict[str, Any]) -> torch.Tensor:
+        shape = tuple(like.shape)
         if self._used == len(self._draws):
             raise RuntimeError(f"shared noise: torch draws {shape} by {func}, the engine made only {self._used} draws")
-        draw = self._draws[self._used]
+        draw = torch.from_numpy(np.array(self._draws[self._used]))
         self._used += 1
-        if draw.shape != shape:
-            raise RuntimeError(f"shared noise: draw {self._used} is {draw.shape} on the engine, {shape} in torch")
-        return torch.from_numpy(np.array(draw))
+        mask = draw.dtype == torch.bool  # the engine's is one byte an element
+        for ours, theirs in ((tuple(draw.shape), shape), (like.dtype if mask else draw.dtype, like.dtype)):
+            if ours != theirs:
+                raise RuntimeError(f"shared noise: draw {self._used} is {ours} on the engine, {theirs} in torch")
+        if "bernoulli" in str(func):
+            self._check_probability(draw, given["p"] if "p" in given else given["self"])
+        elif draw.numel() and _is_binary(draw):
+            raise RuntimeError(f"shared noise: draw {self._used} is 0 or 1 on the engine, a normal number in torch")
+        return draw if "bernoulli" in str(func) else draw * given.get("std", 1.0) + given.get("mean", 0.0)
+
+    def _check_probability(self, draw: torch.Tensor, probability: Any) -> None:
+        """Refuse a mask with many more or fewer ones than torch asks for, which one in a hundred million has."""
+        if not _is_binary(draw):
+            raise RuntimeError(f"shared noise: draw {self._used} is a number on the engine, 0 or 1 in torch")
+        p = torch.as_tensor(probability, dtype=torch.float64).broadcast_to(draw.shape)
+        expected, spread = float(p.sum()), math.sqrt(float((p * (1 - p)).sum()))
+        if abs(float(draw.sum()) - expected) > 6 * spread + 12:
+            raise RuntimeError(
+                f"shared noise: draw {self._used} has {float(draw.sum()):.0f} ones of {draw.numel()} on the engine, "
+                f"torch expects {expected:.0f}"
+            )
 
     def check_all_used(self) -> None:
         """Raise RuntimeError unless both sides drew equally often."""
         if self._used != len(self._draws):
             raise RuntimeError(f"shared noise: the engine drew {len(self._draws)} times, torch {self._used} times")
+
+
+def _given(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, with defaults."""
+    parameters = func._schema.arguments
+    given = {p.name: p.default_value for p in parameters if p.has_default_value()}
+    return given | dict(zip((p.name for p in parameters), args, strict=False)) | kwargs
+
+
+def _is_binary(draw: torch.Tensor) -> bool:
+    return bool(((draw == 0) | (draw == 1)).all())

@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab import checkpoint
-from tinygrad_lab.lab import agreement, registry
+from tinygrad_lab.lab import agreement, registry, slips
 from tinygrad_lab.lab.activations import imposed, recorded
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.noise import ReplayDraws
+from tinygrad_lab.lab.noise import replayed
 from tinygrad_lab.lab.sides import Arrays, Side, sides
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator, record_draws
+from tinygrad_lab.typing import Generator
 
+PROMPTS = 10  # tried at most until one of the sides writes something
 ITEMS = 8  # in a batch at sizes other than tiny: from here on convolution has all of its forms
 
 
@@ -51,24 +53,21 @@ class Parity:
         yield from self.one_pass(weights)
         yield from self.trajectory(weights)
         yield from self.round_trip(weights)
-        if registry.generates(self.paper):
-            yield from self.generation(weights)
+        yield from self.generation(weights)
 
     # ---- forward, loss, gradients -----------------------------------------------------------------------------------
     def one_pass(self, weights: Arrays) -> Iterator[Row]:
         batch = self.example(self.config, generator(self.seed))
         clock = Clock()
-        model = self._model(self.numpy, weights)
+        model = self.model(self.numpy, weights)
         with record_draws() as draws, recorded(model, self.numpy.array) as activations:
             ours = self._one_side(self.numpy, model, batch)
-        theirs_model = self._model(self.torch, weights)  # before the replay: drawing initial weights is no noise
-        replay = ReplayDraws(draws)
-        with replay:
+        theirs_model = self.model(self.torch, weights)  # before the replay: drawing initial weights is no noise
+        with replayed(draws):
             theirs = self._one_side(self.torch, theirs_model, batch)
-        replay.check_all_used()
         if self.dtype == "float32" and self.labels["size"] != "tiny":  # among millions of units some are nearly tied
             theirs_model.zero_grad()
-            with ReplayDraws(draws), imposed(theirs_model, activations):
+            with replayed(draws), imposed(theirs_model, activations):
                 theirs["gradient"] = self._one_side(self.torch, theirs_model, batch)["gradient"]
         seconds = clock.lap()
 
@@ -76,8 +75,10 @@ class Parity:
         for check in ("forward", "loss", "gradient"):
             yield from self._rows(check, ours[check], theirs[check], agreement.floor(theirs[check]), seconds)
 
-    def _model(self, side: Side, weights: Arrays) -> Any:
+    def model(self, side: Side, weights: Arrays) -> Any:
+        """A side's model with these weights."""
         model = side.build(self.config, self.seed, self.dtype)
+        slips.check_weights(model, weights, self.paper)
         side.load(model, weights)
         return model
 
@@ -102,12 +103,10 @@ class Parity:
         """
         clock = Clock()
         with record_draws() as draws:
-            ours = self._trained(self.numpy, self._model(self.numpy, weights))
-        theirs_model = self._model(self.torch, weights)
-        replay = ReplayDraws(draws)
-        with replay:
+            ours = self._trained(self.numpy, self.model(self.numpy, weights))
+        theirs_model = self.model(self.torch, weights)
+        with replayed(draws):
             theirs = self._trained(self.torch, theirs_model)
-        replay.check_all_used()
         losses, final = ours
         their_losses, their_final = theirs
         seconds = clock.lap()
@@ -120,40 +119,52 @@ class Parity:
         rng = generator(self.seed + 1)
         batches = (self.example(self.config, rng) for _ in range(self.steps))
         losses = list(side.train(model, optimizer, scheduler, batches, self.dtype))
+        if len(losses) != self.steps:
+            raise RuntimeError(f"{side.name} side: train() gave {len(losses)} losses for {self.steps} batches")
         return np.array(losses), side.state(model)
 
     # ---- weights ----------------------------------------------------------------------------------------------------
     def round_trip(self, weights: Arrays) -> Iterator[Row]:
-        """Engine -> file -> torch -> file -> engine, bit for bit."""
+        """Engine -> file -> torch -> file -> engine, bit for bit.
+
+        What travels is unlike what any model starts with, or it could come from anywhere; and torch turns every sign,
+        which rounds nothing, so that what comes back has been there.
+        """
         from safetensors.torch import load_file, save_file
 
         clock = Clock()
+        sent = unlike_initial(self.model(self.numpy, weights).state_dict(), generator(self.seed))
         with tempfile.TemporaryDirectory() as folder:
             there, back = Path(folder) / "there.safetensors", Path(folder) / "back.safetensors"
-            checkpoint.save(there, weights, {})
+            checkpoint.save(there, sent, {})
             theirs = self.torch.build(self.config, self.seed + 1, self.dtype)
             theirs.load_state_dict(load_file(there))
-            save_file({name: value.clone() for name, value in theirs.state_dict().items()}, back)
+            save_file({name: -value for name, value in theirs.state_dict().items()}, back)
             ours = self.numpy.build(self.config, self.seed + 2, self.dtype)
             ours.load_state_dict(checkpoint.load(back)[0])
-        yield from self._rows("weights", self.numpy.state(ours), weights, 0.0, clock.lap())
+        expected = {name: -value for name, value in sent.items()}
+        yield from self._rows("weights", self.numpy.state(ours), expected, 0.0, clock.lap())
 
     # ---- generation -------------------------------------------------------------------------------------------------
     def generation(self, weights: Arrays) -> Iterator[Row]:
         """Both sides write the same tokens after the same prompt, the likeliest at every step.
 
-        Nothing is compared for a variant that has no tokens to write, and so gives no example of a prompt.
+        A model may end at once; then the next prompt is tried, for two silences agree in next to nothing. Nothing is
+        compared for a variant that has no tokens to write, and so gives no example of a prompt.
         """
         clock = Clock()
-        inference = registry.part(self.paper, "inference")
-        tokens = inference.example_tokens(self.config, generator(self.seed))
-        if not tokens:
-            return
-        ours, theirs = (
-            np.array(list(side.search(self._model(side, weights), self.config, tokens, inference.GREEDY)), np.int64)
-            for side in (self.numpy, self.torch)
-        )
+        for seed in range(self.seed, self.seed + PROMPTS):
+            prompt = registry.example_tokens(self.paper, self.config, seed)
+            if not prompt:
+                return
+            ours, theirs = (self._written(side, weights, prompt) for side in (self.numpy, self.torch))
+            if ours.size or theirs.size:
+                break
         yield from self._rows("generation", {"tokens": ours}, {"tokens": theirs}, 0.0, clock.lap())
+
+    def _written(self, side: Side, weights: Arrays, prompt: list[int]) -> np.ndarray:
+        greedy = registry.part(self.paper, "inference").GREEDY
+        return np.array(list(side.search(self.model(side, weights), self.config, prompt, greedy)), np.int64)
 
     # ---- reporting --------------------------------------------------------------------------------------------------
     def _rows(self, check: str, ours: Arrays, theirs: Arrays, floor: float, seconds: float) -> Iterator[Row]:
@@ -170,6 +181,15 @@ class Parity:
                 digits=agreement.digits(relative), tolerance=bound, passed=passed, seconds=seconds / len(names),
                 worst="" if passed else where,
             )  # fmt: skip
+
+
+def unlike_initial(state: Arrays, rng: Generator) -> Arrays:
+    """Random values in place of a model's; tied ones, which are one place in memory, stay equal."""
+    drawn: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+    for value in state.values():
+        draw = (100 * rng.standard_normal(value.shape)).astype(value.dtype)
+        drawn.setdefault((value.ctypes.data, value.shape), draw)
+    return {name: drawn[value.ctypes.data, value.shape].copy() for name, value in state.items()}
 
 
 class Clock:

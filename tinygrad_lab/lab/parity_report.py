@@ -1,12 +1,15 @@
 """Running parity over papers, variants and dtypes, and showing what came out."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
-from tinygrad_lab.lab import console, registry
+from tinygrad_lab.lab import console, registry, slips
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.paper import Paper
 
 CHECKS = ("forward", "loss", "gradient", "trajectory", "weights", "generation")
+
+STOPPED = "stopped"  # the name in the row of a job that an error stopped
 
 Job = tuple[Paper, str, str]  # paper, variant, dtype
 
@@ -30,7 +33,7 @@ def jobs(slugs: Sequence[str], variant: str | None, dtype: str, size: str) -> li
 
 
 def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
-    """All rows of all jobs. A job that stops with an error becomes a failed row that says so."""
+    """All rows of all jobs; a job that stops with an error, and a kind of check with no row, become failed rows."""
     from tinygrad_lab.lab.parity import Parity
 
     rows: list[Row] = []
@@ -39,30 +42,29 @@ def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
         for paper, variant, dtype in chosen:
             bar.update(task, description=f"{paper.slug} {variant} {dtype}")
             try:
-                rows += Parity(paper, variant, size, dtype, seed, steps).run()
+                compared = list(Parity(paper, variant, size, dtype, seed, steps).run())
+                rows += compared
+                rows += _left_out(paper, variant, dtype, size, seed, compared)
             except Exception as error:
-                rows.append(_crashed(paper.slug, variant, dtype, size, error))
+                rows.append(failed(paper, variant, dtype, size, "forward", STOPPED, slips.describe(error, paper.slug)))
             bar.advance(task)
     return rows
 
 
-def _crashed(slug: str, variant: str, dtype: str, size: str, error: Exception) -> Row:
-    infinite = float("inf")
+def _left_out(paper: Paper, variant: str, dtype: str, size: str, seed: int, compared: Sequence[Row]) -> Iterator[Row]:
+    """A failed row for each kind of check that compared nothing: no rows are no agreement."""
+    writes = registry.example_tokens(paper, paper.variants[variant][size], seed)
+    for check in CHECKS if writes else CHECKS[:-1]:
+        if not any(row.check == check for row in compared):
+            yield failed(paper, variant, dtype, size, check, "anything", "neither side has anything to compare")
+
+
+def failed(paper: Paper, variant: str, dtype: str, size: str, check: str, name: str, why: str) -> Row:
+    """A row for what could not be compared."""
     return Row(
-        slug,
-        variant,
-        "forward",
-        dtype,
-        size,
-        type(error).__name__,
-        infinite,
-        infinite,
-        0.0,
-        0.0,
-        False,
-        0.0,
-        str(error),
-    )
+        paper.slug, variant, check, dtype, size, name, max_abs=math.inf, max_rel=math.inf, digits=0.0, tolerance=0.0,
+        passed=False, seconds=0.0, worst=why,
+    )  # fmt: skip
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -97,9 +99,18 @@ def print_failures(rows: Sequence[Row]) -> None:
     """On stderr: where each failed quantity differs most."""
     for row in rows:
         if not row.passed:
-            console.stderr.print(
-                f"FAILED {row.paper} {row.variant} {row.dtype} {row.check} of {row.name}: relative error "
-                f"{row.max_rel:.3g} > {row.tolerance:.3g}; {row.worst}",
-                soft_wrap=True,
-                markup=False,
-            )
+            what = STOPPED if row.name == STOPPED else f"{row.check} of {row.name}"
+            by = f"relative error {row.max_rel:.3g} > {row.tolerance:.3g}; " if math.isfinite(row.max_rel) else ""
+            _print(f"FAILED {row.paper} {row.variant} {row.dtype} {what}: {by}{row.worst}")
+
+
+def print_diagnosis(rows: Sequence[Row], size: str, steps: int, seed: int) -> None:
+    """On stderr, of each paper and variant that failed: where to look."""
+    from tinygrad_lab.lab import diagnosis
+
+    for line in diagnosis.lines([row for row in rows if not row.passed], size, steps, seed):
+        _print(line)
+
+
+def _print(line: str) -> None:
+    console.stderr.print(line, soft_wrap=True, markup=False)

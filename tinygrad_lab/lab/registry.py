@@ -6,16 +6,28 @@ import pkgutil
 from typing import Any
 
 import papers
+from tinygrad_lab.lab import slips
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.paper import SIZES, Paper
+from tinygrad_lab.random import generator
 
 
 def discover() -> dict[str, Paper]:
-    """All papers by slug, oldest first."""
-    described = [
-        importlib.import_module(f"papers.{entry.name}").PAPER for entry in pkgutil.iter_modules(papers.__path__)
-    ]
+    """All papers by slug, oldest first.
+
+    Raises:
+        UsageError: one that does not describe itself, and where it is wrong.
+    """
+    described = [_describe(entry.name) for entry in pkgutil.iter_modules(papers.__path__)]
     return {paper.slug: paper for paper in sorted(described, key=lambda paper: (paper.year, paper.slug))}
+
+
+def _describe(slug: str) -> Paper:
+    try:
+        paper: Paper = importlib.import_module(f"papers.{slug}").PAPER
+    except Exception as error:
+        raise UsageError(slips.describe(error, slug)) from error
+    return paper
 
 
 def find(slug: str) -> Paper:
@@ -46,6 +58,14 @@ def has_part(paper: Paper, name: str) -> bool:
 def generates(paper: Paper) -> bool:
     """Whether the paper's models can write: whether it has an ``inference`` module."""
     return has_part(paper, "inference")
+
+
+def example_tokens(paper: Paper, config: Any, seed: int) -> list[int]:
+    """An example of what the paper's model goes on from; nothing where it does not write, or not with this variant."""
+    if not generates(paper):
+        return []
+    tokens: list[int] = part(paper, "inference").example_tokens(config, generator(seed))
+    return tokens
 
 
 def configuration(paper: Paper, variant: str | None = None, size: str = "tiny") -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab import Tensor, checkpoint
+from tinygrad_lab.lab import slips
+from tinygrad_lab.lab.errors import SlipError
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 
@@ -28,8 +30,19 @@ class Side(ABC):
 
     def __init__(self, paper: Paper) -> None:
         self.slug = paper.slug
-        self.model_module = importlib.import_module(f"{self.package}.{paper.slug}.model")
-        self.train_module = importlib.import_module(f"{self.package}.{paper.slug}.train")
+        self.model_module = self.module("model", "build", "loss")
+        self.train_module = self.module("train", "configure_optimizer", "train", "evaluate")
+
+    def module(self, name: str, *functions: str) -> Any:
+        """A module of this side's folder.
+
+        Raises:
+            SlipError: it has not got all of these functions.
+        """
+        found = importlib.import_module(f"{self.package}.{self.slug}.{name}")
+        if lacking := [function for function in functions if not hasattr(found, function)]:
+            raise SlipError(slips.undefined(found, ", ".join(lacking)))
+        return found
 
     @abstractmethod
     def build(self, config: Any, seed: int = 0, dtype: str = "float32") -> Any:
@@ -99,7 +112,7 @@ class Side(ABC):
     def search(self, model: Any, config: Any, tokens: list[int], options: Any) -> Iterable[int]:
         """What the model writes after ``tokens``, in evaluation mode, token by token."""
         model.eval()
-        inference = importlib.import_module(f"{self.package}.{self.slug}.inference")
+        inference = self.module("inference", "search")
         tokens_written: Iterable[int] = inference.search(model, config, tokens, options)
         return tokens_written
 

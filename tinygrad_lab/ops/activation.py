@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
+from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -16,13 +17,12 @@ Elementwise = tuple[Float[Array, "*shape"], Backward]
 
 @operation(r"\bar x = [x > 0] \, \bar y")
 def relu(input: Float[Array, "*shape"]) -> Elementwise:
-    """y = max(x, 0); the derivative at 0 is 0."""
+    """y = max(x, 0); the derivative at 0 is 0, and at NaN, which stays NaN, it is 1, as in torch."""
     y = np.maximum(input, 0, out=np.empty_like(input))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dx = (y > 0).astype(dy.dtype)  # a product of floats is faster than one of a float and a boolean
-        dx *= dy
-        return (dx,)
+        alive = np.less_equal(y, 0, out=np.empty_like(y, bool))
+        return (selected(dy, np.logical_not(alive, out=alive)),)
 
     return y, backward
 
@@ -153,8 +153,8 @@ def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     np.tanh(y, out=y)
     slope *= 1.5 * a * c
     slope += 0.5 * c
+    slope *= 1 - np.square(y)  # 0 for a large x, before x³ overflows
     slope *= x
-    slope *= 1 - np.square(y)
     y += 1
     y *= 0.5
     slope += y

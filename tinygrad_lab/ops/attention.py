@@ -43,7 +43,9 @@ def scaled_dot_product_attention(
 ) -> tuple[Float[Array, "*n l v"], Backward]:
     """softmax(s Q Kᵀ + M) V.    (*, L, h), (*, S, h), (*, S, v) -> (*, L, v)
 
-    A query that may attend to no key at all gives zeros, and passes no gradient on.
+    A query that may attend to no key at all, or has no score above -inf, gives zeros, and passes no gradient on.  A key
+    to which it may not attend has no influence, even where their score is infinite or NaN (torch adds -inf to it, which
+    leaves NaN there).
 
     Args:
         query: Q, one row for each position that asks.
@@ -74,8 +76,16 @@ def scaled_dot_product_attention(
     total = row_sums(e)
     total[total == 0] = 1  # nothing was allowed
     kept = draw(e)
-    y = (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
+
+    def weighted() -> Array:
+        return (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
+
+    y = weighted()
     y /= total
+    if not np.isfinite(y).all():  # Σ E V may overflow where the weights' mean of V does not
+        e /= total
+        total[:] = 1
+        y = weighted()
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         scaled = np.divide(dy, total, order="C")

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_lab.ops.contraction import einsum
 from tinygrad_lab.ops.kernels import sliding, winograd
-from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost
+from tinygrad_lab.ops.kernels.sliding import Window, batch_first, batch_innermost, finite
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.ops.shapes import pad, reshape, stack
 from tinygrad_lab.ops.windows import Pair, alike, as_batch, pair
@@ -40,7 +40,8 @@ def conv2d(
     (N, C, H, W), (F, C / groups, KH, KW), (F,) -> (N, F, OH, OW) with OH = (H + 2 p - d (KH - 1) - 1) // s + 1
 
     Args:
-        input: images, or one of them without N; zero outside.
+        input: images, or one of them without N; zero outside, in products too: infinity or NaN in a weight reaches
+            outputs by the padding alone (torch has algorithms of either kind).
         weight: one kernel per filter; with groups, filter block g sees channel block g only.
         bias: added to every output of its filter.
         stride: s, the step of the kernel; one number, or one along H and one along W.
@@ -59,11 +60,12 @@ def conv2d(
     (top, _), (left, _) = sides
     height, width = images.shape[2:]
     x = _padded(batch_innermost(images), sides)
-    kernel = winograd if winograd.pays(x, weight, window) else sliding
-    y = kernel.correlate(x, weight, bias, window)
+    tiles = winograd.pays(x, weight, window) and finite(x) and finite(weight)
+    y = (winograd if tiles else sliding).correlate(x, weight, bias, window)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dy = batch_innermost(as_batch(dy))
+        kernel = winograd if tiles and finite(dy) else sliding  # a number that is not finite spoils its whole tile
         dx, dweight = kernel.gradients(x, weight, dy, window, needs.input, needs.weight)
         if needs.input:
             dx = alike(batch_first(dx[:, top : top + height, left : left + width]), ndim)

@@ -50,7 +50,7 @@ def multiply(x: Operand, y: Operand) -> Result:
 
 @operation(r"\bar x = \bar z / y \qquad \bar y = -\bar z \, z / y", elementwise=True)
 def divide(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Result:
-    """z = x / y; rounded towards zero with ``rounding_mode="trunc"``, down with "floor", and then integers stay so.
+    """z = x / y; a ``rounding_mode`` rounds it towards zero ("trunc") or down ("floor"), and integers stay so.
 
     Raises:
         ValueError: another ``rounding_mode``.
@@ -206,10 +206,10 @@ def cos(x: Operand) -> Result:
 
 @operation(r"\bar x = \bar z \operatorname{sign} x", elementwise=True)
 def abs(x: Num[Array, "..."] | float | int) -> Result:
-    """z = |x|, with gradient 0 at 0"""
+    """z = |x|, with gradient 0 at 0 and at NaN, as in torch"""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return (dz * np.sign(x),)
+        return (dz * sign(x),)
 
     return np.abs(x), backward
 
@@ -223,7 +223,7 @@ def maximum(x: Operand, y: Operand) -> Result:
     """z = max(x, y); a tie shares the gradient in halves."""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz * _share(x < y, x <= y, dz) if needs.x else None, dz * _share(y < x, y <= x, dz) if needs.y else None
+        return _share(dz, x < y, x == y) if needs.x else None, _share(dz, y < x, x == y) if needs.y else None
 
     return np.maximum(x, y), backward
 
@@ -234,7 +234,7 @@ def minimum(x: Operand, y: Operand) -> Result:
     """z = min(x, y); a tie shares the gradient in halves."""
 
     def backward(needs: Needs, dz: Array) -> Gradients:
-        return dz * _share(x > y, x >= y, dz) if needs.x else None, dz * _share(y > x, y >= x, dz) if needs.y else None
+        return _share(dz, x > y, x == y) if needs.x else None, _share(dz, y > x, x == y) if needs.y else None
 
     return np.minimum(x, y), backward
 
@@ -254,10 +254,11 @@ def clamp(input: Num[Array, "..."] | float | int, min: Operand | None = None, ma
 
     def backward(needs: Needs, dz: Array) -> Gradients:
         low, high = -np.inf if min is None else min, np.inf if max is None else max
+        zero = dz.dtype.type(0)
         return (
-            dz * ((input >= low) & (input <= high)) if needs.input else None,
-            dz * ((input < low) & (low < high)) if needs.min else None,
-            dz * ((input > high) | (low > high)) if needs.max else None,
+            np.where((input >= low) & (input <= high), dz, zero) if needs.input else None,
+            np.where((input < low) & (low < high), dz, zero) if needs.min else None,
+            np.where((input > high) | (low > high), dz, zero) if needs.max else None,
         )
 
     return out, backward
@@ -314,7 +315,7 @@ def _times(name: str, x: Operand, y: Operand, alpha: float | int) -> Operand:
     dtype = np.result_type(x, y)
     if dtype.kind != "f" and (isinstance(alpha, float) or dtype.kind == "b"):
         raise TypeError(f"{name}: alpha must be 1 for booleans and an integer for integers, got {alpha} for {dtype}")
-    return y * np.array(alpha).astype(dtype)[()]
+    return y * alpha if dtype.kind == "f" else y * np.array(alpha).astype(dtype)[()]
 
 
 def _scaled(dz: Array, alpha: float | int) -> Array:
@@ -337,9 +338,14 @@ def _rounded_quotient(x: Operand, y: Operand, rounding_mode: str) -> Any:
     return down + ((down < 0) & (np.multiply(down, y) != x))
 
 
-def _share(loses: Any, loses_or_ties: Any, like: Array) -> Any:
-    """1 for the winner of a comparison, ½ at a tie, 0 for the loser."""
-    return 1 - np.add(loses, loses_or_ties, dtype=like.dtype) / 2
+def sign(x: Any) -> Any:
+    """1, 0 or -1; of NaN 0, as in torch."""
+    return np.subtract(x > 0, x < 0, dtype=x.dtype)
+
+
+def _share(dz: Array, loses: Any, ties: Any) -> Any:
+    """All of a gradient for the winner of a comparison, half of it at a tie, 0 for the loser, even of infinity."""
+    return np.where(loses, dz.dtype.type(0), dz * np.subtract(1, ties * 0.5, dtype=dz.dtype))
 
 
 def _replaced(condition: Any, x: Any, value: int) -> Any:

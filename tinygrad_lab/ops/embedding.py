@@ -54,11 +54,14 @@ def embedding_definition(input: Any, weight: Tensor, padding_idx: int | None = N
 
 
 def one_hot_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """total[v] = Σ of the rows n with index[n] = v, as a product.    (N,), (N, D) -> (size, D)"""
+    """total[v] = Σ of the rows n with index[n] = v, as a product.    (N,), (N, D) -> (size, D)
+
+    A row that is not finite would reach every v, times 0: then the rows are sorted.
+    """
     chosen = np.zeros((len(index), size), rows.dtype)
     chosen[np.arange(len(index)), index] = 1
     total: np.ndarray = chosen.T @ rows
-    return total
+    return total if np.isfinite(total).all() else sorted_sum(index, rows, size)
 
 
 def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:

@@ -51,6 +51,9 @@ def forgetting_attention(
     Up to 512 × 512 scores a head all of them are held at once; more are made and forgotten block by block, forward and
     backward, in memory that grows with T + S only (``ForgettingBlocks``).
 
+    A NaN in a query reaches its output, and the gradients of all keys and gates, later ones too, as softmax attention's
+    does in torch.
+
     Args:
         query: Q of the last T of all S tokens: with a cache of keys, those that are new.
         key: K, one row for each token.
@@ -108,12 +111,16 @@ def all_at_once(
     q = np.multiply(query, s, order="C")
     e = q @ key.mT
     e += decay(c[..., keys - t :], c, e.dtype)
-    if largest_score(q, key) > SAFE_SCORE:
+    if not largest_score(q, key) <= SAFE_SCORE:  # NaN too
         e -= e.max(axis=-1, keepdims=True)
     np.exp(e, out=e)
     total = row_sums(e)
     y = e @ value
     y /= total
+    if not np.isfinite(y).all():  # Σ E V may overflow where the weights' mean of V does not
+        e /= total
+        total[:] = 1
+        y = e @ value
 
     def inner(needs: Needs, dy: np.ndarray) -> Gradients:
         scaled = np.divide(dy, total, order="C")

@@ -8,12 +8,13 @@ errors, which know nothing of operations, are told again with the operation's na
 import dis
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from tinygrad_lab.ops.kinds import Kind, what_is
+from tinygrad_lab.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,14 +99,14 @@ class Gate:
     def _parameters(self) -> str:
         return ", ".join(self.kinds) or "nothing"
 
-    def told_again(self, error: Exception, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Exception:
+    def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
         """Return an error as it is if a ``raise`` of ours made it, else one that names function and arguments."""
         if _ours(error):
             return error
-        names = [*self.kinds][: len(args := list(args))] if len(self.kinds) > 1 else [*self.kinds] * len(args)
+        names = [*self.kinds][: len(args)] if len(self.kinds) > 1 else [*self.kinds] * len(args)
         given = [*zip(names, args, strict=False), *kwargs.items()]
         said = ", ".join(f"{name} {what_is(value)}" for name, value in given)
-        kind = TypeError if isinstance(error, TypeError | AttributeError) else ValueError
+        kind: type[Exception] = TypeError if isinstance(error, TypeError | AttributeError) else ValueError
         kind = IndexError if isinstance(error, IndexError) else kind
         return kind(f"{self.name}: {error} (given {said})")
 
@@ -120,7 +121,7 @@ def gated(function: Callable[P, R]) -> Callable[P, R]:
         kinds = (*map(kind_of, args), *kwargs, *map(kind_of, kwargs.values()))
         if kinds not in admitted:
             if not kwargs.keys() <= gate.kinds.keys():
-                return call(*args, **gate.known(kwargs))  # type: ignore[arg-type]  # the same parameters
+                return call(*args, **gate.known(kwargs))
             gate.check(args, kwargs)
             remember(admitted, kinds)
         try:
@@ -159,6 +160,8 @@ def gated_constructor(init: Callable[..., None]) -> Callable[..., None]:
 
 def kind_of(value: Any) -> Any:
     """What the gate looks at: dtype and rank of an array, the types in a sequence, the type of anything else."""
+    if isinstance(value, Tensor):
+        value = value._data
     if isinstance(value, np.ndarray):
         return value.dtype.num << 6 | value.ndim
     kind = type(value)

@@ -68,8 +68,8 @@ def local_response_norm(
             s = denominators(x_here)  # cheaper to find again than to keep
             direct = _to_the_minus(beta, s)
             direct *= dy_here
-            through = np.divide(direct, s, out=s)
-            through *= x_here
+            through = np.divide(x_here, s, out=s)  # before the factor s^-β: that over s may vanish
+            through *= direct
             through = _sum_over_window(through, above, below)
             through *= x_here
             through *= 2 * alpha * beta / size

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.activation import log1p_exp_minus, logistic, logsigmoid
+from tinygrad_lab.ops.elementwise import sign
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.softmax import log_softmax, row_sums, shift
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
+
+BLOCK = 8192  # numbers in a scalar product
 
 Loss = tuple[Float[Array, "..."], Backward]
 
@@ -52,13 +55,21 @@ def mse_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, r
     _check("mse_loss", input, target, reduction)
     scale = _scale(reduction, input.size)
     error = np.subtract(input, target, out=np.empty(input.shape, input.dtype))
-    loss = error * error if reduction == "none" else np.vdot(error, error) * scale
+    loss = error * error if reduction == "none" else _sum_of_squares(error) * scale
 
     def backward(needs: Needs, dloss: Array) -> Gradients:
         dinput = error * (2 * scale * dloss)
         return dinput if needs.input else None, -dinput if needs.target else None
 
     return np.asarray(loss), backward
+
+
+def _sum_of_squares(x: np.ndarray) -> Any:
+    """Σ x², in blocks: one scalar product over all would add up more rounding errors."""
+    flat = x.reshape(-1)
+    whole = flat[: flat.size // BLOCK * BLOCK].reshape(-1, BLOCK)
+    rest = flat[whole.size :]
+    return np.vecdot(whole, whole).sum() + np.vdot(rest, rest)
 
 
 @mse_loss.define
@@ -68,14 +79,14 @@ def mse_loss_definition(input: Tensor, target: Tensor, *, reduction: str = "mean
 
 @operation(r"\bar x = s \, \operatorname{sign}(x - t) \, \bar\ell \qquad \bar t = -\bar x")
 def l1_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, reduction: str = "mean") -> Loss:
-    """|input - target|, with derivative 0 where they are equal.  Errors as in ``mse_loss``."""
+    """|input - target|, with derivative 0 where they are equal or not a number.  Errors as in ``mse_loss``."""
     _check("l1_loss", input, target, reduction)
     scale = _scale(reduction, input.size)
     error = np.subtract(input, target, out=np.empty(input.shape, input.dtype))
     size = np.abs(error)
 
     def backward(needs: Needs, dloss: Array) -> Gradients:
-        dinput = np.sign(error) * (scale * dloss)
+        dinput = sign(error) * (scale * dloss)
         return dinput if needs.input else None, -dinput if needs.target else None
 
     return np.asarray(size if reduction == "none" else size.sum() * scale), backward

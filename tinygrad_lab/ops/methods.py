@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.modes import state
-from tinygrad_lab.ops import activation, contraction, elementwise, indexing, reductions, shapes
+from tinygrad_lab.ops import activation, contraction, elementwise, indexing, inplace, reductions, shapes
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
@@ -68,18 +68,7 @@ def _truth(name: str, of: Callable[..., Any], tensor: Any, dim: Any, keepdim: bu
     return wrap(answer.astype(np.uint8) if tensor._data.dtype == np.uint8 else answer)
 
 
-def _in_place(change: Callable[..., Any]) -> Callable[..., Tensor]:
-    """A method that changes its tensor by ``change(array, *arguments)`` and returns it."""
-
-    def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        plain = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
-        change(self.writable(), *plain, **kwargs)
-        return self
-
-    return changed
-
-
-def _sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
+def _sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """``x.reshape(2, 3)`` and ``x.reshape((2, 3))`` mean the same."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], tuple | list) else given
 
@@ -342,7 +331,7 @@ class TensorMethods:
     def bool(self) -> Tensor:
         return self.to(np.bool_)
 
-    # ---- in place: only outside the graph ---------------------------------------------------------------------------
+    # ---- in place ---------------------------------------------------------------------------------------------------
     def writable(self) -> np.ndarray:
         """Return the array itself, for in-place work, and count it, so that backward() can tell
         that a saved value changed.
@@ -351,47 +340,37 @@ class TensorMethods:
             RuntimeError: the tensor takes part in a graph and gradients are on.
         """
         if self.requires_grad and state.grad_enabled:
-            raise RuntimeError(
-                "in-place change of a tensor that requires a gradient: wrap it in no_grad(), or write the "
-                "operation out of place (x = x + 1 instead of x.add_(1))"
-            )
+            raise RuntimeError(inplace.LEAF)
         self._version[0] += 1
         return self._data
 
-    @_in_place
-    def add_(array: Any, other: Any, alpha: Any = 1) -> None:
-        array += other if alpha == 1 else alpha * other
+    add_ = __iadd__ = inplace.in_place("add_", elementwise.add)
+    sub_ = __isub__ = inplace.in_place("sub_", elementwise.subtract)
+    mul_ = __imul__ = inplace.in_place("mul_", elementwise.multiply)
+    div_ = __itruediv__ = inplace.in_place("div_", elementwise.divide)
+    pow_ = __ipow__ = inplace.in_place("pow_", elementwise.power)
+    neg_ = inplace.in_place("neg_", elementwise.negative)
+    abs_ = inplace.in_place("abs_", elementwise.abs)
+    exp_ = inplace.in_place("exp_", elementwise.exp)
+    log_ = inplace.in_place("log_", elementwise.log)
+    sqrt_ = inplace.in_place("sqrt_", elementwise.sqrt)
+    rsqrt_ = inplace.in_place("rsqrt_", elementwise.rsqrt)
+    square_ = inplace.in_place("square_", elementwise.square)
+    reciprocal_ = inplace.in_place("reciprocal_", elementwise.reciprocal)
+    clamp_ = inplace.in_place("clamp_", elementwise.clamp)
+    relu_ = inplace.in_place("relu_", activation.relu)
+    sigmoid_ = inplace.in_place("sigmoid_", activation.sigmoid)
+    tanh_ = inplace.in_place("tanh_", activation.tanh)
+    masked_fill_ = inplace.in_place("masked_fill_", elementwise.masked_fill)
+    index_add_ = inplace.in_place("index_add_", indexing.index_add)
+    scatter_add_ = inplace.in_place("scatter_add_", indexing.scatter_add)
+    __setitem__ = inplace.assign
+    copy_ = inplace.copy_
+    fill_ = inplace.fill_
 
-    @_in_place
-    def sub_(array: Any, other: Any, alpha: Any = 1) -> None:
-        array -= other if alpha == 1 else alpha * other
-
-    @_in_place
-    def mul_(array: Any, other: Any) -> None:
-        array *= other
-
-    @_in_place
-    def div_(array: Any, other: Any) -> None:
-        array /= other
-
-    @_in_place
-    def zero_(array: Any) -> None:
-        array[...] = 0
-
-    @_in_place
-    def fill_(array: Any, value: Any) -> None:
-        array[...] = value
-
-    @_in_place
-    def copy_(array: Any, source: Any) -> None:
-        array[...] = source
-
-    @_in_place
-    def clamp_(array: Any, min: Any = None, max: Any = None) -> None:
-        np.clip(array, min, max, out=array)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.writable()[indexing.plain_key(key)] = value._data if isinstance(value, Tensor) else value
+    def zero_(self) -> Tensor:
+        """Make every element 0."""
+        return inplace.fill_(typing.cast(Tensor, self), 0)
 
 
 def install(tensor_class: type) -> None:

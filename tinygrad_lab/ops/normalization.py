@@ -6,6 +6,9 @@ Both share one derivation.  With x̂ = (x - μ) r, r = 1/√(σ² + ε), y = γ 
 
 Both means are there because μ and σ² depend on x.  In evaluation batch_norm takes them from elsewhere, and x̄ = r u.
 The variance is the biased one, divided by n.  Sums are products with ones: NumPy's reductions are slower.
+
+μ is wrong by a few rounding errors of its own size, and so is all of x - μ.  That matters where x lies far from 0 and
+close together: there one element of x is subtracted first, which is exact, and μ is that of the rest, which is small.
 """
 
 import math
@@ -42,9 +45,7 @@ def layer_norm(
     n = math.prod(normalized_shape)
     ones = np.ones(n, input.dtype)
     x = input.reshape(-1, n)  # (N, n): each row is normalised
-    normal = x - (x @ ones / n)[:, None]
-    r = 1 / np.sqrt(np.vecdot(normal, normal) / n + eps)[:, None]
-    normal *= r
+    normal, r = _normalised(x, ones, eps)
     gamma = None if weight is None else weight.reshape(-1)
     y = normal.copy() if gamma is None else normal * gamma
     if bias is not None:
@@ -81,6 +82,41 @@ def layer_norm_definition(
     y = centred / (centred.square().mean(axes, keepdim=True) + eps).sqrt()
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
+
+
+def _normalised(x: Array, ones: Array, eps: float) -> tuple[Array, Array]:
+    """x̂ and r of each row.    (N, n) -> (N, n), (N, 1)"""
+    n = len(ones)
+    mean = x @ ones / n
+    normal = x - mean[:, None]
+    var = np.vecdot(normal, normal) / n
+    if not near_0(mean, var):
+        return _normalised_far_from_0(x, ones, eps)
+    r = 1 / np.sqrt(var + eps)[:, None]
+    normal *= r
+    return normal, r
+
+
+def _normalised_far_from_0(x: Array, ones: Array, eps: float) -> tuple[Array, Array]:
+    """The same, counted from each row's first element, in units in which no square overflows (powers of 2)."""
+    n = len(ones)
+    exponent = np.frexp(np.abs(x).max(axis=1, keepdims=True))[1]
+    unit = np.ldexp(x.dtype.type(1), np.maximum(exponent - 1, 0))
+    normal = x / unit
+    normal -= normal[:, :1].copy()
+    normal -= (normal @ ones / n)[:, None]
+    var = np.vecdot(normal, normal)[:, None] / n
+    r = 1 / np.sqrt(var + eps / unit.astype(np.float64) ** 2)
+    normal *= r
+    return normal, (r / unit).astype(x.dtype)
+
+
+def near_0(mean: Array, var: Array) -> bool:
+    """Tell whether rounding a mean costs at most 4 bits of what lies around it, in every row or channel, and no sum
+    of squares overflows.
+    """
+    limit = 256 * var
+    return bool(np.logical_and.reduce((mean * mean <= limit) & (limit < np.inf)))
 
 
 def _check_layer_shapes(
@@ -138,6 +174,8 @@ def batch_norm(
         mean = _channel_sums(input) / n
         normal = input - mean.reshape(wide)
         var = _channel_sums(np.square(normal)) / n
+        if not near_0(mean, var):
+            mean, normal, var = _around_first(input, wide)
         if running_mean is not None and running_var is not None:
             running_mean += momentum * (mean - running_mean)
             running_var += momentum * (var * (n / (n - 1)) - running_var)
@@ -193,6 +231,16 @@ def batch_norm_definition(
     y: Tensor = (input - mean.reshape(wide)) / (var + eps).sqrt().reshape(wide)
     y = y if weight is None else y * weight.reshape(wide)
     return y if bias is None else y + bias.reshape(wide)
+
+
+def _around_first(x: Array, wide: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """μ, x - μ and σ² of each channel, counted from its first element.    (N, C, *) -> (C,), (N, C, *), (C,)"""
+    n = x.size // x.shape[1]
+    first = x[(0, slice(None), *[0] * (x.ndim - 2))]
+    normal = x - first.reshape(wide)
+    mean = _channel_sums(normal) / n
+    normal -= mean.reshape(wide)
+    return first + mean, normal, _channel_sums(np.square(normal)) / n
 
 
 def _channel_sums(x: np.ndarray) -> np.ndarray:

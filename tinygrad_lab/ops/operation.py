@@ -29,6 +29,7 @@ import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int, Num
 from numpy import ndarray
 
+from tinygrad_lab.memory import share
 from tinygrad_lab.modes import not_finite_from, origin, state
 from tinygrad_lab.ops.gate import TOLD_AGAIN, Gate, Kinds, kind_of, remember
 from tinygrad_lab.ops.kinds import what_is
@@ -118,7 +119,8 @@ class OperationInfo:
 
     def together(self, arrays: list[Any]) -> list[Any]:
         """Bring the operands in a list of arguments to one dtype, in place."""
-        promote(arrays, range(len(arrays)) if self.variadic else self.positions)
+        places = range(len(arrays)) if self.variadic else [place for place in self.positions if place < len(arrays)]
+        promote(arrays, [place for place in places if arrays[place] is not None])
         return arrays
 
     def check_constants(self, args: Arguments, kwargs: Mapping[str, Any]) -> None:
@@ -241,7 +243,7 @@ def operation(
                 if info.constants:
                     info.check_constants(args, kwargs)
                 for tensor in tensors:
-                    if tensor.requires_grad:
+                    if tensor._requires_grad:
                         inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
                         node = Node(info, inputs, backward, tensors)
                         break
@@ -270,7 +272,10 @@ def _made(array: Any, node: Node | None, source: Any) -> Tensor:
         array = np.asarray(array)  # reductions and 0-dimensional arithmetic give NumPy scalars
     shared = isinstance(source, Tensor) and np.may_share_memory(source._data, array)
     version = source._version if shared else [0]
-    return wrap(array, version=version) if node is None else node.output(array, version)
+    made = wrap(array, version=version) if node is None else node.output(array, version)
+    if shared:
+        share(version, source, made)
+    return made
 
 
 def _check_finite(info: OperationInfo, out: Any, given: list[Any]) -> None:

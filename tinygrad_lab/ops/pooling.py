@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygrad_lab.ops.contraction import einsum
+from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.kernels.sliding import batch_first, batch_innermost
 from tinygrad_lab.ops.operation import Float, Num, operation
 from tinygrad_lab.ops.reductions import max as max_over
@@ -151,12 +152,8 @@ def lowest(dtype: np.dtype) -> float | int:
 def _give_to_winners(dy: Array, winners: Array, dx: Array, axis: Axis, dim: int) -> None:
     """Add each window's gradient to the pixel that won it."""
     for tap, windows, pixels in axis.taps():
-        share = (_along(dim, winners, windows) == tap).astype(
-            dy.dtype
-        )  # a product of floats is faster than a mixed one
-        share *= _along(dim, dy, windows)
         target = _along(dim, dx, pixels)
-        target += share
+        target += selected(_along(dim, dy, windows), _along(dim, winners, windows) == tap)
 
 
 def _along(dim: int, x: Array, piece: slice | Array) -> Array:

@@ -22,19 +22,21 @@ Dims = int | tuple[int, ...] | list[int] | None
 Floats = Float[Array, "..."]
 Numbers = Num[Array, "..."] | Bool[Array, "..."]
 
+LONG = 4096  # additions one after the other that float32 can bear
+LEAST_ROOT = 1e-15  # the square of a smaller number is not a normal float32, nor that of one over it
+
 # ---- sums and moments -----------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x_i = \bar y")
 def sum(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
-    """y = Σᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64."""
+    """y = Σᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64; long float32 sums are added up in float64."""
     axes, shape = reduced(input, dim), input.shape
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim), shape),)
 
-    terms = accumulated(input, dtype)
-    return terms.sum(axis=axes, keepdims=keepdim, dtype=terms.dtype), backward
+    return _total(accumulated(input, dtype), axes, keepdim), backward
 
 
 @operation(r"\bar x_i = \bar y / n")
@@ -53,8 +55,7 @@ def mean(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any 
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (np.broadcast_to(_kept(dy, axes, keepdim) / dy.dtype.type(count), shape),)
 
-    total = input.sum(axis=axes, keepdims=keepdim)
-    return total / input.dtype.type(count), backward
+    return _total(input, axes, keepdim) / input.dtype.type(count), backward
 
 
 @operation(r"\bar x_i = \frac{2\,(x_i - \mu)}{n - c} \bar y")
@@ -73,7 +74,7 @@ def var(
     def backward(needs: Needs, dy: Array) -> Gradients:
         return (_kept(dy, axes, keepdim) * (2 / freedom) * centred,)
 
-    return np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom, backward
+    return _as(input, np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom), backward
 
 
 @operation(r"\bar x_i = \frac{x_i - \mu}{(n - c)\, y} \bar y")
@@ -91,14 +92,17 @@ def std(
     y = np.sqrt(np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (_kept(_over(dy, y), axes, keepdim) / freedom * centred,)
+        return (_over(centred, _kept(y, axes, keepdim)) * _kept(dy, axes, keepdim) / freedom,)
 
-    return y, backward
+    return _as(input, y), backward
 
 
 @operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
 def prod(input: Numbers, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
-    """y = Πᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64."""
+    """y = Πᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64.
+
+    The gradient of a factor that is not finite is the product of the others (in torch NaN).
+    """
     axes, input = reduced(input, dim), accumulated(input, dtype)
     dim = dim if input.ndim else None
 
@@ -125,10 +129,13 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
     if p != 2:
         raise ValueError(f"norm: p must be 2 (the Euclidean norm is the only one here), got {p!r}")
     axes = reduced(input, dim)
-    y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
+    with np.errstate(over="ignore"):
+        y = np.sqrt(np.square(input).sum(axis=axes, keepdims=keepdim))
+    if not ((y > LEAST_ROOT) & (y < 1 / LEAST_ROOT)).all():  # squares that overflow or vanish in float32
+        y = _as(input, np.sqrt(np.square(input, dtype=np.float64).sum(axis=axes, keepdims=keepdim)))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (_kept(_over(dy, y), axes, keepdim) * input,)
+        return (_over(input, _kept(y, axes, keepdim)) * _kept(dy, axes, keepdim),)
 
     return y, backward
 
@@ -149,14 +156,18 @@ def logsumexp(input: Numbers, dim: Dims, keepdim: bool = False) -> Result:
 
 @operation(r"\bar x_i = \sum_{j \ge i} \bar y_j")
 def cumsum(input: Numbers, dim: int, *, dtype: Any = None) -> Result:
-    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension, in ``dtype`` if given. Integers and booleans give int64."""
+    """yⱼ = Σ_{i ≤ j} xᵢ along one dimension, added up in float64, and in ``dtype`` if given.
+
+    Integers and booleans give int64.
+    """
     (dim,) = reduced(input, dim) or (0,)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim) if dy.ndim else dy,)
+        return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim, dtype=np.float64), dim) if dy.ndim else dy,)
 
     terms = accumulated(input, dtype)
-    return np.cumsum(terms, axis=dim, dtype=terms.dtype).reshape(input.shape), backward
+    sums = np.cumsum(terms, axis=dim, dtype=np.float64 if terms.dtype == np.float32 else terms.dtype)
+    return _as(terms, sums.reshape(input.shape)), backward
 
 
 # ---- extremes -------------------------------------------------------------------------------------------------------
@@ -164,16 +175,26 @@ def cumsum(input: Numbers, dim: int, *, dtype: Any = None) -> Result:
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
 def amax(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = maxᵢ xᵢ; equal maxima share the gradient evenly."""
+    """y = maxᵢ xᵢ; equal maxima share the gradient evenly, and so do several NaN, as in torch.max (not in torch.amax).
+
+    Raises:
+        ValueError: there is nothing to choose from.
+    """
     axes = reduced(input, dim)
+    _check_something("amax", input, axes)
     y = np.asarray(input.max(axis=axes, keepdims=True))
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
 
 @operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
 def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
-    """y = minᵢ xᵢ; equal minima share the gradient evenly."""
+    """y = minᵢ xᵢ; equal minima share the gradient evenly, and so do several NaN, as in torch.min (not in torch.amin).
+
+    Raises:
+        ValueError: there is nothing to choose from.
+    """
     axes = reduced(input, dim)
+    _check_something("amin", input, axes)
     y = np.asarray(input.min(axis=axes, keepdims=True))
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
@@ -235,10 +256,17 @@ def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor
 
 def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:
     def backward(needs: Needs, dy: Array) -> Gradients:
-        equal = input == extreme
-        return (_kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype) * equal,)
+        equal = (input == extreme) | (np.isnan(input) & np.isnan(extreme))
+        share = _kept(dy, axes, keepdim) / equal.sum(axis=axes, keepdims=True, dtype=dy.dtype)
+        return (np.where(equal, share, dy.dtype.type(0)),)
 
     return backward
+
+
+def _check_something(name: str, input: Array, axes: tuple[int, ...]) -> None:
+    if input.size == 0 and _count(input, axes) == 0:
+        over = f"dim {axes[0]}" if len(axes) == 1 else f"dims {axes}"
+        raise ValueError(f"{name}: input of shape {input.shape} has nothing along {over} to choose from")
 
 
 # ---- dimensions -----------------------------------------------------------------------------------------------------
@@ -246,10 +274,10 @@ def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], ke
 
 def reduced(input: Array, dim: Dims) -> tuple[int, ...]:
     """Return ``dim`` as a tuple of non-negative axes; None and the empty tuple mean all of them."""
-    if dim is None or dim == () or dim == []:
+    if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(input.ndim))
     if input.ndim == 0:  # torch lets a number be reduced over dimension 0 or -1
-        normalize_axis_index(dim if isinstance(dim, int) else dim[0], 1)
+        normalize_axis_index(dim[0] if isinstance(dim, tuple | list) else dim, 1)
         return ()
     return normalize_axis_tuple(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
 
@@ -277,14 +305,34 @@ def _count(input: Array, axes: tuple[int, ...]) -> int:
     return math.prod(input.shape[axis] for axis in axes)
 
 
+def _total(input: Array, axes: tuple[int, ...], keepdim: bool) -> Any:
+    """The sum.  NumPy adds up pairwise along the last axis, and one by one along the others: then float32 forgets what
+    is small beside a long sum.
+    """
+    steps = math.prod(input.shape[axis] for axis in axes if axis != input.ndim - 1)
+    if input.dtype != np.float32 or steps <= LONG:
+        return input.sum(axis=axes, keepdims=keepdim)
+    return _as(input, input.sum(axis=axes, keepdims=keepdim, dtype=np.float64))
+
+
+def _as(input: Array, result: Any) -> Any:
+    """A result in the dtype of floats; of integers and booleans as it is."""
+    return result.astype(input.dtype, copy=False) if input.dtype.kind == "f" else result
+
+
 def _centred(input: Array, axes: tuple[int, ...], correction: float | int) -> tuple[Any, np.floating]:
-    """Distances from the mean, and the degrees of freedom (never below 0: then the result is NaN, as in torch)."""
+    """Distances from the mean in float64, and the degrees of freedom (never below 0: then NaN comes out, as in torch).
+
+    They are counted from the first element, so that equal elements are at a distance of exactly 0.
+    """
     count = _count(input, axes)
-    mean = input.sum(axis=axes, keepdims=True) / input.dtype.type(count)
+    distance = input.astype(np.float64)
+    distance -= input[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(input.ndim))]
+    distance -= distance.sum(axis=axes, keepdims=True) / np.float64(count)
     freedom = count - correction
-    return input - mean, input.dtype.type(freedom if freedom > 0 else 0)
+    return distance, np.float64(freedom if freedom > 0 else 0)
 
 
-def _over(dy: Array, y: Array | np.floating) -> Array:
-    """dy / y, and 0 where y is 0."""
-    return np.divide(dy, y, out=np.zeros_like(dy), where=y != 0)
+def _over(x: Array, y: Array | np.floating) -> Array:
+    """x / y, and 0 where y is 0."""
+    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)

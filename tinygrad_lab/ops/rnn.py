@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import where
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.shapes import stack
@@ -21,13 +22,14 @@ def squash(a: Array, nonlinearity: str, out: Array) -> None:
         np.maximum(a, 0, out=out)
 
 
-def slope(h: Array, nonlinearity: str, out: Array) -> None:
-    """Return f'(a) by the value h = f(a); 0 at the kink of relu, as in torch."""
+def unsquash(h: Array, dh: Array, nonlinearity: str, out: Array) -> None:
+    """ā = f'(a) h̄, from the value h = f(a); at relu's kink 0, and at NaN h̄, as in torch."""
     if nonlinearity == "tanh":
         np.multiply(h, h, out=out)
         np.subtract(1, out, out=out)
+        out *= dh
     else:
-        np.greater(h, 0, out=out)
+        out[:] = selected(dh, ~(h <= 0))
 
 
 @operation(
@@ -79,8 +81,7 @@ def rnn(
         dh, da, da_all = np.zeros_like(h[0]), np.empty_like(h[0]), recurrent.features_first(a)
         for dh_t, h_t, da_t in recurrent.backwards(dh_outside, h[1:], da_all):
             dh += dh_t
-            slope(h_t, nonlinearity, out=da)
-            da *= dh
+            unsquash(h_t, dh, nonlinearity, out=da)
             np.matmul(weight_hh.T, da, out=dh)
             da_t[:] = da
         dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)

@@ -15,8 +15,12 @@ only) and multiplied by the weight written b times into a matrix, one stride low
 With b = 1 this is plain im2col.  A larger b multiplies by some zeros, but gives the matrix product more rows (BLAS is
 slow on the 6 or 16 of a first layer) and copies each input row less often; ``band_rows`` holds the rule.  In no case is
 there more than one band of columns in memory.
+
+Those zeros are multiplied by pixels that have no part in an output: infinity or NaN would spoil it.  An image with such
+pixels is worked on with b = 1 (``finite``).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -48,9 +52,9 @@ class Window(NamedTuple):
             return 1
         return max(1, min(GEMM_ROWS * self.groups // filters, (self.kernel[0] - 1) // self.stride[0]))
 
-    def bands(self, filters: int, rows: int) -> Iterator[tuple[int, int]]:
-        """Yield (first output row, number of output rows) of each band."""
-        step = self.band_rows(filters)
+    def bands(self, filters: int, rows: int, whole: bool = True) -> Iterator[tuple[int, int]]:
+        """Yield (first output row, number of output rows) of each band; without ``whole`` one row each."""
+        step = self.band_rows(filters) if whole else 1
         return ((first, min(step, rows - first)) for first in range(0, rows, step))
 
     def span(self, rows: int) -> int:
@@ -72,6 +76,11 @@ class Window(NamedTuple):
         return slice(left, left + (width - 1) * step + 1, step)
 
 
+def finite(x: Array) -> bool:
+    """Tell whether all numbers are finite and far from overflow: their squares add up to a finite number."""
+    return math.isfinite(np.vdot(x, x))
+
+
 def batch_innermost(x: Array) -> Array:
     """(N, C, H, W) in any memory layout -> (C, H, W, N) contiguous; no copy if it was laid out so."""
     return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
@@ -88,7 +97,7 @@ def correlate(x: Array, weight: Array, bias: Array | None, window: Window) -> Ar
     height, width = window.outputs(x.shape[1:3])
     y = np.empty((filters, height, width, batch), np.result_type(x, weight))
     shift = y.dtype.type(0) if bias is None else bias[:, None, None, None]
-    for first, rows in window.bands(filters, height):
+    for first, rows in window.bands(filters, height, finite(x)):
         band = _spread(weight, rows, window) @ _columns(x, first, rows, width, window)
         np.add(band.reshape(filters, rows, width, batch), shift, out=y[:, first : first + rows])
     return y
@@ -99,7 +108,7 @@ def scatter(y: Array, weight: Array, size: tuple[int, int], window: Window) -> A
     filters, height, width, batch = y.shape
     channels, taps = weight.shape[1] * window.groups, window.kernel[1]
     x = np.zeros((channels, *size, batch), np.result_type(y, weight))
-    for first, rows in window.bands(filters, height):
+    for first, rows in window.bands(filters, height, finite(y)):
         columns = _spread(weight, rows, window).swapaxes(1, 2) @ _band(y, first, rows, window)
         columns = columns.reshape(channels, window.span(rows), taps, width, batch)
         under = x[:, window.under(first, rows)]

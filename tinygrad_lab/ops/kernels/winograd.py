@@ -83,8 +83,7 @@ def pays(x: Array, weight: Array, window: Window) -> bool:
     """Tell whether tiles save time: float32, a square kernel (up to 7 × 7, for want of points),
     stride and dilation 1, 8 images, ``GAIN``.
 
-    Errors are about 1e-5 of the largest output: float32 sums are allowed that much, float64 promises far more.  A pixel
-    that is infinite or not a number spoils its whole tile, not only the outputs that it takes part in.
+    Errors are about 1e-5 of the largest output: float32 sums are allowed that much, float64 promises far more.
     """
     single, square = x.dtype == weight.dtype == np.float32, window.kernel[0] == window.kernel[1]
     few_taps, many_images = window.kernel[0] <= len(POINTS), x.shape[-1] >= 8  # runs of a cache line

@@ -1,0 +1,154 @@
+"""The gate: what an operation's annotations say holds at every call, and every refusal names operation and argument."""
+
+import inspect
+import typing
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import tinygrad_lab as lab
+from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.nn import functional as F
+from tinygrad_lab.ops.gate import NEUTRAL, gated
+from tinygrad_lab.ops.operation import OPERATIONS, Float, Int, operation
+from tinygrad_lab.typing import Array
+
+X = Tensor([[1.0, 2.0], [3.0, 4.0]])
+LEARNS = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+INTS = Tensor([[0, 1], [1, 0]])
+FLAGS = Tensor([[True, False], [False, True]])
+IMAGE = Tensor(np.ones((1, 2, 4, 4), np.float32))
+
+REFUSED: list[tuple[Callable, type[Exception], str]] = [
+    # a wrong kind of array
+    (lambda: FLAGS.mean(), TypeError, r"mean: input must be floating point, got bool"),
+    (lambda: INTS.var(), TypeError, r"var: input must be a float tensor, got a int64 tensor"),
+    (lambda: F.embedding(X, X), TypeError, r"embedding: input must be a integer tensor .*got a float32 tensor"),
+    (lambda: F.linear(INTS, X), TypeError, "linear: input must be a float tensor"),
+    (lambda: F.scaled_dot_product_attention(X, X, X, INTS), TypeError, "attn_mask must be a boolean tensor or a float"),
+    (lambda: lab.where(INTS, X, X), TypeError, "where: condition must be a boolean tensor"),
+    (lambda: lab.exp("x"), TypeError, r"exp: x must be .* got 'x' \(str\)"),
+    (lambda: lab.exp(2.0), TypeError, r"exp: x must be a tensor, got 2.0 \(float\)"),
+    (lambda: X + "1", TypeError, r"add: y must be .* got '1' \(str\)"),
+    (lambda: X + None, TypeError, "add: y must be .* got None"),
+    (lambda: X.add([1.0, 2.0]), TypeError, r"add: y must be .*got \[1.0, 2.0\] \(list\)"),
+    (lambda: X * (1 + 2j), TypeError, "multiply: y must be"),
+    (lambda: X + Tensor(np.array(["a"])), TypeError, "must be numeric"),
+    # a wrong rank
+    (lambda: F.conv2d(X, X), ValueError, r"conv2d: input must be a float tensor of shape .*got a float32"),
+    (lambda: F.linear(X, X[0]), ValueError, r"linear: weight must be a float tensor of shape \(o, i\), got .*\(2,\)"),
+    # a bool where a dimension is meant, a number where a flag is meant
+    (lambda: X.sum(True), TypeError, "sum: dim must be an int .* got True"),
+    (lambda: X.var(False), TypeError, "var: dim must be an int .* got False"),
+    (lambda: X.std(dim=False), TypeError, "std: dim must be an int .* got False"),
+    (lambda: X.softmax(True), TypeError, "softmax: dim must be an int, got True"),
+    (lambda: X.sum((0, True)), TypeError, r"sum: dim must be .*got \(0, True\) \(tuple\)"),
+    (lambda: X.sum(dim=0.7), TypeError, r"sum: dim must be .*got 0.7 \(float\)"),
+    (lambda: X.sum(0, "no"), TypeError, r"sum: keepdim must be a bool, got 'no' \(str\)"),
+    (lambda: X.cumsum("0"), TypeError, "cumsum: dim must be an int"),
+    (lambda: X.transpose(0, 1.0), TypeError, "transpose: dim1 must be an int"),
+    (lambda: X.flatten(True), TypeError, "flatten: start_dim must be an int, got True"),
+    (lambda: X.reshape(4.0), TypeError, "reshape: shape must be a sequence of ints, got"),
+    (lambda: F.max_pool2d(IMAGE, 2.0), TypeError, "max_pool2d: kernel_size must be an int or a tuple"),
+    # a tensor where a setting is meant: its gradient could not come back
+    (lambda: F.leaky_relu(X, LEARNS[0, 0]), TypeError, "negative_slope must be a number, got a float32 tensor"),
+    (lambda: F.softplus(X, LEARNS[0, 0]), TypeError, "softplus: beta must be a number, got a float32 tensor"),
+    (lambda: X.masked_fill(FLAGS, LEARNS[0, 0]), TypeError, "masked_fill: value has no gradient here"),
+    (lambda: F.layer_norm(X, (2,), eps=LEARNS[0, 0]), TypeError, "layer_norm: eps must be a number"),
+    (lambda: F.cross_entropy(X, INTS[0], LEARNS[0]), TypeError, "cross_entropy: weight has no gradient here"),
+    (lambda: F.binary_cross_entropy_with_logits(X, X, pos_weight=LEARNS), TypeError, "pos_weight has no gradient here"),
+    # dtypes that differ in a product or a layer
+    (lambda: X @ X.double(), TypeError, "matmul: input is float32 and other is float64, they must have one dtype"),
+    (lambda: X @ INTS, TypeError, "matmul: input is float32 and other is int64"),
+    (lambda: lab.einsum("ij,jk->ik", X, X.double()), TypeError, "operands is float32 and operands is float64"),
+    (lambda: F.linear(X, X.double()), TypeError, "linear: input is float32 and weight is float64"),
+    # names and numbers of arguments
+    (lambda: X.sum(0, False, 3), TypeError, r"sum: too many positional arguments; it takes input, dim, keepdim"),
+    (lambda: F.relu(), TypeError, "relu: missing a required argument: 'input'; it takes input"),
+    (lambda: F.relu(X, inplace=True), TypeError, "relu: inplace is True, it must be False here; it takes input"),
+    (lambda: X.softmax(0, tempo=3), TypeError, "tempo is 3 .*, there is no such argument; it takes input, dim"),
+    (lambda: X.squeeze(0, axis=1), TypeError, "squeeze: multiple values for argument 'dim'"),
+    # NumPy's own errors
+    (lambda: X.add(Tensor(np.ones(3))), ValueError, r"add: operands could not be broadcast.*given x a float64 tensor"),
+    (lambda: X.sum(2), IndexError, r"sum: axis 2 is out of .*\(given input a float32 tensor of shape .*, dim 2"),
+    (lambda: X.permute(0, 5), IndexError, "permute: axis 5 is out of bounds"),
+    (lambda: X.reshape(3, 5), ValueError, r"reshape: cannot reshape array .* shape \(3, 5\)"),
+    (lambda: X.squeeze(7), IndexError, "squeeze: axis 7 is out of bounds"),
+    (lambda: lab.cat([X, Tensor(np.ones(3))]), ValueError, "concatenate: "),
+    (lambda: X[5], IndexError, "getitem: index 5 is out of bounds"),
+    (lambda: lab.matmul(X, Tensor(np.ones((3, 1), np.float32))), ValueError, "matmul: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), REFUSED, ids=[message[:40] for _, _, message in REFUSED])
+def test_every_refusal_names_operation_and_argument_in_one_line(call, kind, message) -> None:
+    for _ in range(2):  # nothing refused is remembered as admitted
+        with pytest.raises(kind, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_what_is_admitted_once_does_not_admit_another_kind() -> None:
+    assert X.sum(0).shape == (2,)
+    with pytest.raises(TypeError, match="got False"):
+        X.sum(False)
+    assert X.sum(np.int64(1)).shape == (2,)
+
+
+def test_neutral_keywords_of_torch_are_taken_and_torch_s_other_names() -> None:
+    assert F.relu(X, inplace=False).tolist() == X.tolist()
+    assert F.max_pool2d(IMAGE, 2, return_indices=False).shape == (1, 2, 2, 2)
+    assert X.sum(axis=0, keepdims=True).tolist() == X.sum(dim=0, keepdim=True).tolist()
+    assert lab.square(input=X).tolist() == (X * X).tolist()
+    assert lab.squeeze(X[None], out=None).shape == (2, 2)
+    for name, (first, *_) in NEUTRAL.items():  # False is not 0, and 1 is not True
+        if first in (0, 1) and name not in F.relu.info.gate.kinds:
+            with pytest.raises(TypeError, match=name):
+                F.relu(X, **{name: 1 - first if first is not False else 0})
+
+
+def test_a_constant_may_need_a_gradient_where_none_is_recorded() -> None:
+    with no_grad():
+        assert F.cross_entropy(X, INTS[0], LEARNS[0]).numel() == 1
+
+
+def test_an_error_of_ours_stays_as_it_is() -> None:
+    with pytest.raises(ValueError, match=r"^clamp: at least one of min and max must be given, both are None$"):
+        X.clamp()
+
+
+def test_errors_of_memory_and_of_the_keyboard_are_not_told_again() -> None:
+    @operation(r"\bar x = 0")
+    def interrupted(x: Float[Array, "..."]) -> tuple:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(X)
+    del OPERATIONS["interrupted"]
+
+
+def test_other_functions_have_the_same_gate() -> None:
+    @gated
+    def doubled(values: Int[Tensor, " n"], times: int = 2) -> Tensor:
+        return values * times
+
+    assert doubled(Tensor([1, 2])).tolist() == [2, 4]
+    with pytest.raises(ValueError, match=r"doubled: values must be a integer tensor of shape \(n\), got"):
+        doubled(INTS)
+    with pytest.raises(TypeError, match=r"doubled: times must be an int, got 2\.5"):
+        doubled(Tensor([1, 2]), 2.5)
+
+
+def test_help_shows_tensors() -> None:
+    for name, lifted in vars(lab).items():
+        if not hasattr(lifted, "info"):
+            continue
+        signature = inspect.signature(lifted)
+        shown = [p.annotation for p in signature.parameters.values()] + [signature.return_annotation]
+        assert "ndarray" not in str(shown), name
+        assert "Callable" not in str(shown), f"{name} shows its backward"
+    assert inspect.signature(lab.sum).return_annotation is Tensor
+    assert str(inspect.signature(F.linear).parameters["weight"].annotation.dim_str) == "o i"
+    assert typing.get_args(inspect.signature(F.linear).parameters["bias"].annotation)[1] is type(None)
