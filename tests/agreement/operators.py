@@ -21,13 +21,19 @@ RANDOM = {"rand", "randn", "empty", "empty_like", "new_empty", "dropout", "rand_
           "randint", "bernoulli", "normal", "randperm"}  # fmt: skip
 HOLDERS = (tinygrad_lab, ""), (tinygrad_lab.nn.functional, "nn.functional."), (Tensor, "Tensor.")
 WITH_SAMPLES = {info.name for info in op_db}
-OPERATORS = {"__rmatmul__": "matmul", "__rpow__": "power", "__rsub__": "subtract", "__rand__": "and", "__ror__": "or",
-             "__rxor__": "xor"}  # fmt: skip
 UNSUPPORTED = 3  # samples of a dtype that torch refuses: all die of the same
 
 
 # What torch's functions refuse and ours take, on purpose: numbers stand for tensors in the steps that pupils type.
 TAKEN = {"maximum", "minimum"}
+
+
+# What operators, and in-place methods, are called in a refusal; and the two sides of an operator.
+OPERATORS = {
+    "__rmatmul__": "matmul", "__rpow__": "power", "__rsub__": "subtract", "__rand__": "and", "__ror__": "or",
+    "__rxor__": "xor", "sub_": "subtract", "div_": "divide", "pow_": "power", "neg_": "negative",
+}  # fmt: skip
+SIDES = "x", "y", "input", "other", "tensor"
 
 
 def _where(input: Any, condition: Any, other: Any) -> Any:
@@ -150,22 +156,28 @@ def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
     except Apart as apart:
         yield Judged(pair.name, label, Verdict.APART, str(apart))
         return
-    parameters, last = parameters_of(pair.ours), pair.name.rpartition(".")[2]
+    last = pair.name.rpartition(".")[2]
+    known_as, parameters = {last, pair.name, getattr(pair.ours, "__name__", last)}, parameters_of(pair.ours)
     if "generator" in parameters:
         kwargs["generator"] = generator(0)
+    if last in OPERATORS or pair.in_place:
+        known_as |= {OPERATORS.get(last, last), last.rstrip("_")}
+        parameters |= {*SIDES, *parameters_of(getattr(Tensor, last.rstrip("_"), None))}
     yield Case(
         pair.name,
         label,
         lambda: by_torch(lambda: pair.theirs(sample.input, *sample.args, **sample.kwargs), carry.theirs),
         lambda: by_engine(lambda: pair.ours(*args, **kwargs), carry.ours),
-        {last, pair.name, getattr(pair.ours, "__name__", last), OPERATORS.get(last, last)},
-        {*parameters, *sample.kwargs, *(("x", "y", "input", "other") if last in OPERATORS else ())},
+        known_as,
+        {*parameters, *sample.kwargs},
         carry.size(),
         values=last not in RANDOM and not sample.kwargs.get("dropout_p"),
     )
 
 
-def parameters_of(function: Callable[..., Any]) -> set[str]:
+def parameters_of(function: Callable[..., Any] | None) -> set[str]:
+    if function is None:
+        return set()
     try:
         return set(inspect.signature(function).parameters)
     except ValueError:
