@@ -14,10 +14,8 @@ from tests.numerics import relative_error, tolerance
 
 ENGINE = str(Path(tinygrad_lab.__file__).parent)
 OURS = ValueError, TypeError, IndexError, RuntimeError, KeyError  # what our own ``raise`` statements raise
-FUSS = re.compile(
-    r"(, got|: input |, the |; | but |\(\w* ?=).*"
-)  # where a message starts to name the sample's own numbers
-NUMBER = re.compile(r"\[[\d, ]*\]|\([\d, ]*\)|-?\d[\d.e+-]*")
+GIVEN = re.compile(r"(, got| \(given|, not | but |; it takes ).*")  # where a message turns to the sample's own values
+NUMBER = re.compile(r"\[[\d, ]*\]|\([\d, ]*\)|(?<!\w)-?\d[\d.e+-]*\b")
 
 
 class Apart(Exception):  # noqa: N818  # it is not an error
@@ -130,7 +128,7 @@ def what_is_unclear(error: Exception, known_as: set[str], arguments: set[str]) -
 
 def reason(message: str) -> str:
     """Shorten a refusal to what many samples have in common."""
-    return NUMBER.sub("…", FUSS.sub("", message))[:90].strip()
+    return NUMBER.sub("…", GIVEN.sub("", message))[:90].strip()
 
 
 def difference(got: Result, expected: Result, size: int, values: bool) -> str:
