@@ -18,6 +18,7 @@ from tinygrad_lab.ops import (
     gaussian_dropout,
     gelu,
     group_norm,
+    gru,
     kl_div,
     l1_loss,
     layer_norm,
@@ -52,9 +53,9 @@ from tinygrad_lab.ops import (
 __all__ = [
     "adaptive_avg_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits",
     "causal_conv1d", "conv1d", "conv2d", "conv_transpose2d", "cross_entropy", "dropout", "elu", "embedding",
-    "forgetting_attention", "gaussian_dropout", "gelu", "group_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997", "masked_softmax", "max_pool2d",
-    "mish", "mse_loss", "nll_loss", "pad", "relu", "rms_norm", "rnn", "rotary_embedding",
+    "forgetting_attention", "gaussian_dropout", "gelu", "group_norm", "gru", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997", "masked_softmax",
+    "max_pool2d", "mish", "mse_loss", "nll_loss", "pad", "relu", "rms_norm", "rnn", "rotary_embedding",
     "scaled_dot_product_attention", "selective_scan", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus",
     "swiglu", "tanh",
 ]  # fmt: skip

@@ -36,6 +36,7 @@ from tinygrad_lab.ops.elementwise import (
 from tinygrad_lab.ops.embedding import embedding
 from tinygrad_lab.ops.forgetting_attention import forgetting_attention
 from tinygrad_lab.ops.group_norm import group_norm
+from tinygrad_lab.ops.gru import gru
 from tinygrad_lab.ops.indexing import gather, index_add, index_select, scatter_add, take_along_dim
 from tinygrad_lab.ops.likelihoods import binary_cross_entropy, kl_div, nll_loss, smooth_l1_loss
 from tinygrad_lab.ops.linear import linear
@@ -77,12 +78,12 @@ __all__ = [
     "binary_cross_entropy_with_logits", "bmm", "cat", "causal_conv1d", "chunk", "clamp", "conv1d", "conv2d",
     "conv_transpose2d", "cos", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "elu", "embedding", "exp",
     "expand", "expm1", "flatten", "flip", "forgetting_attention", "gather", "gaussian_dropout", "gelu", "group_norm",
-    "index_add", "index_select", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm",
-    "log", "log1p", "log_softmax", "logsigmoid", "logsumexp", "lstm", "lstm_1997", "masked_fill", "masked_softmax",
-    "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mish", "mse_loss", "multiply", "negative",
-    "nll_loss", "norm", "outer", "pack", "pad", "permute", "power", "prod", "reciprocal", "relu", "reshape", "rms_norm",
-    "rnn", "roll", "rotary_embedding", "rsqrt", "scaled_dot_product_attention", "scatter_add", "selective_scan",
-    "sigmoid", "silu", "sin", "smooth_l1_loss", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swiglu", "take_along_dim", "tanh", "transpose", "tril", "triu", "unbind", "unpack",
-    "unsqueeze", "var", "where",
+    "gru", "index_add", "index_select", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "local_response_norm", "log", "log1p", "log_softmax", "logsigmoid", "logsumexp", "lstm", "lstm_1997", "masked_fill",
+    "masked_softmax", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mish", "mse_loss",
+    "multiply", "negative", "nll_loss", "norm", "outer", "pack", "pad", "permute", "power", "prod", "reciprocal",
+    "relu", "reshape", "rms_norm", "rnn", "roll", "rotary_embedding", "rsqrt", "scaled_dot_product_attention",
+    "scatter_add", "selective_scan", "sigmoid", "silu", "sin", "smooth_l1_loss", "softmax", "softplus", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "swiglu", "take_along_dim", "tanh", "transpose", "tril",
+    "triu", "unbind", "unpack", "unsqueeze", "var", "where",
 ]  # fmt: skip

@@ -108,8 +108,8 @@ def nll_loss(
     losses = where(wrap(kept), picked * wrap(np.asarray(-factor)), wrap(np.zeros((), input.dtype)))
     if reduction == "none":
         return losses
-    total: Tensor = losses.sum()
-    return total * _scale(reduction, float(factor.sum()))
+    total: Tensor = losses.sum() * _scale(reduction, float(factor.sum()))
+    return total
 
 
 def _check_labels(input: Tensor, label: Array, weight: Array | None, ignore_index: int) -> None:
