@@ -1,4 +1,4 @@
-"""LSTM, GRU, RNN and their cells against torch: settings, packed and padded, initial states, dropout noise, gradients."""
+"""LSTM, GRU, RNN and their cells against torch: settings, packed and padded, states, dropout noise, gradients."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -17,7 +17,7 @@ from tinygrad_lab.nn.activation import (
 from tinygrad_lab.nn.attention import MultiheadAttention
 from tinygrad_lab.nn.cells import GRUCell, RNNCell
 from tinygrad_lab.nn.constraints import max_norm_
-from tinygrad_lab.nn.container import ModuleDict, ModuleList, Sequential
+from tinygrad_lab.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from tinygrad_lab.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
 from tinygrad_lab.nn.dropout import Dropout, GaussianDropout
 from tinygrad_lab.nn.gru import GRU
@@ -43,6 +43,6 @@ __all__ = [
     "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GRU", "GRUCell",
     "GaussianDropout", "GroupNorm", "Identity", "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU",
     "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Mish", "Module", "ModuleDict", "ModuleList",
-    "MultiheadAttention", "NLLLoss", "Parameter", "RMSNorm", "RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid",
-    "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "functional", "init", "max_norm_", "utils",
+    "MultiheadAttention", "NLLLoss", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell", "ReLU", "Sequential",
+    "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "functional", "init", "max_norm_", "utils",
 ]  # fmt: skip

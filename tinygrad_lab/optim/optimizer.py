@@ -71,11 +71,13 @@ class Optimizer(ABC):
                     if parameter.grad is not None:
                         self._update(parameter, group)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; or fill them with 0, in place."""
+        for parameter in self._parameters():
+            if set_to_none:
                 parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.zero_()
 
     # ---- for subclasses ---------------------------------------------------------------------------------------------
     @abstractmethod
