@@ -37,6 +37,7 @@ from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, L
 from tinygrad_lab.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from tinygrad_lab.nn.recurrent import LSTM, RNN, LSTMCell
 from tinygrad_lab.nn.sparse import Embedding
+from tinygrad_lab.nn.upsampling import Upsample
 
 __all__ = [
     "AdaptiveAvgPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
@@ -44,5 +45,6 @@ __all__ = [
     "GaussianDropout", "GroupNorm", "Identity", "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU",
     "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Mish", "Module", "ModuleDict", "ModuleList",
     "MultiheadAttention", "NLLLoss", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell", "ReLU", "Sequential",
-    "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "functional", "init", "max_norm_", "utils",
+    "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "Upsample", "functional", "init", "max_norm_",
+    "utils",
 ]  # fmt: skip

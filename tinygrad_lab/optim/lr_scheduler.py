@@ -1,9 +1,11 @@
 """Learning rate schedules, with torch.optim.lr_scheduler's names and protocol.
 
 Every schedule but ``ReduceLROnPlateau`` is a formula: ``rate(t, base)`` is the learning rate of step t, from 0, of a
-group whose optimiser was built with ``base``.  (Torch computes most of them from the previous rate; the values are the same.)  A
-schedule owns ``lr``: what anybody else writes there is overwritten by the next ``step()``.  The first schedule of an
-optimiser keeps what it was built with as its groups' ``initial_lr``; that is the base of every later one, as in torch.
+group whose optimiser was built with ``base``.  (Torch computes most of them from the previous rate; the values are the
+same.)  A schedule owns ``lr``: what anybody else writes there is overwritten by the next ``step()``.
+
+The first schedule of an optimiser keeps what it was built with as its groups' ``initial_lr``; that is the base of every
+later one, as in torch.
 """
 
 from __future__ import annotations
