@@ -81,6 +81,23 @@ def tanh(input: Float[Array, "*shape"]) -> Elementwise:
     return y, backward
 
 
+@operation(r"\bar x = (x > 0 \;?\; 1 : a \, e^x) \, \bar y")
+def elu(input: Float[Array, "*shape"], alpha: float = 1.0) -> Elementwise:
+    """y = x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha (Clevert et al. 2016)."""
+    positive, a = input > 0, input.dtype.type(alpha)
+    y = np.asarray(np.where(positive, input, a * np.expm1(np.minimum(input, 0))))
+
+    def backward(needs: Needs, dy: Array) -> Gradients:
+        return (np.where(positive, dy, dy * (y + a)),)
+
+    return y, backward
+
+
+@elu.define
+def elu_definition(input: Tensor, alpha: float = 1.0) -> Tensor:
+    return input.where(input > 0, alpha * (input.clamp(max=0).exp() - 1))
+
+
 # ---- x times a gate -------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +176,11 @@ def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     y *= 0.5
     slope += y
     y *= x
+
+
+def mish(input: Tensor) -> Tensor:
+    """y = x tanh(log(1 + exp(x))) (Misra 2019)"""
+    return input * tanh(softplus(input))
 
 
 # ---- smooth versions of max(x, 0) and min(x, 0) ---------------------------------------------------------------------
