@@ -51,6 +51,7 @@ def test_the_nearest_pixel_is_torchs_at_every_length(outputs: int) -> None:
     ("args", "options", "message"),
     [
         ((X, 3), {"mode": "bilinear"}, "mode must be 'nearest', got 'bilinear'"),
+        ((X, 3), {"align_corners": True}, "align_corners, recompute_scale_factor and antialias are not for mode"),
         ((X,), {}, "exactly one of size and scale_factor must be given"),
         ((X, 3, 2.0), {}, "exactly one of size and scale_factor must be given"),
         ((X, (3, 3)), {}, "does not fit the 1 dimensions of positions"),

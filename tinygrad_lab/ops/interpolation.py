@@ -15,7 +15,13 @@ Factors = float | int | Sequence[float | int]
 
 
 def interpolate(
-    input: Tensor, size: Sizes | None = None, scale_factor: Factors | None = None, mode: str = "nearest"
+    input: Tensor,
+    size: Sizes | None = None,
+    scale_factor: Factors | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """Output i along a dimension is input ⌊i / scale⌋.    (N, C, *positions) -> (N, C, *size)
 
@@ -24,12 +30,17 @@ def interpolate(
         size: of the output; one number for all dimensions, or one for each.
         scale_factor: output length by input length, in place of ``size``.
         mode: "nearest", the only one here.
+        align_corners, recompute_scale_factor, antialias: only as they are by default; others belong to other modes.
 
     Raises:
         ValueError: another mode, both or neither of ``size`` and ``scale_factor``, or what does not fit the input.
     """
     if mode != "nearest":
         raise ValueError(f"interpolate: mode must be 'nearest', got {mode!r}")
+    if align_corners is not None or recompute_scale_factor or antialias:
+        raise ValueError(
+            "interpolate: align_corners, recompute_scale_factor and antialias are not for mode 'nearest' here"
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: exactly one of size and scale_factor must be given")
     if input.ndim not in (3, 4, 5):

@@ -38,7 +38,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 def _padded(x: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
-    """Pad one dimension."""
+    """Pad one dimension; a circle is closed around what cropping leaves."""
+    if mode == "circular" and min(before, after) < 0 <= before + after + x.shape[dim]:
+        x = _part(x, dim, max(-before, 0), x.shape[dim] - max(-after, 0))
+        before, after = max(before, 0), max(after, 0)
     size = x.shape[dim]
     most = {"reflect": size - 1, "circular": size, "replicate": np.inf if size else 0}[mode]
     if max(before, after) > most or min(before, after, before + after) < -size:

@@ -123,11 +123,10 @@ class Optimizer(ABC):
         arrays = (parameter.writable(), parameter.grad._data, *slots)
         work, decayed = self._scratch_for(parameter.dtype)
         for w, g, *rest in _pieces(arrays):
-            own = decayed[: w.size].reshape(w.shape)
-            if decay:
-                g = (np.subtract if maximize else np.add)(np.multiply(w, decay, out=own), g, out=own)
-            elif maximize:
-                g = np.negative(g, out=own)
+            if decay or maximize:
+                own = decayed[: w.size].reshape(w.shape)
+                penalty = np.multiply(w, decay, out=own) if decay else 0.0
+                g = np.subtract(penalty, g, out=own) if maximize else np.add(penalty, g, out=own)
             yield w, g, *rest, work[: w.size].reshape(w.shape)
 
     def _scratch_for(self, dtype: np.dtype) -> tuple[Array, Array]:
