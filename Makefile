@@ -24,7 +24,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted lint format readme notebooks documents counts browser clean
+.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts browser clean
 
 install: $(VENV)/installed
 
@@ -73,6 +73,10 @@ $(ENGINE_VENV)/installed: pyproject.toml
 # Forty bugs, planted one after the other in a copy of the tree: which test catches each of them.
 planted: install
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(VENV)/bin/python -m tests.planted
+
+# torch's own samples of every name we share, run on both sides: writes docs/agreement.md.
+agreement: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tests.agreement
 
 # The browser that the tests of pages drive: the system's own Chromium.
 browser:

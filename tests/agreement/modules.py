@@ -21,9 +21,14 @@ def shared() -> list[Any]:
     return [info for info in module_db if inspect.isclass(getattr(nn, info.module_cls.__name__, None))]
 
 
+def name_of(info: Any) -> str:
+    name: str = info.module_cls.__name__
+    return name
+
+
 def cases(info: Any) -> Iterator[Case | Judged]:
     """Yield all samples of one layer, and the samples that it must refuse."""
-    name = info.module_cls.__name__
+    name = name_of(info)
     for dtype in FLOATS:
         for training in (True, False) if info.train_and_eval_differ else (True,):
             given = {"device": "cpu", "dtype": dtype, "requires_grad": True, "training": training}
@@ -35,6 +40,11 @@ def cases(info: Any) -> Iterator[Case | Judged]:
                 seed()
                 for place, wrong in enumerate(info.module_error_inputs_func(info, **given)):
                     yield from _case(name, f"{what} error input {place}", wrong.module_error_input, dtype, training)
+
+
+def _in(dtype: Any, module: Any, settings: dict[str, Any]) -> Any:
+    """The module in ``dtype``, unless the sample says which it is to have."""
+    return module if "dtype" in settings else module.to(dtype)
 
 
 def _layouts(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool) -> Iterator[Case | Judged]:
@@ -64,17 +74,19 @@ def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
     state: dict[str, Any] = {}
 
     def theirs() -> Result:
-        module = getattr(torch.nn, name)(*build.args, **build.kwargs).to(dtype).train(training)
+        module = _in(dtype, getattr(torch.nn, name)(*build.args, **build.kwargs), build.kwargs).train(training)
         state.update({key: value.numpy().copy() for key, value in module.state_dict().items()})
         watched = [*carry.theirs, *module.parameters(), *module.buffers()]
-        return by_torch(lambda: module(*forward.args, **forward.kwargs), watched)
+        return by_torch(lambda: None if forward is None else module(*forward.args, **forward.kwargs), watched)
 
     def ours() -> Result:
-        module = layer(*made_from[0], **made_from[1]).to(DTYPES[dtype]).train(training)
+        module = _in(DTYPES[dtype], layer(*made_from[0], **made_from[1]), build.kwargs).train(training)
         if state:
             module.load_state_dict(state)
         buffers = [buffer for _, buffer in module.named_buffers()]
-        return by_engine(lambda: module(*args, **kwargs), [*carry.ours, *module.parameters(), *buffers])
+        return by_engine(
+            lambda: None if forward is None else module(*args, **kwargs), [*carry.ours, *module.parameters(), *buffers]
+        )
 
     arguments = (
         parameters_of(layer) | parameters_of(layer.forward) | {*build.kwargs, *(forward.kwargs if forward else ())}

@@ -21,7 +21,13 @@ RANDOM = {"rand", "randn", "empty", "empty_like", "new_empty", "dropout", "rand_
           "randint", "bernoulli", "normal", "randperm"}  # fmt: skip
 HOLDERS = (tinygrad_lab, ""), (tinygrad_lab.nn.functional, "nn.functional."), (Tensor, "Tensor.")
 WITH_SAMPLES = {info.name for info in op_db}
+OPERATORS = {"__rmatmul__": "matmul", "__rpow__": "power", "__rsub__": "subtract", "__rand__": "and", "__ror__": "or",
+             "__rxor__": "xor"}  # fmt: skip
 UNSUPPORTED = 3  # samples of a dtype that torch refuses: all die of the same
+
+
+# What torch's functions refuse and ours take, on purpose: numbers stand for tensors in the steps that pupils type.
+TAKEN = {"maximum", "minimum"}
 
 
 def _where(input: Any, condition: Any, other: Any) -> Any:
@@ -95,6 +101,10 @@ def _names(info: Any) -> list[str]:
     return list(dict.fromkeys(name for name in own if "." not in name))
 
 
+def name_of(pair: Shared) -> str:
+    return pair.name
+
+
 def cases(pair: Shared) -> Iterator[Case | Judged]:
     """Yield all samples of one operation; those that cannot be represented come judged already."""
     for dtype in (*FLOATS, *OTHERS):
@@ -130,6 +140,9 @@ def _layouts(sample: Any, dtype: torch.dtype) -> Iterator[tuple[str, Any]]:
 def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
     if pair.is_method and not isinstance(sample.input, torch.Tensor):
         return  # a method of nothing
+    if pair.name in TAKEN and not all(isinstance(value, torch.Tensor) for value in (sample.input, *sample.args)):
+        yield Judged(pair.name, label, Verdict.APART, "a number for a tensor: taken, on purpose")
+        return
     carry = Carrier()
     try:
         args = [carry(value) for value in (sample.input, *sample.args)]
@@ -145,8 +158,8 @@ def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
         label,
         lambda: by_torch(lambda: pair.theirs(sample.input, *sample.args, **sample.kwargs), carry.theirs),
         lambda: by_engine(lambda: pair.ours(*args, **kwargs), carry.ours),
-        {last, pair.name, getattr(pair.ours, "__name__", last)},
-        {*parameters, *sample.kwargs},
+        {last, pair.name, getattr(pair.ours, "__name__", last), OPERATORS.get(last, last)},
+        {*parameters, *sample.kwargs, *(("x", "y", "input", "other") if last in OPERATORS else ())},
         carry.size(),
         values=last not in RANDOM and not sample.kwargs.get("dropout_p"),
     )
@@ -154,7 +167,7 @@ def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
 
 def parameters_of(function: Callable[..., Any]) -> set[str]:
     try:
-        return set(inspect.signature(function).parameters) - {"self"}
+        return set(inspect.signature(function).parameters)
     except ValueError:
         return set()
 

@@ -23,6 +23,11 @@ def shared() -> list[Any]:
     return [info for info in optim_db if inspect.isclass(getattr(optim, info.optim_cls.__name__, None))]
 
 
+def name_of(info: Any) -> str:
+    name: str = info.optim_cls.__name__
+    return name
+
+
 def cases(info: Any) -> Iterator[Case | Judged]:
     """Yield all settings of one optimiser, and those that it must refuse."""
     for dtype in FLOATS:
@@ -37,7 +42,7 @@ def cases(info: Any) -> Iterator[Case | Judged]:
 
 
 def _case(info: Any, label: str, sample: Any, dtype: torch.dtype, layout: str) -> Iterator[Case | Judged]:
-    name = info.optim_cls.__name__
+    name = name_of(info)
     if any(sample.kwargs.get(way) for way in IMPLEMENTATIONS):
         yield Judged(name, label, Verdict.APART, "capturable, fused, foreach or differentiable")
         return

@@ -126,7 +126,7 @@ def test_an_input_changed_in_place_is_noticed():
 @pytest.mark.parametrize(
     ("image", "weight", "bias", "settings", "message"),
     [
-        ((3, 8, 8), (4, 3, 3, 3), None, {}, r"input must be a float tensor of shape \(n, c, h, w\), got .*\(3, 8, 8\)"),
+        ((8, 8), (4, 3, 3, 3), None, {}, r"input must be a float tensor of shape \(\*n, c, h, w\), got .*\(8, 8\)"),
         (
             (1, 3, 8, 8),
             (4, 3, 3),
@@ -163,7 +163,7 @@ def test_conv2d_says_what_does_not_fit(image, weight, bias, settings, message):
 @pytest.mark.parametrize(
     ("image", "weight", "bias", "settings", "message"),
     [
-        ((3, 8, 8), (3, 4, 3, 3), None, {}, r"conv_transpose2d: input must be a float tensor of shape \(n, c, h, w\)"),
+        ((8, 8), (3, 4, 3, 3), None, {}, r"conv_transpose2d: input must be a float tensor of shape \(\*n, c, h, w\)"),
         ((1, 3, 8, 8), (4, 3, 3, 3), None, {}, r"expects 4 channels, input has 3.*\(1, 3, 8, 8\).*\(4, 3, 3, 3\)"),
         ((1, 3, 8, 8), (3, 1, 3, 3), None, {"groups": 2}, "groups must divide C = 3"),
         ((1, 4, 8, 8), (4, 3, 3, 3), (3,), {"groups": 2}, r"bias must have shape \(6,\), got \(3,\)"),

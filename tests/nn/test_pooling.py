@@ -71,7 +71,7 @@ def test_output_is_laid_out_with_the_batch_innermost(pool):
 @pytest.mark.parametrize(
     ("shape", "settings", "message"),
     [
-        ((3, 8, 8), {"kernel_size": 2}, r"input must be a float tensor of shape \(n, c, h, w\), got .*\(3, 8, 8\)"),
+        ((8, 8), {"kernel_size": 2}, r"input must be a \w+ tensor of shape \(\*n, c, h, w\), got .*\(8, 8\)"),
         ((1, 3, 8, 8), {"kernel_size": 0}, "kernel_size must be an integer >= 1 or a pair of them, got 0"),
         ((1, 3, 8, 8), {"kernel_size": 2, "stride": (1, 0)}, r"stride must be .*got \(1, 0\)"),
         ((1, 3, 8, 8), {"kernel_size": 2, "padding": -1}, "padding must be an integer >= 0.*got -1"),

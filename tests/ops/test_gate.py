@@ -50,7 +50,7 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: X.transpose(0, 1.0), TypeError, "transpose: dim1 must be an int"),
     (lambda: X.flatten(True), TypeError, "flatten: start_dim must be an int, got True"),
     (lambda: X.reshape(4.0), TypeError, "reshape: shape must be a sequence of ints, got"),
-    (lambda: F.max_pool2d(IMAGE, 2.0), TypeError, "max_pool2d: kernel_size must be an int or a tuple"),
+    (lambda: F.max_pool2d(IMAGE, 2.0), TypeError, "max_pool2d: kernel_size must be an int or"),
     # a tensor where a setting is meant: its gradient could not come back
     (lambda: F.leaky_relu(X, LEARNS[0, 0]), TypeError, "negative_slope must be a number, got a float32 tensor"),
     (lambda: F.softplus(X, LEARNS[0, 0]), TypeError, "softplus: beta must be a number, got a float32 tensor"),

@@ -16,7 +16,7 @@ from tinygrad_lab.ops.softmax import masked_softmax
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Generator
 
-Mask = Bool[Tensor, "..."] | Bool[Array, "..."]
+Mask = Bool[Tensor, "..."] | Bool[Array, "..."] | Float[Tensor, "..."] | Float[Array, "..."]
 
 
 class MultiheadAttention(Module):
@@ -66,45 +66,57 @@ class MultiheadAttention(Module):
 
     def forward(
         self,
-        query: Float[Tensor, "a b d"],
-        key: Float[Tensor, "c e d"],
-        value: Float[Tensor, "c e d"],
+        query: Float[Tensor, "..."],
+        key: Float[Tensor, "..."],
+        value: Float[Tensor, "..."],
         key_padding_mask: Mask | None = None,
         need_weights: bool = True,
         attn_mask: Mask | None = None,
         average_attn_weights: bool = True,
         is_causal: bool = False,
-    ) -> tuple[Float[Tensor, "a b d"], Float[Tensor, "..."] | None]:
+    ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."] | None]:
         """Return the output, and the attention weights if they are wanted.
 
         Args:
-            query: (L, B, D), or (B, L, D) with ``batch_first``.
-            key: (S, B, D) or (B, S, D).
+            query: (L, B, D), or (B, L, D) with ``batch_first``; (L, D) for one sequence.
+            key: (S, B, D) or (B, S, D); (S, D).
             value: like ``key``.
-            key_padding_mask: (B, S), True where a key is *left out*: the opposite of the operation's mask, as in torch.
+            key_padding_mask: (B, S), or (S,) for one sequence.  Booleans: True where a key is *left out*, the
+                opposite of the operation's mask, as in torch.  Floats: added to the scores.
             need_weights: return them, (B, L, S), as the mean over heads; forming them takes time and memory.
-            attn_mask: (L, S) or (B num_heads, L, S), True where attention is *not* allowed.
+            attn_mask: (L, S) or (B num_heads, L, S).  Booleans: True where attention is *not* allowed.  Floats:
+                added to the scores.
             average_attn_weights: otherwise the weights are those of each head, (B, num_heads, L, S).
             is_causal: query i sees the keys 0 to i.  With an ``attn_mask``, which then says the same, it is a hint.
 
         Raises:
-            ValueError: a mask of another shape.
+            ValueError: inputs that do not fit together, a mask of another shape.
+            TypeError: a mask of integers, or one that needs a gradient.
         """
-        if not self.batch_first:
+        self._check_inputs(query, key, value)
+        alone = query.ndim == 2
+        if alone:
+            query, key, value = (x[None] for x in (query, key, value))
+            key_padding_mask = None if key_padding_mask is None else key_padding_mask[None]
+        elif not self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))
         q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
-        allowed = self._allowed(q.shape[:3], k.shape[2], key_padding_mask, attn_mask, is_causal)
+        allowed, bias = self._allowed(q.shape[:3], k.shape[2], key_padding_mask, attn_mask, is_causal)
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            weights = masked_softmax(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, allowed, -1)
+            scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+            weights = masked_softmax(scores if bias is None else scores + Tensor(bias, q.dtype), allowed, -1)
             flat = dropout(weights.flatten(0, 1), p, generator=self.generator)  # torch draws (B num_heads, L, S) here
             weights = flat.reshape(weights.shape)
             heads = weights @ v
             weights = weights.mean(1) if average_attn_weights else weights
         else:
-            heads = scaled_dot_product_attention(q, k, v, allowed, p, generator=self.generator)
+            mask = allowed if bias is None else np.where(allowed, bias, -np.inf).astype(q.dtype)
+            heads = scaled_dot_product_attention(q, k, v, mask, p, generator=self.generator)
         joined = self.out_proj(heads.transpose(1, 2).reshape(query.shape))
+        if alone:
+            return joined[0], None if weights is None else weights[0]
         return joined if self.batch_first else joined.transpose(0, 1), weights
 
     def _heads(self, x: Tensor, part: int) -> Tensor:
@@ -116,25 +128,47 @@ class MultiheadAttention(Module):
 
     def _allowed(
         self, queries: tuple[int, ...], keys: int, padding: Mask | None, attention: Mask | None, is_causal: bool
-    ) -> np.ndarray:
-        """True where attention is allowed, (B or 1, H or 1, L, S); ``queries`` is (B, H, L)."""
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(where attention is allowed, what is added to the scores), both (B or 1, H or 1, L, S)."""
         batch, heads, length = queries
-        allowed = np.ones((1, 1, length, keys), bool)
+        masks = []
         if attention is not None:
-            self._check("attn_mask", attention, [(length, keys), (batch * heads, length, keys)])
-            mask = np.asarray(attention)
-            allowed = ~(mask[None, None] if mask.ndim == 2 else mask.reshape(batch, heads, length, keys))
+            mask = self._checked("attn_mask", attention, [(length, keys), (batch * heads, length, keys)])
+            masks.append(mask[None, None] if mask.ndim == 2 else mask.reshape(batch, heads, length, keys))
         elif is_causal:
-            allowed = np.tri(length, keys, dtype=bool)[None, None]
+            masks.append(~np.tri(length, keys, dtype=bool)[None, None])
         if padding is not None:
-            self._check("key_padding_mask", padding, [(batch, keys)])
-            allowed = allowed & ~np.asarray(padding)[:, None, None, :]
-        return allowed
+            masks.append(self._checked("key_padding_mask", padding, [(batch, keys)])[:, None, None, :])
+        allowed, bias = np.ones((1, 1, length, keys), bool), None
+        for mask in masks:
+            allowed = allowed & (~mask if mask.dtype == bool else mask > -np.inf)
+            if mask.dtype != bool:
+                finite = np.where(mask > -np.inf, mask, 0)  # where attention is not allowed, whatever is added
+                bias = finite if bias is None else bias + finite
+        return allowed, bias
 
-    def _check(self, name: str, mask: Mask, shapes: list[tuple[int, ...]]) -> None:
+    def _checked(self, name: str, mask: Mask, shapes: list[tuple[int, ...]]) -> np.ndarray:
+        if mask.dtype.kind not in "bf":
+            raise TypeError(f"MultiheadAttention: {name} must be boolean or floating point, got {mask.dtype}")
+        if isinstance(mask, Tensor) and mask.requires_grad:
+            raise TypeError(f"MultiheadAttention: {name} has no gradient here, but this tensor needs one: detach() it")
         if mask.shape not in shapes:
             wanted = " or ".join(map(str, shapes))
             raise ValueError(f"MultiheadAttention: {name} has shape {mask.shape}, it must be {wanted}")
+        return np.asarray(mask)
+
+    def _check_inputs(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        batch = 0 if self.batch_first else 1
+        ranks = {x.ndim for x in (query, key, value)}
+        if ranks not in ({2}, {3}) or key.shape[:-1] != value.shape[:-1]:
+            fit = False
+        else:
+            fit = ranks == {2} or query.shape[batch] == key.shape[batch]
+        if not fit or {x.shape[-1] for x in (query, key, value)} != {self.embed_dim}:
+            raise ValueError(
+                f"MultiheadAttention: query {query.shape}, key {key.shape} and value {value.shape} must be all (time, "
+                f"{self.embed_dim}) or all of the same batch, batch_first={self.batch_first}, width {self.embed_dim}"
+            )
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}, num_heads={self.num_heads}, dropout={self.dropout}, batch_first={self.batch_first}"

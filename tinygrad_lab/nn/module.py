@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checka
 import numpy as np
 
 from tinygrad_lab.modes import state
+from tinygrad_lab.ops.gate import gated_constructor
 from tinygrad_lab.tensor import Tensor
 
 Item = TypeVar("Item")
@@ -65,6 +66,12 @@ class Module:
     _modules: OrderedDict[str, Module | None]
     _hooks: list[Hook]
     _transient: set[str]  # names of the buffers that state_dict leaves out
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the settings of this package's own layers checked; a model's are its author's."""
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith(__package__) and "__init__" in vars(cls):
+            cls.__init__ = gated_constructor(cls.__init__)  # type: ignore[method-assign]  # the same one, behind a gate
 
     def __init__(self) -> None:
         object.__setattr__(self, "_parameters", OrderedDict())

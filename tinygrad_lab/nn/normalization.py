@@ -93,6 +93,7 @@ class _BatchNorm(Module):
         momentum: weight of the newest batch in the running statistics; None for the average of all batches so far.
         affine: whether there are parameters.
         track_running_stats: without running statistics the batch's are used in evaluation too.
+        bias: whether there is a shift among the parameters.
         dtype: of parameters and statistics.
     """
 
@@ -112,6 +113,7 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
@@ -120,7 +122,7 @@ class _BatchNorm(Module):
         self.momentum = momentum
         track = track_running_stats
         self.register_parameter("weight", Parameter(np.ones(num_features, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(np.zeros(num_features, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(np.zeros(num_features, dtype)) if affine and bias else None)
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, dtype)) if track else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, dtype)) if track else None)
         self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if track else None)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.ops.adaptive_pooling import Sizes, adaptive_avg_pool2d
-from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d
+from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d, max_pool2d_with_indices
 from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
 
 
 class MaxPool2d(Module):
-    """The largest pixel of each window.    (N, C, H, W) -> (N, C, OH, OW); see ``max_pool2d``."""
+    """The largest pixel of each window.    (N, C, H, W) -> (N, C, OH, OW); see ``max_pool2d``.
+
+    ``return_indices``: where each maximum stands comes as a second output.
+    """
 
     def __init__(
         self,
@@ -20,14 +25,17 @@ class MaxPool2d(Module):
         dilation: Pair = 1,
         *,
         ceil_mode: bool = False,
+        return_indices: bool = False,
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        self.return_indices = return_indices
 
-    def forward(self, input: Tensor) -> Tensor:
-        return max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: Tensor) -> Any:
+        pool = max_pool2d_with_indices if self.return_indices else max_pool2d
+        return pool(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
@@ -178,6 +179,7 @@ def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     y *= x
 
 
+@gated
 def mish(input: Tensor) -> Tensor:
     """y = x tanh(log(1 + exp(x))) (Misra 2019)"""
     return input * tanh(softplus(input))

@@ -1,11 +1,13 @@
 """Average pooling to an output of a given size, whatever the size of the input."""
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.shapes import stack
 from tinygrad_lab.tensor import Tensor
 
 Sizes = int | tuple[int | None, int | None] | list[int | None]
 
 
+@gated
 def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
     """Output i along an axis is the mean of ⌊i H / OH⌋ ... ⌈(i + 1) H / OH⌉ - 1.    (*, H, W) -> (*, OH, OW)
 

@@ -40,6 +40,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
         raise ValueError(f"bmm: input and mat2 must be (n, i, j) and (n, j, k), got {input.shape} and {mat2.shape}")
+    if input.dtype.kind == "b":
+        raise TypeError("bmm: input and mat2 must be numbers, got booleans")
     return matmul(input, mat2)
 
 
@@ -94,7 +96,10 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
 
     Raises:
         ValueError: an equation that is malformed, or does not fit the operands.
+        TypeError: operands of few bits, whose sums would not fit into them.
     """
+    if any(operand.dtype.itemsize == 1 for operand in operands):
+        raise TypeError(f"einsum: operands must be floating point or int64, got {operands[0].dtype}")
     return contract(explicit(equation, [np.shape(operand) for operand in operands]), *operands)
 
 

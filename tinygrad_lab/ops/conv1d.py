@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from tinygrad_lab.ops.convolution import conv2d
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.shapes import squeeze, unsqueeze
 from tinygrad_lab.tensor import Tensor
 
 Single = int | Sequence[int]  # one number, or one in a tuple
 
 
+@gated
 def conv1d(
     input: Tensor,
     weight: Tensor,

@@ -55,7 +55,7 @@ def conv2d(
     """
     window = _window("conv2d", input, weight, stride, dilation, groups)
     sides = _sides(padding, window)
-    images = as_batch(input)
+    images, ndim = as_batch(input), input.ndim  # backward must not hold the input besides what it needs of it
     _check_conv2d(images, weight, bias, window, sides)
     (top, _), (left, _) = sides
     height, width = images.shape[2:]
@@ -68,10 +68,10 @@ def conv2d(
         kernel = winograd if tiles and finite(dy) else sliding  # a number that is not finite spoils its whole tile
         dx, dweight = kernel.gradients(x, weight, dy, window, needs.input, needs.weight)
         if needs.input:
-            dx = alike(batch_first(dx[:, top : top + height, left : left + width]), input)
+            dx = alike(batch_first(dx[:, top : top + height, left : left + width]), ndim)
         return dx, dweight, _sum_per_filter(dy) if needs.bias else None
 
-    return alike(batch_first(y), input), backward
+    return alike(batch_first(y), ndim), backward
 
 
 @conv2d.define
@@ -99,7 +99,7 @@ def conv2d_definition(
     taps = reshape(taps, (len(rows) * len(columns), len(x), groups, channels, height, width))
     kernels = reshape(weight, (groups, filters // groups, channels, len(rows) * len(columns)))
     y = reshape(einsum("tngchw,gfct->ngfhw", taps, kernels), (len(x), filters, height, width))
-    return alike(y if bias is None else y + reshape(bias, (filters, 1, 1)), input)
+    return alike(y if bias is None else y + reshape(bias, (filters, 1, 1)), input.ndim)
 
 
 @operation(
@@ -136,7 +136,7 @@ def conv_transpose2d(
     """
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
     cut, extra = _margins(padding, output_padding)
-    images = as_batch(input)
+    images, ndim = as_batch(input), input.ndim  # backward must not hold the input besides what it needs of it
     _check_conv_transpose2d(images, weight, bias, window, cut, extra)
     reach = _stamped_size(images.shape[2:], window)
     size = reach[0] + extra[0], reach[1] + extra[1]
@@ -151,14 +151,14 @@ def conv_transpose2d(
         dy = batch_innermost(as_batch(dy))
         stamped = _padded(dy, ((cut[0], cut[0]), (cut[1], cut[1])))[:, : reach[0], : reach[1]]
         if needs.input:
-            dx = alike(batch_first(sliding.correlate(stamped, weight, None, window)), input)
+            dx = alike(batch_first(sliding.correlate(stamped, weight, None, window)), ndim)
         if needs.weight:
             dweight = sliding.weight_gradient(stamped, x, window)
         if needs.bias:
             dbias = _sum_per_filter(dy)
         return dx, dweight, dbias
 
-    return alike(batch_first(y), input), backward
+    return alike(batch_first(y), ndim), backward
 
 
 @conv_transpose2d.define
@@ -194,7 +194,7 @@ def conv_transpose2d_definition(
             top, left = i * dilation_h, j * dilation_w
             y = y + pad(stamp, (left, size[1] - left - x.shape[-1], top, size[0] - top - x.shape[-2]))
     y = reshape(y, (batch, groups * filters, *size))[..., cut[0] : size[0] - cut[0], cut[1] : size[1] - cut[1]]
-    return alike(y if bias is None else y + reshape(bias, (groups * filters, 1, 1)), input)
+    return alike(y if bias is None else y + reshape(bias, (groups * filters, 1, 1)), input.ndim)
 
 
 # ---- shapes ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ Kinds = tuple[Any, ...]  # of the arguments of a call
 
 # Keywords that torch's functions take and that change nothing with these values.
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "add_bias_kv": (False,), "add_zero_attn": (False,), "kdim": (None,), "vdim": (None,),  # of MultiheadAttention
     "alpha": (1,), "antialias": (False,), "beta": (1,), "bias_k": (None,), "device": (None, "cpu"), "dtype": (None,),
     "foreach": (None, False), "fused": (None, False), "capturable": (False,), "differentiable": (False,),
     "inplace": (False,), "layout": (None,), "max_norm": (None,), "memory_format": (None,), "norm_type": (2, 2.0),
@@ -131,6 +132,30 @@ def gated(function: Callable[P, R]) -> Callable[P, R]:
             raise told from error
 
     return call
+
+
+def gated_constructor(init: Callable[..., None]) -> Callable[..., None]:
+    """Put a gate before an ``__init__``, in the name of whichever class is being made."""
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values()):
+        return init  # it takes whatever it is given
+    gates: dict[str, Gate] = {}
+
+    @functools.wraps(init)
+    def made(self: Any, *args: Any, **kwargs: Any) -> None:
+        name = type(self).__name__
+        if name not in gates:
+            gates[name] = Gate(init.__get__(self), name)  # bound: what is said of self is nobody's argument
+        gate = gates[name]
+        kwargs = gate.known(kwargs)
+        gate.check(args, kwargs)
+        try:
+            init(self, *args, **kwargs)
+        except TOLD_AGAIN as error:
+            if (told := gate.told_again(error, args, kwargs)) is error:
+                raise
+            raise told from error
+
+    return made
 
 
 def kind_of(value: Any) -> Any:

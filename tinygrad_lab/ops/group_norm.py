@@ -1,10 +1,12 @@
 """Group normalisation (Wu & He 2018): each item normalised over groups of its channels."""
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.normalization import layer_norm
 from tinygrad_lab.ops.shapes import reshape
 from tinygrad_lab.tensor import Tensor
 
 
+@gated
 def group_norm(
     input: Tensor,
     num_groups: int,

@@ -228,6 +228,7 @@ def _check_range(name: str, index: Array, size: int) -> None:
         raise IndexError(f"{name}: index {wrong} is out of range for a dimension of size {size}")
 
 
+@gated
 def nonzero(input: Tensor, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Return where the elements that are not zero stand, row by row, (n, dims); or a tensor (n,) for each dimension."""
     if as_tuple:
@@ -235,6 +236,7 @@ def nonzero(input: Tensor, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...
     return wrap(np.argwhere(input._data))
 
 
+@gated
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Return int64 rows of zeros with a one at each class.    (*) -> (*, num_classes)
 

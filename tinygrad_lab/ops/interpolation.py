@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import index_select
 from tinygrad_lab.ops.shapes import expand, reshape, unsqueeze
 from tinygrad_lab.tensor import Tensor, wrap
@@ -14,6 +15,7 @@ Sizes = int | Sequence[int]
 Factors = float | int | Sequence[float | int]
 
 
+@gated
 def interpolate(
     input: Tensor,
     size: Sizes | None = None,

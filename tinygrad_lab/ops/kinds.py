@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -38,7 +38,7 @@ class Kind:
         elif option is np.ndarray:
             self.arrays.append(ArrayKind("iufb", 0, None, "a tensor"))
             self.words.append("a tensor")
-        elif origin in (tuple, list) or (isinstance(origin, type) and issubclass(origin, Collection)):
+        elif origin in (tuple, list) or (isinstance(origin, type) and issubclass(origin, Sequence)):
             self.items.append(tuple(Kind(item) for item in typing.get_args(option) if item is not ...))
             self.words.append(_sequence(option))
         elif option in WORDS:
@@ -135,5 +135,5 @@ def what_is(value: Any) -> str:
         return f"a {value.dtype} tensor of shape {value.shape}"
     if isinstance(value, bool | type(None)):
         return repr(value)
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.elementwise import where
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.losses import Loss, _check, _check_reduction, _reduced, _scale, l1_loss
 from tinygrad_lab.ops.operation import Float, operation
@@ -75,6 +76,7 @@ def binary_cross_entropy_definition(
 # ---- many classes ---------------------------------------------------------------------------------------------------
 
 
+@gated
 def nll_loss(
     input: Tensor,
     target: Any,
@@ -129,6 +131,7 @@ def _check_labels(input: Tensor, label: Array, weight: Array | None, ignore_inde
         raise IndexError(f"nll_loss: target {wrong} is out of range for {classes} classes")
 
 
+@gated
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """t (log t - input), the terms of the divergence of ``input`` from ``target``; 0 where t is 0.
 
@@ -157,6 +160,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 # ---- regression -----------------------------------------------------------------------------------------------------
 
 
+@gated
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float | int = 1.0) -> Tensor:
     """½ d² / beta where d = |input - target| < beta, else d - ½ beta; with beta 0 it is ``l1_loss``.
 

@@ -25,6 +25,8 @@ from tinygrad_lab.ops import (
     shapes,
     sorting,
 )
+from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.ops.softmax import log_softmax, softmax
 from tinygrad_lab.tensor import Tensor, wrap
@@ -47,10 +49,14 @@ def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any]
 
 
 def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Tensor]:
-    """An operator that gives booleans, and no gradient."""
+    """An operator that gives booleans (or, bit by bit, integers), and no gradient."""
 
     def compared(self: Tensor, other: Any) -> Tensor:
-        return wrap(np.asarray(compare(self._data, other._data if isinstance(other, Tensor) else other)))
+        try:
+            return wrap(np.asarray(compare(self._data, other._data if isinstance(other, Tensor) else other)))
+        except (TypeError, ValueError) as error:
+            name, what = compare.__name__.strip("_"), f"input {what_is(self)}, other {what_is(other)}"
+            raise type(error)(f"{name}: {error} (given {what})") from None
 
     return compared
 
@@ -217,10 +223,12 @@ class TensorMethods:
     argsort = sorting.argsort
     topk = sorting.topk
 
+    @gated
     def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether some element is not zero."""
         return _truth("any", np.any, self, dim, keepdim)
 
+    @gated
     def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether no element is zero."""
         return _truth("all", np.all, self, dim, keepdim)
@@ -265,6 +273,7 @@ class TensorMethods:
         """Broadcast without a copy; -1 keeps a dimension."""
         return shapes.expand(self, _sizes(sizes))
 
+    @gated
     def flip(self, *given: Any, dims: Any = None) -> Tensor:
         """Reverse the order of elements along ``dims``."""
         return shapes.flip(self, _sizes(given) if dims is None else dims)
@@ -318,6 +327,7 @@ class TensorMethods:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._data, dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
+    @gated
     def item(self) -> Any:
         """Return the value of a one-element tensor as a Python number."""
         return self._data.item()
@@ -326,22 +336,30 @@ class TensorMethods:
         return self._data.tolist()
 
     # ---- dtype and copies -------------------------------------------------------------------------------------------
-    def to(self, dtype: Any) -> Tensor:
-        """Return the same values as ``dtype``: this very tensor if it is so already, otherwise a
-        copy.
+    @gated
+    def to(self, *given: Any, dtype: Any = None, copy: builtins.bool = False) -> Tensor:
+        """Return the same values as ``dtype``: this very tensor if it is so already, otherwise a copy.
+
+        As in torch the dtype may be another tensor's, "cpu" may stand before it, and ``non_blocking`` and ``copy``
+        behind it.
         """
         this = typing.cast(Tensor, self)
-        if this.dtype == dtype:
+        given = given[1:] if given and isinstance(given[0], str) and given[0] == "cpu" else given
+        wanted, *flags = given or (dtype,)
+        dtype = this.dtype if wanted is None else wanted.dtype if isinstance(wanted, Tensor) else np.dtype(wanted)
+        if this.dtype == dtype and not (copy or flags[1:] == [True]):
             return this
-        return cast(this if np.dtype(dtype).kind == "f" else this.detach(), dtype)
+        return cast(this if dtype.kind == "f" else this.detach(), dtype)
 
-    def new_zeros(self, *size: Any) -> Tensor:
-        """Return zeros of another shape in this tensor's dtype."""
-        return wrap(np.zeros(_sizes(size), self._data.dtype))
+    @gated
+    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Return zeros of another shape in this tensor's dtype, or in the one given."""
+        return wrap(np.zeros(_sizes(size), dtype or self._data.dtype))
 
-    def new_full(self, size: Any, fill_value: Any) -> Tensor:
-        """Return one value, in another shape and this tensor's dtype."""
-        return wrap(np.full(size, fill_value, self._data.dtype))
+    @gated
+    def new_full(self, size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+        """Return one value, in another shape and this tensor's dtype, or in the one given."""
+        return wrap(np.full(size, fill_value, dtype or self._data.dtype))
 
     def clone(self) -> Tensor:
         """Return a copy of the values that passes gradients on."""

@@ -159,6 +159,8 @@ def batch_norm(
         ValueError: a parameter that does not fit the channels; one value per channel in training; no running
             statistics in evaluation.
     """
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm: eps must be at least 0, and above it in training, got {eps}")
     channels = input.shape[1]
     vectors = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, vector in vectors.items():

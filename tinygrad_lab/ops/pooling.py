@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_lab.ops.contraction import einsum
 from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.kernels.sliding import batch_first, batch_innermost
-from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.operation import Float, Num, operation
 from tinygrad_lab.ops.reductions import max as max_over
 from tinygrad_lab.ops.shapes import pad, stack
 from tinygrad_lab.ops.windows import Pair, alike, as_batch, pair
@@ -76,13 +76,13 @@ class Axis(NamedTuple):
     r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}"
 )
 def max_pool2d(
-    input: Float[Array, "*n c h w"],
+    input: Num[Array, "*n c h w"],
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
-) -> tuple[Float[Array, "*n c oh ow"], Backward]:
+) -> tuple[Num[Array, "*n c oh ow"], Backward]:
     """y = the largest pixel of each window.    (N, C, H, W) -> (N, C, OH, OW)
 
     Of several equal maxima the first in row-major order gets the gradient.  A NaN in a window is its maximum; the last
@@ -100,7 +100,7 @@ def max_pool2d(
         ValueError: arguments that do not fit together; the message has every dimension.
     """
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    x = batch_innermost(as_batch(input))
+    x, ndim = batch_innermost(as_batch(input)), input.ndim
     shape, (rows, columns) = x.shape, axes
     y = np.empty(_output_shape(x, axes), x.dtype)
     winners = []
@@ -115,9 +115,9 @@ def max_pool2d(
             dbest_of_rows = np.zeros(winners_of_rows.shape, dy.dtype)
             _give_to_winners(dy[some], winners_of_columns, dbest_of_rows, rows, 1)
             _give_to_winners(dbest_of_rows, winners_of_rows, dx[some], columns, 2)
-        return (alike(batch_first(dx), input),)
+        return (alike(batch_first(dx), ndim),)
 
-    return alike(batch_first(y), input), backward
+    return alike(batch_first(y), ndim), backward
 
 
 def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
@@ -129,7 +129,7 @@ def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
     pixels = axis.pixels(first)
     best = x.take(np.minimum(pixels, axis.size - 1), dim)
     if pixels.size and pixels.max() >= axis.size:
-        _along(dim, best, pixels >= axis.size)[...] = -np.inf  # windows whose taps all fall beside the image
+        _along(dim, best, pixels >= axis.size)[...] = lowest(x.dtype)  # windows whose taps all fall beside the image
     winners = np.empty(best.shape, np.min_scalar_type(axis.kernel))
     winners[...] = first.reshape(-1, *[1] * (x.ndim - 1 - dim))
     for tap, windows, pixels in axis.taps():
@@ -142,6 +142,11 @@ def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
         np.maximum(champions, challengers, out=champions)
         np.maximum(champion_taps, wins * winners.dtype.type(tap), out=champion_taps)
     return best, winners
+
+
+def lowest(dtype: np.dtype) -> float | int:
+    """Return what never wins against a number of this dtype."""
+    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
 def _give_to_winners(dy: Array, winners: Array, dx: Array, axis: Axis, dim: int) -> None:
@@ -172,7 +177,7 @@ def max_pool2d_with_indices(
     column = columns.pixels(winners_of_rows, 3)
     column = np.take_along_axis(column, np.minimum(row, rows.size - 1), 2)
     values = max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return values, wrap(alike(row * columns.size + column, input))
+    return values, wrap(alike(row * columns.size + column, input.ndim))
 
 
 @max_pool2d.define
@@ -186,7 +191,7 @@ def max_pool2d_definition(
 ) -> Tensor:
     """Take the maximum over a stack of the window's taps."""
     axes = _axes("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    return alike(max_over(_stacked_taps(as_batch(input), axes, outside=-np.inf), dim=0)[0], input)
+    return alike(max_over(_stacked_taps(as_batch(input), axes, outside=lowest(input.dtype)), dim=0)[0], input.ndim)
 
 
 @operation(r"\bar x_{p} = \sum_{\text{windows } o \ni p} \bar y_{o} / n_{o}")
@@ -214,7 +219,7 @@ def avg_pool2d(
         ValueError: arguments that do not fit together; the message has every dimension.
     """
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
-    x = batch_innermost(as_batch(input))
+    x, ndim = batch_innermost(as_batch(input)), input.ndim
     share = _share(axes, count_include_pad, divisor_override, x.dtype)
     y = np.zeros(_output_shape(x, axes), x.dtype)
     for _, windows, pixels in _taps(axes):
@@ -226,9 +231,9 @@ def avg_pool2d(
         dy = batch_innermost(as_batch(dy)) * share
         for _, windows, pixels in _taps(axes):
             dx[pixels] += dy[windows]
-        return (alike(batch_first(dx), input),)
+        return (alike(batch_first(dx), ndim),)
 
-    return alike(batch_first(y), input), backward
+    return alike(batch_first(y), ndim), backward
 
 
 @avg_pool2d.define
@@ -244,7 +249,7 @@ def avg_pool2d_definition(
     """Sum a stack of the window's taps, times one over their number."""
     axes = _axes("avg_pool2d", input, kernel_size, stride, padding, 1, ceil_mode)
     share = Tensor(_share(axes, count_include_pad, divisor_override, input.dtype)[..., 0])
-    return alike(einsum("tnchw,hw->nchw", _stacked_taps(as_batch(input), axes, outside=0.0), share), input)
+    return alike(einsum("tnchw,hw->nchw", _stacked_taps(as_batch(input), axes, outside=0.0), share), input.ndim)
 
 
 # ---- windows --------------------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ def promote(values: list[Any], places: Iterable[int]) -> None:
     """Convert the arrays at ``places`` of a list, in place, to their common dtype.
 
     Floats decide before integers before booleans, then arrays with dimensions before those without, then numbers;
-    NumPy's numbers are numbers, they widen nothing.
+    NumPy's numbers are numbers, they widen nothing.  An operand that was left out has no say.
     """
-    places = list(places)
+    places = [place for place in places if place < len(values) and values[place] is not None]
     for place in places:
         if isinstance(values[place], np.generic):
             values[place] = values[place].item()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.elementwise import floating
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.operation import Operand, Result, operation
 from tinygrad_lab.typing import Array, Gradients, Needs
 
@@ -52,6 +53,7 @@ def _flat(needs: Needs, dz: Array) -> Gradients:
 
 
 @operation(r"\bar x = 0 \qquad \bar y = 0", elementwise=True)
+@gated
 def floor_divide(x: Operand, y: Operand) -> Result:
     """z = ⌊x / y⌋
 
@@ -67,6 +69,7 @@ def floor_divide(x: Operand, y: Operand) -> Result:
 
 
 @operation(r"\bar x = \bar z \qquad \bar y = -\bar z \, \lfloor x / y \rfloor", elementwise=True)
+@gated
 def remainder(x: Operand, y: Operand) -> Result:
     """z = x - ⌊x / y⌋ y; it has the sign of y.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array
@@ -17,17 +18,20 @@ class Sorted(NamedTuple):
     indices: Tensor
 
 
+@gated
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Sorted:
     """Return the values in order along ``dim``, and their indices; equal ones stay in order, ``stable`` or not."""
     indices = argsort(input, dim, descending)
     return Sorted(gather(input, dim, indices), indices)
 
 
+@gated
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Return the indices that put the values in order along ``dim``; equal ones stay in order, ``stable`` or not."""
     return wrap(_order(input._data, dim, descending))
 
 
+@gated
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
     """Return the ``k`` largest (or smallest) values along ``dim``, the most extreme first, and their indices.
 

@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.typing import Array
-
 Pair = int | tuple[int, int]
 
 
@@ -28,11 +26,11 @@ def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]
     return both
 
 
-def as_batch(images: Array) -> Array:
+def as_batch(images: Any) -> Any:
     """Return (C, H, W) as a batch of one, (1, C, H, W); a batch as it is."""
     return images[None] if images.ndim == 3 else images
 
 
-def alike(batch: Array, given: Any) -> Array:
-    """Return a batch, or its only image if ``given`` is one."""
-    return batch[0] if given.ndim == 3 else batch
+def alike(batch: Any, ndim: int) -> Any:
+    """Return a batch as what was given with ``ndim`` dimensions: for 3 that is its only image."""
+    return batch[0] if ndim == 3 else batch

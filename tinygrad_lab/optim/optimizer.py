@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.modes import no_grad
+from tinygrad_lab.ops.gate import gated_constructor
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
@@ -40,9 +41,18 @@ class Optimizer(ABC):
     param_groups: list[Group]
     state: dict[Tensor, dict[str, Any]]  # per parameter: arrays of its shape ("slots"), and counters
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the settings of every optimiser checked."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = gated_constructor(cls.__init__)  # type: ignore[method-assign]  # the same one, behind a gate
+
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         if isinstance(params, Tensor):
-            raise TypeError("params must be an iterable of Tensors or of groups, got one Tensor: write [tensor]")
+            raise TypeError(
+                f"{type(self).__name__}: params must be an iterable of Tensors or of groups, "
+                "got one Tensor: write [tensor]"
+            )
         self.defaults = dict(defaults)
         self.param_groups = []
         self.state = {}
@@ -136,14 +146,14 @@ class Optimizer(ABC):
 
     def _check_parameter(self, parameter: Any, known: set[int]) -> None:
         if not isinstance(parameter, Tensor):
-            raise TypeError(f"{type(self).__name__}: can only optimise Tensors, got {type(parameter).__name__}")
+            raise TypeError(f"{type(self).__name__}: params: can only optimise Tensors, got {type(parameter).__name__}")
         if not parameter.is_leaf:
             raise ValueError(
                 f"{type(self).__name__}: cannot optimise the result of an operation (shape {parameter.shape}): "
                 "only leaves receive a gradient"
             )
         if id(parameter) in known:
-            raise ValueError(f"{type(self).__name__}: a parameter of shape {parameter.shape} was given twice")
+            raise ValueError(f"{type(self).__name__}: params: one of shape {parameter.shape} was given twice")
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
