@@ -37,7 +37,7 @@ def test_start_is_standard_normal_with_a_zero_padding_row() -> None:
 
 def test_bad_input_is_named() -> None:
     layer = Embedding(5, 2)
-    with pytest.raises(IndexError, match="index 5 is out of range for a table of 5 rows"):
+    with pytest.raises(IndexError, match="input has index 5, out of range for a weight of 5 rows"):
         layer(np.array([0, 5]))
     with pytest.raises(IndexError, match="index -1 is out of range"):
         layer(Tensor(np.array([-1, 2])))

@@ -55,10 +55,12 @@ from tinygrad_lab.ops import (
     swiglu,
     tanh,
 )
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
 
 
+@gated
 def max_pool2d(
     input: Tensor,
     kernel_size: Pair,

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_lab.ops import shapes
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.shapes import cat, expand, flip
 from tinygrad_lab.tensor import Tensor
 
 MODES = "constant", "reflect", "replicate", "circular"
 
 
+@gated
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | int | None = None) -> Tensor:
     """Pad, with (before, after) for the last dimension first, as torch does.
 
