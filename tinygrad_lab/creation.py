@@ -79,6 +79,20 @@ def arange(start: float | int, end: float | int | None = None, step: float | int
 
 
 @gated
+def linspace(
+    start: float | int, end: float | int, steps: int, dtype: Any = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """Return ``steps`` numbers at equal distances from start to end, both included.
+
+    Raises:
+        ValueError: a negative number of steps.
+    """
+    if steps < 0:
+        raise ValueError(f"linspace: steps must be at least 0, got {steps}")
+    return wrap(np.linspace(start, end, steps).astype(dtype)).requires_grad_(requires_grad)
+
+
+@gated
 def eye(n: int, m: int | None = None, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Return an (n, m) tensor with ones on the diagonal, square by default."""
     return wrap(np.eye(n, m, dtype=dtype)).requires_grad_(requires_grad)
@@ -96,6 +110,58 @@ def rand(*size: Any, generator: Generator, dtype: Any = np.float32, requires_gra
     """Return uniform draws from [0, 1)."""
     _check_floating("rand", dtype)
     return wrap(np.asarray(generator.random(_shape(size), dtype))).requires_grad_(requires_grad)
+
+
+@gated
+def randn_like(input: Tensor, *, generator: Generator, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return standard normal draws in the shape and dtype of ``input``."""
+    return randn(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+@gated
+def rand_like(input: Tensor, *, generator: Generator, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return uniform draws from [0, 1) in the shape and dtype of ``input``."""
+    return rand(input.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+@gated
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator) -> Tensor:
+    """Draw indices by their weights.    (C,) or (N, C) -> (num_samples,) or (N, num_samples), int64
+
+    Without replacement the draws are the largest of weight / e, with exponential e: one after the other, each by what
+    is left (Efraimidis & Spirakis 2006).
+
+    Args:
+        input: weights from 0 up; they need not add up to 1.
+        num_samples: draws from each row.
+        replacement: whether an index can be drawn again.
+        generator: where the draws come from.
+
+    Raises:
+        ValueError: a weight that is negative or not finite, a row of zeros, more draws than there are weights above 0.
+    """
+    weights = np.asarray(input._data, np.float64)
+    drawable = (weights > 0).sum(axis=-1) if weights.ndim in (1, 2) else np.zeros(1)
+    least = 1 if replacement else num_samples
+    if num_samples < 1 or not np.isfinite(weights).all() or (weights < 0).any() or (drawable < max(least, 1)).any():
+        raise ValueError(
+            f"multinomial: needs (C,) or (N, C) finite weights from 0 up, at least {max(least, 1)} of a row above 0, "
+            f"for {num_samples} draws; input has shape {input.shape}"
+        )
+    if not replacement:
+        keys = np.where(weights > 0, weights / generator.standard_exponential(weights.shape), -1)
+        return wrap(np.argsort(-keys, axis=-1, kind="stable")[..., :num_samples].copy())
+    rows = np.atleast_2d(weights)
+    drawn = np.stack([_draw(row, generator.random(num_samples)) for row in rows])
+    return wrap(drawn.reshape(*weights.shape[:-1], num_samples))
+
+
+def _draw(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Where each uniform number falls among the cumulated weights, (C,) and (S,) -> (S,)."""
+    cumulated = weights.cumsum()
+    places = np.searchsorted(cumulated, uniform * cumulated[-1], side="right")
+    last: int = np.flatnonzero(weights)[-1]
+    return np.asarray(np.minimum(places, last))  # rounding must not go past the last that can be drawn
 
 
 def _check_floating(name: str, dtype: Any) -> None:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 
 from tests.agreement.carrying import DTYPES, Carrier, by_engine, by_torch
 from tests.agreement.case import Apart, Case, Judged, Result, Verdict
-from tests.agreement.operators import FLOATS, parameters_of, seed
+from tests.agreement.operators import FLOATS, Wanted, parameters_of, seed
 from tinygrad_lab import nn
 from tinygrad_lab.ops.operation import OPERATIONS
 
@@ -26,7 +26,7 @@ def name_of(info: Any) -> str:
     return name
 
 
-def cases(info: Any) -> Iterator[Case | Judged]:
+def cases(info: Any, wanted: Wanted) -> Iterator[Case | Judged]:
     """Yield all samples of one layer, and the samples that it must refuse."""
     name = name_of(info)
     for dtype in FLOATS:
@@ -35,11 +35,12 @@ def cases(info: Any) -> Iterator[Case | Judged]:
             what = f"{str(dtype).removeprefix('torch.')} {'training' if training else 'evaluation'}"
             seed()
             for place, sample in enumerate(info.module_inputs_func(info, **given)):
-                yield from _layouts(name, f"{what} sample {place}", sample, dtype, training)
+                yield from _layouts(wanted, name, f"{what} sample {place}", sample, dtype, training)
             if info.module_error_inputs_func is not None:
                 seed()
                 for place, wrong in enumerate(info.module_error_inputs_func(info, **given)):
-                    yield from _case(name, f"{what} error input {place}", wrong.module_error_input, dtype, training)
+                    if wanted():
+                        yield from _case(name, f"{what} error input {place}", wrong.module_error_input, dtype, training)
 
 
 def _in(dtype: Any, module: Any, settings: dict[str, Any]) -> Any:
@@ -47,8 +48,13 @@ def _in(dtype: Any, module: Any, settings: dict[str, Any]) -> Any:
     return module if "dtype" in settings else module.to(dtype)
 
 
-def _layouts(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool) -> Iterator[Case | Judged]:
-    yield from _case(name, label, sample, dtype, training)
+def _layouts(
+    wanted: Wanted, name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
+) -> Iterator[Case | Judged]:
+    if wanted():
+        yield from _case(name, label, sample, dtype, training)
+    if not wanted():
+        return
     forward = sample.forward_input
     try:
         forward.args, forward.kwargs = (tree_map(_spread, part) for part in (forward.args, forward.kwargs))

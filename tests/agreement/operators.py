@@ -15,6 +15,7 @@ from tests.agreement.case import Apart, Case, Judged, Verdict
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
 
+Wanted = Callable[[], bool]  # asked before each sample: whether it is to be run
 FLOATS = torch.float64, torch.float32
 OTHERS = torch.int64, torch.uint8, torch.bool
 RANDOM = {"rand", "randn", "empty", "empty_like", "new_empty", "dropout", "rand_like", "randn_like", "multinomial",
@@ -111,16 +112,17 @@ def name_of(pair: Shared) -> str:
     return pair.name
 
 
-def cases(pair: Shared) -> Iterator[Case | Judged]:
-    """Yield all samples of one operation; those that cannot be represented come judged already."""
+def cases(pair: Shared, wanted: Wanted) -> Iterator[Case | Judged]:
+    """Yield the samples of one operation that are wanted; those that cannot be represented come judged already."""
     for dtype in (*FLOATS, *OTHERS):
         for place, sample in enumerate(_samples(pair.info, dtype, pair.in_place)):
-            for layout, form in _layouts(sample, dtype):
+            for layout, form in _layouts(sample, dtype, wanted):
                 yield from _case(pair, f"{str(dtype).removeprefix('torch.')} {layout} sample {place}", form)
     if not pair.in_place and pair.info.error_inputs_func is not None:
         seed()
         for place, wrong in enumerate(pair.info.error_inputs("cpu")):
-            yield from _case(pair, f"error input {place}", wrong.sample_input)
+            if wanted():
+                yield from _case(pair, f"error input {place}", wrong.sample_input)
 
 
 def _samples(info: Any, dtype: torch.dtype, in_place: bool) -> list[Any]:
@@ -134,9 +136,10 @@ def _samples(info: Any, dtype: torch.dtype, in_place: bool) -> list[Any]:
     return samples if supported else samples[:UNSUPPORTED]
 
 
-def _layouts(sample: Any, dtype: torch.dtype) -> Iterator[tuple[str, Any]]:
-    yield "contiguous", sample
-    if dtype in FLOATS:
+def _layouts(sample: Any, dtype: torch.dtype, wanted: Wanted) -> Iterator[tuple[str, Any]]:
+    if wanted():
+        yield "contiguous", sample
+    if dtype in FLOATS and wanted():
         try:
             yield "not contiguous", sample.noncontiguous()
         except Exception:  # such a sample cannot be stored in another way

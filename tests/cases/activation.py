@@ -23,10 +23,16 @@ def at_some_scale(draw):
     return x
 
 
+@case(ops.elu, "nn.functional.elu")
+def with_alpha(draw):
+    return (distinct(draw, draw(shapes())), draw(st.sampled_from([1.0, 0.5, 2.0]))), {}
+
+
 @case(ops.sigmoid, "sigmoid")
 @case(ops.tanh, "tanh")
 @case(ops.silu, "nn.functional.silu")
 @case(ops.logsigmoid, "nn.functional.logsigmoid")
+@case(ops.mish, "nn.functional.mish", name="mish")
 @case(erf, "erf")
 def one_operand(draw):
     return (at_some_scale(draw),), {}

@@ -122,3 +122,21 @@ def replaced(x, value, key):
     out = x.clone()
     out[key] = value
     return out
+
+
+@case(ops.scatter, "scatter")
+def scattered_without_repetition(draw):
+    shape = draw(shapes(min_dims=1))
+    dim = one_dim(draw, len(shape))
+    rows = np.argsort(normal(draw, shape), axis=dim)  # a permutation along dim
+    kept = list(shape)
+    kept[dim] = draw(st.integers(0, shape[dim]))
+    index = np.ascontiguousarray(rows[tuple(slice(size) for size in kept)])
+    return (normal(draw, shape), dim, index, normal(draw, index.shape)), {}
+
+
+@case(ops.scatter, "scatter", name="scatter of a number")
+def one_number_scattered(draw):
+    shape = draw(shapes(min_dims=1))
+    dim = one_dim(draw, len(shape))
+    return (normal(draw, shape), dim, fitting_index(draw, shape, dim), 2.5), {}

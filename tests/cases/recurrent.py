@@ -1,9 +1,10 @@
-"""Cases of tinygrad_lab.ops.lstm and ops.rnn: against torch's fused layers; the cell of 1997, which torch lacks, step
-by step."""
+"""Cases of tinygrad_lab.ops.lstm, ops.gru and ops.rnn: against torch's fused layers; the cell of 1997, which torch
+lacks, step by step."""
 
 from hypothesis import strategies as st
 
 from tests.cases.case import case, in_some_layout, integers, normal, sizes
+from tinygrad_lab.ops.gru import gru
 from tinygrad_lab.ops.lstm import lstm, lstm_1997
 from tinygrad_lab.ops.rnn import rnn
 
@@ -42,7 +43,7 @@ def torch_layer(name: str, states: int):
 
     def run(torch, input, b, reverse, *rest, nonlinearity="tanh"):
         initial, parameters = [state[b : b + 1][None] for state in rest[:states]], rest[states:]
-        layer = getattr(torch._VF, name if states == 2 else f"{name}_{nonlinearity}")
+        layer = getattr(torch._VF, f"{name}_{nonlinearity}" if name == "rnn" else name)
         steps = input.flip(0) if reverse else input
         settings = (len(parameters) > 2, 1, 0.0, False, False, False)
         output, *last = layer(steps, initial if states == 2 else initial[0], parameters, *settings)
@@ -94,4 +95,16 @@ def either_nonlinearity(draw):
 @case(rnn, torch_layer("rnn", 1), name="rnn of several lengths")
 def tanh_ragged(draw):
     args = layer(draw, 1, 1)
+    return args, {"reverse": draw(st.booleans()), **ragged(draw, args)}
+
+
+@case(gru, torch_layer("gru", 1))
+@case(gru.info.definition, torch_layer("gru", 1), name="gru's definition")
+def reset_and_update_gate(draw):
+    return layer(draw, 3, 1), {"reverse": draw(st.booleans())}
+
+
+@case(gru, torch_layer("gru", 1), name="gru of several lengths")
+def reset_and_update_gate_ragged(draw):
+    args = layer(draw, 3, 1)
     return args, {"reverse": draw(st.booleans()), **ragged(draw, args)}

@@ -100,6 +100,12 @@ def in_slices(draw):
     return (normal(draw, shape), one_dim(draw, len(shape))), {}
 
 
+@case(ops.repeat, lambda torch, x, repeats: x.repeat(repeats), name="repeat")
+def repeated(draw):
+    shape = draw(shapes(max_dims=3))
+    return (normal(draw, shape), [draw(st.integers(0, 3)) for _ in range(len(shape) + draw(st.integers(0, 2)))]), {}
+
+
 @case(ops.pad, "nn.functional.pad")
 def padding(draw):
     values = normal(draw, draw(shapes(min_dims=1)))

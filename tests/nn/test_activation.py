@@ -15,6 +15,9 @@ LAYERS = [
     ("ReLU", {}),
     ("LeakyReLU", {}),
     ("LeakyReLU", {"negative_slope": 0.3}),
+    ("ELU", {}),
+    ("ELU", {"alpha": 0.5}),
+    ("Mish", {}),
     ("Sigmoid", {}),
     ("Tanh", {}),
     ("SiLU", {}),
@@ -32,7 +35,9 @@ def test_layer_equals_torch(name: str, options: dict) -> None:
     assert_twins(getattr(nn, name)(**options), getattr(torch.nn, name)(**options), (2, 3, 4))
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "softplus", "logsigmoid"])
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "silu", "mish", "gelu", "softplus", "logsigmoid"]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.filterwarnings("error")
 def test_extreme_values_and_zero(name: str, dtype: type) -> None:

@@ -6,9 +6,9 @@ import torch
 
 from tests.nn.twins import assert_twins
 from tinygrad_lab.nn.activation import ReLU, Tanh
-from tinygrad_lab.nn.container import ModuleDict, ModuleList, Sequential
+from tinygrad_lab.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from tinygrad_lab.nn.linear import Linear
-from tinygrad_lab.nn.module import Module
+from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.tensor import Tensor
 
 
@@ -60,3 +60,25 @@ def test_module_dict() -> None:
     assert dict(layers.items())["c"] is layers["c"] is list(layers.values())[2]
     with pytest.raises(KeyError, match="'keys' is an attribute of every ModuleDict"):
         layers["keys"] = ReLU()
+
+
+def test_parameter_list_has_torchs_keys_and_behaves_as_a_list(unchecked_shapes: None) -> None:
+    class Net(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scales = ParameterList([Parameter(np.ones(2)), Tensor(np.ones(3))])
+
+    net = Net()
+    assert keys(net) == ["scales.0", "scales.1"]
+    scales = net.scales.append(Tensor(np.ones(1)))
+    assert scales is net.scales
+    assert [len(scale) for scale in scales] == [2, 3, 1]
+    assert len(scales) == 3
+    assert all(isinstance(scale, Parameter) for scale in scales)
+    assert scales[-1].requires_grad
+    assert [len(scale) for scale in scales[:2]] == [2, 3]
+    scales[-1] = Tensor(np.ones(7))
+    assert keys(net) == ["scales.0", "scales.1", "scales.2"]
+    assert len(scales[2]) == 7
+    with pytest.raises(TypeError, match="ParameterList: must hold tensors, got float"):
+        scales.append(1.0)

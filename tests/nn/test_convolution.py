@@ -6,10 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.nn.twins import assert_twins
 from tests.numerics import relative_error
 from tinygrad_lab import random
 from tinygrad_lab.modes import no_grad
-from tinygrad_lab.nn.convolution import Conv2d, ConvTranspose2d
+from tinygrad_lab.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
+from tinygrad_lab.ops.conv1d import conv1d
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
 from tinygrad_lab.ops.kernels.sliding import Window
 from tinygrad_lab.tensor import Tensor
@@ -243,3 +245,27 @@ def test_repr_names_the_settings():
         "Conv2d(1, 6, kernel_size=(5, 5), stride=1, padding='same', dilation=1, groups=1, bias=False)"
     )
     assert "output_padding=1" in repr(ConvTranspose2d(1, 6, 5, stride=2, output_padding=1))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 2, "padding": 1},
+        {"padding": "same"},
+        {"dilation": 2, "groups": 2},
+        {"bias": False, "stride": (3,)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(2, 4, 9), (4, 9)])
+def test_conv1d_equals_torch(options: dict, shape: tuple[int, ...]) -> None:
+    assert_twins(Conv1d(4, 6, 3, **options), torch.nn.Conv1d(4, 6, 3, **options), shape)
+
+
+def test_conv1d_names_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"conv1d: input has shape \(3,\), it must be \(N, C, L\) or \(C, L\)"):
+        conv1d(draws(3), draws(2, 3, 1))
+    with pytest.raises(ValueError, match=r"conv1d: stride must be one number, got \(1, 2\)"):
+        conv1d(draws(1, 3, 4), draws(2, 3, 1), None, (1, 2))
+    assert repr(Conv1d(3, 2, 5)).startswith("Conv1d(3, 2, kernel_size=(5,), stride=1")

@@ -6,6 +6,7 @@ import torch
 
 from tests.numerics import relative_error
 from tinygrad_lab.nn import loss as nn
+from tinygrad_lab.ops import likelihoods
 from tinygrad_lab.ops import losses as ops
 from tinygrad_lab.tensor import Tensor
 
@@ -46,6 +47,83 @@ def test_modules_equal_torch(reduction: str) -> None:
             x,
             target,
         )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+def test_modules_of_probabilities_and_distances_equal_torch(reduction: str) -> None:
+    log_p = x - np.log(np.exp(x).sum(1, keepdims=True))
+    for name, options, given, target in (
+        ("L1Loss", {}, x, probabilities),
+        ("SmoothL1Loss", {}, x, probabilities),
+        ("SmoothL1Loss", {"beta": 0.3}, x, probabilities),
+        ("KLDivLoss", {}, log_p, probabilities),
+        ("KLDivLoss", {"log_target": True}, log_p, x),
+        ("BCELoss", {}, probabilities[::-1], probabilities),
+        ("NLLLoss", {"ignore_index": 2}, log_p, labels),
+    ):
+        compare(
+            getattr(nn, name)(**options, reduction=reduction),
+            getattr(torch.nn, name)(**options, reduction=reduction),
+            np.ascontiguousarray(given),
+            target,
+        )
+    for name, given, target in (("NLLLoss", log_p, labels), ("BCELoss", probabilities, probabilities[::-1].copy())):
+        ours, theirs = getattr(nn, name), getattr(torch.nn, name)
+        mine, other = ours(Tensor(weight), reduction=reduction), theirs(torch.tensor(weight), reduction=reduction)
+        assert list(mine.state_dict()) == list(other.state_dict()) == ["weight"]
+        compare(mine, other, given, target)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("error")
+def test_probabilities_of_0_and_1(dtype: type) -> None:
+    """A logarithm counts as -100 at least, and nothing divides by 0."""
+    sure = np.array([[0.0, 1.0, 0.0], [1.0, 0.5, 1e-30]], dtype)
+    target = np.array([[0, 1, 1], [0, 1, 1]], dtype)
+    compare(likelihoods.binary_cross_entropy, torch.nn.functional.binary_cross_entropy, sure, target)
+
+
+def test_divergence_from_a_distribution_with_zeros() -> None:
+    log_p = np.log([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+    target = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
+    value, _ = compare(
+        lambda a, t: likelihoods.kl_div(a, t, reduction="batchmean"),
+        lambda a, t: torch.nn.functional.kl_div(a, t, reduction="batchmean"),
+        log_p,
+        target,
+    )
+    assert abs(value - (np.log(2) + 0.5 * np.log(0.5 / 0.8) + 0.5 * np.log(0.5 / 0.1)) / 2) < 1e-15
+
+
+def test_ignored_log_probabilities_may_hold_anything() -> None:
+    log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
+    log_p[0] = np.nan, -np.inf
+    a = Tensor(log_p, requires_grad=True)
+    loss = likelihoods.nll_loss(a, np.array([-100, 1]))
+    loss.backward()
+    assert abs(loss.item() + np.log(0.75)) < 1e-15
+    assert a.grad.tolist() == [[0, 0], [0, -1]]
+
+
+def test_bad_probabilities_and_labels_are_named(unchecked_shapes: None) -> None:
+    with pytest.raises(ValueError, match=r"input must be probabilities in \[0, 1\], got 1.5; for logits"):
+        likelihoods.binary_cross_entropy(Tensor([0.5, 1.5]), Tensor([1.0, 1.0]))
+    with pytest.raises(IndexError, match="nll_loss: target 3 is out of range for 3 classes"):
+        likelihoods.nll_loss(Tensor(x), np.array([0, 3, 1, 1]))
+    with pytest.raises(TypeError, match="nll_loss: target must be integer class indices, got float64"):
+        likelihoods.nll_loss(Tensor(x), probabilities)
+    with pytest.raises(ValueError, match=r"nll_loss: target has shape \(3,\), input \(4, 3\) needs \(4,\)"):
+        likelihoods.nll_loss(Tensor(x), labels[:3])
+    with pytest.raises(ValueError, match=r"nll_loss: weight has shape \(2,\)"):
+        likelihoods.nll_loss(Tensor(x), labels, weight[:2])
+    with pytest.raises(ValueError, match="kl_div: batchmean needs an input with a first axis"):
+        likelihoods.kl_div(Tensor(1.0), Tensor(1.0), reduction="batchmean")
+    with pytest.raises(ValueError, match="smooth_l1_loss: beta must be at least 0, got -1"):
+        likelihoods.smooth_l1_loss(Tensor(x), Tensor(x), beta=-1)
+    for loss in (likelihoods.kl_div, likelihoods.smooth_l1_loss, likelihoods.binary_cross_entropy):
+        with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'batch'"):
+            loss(Tensor(probabilities), Tensor(probabilities), reduction="batch")
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -243,6 +243,40 @@ def test_loading_not_strictly_takes_what_there_is() -> None:
     assert not module.weight.numpy().any()
 
 
+def test_loading_returns_what_was_missing_and_unexpected_as_torch_does() -> None:
+    ours, theirs = leaf(Engine), leaf(Torch)
+    given = {"bias": np.ones(3, np.float32), "elsewhere": np.ones(9, np.float32)}
+    mine = ours.load_state_dict(given, strict=False)
+    other = theirs.load_state_dict({name: torch.tensor(array) for name, array in given.items()}, strict=False)
+    assert (mine.missing_keys, mine.unexpected_keys) == (other.missing_keys, other.unexpected_keys)
+    missing, unexpected = ours.load_state_dict(ours.state_dict())
+    assert (missing, unexpected) == ([], [])
+
+
+# ---- the tree -------------------------------------------------------------------------------------------------------
+
+
+def test_modules_and_parameters_are_found_by_their_dotted_names() -> None:
+    root = nested(Engine)
+    for name, module in root.named_modules():
+        assert root.get_submodule(name) is module
+    for name, parameter in root.named_parameters():
+        assert root.get_parameter(name) is parameter
+    with pytest.raises(AttributeError, match=r"get_submodule: tree has no module 'middle', it has \['left', "):
+        root.get_submodule("tree.middle.weight")
+    with pytest.raises(AttributeError, match=r"get_parameter: tree\.left has no parameter 'wieght', it has"):
+        root.get_parameter("tree.left.wieght")
+
+
+def test_apply_visits_children_before_their_parent_as_in_torch() -> None:
+    seen: dict[str, list[str]] = {}
+    for side, root in (("ours", nested(Engine)), ("theirs", nested(Torch))):
+        order: list[str] = []
+        assert root.apply(lambda module, order=order: order.append(type(module).__name__)) is root
+        seen[side] = order
+    assert seen["ours"] == seen["theirs"]
+
+
 # ---- modes ----------------------------------------------------------------------------------------------------------
 
 
@@ -312,3 +346,29 @@ def test_a_hook_may_remove_itself() -> None:
 def test_a_module_without_forward() -> None:
     with pytest.raises(TypeError, match=r"Module defines no forward\(\)"):
         Module()(1)
+
+
+def test_what_a_hook_returns_replaces_the_output_for_the_next_hook_too() -> None:
+    class Double(Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2
+
+    module, seen = Double(), []
+    module.register_forward_hook(lambda _module, _args, output: output + 1)
+    module.register_forward_hook(lambda _module, _args, output: seen.append(output.item()))  # returns None
+    x = Tensor([3.0], requires_grad=True)
+    module(x).backward()
+    assert seen == [7.0]
+    assert module(x).item() == 7.0
+    assert x.grad.tolist() == [2.0]
+
+
+def test_gradients_can_be_zeroed_in_place() -> None:
+    module = leaf(Engine)
+    module.weight.grad = gradient = from_numpy(np.ones(module.weight.shape, np.float32))
+    module.zero_grad(set_to_none=False)
+    assert module.weight.grad is gradient
+    assert not gradient.numpy().any()
+    assert module.bias.grad is None
+    module.zero_grad()
+    assert module.weight.grad is None

@@ -6,7 +6,8 @@ import torch
 
 from tests.nn.twins import assert_same_state, assert_twins, share_state
 from tests.numerics import relative_error
-from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
+from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from tinygrad_lab.ops.group_norm import group_norm
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.rms_norm import rms_norm
 from tinygrad_lab.tensor import Tensor
@@ -22,6 +23,24 @@ def test_layer_norm_equals_torch(options: dict, shape: int | tuple[int, ...]) ->
 @pytest.mark.parametrize("shape", [4, (3, 4)])
 def test_rms_norm_equals_torch(options: dict, shape: int | tuple[int, ...]) -> None:
     assert_twins(RMSNorm(shape, **options), torch.nn.RMSNorm(shape, **options), (2, 5, 3, 4))
+
+
+@pytest.mark.parametrize("options", [{}, {"affine": False}, {"eps": 0.1}])
+@pytest.mark.parametrize("shape", [(2, 6), (3, 6, 5), (2, 6, 3, 4)])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_group_norm_equals_torch(options: dict, shape: tuple[int, ...], groups: int) -> None:
+    assert_twins(GroupNorm(groups, 6, **options), torch.nn.GroupNorm(groups, 6, **options), shape)
+
+
+def test_group_norm_names_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="GroupNorm: num_groups must divide num_channels 6, got 4"):
+        GroupNorm(4, 6)
+    with pytest.raises(ValueError, match="group_norm: num_groups must divide the 6 channels, got 4"):
+        group_norm(Tensor(np.ones((2, 6))), 4)
+    with pytest.raises(ValueError, match=r"group_norm: bias has shape \(3,\), input \(2, 6\) needs \(6,\)"):
+        group_norm(Tensor(np.ones((2, 6))), 3, None, Tensor(np.ones(3)))
+    assert repr(GroupNorm(3, 6)) == "GroupNorm(3, 6, eps=1e-05, affine=True)"
+    assert group_norm(Tensor(np.ones((0, 6, 2))), 3).shape == (0, 6, 2)
 
 
 LAYERS = [(BatchNorm1d, (6, 3)), (BatchNorm1d, (6, 3, 5)), (BatchNorm1d, (1, 3, 5)), (BatchNorm2d, (2, 3, 4, 5))]

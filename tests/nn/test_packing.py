@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.utils import rnn as torch_rnn
 
-from tinygrad_lab.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from tinygrad_lab.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
 from tinygrad_lab.tensor import Tensor
 
 
@@ -72,3 +72,24 @@ def test_total_length_below_the_longest_is_refused() -> None:
     packed = pack_padded_sequence(Tensor(np.ones((3, 2, 1))), [3, 1])
     with pytest.raises(ValueError, match="total_length must be at least 3, got 2"):
         pad_packed_sequence(packed, total_length=2)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("features", [(), (2, 3)])
+def test_sequences_side_by_side_equal_torch(batch_first: bool, features: tuple[int, ...]) -> None:
+    arrays = [np.random.default_rng(n).standard_normal((n, *features)) for n in (2, 4, 1)]
+    ours = [Tensor(array, requires_grad=True) for array in arrays]
+    theirs = [torch.tensor(array, requires_grad=True) for array in arrays]
+    mine = pad_sequence(ours, batch_first, -1.0)
+    other = torch.nn.utils.rnn.pad_sequence(theirs, batch_first, -1.0)
+    np.testing.assert_array_equal(mine.numpy(), other.detach().numpy())
+    mine.square().sum().backward()
+    other.square().sum().backward()
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
+
+
+@pytest.mark.parametrize("arrays", [[], [np.zeros((2, 3)), np.zeros((2, 4))], [np.zeros(())]])
+def test_sequences_that_do_not_go_together_are_refused(arrays: list) -> None:
+    with pytest.raises(ValueError, match="pad_sequence: needs sequences"):
+        pad_sequence([Tensor(array) for array in arrays])

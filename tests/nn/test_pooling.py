@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.nn.twins import assert_twins
 from tests.numerics import relative_error
 from tinygrad_lab.modes import no_grad
-from tinygrad_lab.nn.pooling import AvgPool2d, MaxPool2d
+from tinygrad_lab.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from tinygrad_lab.ops.pooling import CHUNK, avg_pool2d, max_pool2d
 from tinygrad_lab.tensor import Tensor
 
@@ -150,3 +151,23 @@ def test_max_pooling_does_not_keep_its_images():
     assert memory() is None
     y.backward(np.ones(y.shape))
     assert x.grad.numpy().sum() == 4
+
+
+@pytest.mark.parametrize("size", [1, 3, (2, 7), (None, 2), 9])
+def test_adaptive_pooling_equals_torch(size) -> None:
+    assert_twins(AdaptiveAvgPool2d(size), torch.nn.AdaptiveAvgPool2d(size), (2, 3, 6, 7))
+
+
+def test_adaptive_pooling_spreads_a_nan_as_torch_does() -> None:
+    x = np.zeros((1, 1, 5, 7))
+    x[0, 0, 2, 3] = np.nan
+    ours = AdaptiveAvgPool2d((3, 4))(Tensor(x)).numpy()
+    np.testing.assert_array_equal(ours, torch.nn.AdaptiveAvgPool2d((3, 4))(torch.tensor(x)).numpy())
+
+
+def test_adaptive_pooling_names_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"input has shape \(2, 3\), it must be images"):
+        AdaptiveAvgPool2d(1)(Tensor(np.zeros((2, 3))))
+    with pytest.raises(ValueError, match="output_size must be one or two sizes from 1 up, got 0"):
+        AdaptiveAvgPool2d(0)(Tensor(np.zeros((1, 2, 3))))
+    assert repr(AdaptiveAvgPool2d((7, 7))) == "AdaptiveAvgPool2d(output_size=(7, 7))"

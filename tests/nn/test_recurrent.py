@@ -1,4 +1,4 @@
-"""LSTM, RNN and LSTMCell against torch: every setting, packed and padded, initial states, dropout noise, gradients."""
+"""LSTM, GRU, RNN and their cells against torch: settings, packed and padded, states, dropout noise, gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,8 @@ from torch.nn.utils import rnn as torch_rnn
 from tests.numerics import relative_error
 from tinygrad_lab import random
 from tinygrad_lab.lab.noise import ReplayDraws
+from tinygrad_lab.nn.cells import GRUCell, RNNCell
+from tinygrad_lab.nn.gru import GRU
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.nn.recurrent import LSTM, RNN, LSTMCell
 from tinygrad_lab.nn.utils import rnn
@@ -27,7 +29,13 @@ SETTINGS: list[dict[str, Any]] = [
     {"num_layers": 2, "batch_first": True},
     {"num_layers": 2, "bidirectional": True, "bias": False, "batch_first": True},
 ]
-LAYERS = [(LSTM, torch.nn.LSTM, {}), (RNN, torch.nn.RNN, {}), (RNN, torch.nn.RNN, {"nonlinearity": "relu"})]
+LAYERS = [
+    (LSTM, torch.nn.LSTM, {}),
+    (GRU, torch.nn.GRU, {}),
+    (RNN, torch.nn.RNN, {}),
+    (RNN, torch.nn.RNN, {"nonlinearity": "relu"}),
+]
+NAMES = ["LSTM", "GRU", "RNN", "RNN-relu"]
 
 
 def twins(ours: Any, theirs: Any, *sizes: int, **settings: Any) -> tuple[Any, Any]:
@@ -77,7 +85,7 @@ def parameters_of(mine: Module, other: torch.nn.Module) -> tuple[list, list]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS, ids=["LSTM", "RNN", "RNN-relu"])
+@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS, ids=NAMES)
 @pytest.mark.parametrize("given", [False, True], ids=["zero", "hx"])
 def test_equals_torch(ours: Any, theirs: Any, extra: dict, settings: dict, given: bool) -> None:
     mine, other = twins(ours, theirs, D, H, **settings, **extra)
@@ -91,7 +99,7 @@ def test_equals_torch(ours: Any, theirs: Any, extra: dict, settings: dict, given
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS[:2], ids=["LSTM", "RNN"])
+@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS[:3], ids=NAMES[:3])
 def test_one_sequence_without_a_batch(ours: Any, theirs: Any, extra: dict, settings: dict) -> None:
     mine, other = twins(ours, theirs, D, H, **settings, **extra)
     a, b = both(T, D)
@@ -100,7 +108,7 @@ def test_one_sequence_without_a_batch(ours: Any, theirs: Any, extra: dict, setti
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS, ids=["LSTM", "RNN", "RNN-relu"])
+@pytest.mark.parametrize(("ours", "theirs", "extra"), LAYERS, ids=NAMES)
 @pytest.mark.parametrize("given", [False, True], ids=["zero", "hx"])
 def test_packed_sequences(ours: Any, theirs: Any, extra: dict, settings: dict, given: bool) -> None:
     mine, other = twins(ours, theirs, D, H, **settings, **extra)
@@ -151,12 +159,13 @@ def test_backward_twice_adds_up() -> None:
 # ---- dropout --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
 @pytest.mark.parametrize("form", ["time first", "batch first", "packed"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("p", [0.3, 1.0])
-def test_dropout_draws_what_torch_draws(form: str, bidirectional: bool, p: float) -> None:
+def test_dropout_draws_what_torch_draws(layer: str, form: str, bidirectional: bool, p: float) -> None:
     settings = {"num_layers": 3, "dropout": p, "bidirectional": bidirectional, "batch_first": form == "batch first"}
-    mine, other = twins(LSTM, torch.nn.LSTM, D, H, **settings)
+    mine, other = twins({"LSTM": LSTM, "GRU": GRU}[layer], getattr(torch.nn, layer), D, H, **settings)
     a, b = both(T, B, D)
     x: Any = a
     y: Any = b
@@ -171,7 +180,9 @@ def test_dropout_draws_what_torch_draws(form: str, bidirectional: bool, p: float
     replay.check_all_used()
     if form == "packed":
         output, other_output = output.data, other_output.data
-    assert_equal([output, *last], [other_output, *other_last], list(mine.parameters()), list(other.parameters()))
+    assert_equal(
+        flat([output, last]), flat([other_output, other_last]), list(mine.parameters()), list(other.parameters())
+    )
 
 
 def test_evaluation_drops_nothing() -> None:
@@ -205,10 +216,34 @@ def test_cell_equals_torch(shape: tuple[int, ...], bias: bool, given: bool) -> N
         assert_equal(mine(a, ours), other(b, theirs), [*leaves, *ours], [*other_leaves, *theirs])
 
 
+@pytest.mark.parametrize("shape", [(), (B,)])
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(
+    ("ours", "name", "options"),
+    [
+        (GRUCell, "GRUCell", {}),
+        (GRUCell, "GRUCell", {"bias": False}),
+        (RNNCell, "RNNCell", {}),
+        (RNNCell, "RNNCell", {"bias": False, "nonlinearity": "relu"}),
+    ],
+)
+def test_cell_of_one_state_equals_torch(
+    ours: Any, name: str, options: dict, given: bool, shape: tuple[int, ...]
+) -> None:
+    mine, other = twins(ours, getattr(torch.nn, name), D, H, **options)
+    a, b = both(*shape, D)
+    h, k = both(*shape, H, seed=1)
+    leaves, other_leaves = [a, *mine.parameters()], [b, *other.parameters()]
+    if given:
+        assert_equal([mine(a, h)], [other(b, k)], [*leaves, h], [*other_leaves, k])
+    else:
+        assert_equal([mine(a)], [other(b)], leaves, other_leaves)
+
+
 # ---- start, and what is refused -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layer", [LSTM, RNN, LSTMCell])
+@pytest.mark.parametrize("layer", [LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell])
 def test_starts_uniform_within_one_over_the_root_of_hidden_size(layer: Any) -> None:
     for name, parameter in layer(50, 100, generator=random.generator(0)).named_parameters():
         values = parameter.numpy()
@@ -227,6 +262,10 @@ def test_settings_show() -> None:
         "LSTM(3, 4, num_layers=2, bias=True, batch_first=False, dropout=0.1, bidirectional=False)"
     )
     assert repr(RNN(3, 4, nonlinearity="relu")).endswith("bidirectional=False, nonlinearity='relu')")
+    assert repr(GRU(3, 4)) == (
+        "GRU(3, 4, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)"
+    )
+    assert repr(GRUCell(3, 4)) == "GRUCell(3, 4, bias=True)"
     assert repr(LSTMCell(3, 4)) == "LSTMCell(3, 4, bias=True)"
 
 
@@ -243,6 +282,15 @@ def zeros(*shape: int) -> Tensor:
         (lambda: LSTMCell(3, 0), r"LSTMCell: hidden_size must be at least 1, got 0"),
         (lambda: LSTM(3, 4, 2, dropout=1.5), r"LSTM: dropout must be in \[0, 1\], got 1.5"),
         (lambda: RNN(3, 4, nonlinearity="sine"), r"RNN: nonlinearity must be tanh or relu, got 'sine'"),
+        (lambda: GRUCell(0, 4), r"GRUCell: input_size must be at least 1, got 0"),
+        (lambda: RNNCell(3, 4, nonlinearity="sine"), r"RNNCell: nonlinearity must be tanh or relu, got 'sine'"),
+        (lambda: GRUCell(3, 4)(zeros(2, 5)), r"GRUCell: input has shape \(2, 5\), it must be \(B, 3\)"),
+        (lambda: RNNCell(3, 4)(zeros(2, 3), zeros(3, 4)), r"RNNCell: hx has shape \(3, 4\), it must be \(2, 4\)"),
+        (
+            lambda: GRU(3, 4)(zeros(0, 2, 3)),
+            r"gru: input has shape \(0, 2, 3\), a sequence must have at least one step",
+        ),
+        (lambda: GRU(3, 4)(zeros(5, 2, 3), zeros(1, 3, 4)), r"GRU: hx has h_0 of shape \(1, 3, 4\), .* \(1, 2, 4\)"),
         (lambda: LSTM(3, 4)(zeros(5, 2, 7)), r"LSTM: input has 7 features a step, input_size is 3"),
         (
             lambda: LSTM(3, 4)(zeros(0, 2, 3)),

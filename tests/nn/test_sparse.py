@@ -37,9 +37,34 @@ def test_start_is_standard_normal_with_a_zero_padding_row() -> None:
 
 def test_bad_input_is_named() -> None:
     layer = Embedding(5, 2)
-    with pytest.raises(IndexError, match="index 5 is out of range for a table of 5 rows"):
+    with pytest.raises(IndexError, match="input has index 5, out of range for a weight of 5 rows"):
         layer(np.array([0, 5]))
     with pytest.raises(IndexError, match="index -1 is out of range"):
         layer(Tensor(np.array([-1, 2])))
     with pytest.raises(ValueError, match="padding_idx 5 is out of range for 5 rows"):
         Embedding(5, 2, padding_idx=5)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+@pytest.mark.parametrize("padding_idx", [None, 1])
+def test_a_pretrained_table(freeze: bool, padding_idx: int | None) -> None:
+    rows = np.random.default_rng(0).standard_normal((4, 3))
+    ours = Embedding.from_pretrained(Tensor(rows), freeze, padding_idx)
+    theirs = torch.nn.Embedding.from_pretrained(torch.tensor(rows), freeze, padding_idx)
+    assert ours.weight.requires_grad == theirs.weight.requires_grad
+    index = np.array([0, 1, 1, 3])
+    np.testing.assert_array_equal(ours(index).numpy(), theirs(torch.tensor(index)).detach().numpy())
+    if not freeze:
+        ours(index).sum().backward()
+        theirs(torch.tensor(index)).sum().backward()
+        np.testing.assert_array_equal(ours.weight.grad.numpy(), theirs.weight.grad.numpy())
+    ours.weight._data[...] = 0
+    assert rows.any()
+
+
+def test_a_pretrained_table_draws_nothing(unchecked_shapes: None) -> None:
+    with random.initialising(random.generator(5)) as rng:
+        Embedding.from_pretrained(Tensor(np.ones((2, 2))))
+    assert rng.random() == random.generator(5).random()
+    with pytest.raises(ValueError, match=r"embeddings has shape \(3,\), it must be a matrix"):
+        Embedding.from_pretrained(Tensor(np.ones(3)))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.numerics import relative_error
 from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Parameter
-from tinygrad_lab.nn.utils import clip_grad_norm_, clip_grad_value_
+from tinygrad_lab.nn.utils import clip_grad_norm_, clip_grad_value_, parameters_to_vector, vector_to_parameters
+from tinygrad_lab.tensor import Tensor
 
 SHAPES = [(3, 4), (5,), (), (2, 2, 3)]
 
@@ -84,3 +85,20 @@ def test_value() -> None:
 def test_refuses_other_norms(norm_type: float) -> None:
     with pytest.raises(ValueError, match="norm_type must be positive"):
         clip_grad_norm_([], 1.0, norm_type)
+
+
+def test_parameters_as_one_vector_and_back() -> None:
+    mine, other = with_gradients(3)
+    vector = parameters_to_vector(mine)
+    np.testing.assert_array_equal(vector.numpy(), torch.nn.utils.parameters_to_vector(other).detach().numpy())
+    expected = [p.grad.numpy() + 2 if p.grad is not None else np.full(p.shape, 2.0) for p in mine]
+    (vector * 2).sum().backward()
+    for parameter, gradient in zip(mine, expected, strict=True):
+        np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
+    arrays = [parameter._data for parameter in mine]
+    vector_to_parameters(vector.detach() * 3, iter(mine))
+    for parameter, array, theirs in zip(mine, arrays, other, strict=True):
+        assert parameter._data is array
+        np.testing.assert_array_equal(parameter.numpy(), 3 * theirs.detach().numpy())
+    with pytest.raises(ValueError, match=r"vec has shape \(3,\), the parameters have 37 elements"):
+        vector_to_parameters(Tensor(np.zeros(3)), mine)

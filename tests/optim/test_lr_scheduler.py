@@ -19,6 +19,16 @@ CASES: list[tuple[str, tuple, dict[str, Any]]] = [
     ("ExponentialLR", (0.9,), {}),
     ("CosineAnnealingLR", (7,), {}),
     ("CosineAnnealingLR", (4,), {"eta_min": 0.05}),
+    ("LinearLR", (), {}),
+    ("LinearLR", (), {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 9}),
+    ("OneCycleLR", (0.7,), {"total_steps": 30, "cycle_momentum": False}),
+    ("OneCycleLR", ([0.7, 0.1],), {"epochs": 3, "steps_per_epoch": 9, "three_phase": True, "cycle_momentum": False}),
+    (
+        "OneCycleLR",
+        (0.7,),
+        {"total_steps": 27, "anneal_strategy": "linear", "pct_start": 0.45, "div_factor": 5.0, "final_div_factor": 50.0}
+        | {"cycle_momentum": False},
+    ),
     ("LambdaLR", (lambda t: 1 / (t + 1),), {}),
     ("LambdaLR", ([lambda t: 0.5**t, lambda t: 1 + t],), {}),
 ]
@@ -100,3 +110,128 @@ def test_refuses_what_cannot_be() -> None:
         lr_scheduler.Noam(ours(), 512, 0)
     with pytest.raises(ValueError, match="the optimiser has 2 groups, the state 1"):
         lr_scheduler.StepLR(ours(), 1).load_state_dict({"base_lrs": [0.1], "last_epoch": 3})
+
+
+# ---- several schedules, momentum, and the one that looks at a value --------------------------------------------------
+
+
+def both_sides(build: Callable[[Any, Any], Any], kind: str = "SGD", **options: Any) -> tuple[Any, Any]:
+    """The same optimiser and ``build(optimizer, lr_scheduler)`` on both sides."""
+    mine = getattr(optim, kind)([Parameter(np.ones(2))], lr=0.3, **options)
+    other = getattr(torch.optim, kind)([torch.nn.Parameter(torch.ones(2))], lr=0.3, **options)
+    return build(mine, lr_scheduler), build(other, torch.optim.lr_scheduler)
+
+
+def warmup_then_two(optimizer: Any, library: Any) -> Any:
+    parts = [
+        library.LinearLR(optimizer, 0.1, total_iters=4),
+        library.CosineAnnealingLR(optimizer, 6, eta_min=0.01),
+        library.ExponentialLR(optimizer, 0.8),
+    ]
+    return library.SequentialLR(optimizer, parts, [4, 10])
+
+
+def group_of(schedule: Any) -> dict:
+    return schedule.optimizer.param_groups[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*optimizer.step", "ignore:The epoch parameter")
+def test_one_schedule_after_another_equals_torch() -> None:
+    mine, other = both_sides(warmup_then_two)
+    for _ in range(25):
+        np.testing.assert_allclose(mine.get_last_lr(), other.get_last_lr(), rtol=1e-12)
+        assert group_of(mine)["lr"] == mine.get_last_lr()[0]
+        mine.step()
+        other.step()
+    again, _ = both_sides(warmup_then_two)
+    again.load_state_dict(mine.state_dict())
+    for _ in range(3):
+        assert again.get_last_lr() == mine.get_last_lr()
+        again.step()
+        mine.step()
+
+
+@pytest.mark.parametrize(("kind", "options"), [("SGD", {"momentum": 0.9}), ("AdamW", {})])
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.filterwarnings("ignore:.*optimizer.step")
+def test_one_cycle_sets_momentum_as_torch_does(kind: str, options: dict, three_phase: bool) -> None:
+    def build(optimizer: Any, library: Any) -> Any:
+        return library.OneCycleLR(optimizer, 0.5, total_steps=20, three_phase=three_phase)
+
+    mine, other = both_sides(build, kind, **options)
+    for step in range(20):
+        ours, theirs = group_of(mine), group_of(other)
+        np.testing.assert_allclose(ours["lr"], theirs["lr"], rtol=1e-12)
+        name = "betas" if kind == "AdamW" else "momentum"
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12)
+        if step < 19:
+            mine.step()
+            other.step()
+    with pytest.raises(ValueError, match="the cycle has 20 steps, step 21 is past it"):
+        mine.step()
+
+
+LOSSES = [5.0, 4.0, 4.0, 4.01, 3.99995, 4.0, 4.0, 4.0, 4.0, math.nan, 4.0, 4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"patience": 2},
+        {"patience": 0, "cooldown": 2, "factor": 0.5},
+        {"patience": 1, "mode": "max", "threshold": 0.5, "threshold_mode": "abs"},
+        {"patience": 1, "mode": "max"},
+        {"patience": 0, "min_lr": 0.01, "threshold_mode": "abs"},
+        {"patience": 0, "eps": 0.02},
+    ],
+    ids=str,
+)
+def test_plateau_equals_torch_and_resumes(options: dict) -> None:
+    def build(optimizer: Any, library: Any) -> Any:
+        return library.ReduceLROnPlateau(optimizer, **options)
+
+    mine, other = both_sides(build)
+    rates = set()
+    for step, loss in enumerate(LOSSES):
+        if step == 6:
+            resumed, _ = both_sides(build)
+            resumed.load_state_dict(mine.state_dict())
+            mine = resumed
+        mine.step(loss)
+        other.step(loss)
+        np.testing.assert_allclose(mine.get_last_lr(), other.get_last_lr(), rtol=1e-12)
+        assert group_of(mine)["lr"] == mine.get_last_lr()[0]
+        rates |= set(mine.get_last_lr())
+    assert len(rates) > 1
+
+
+def test_what_a_second_schedule_starts_from_is_what_the_optimiser_was_built_with() -> None:
+    def build(optimizer: Any, library: Any) -> Any:
+        library.LinearLR(optimizer, 0.1)
+        return library.ExponentialLR(optimizer, 0.5)
+
+    mine, other = both_sides(build)
+    assert mine.base_lrs == other.base_lrs == [0.3]
+
+
+def test_refuses_schedules_that_do_not_fit() -> None:
+    optimizer = ours()
+    exponential = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    with pytest.raises(ValueError, match=r"2 schedules need one milestone less, in rising order, got \[1, 2\]"):
+        lr_scheduler.SequentialLR(optimizer, [exponential, exponential], [1, 2])
+    with pytest.raises(ValueError, match="every schedule must be of the optimiser given"):
+        lr_scheduler.SequentialLR(ours(), [exponential], [])
+    with pytest.raises(ValueError, match="ReduceLROnPlateau is no formula"):
+        lr_scheduler.SequentialLR(optimizer, [lr_scheduler.ReduceLROnPlateau(optimizer)], [])
+    with pytest.raises(ValueError, match=r"LinearLR: needs start_factor in \(0, 1\]"):
+        lr_scheduler.LinearLR(optimizer, 0)
+    with pytest.raises(ValueError, match=r"needs total_steps \(or epochs and steps_per_epoch\)"):
+        lr_scheduler.OneCycleLR(optimizer, 0.1, epochs=3)
+    with pytest.raises(ValueError, match="anneal_strategy must be 'cos' or 'linear', got 'step'"):
+        lr_scheduler.OneCycleLR(optimizer, 0.1, 5, anneal_strategy="step")
+    with pytest.raises(ValueError, match="3 max_lr for 2 parameter groups"):
+        lr_scheduler.OneCycleLR(optimizer, [0.1, 0.1, 0.1], 5)
+    with pytest.raises(ValueError, match="factor below 1"):
+        lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
+    with pytest.raises(ValueError, match="1 min_lr for 2 parameter groups"):
+        lr_scheduler.ReduceLROnPlateau(optimizer, min_lr=[0.1])

@@ -35,6 +35,17 @@ CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
         for c, m, w in product([False, True], [0, 0.8], [0, 0.1])
     ],
     ("RMSprop", {}),
+    ("SGD", {"lr": 0.1, "maximize": True}),
+    ("SGD", {"lr": 0.1, "maximize": True, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("RMSprop", {"maximize": True, "momentum": 0.8}),
+    *[
+        (name, options)
+        for name in ("Adam", "AdamW")
+        for options in (
+            {"amsgrad": True, "betas": (0.8, 0.9)},
+            {"amsgrad": True, "maximize": True, "weight_decay": 0.2},
+        )
+    ],
 ]
 SHAPES = [(3, 4), (5,), (), (2, 3, 2, 2)]
 DTYPES = [(np.float64, 1e-12), (np.float32, 1e-5)]
@@ -162,6 +173,10 @@ def test_step_between_forward_and_backward_is_caught() -> None:
 def test_zero_grad() -> None:
     parameter = Parameter(np.ones(3))
     parameter.grad = from_numpy(np.ones(3))
+    gradient = parameter.grad
+    optim.SGD([parameter, leaf()]).zero_grad(set_to_none=False)
+    assert parameter.grad is gradient
+    assert gradient.tolist() == [0, 0, 0]
     optim.SGD([parameter]).zero_grad()
     assert parameter.grad is None
 
@@ -225,6 +240,90 @@ def test_load_state_dict_changes_nothing_unless_all_fits(changes: dict, message:
     with pytest.raises(ValueError, match=message):
         optimizer.load_state_dict(state)
     assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
+def test_a_state_of_torchs_optimiser_is_taken(name: str, options: dict) -> None:
+    rng = np.random.default_rng(8)
+    mine, other = pair_of_parameters(rng, SHAPES, np.float64)
+    theirs = getattr(torch.optim, name)(other, **options)
+    for _ in walk(getattr(optim, name)(mine, **options), theirs, rng, 3):
+        pass
+    fresh = getattr(optim, name)(mine, lr=123.0)
+    fresh.load_state_dict(theirs.state_dict())
+    assert all(isinstance(value, np.ndarray | int) for entries in fresh.state.values() for value in entries.values())
+    assert set(fresh.param_groups[0]) == {"params", *fresh.defaults}
+    assert max(walk(fresh, theirs, rng, 3)) <= 1e-12
+
+
+def test_a_state_from_before_an_option_existed_has_it_off() -> None:
+    parameter = Parameter(np.ones(3))
+    state = optim.Adam([parameter]).state_dict()
+    for group in state["param_groups"]:
+        del group["amsgrad"], group["maximize"]
+    optimizer = optim.Adam([parameter], amsgrad=True, maximize=True)
+    optimizer.load_state_dict(state)
+    assert not optimizer.param_groups[0]["amsgrad"]
+    assert not optimizer.param_groups[0]["maximize"]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_slots_in_fortran_order_keep_their_momentum(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizer_module, "BLOCK", 5)  # smaller than the parameter
+    options = {"lr": 0.1} if name == "Adam" else {"lr": 0.1, "momentum": 0.9}
+    rng = np.random.default_rng(9)
+    start, gradient = rng.standard_normal((2, 4, 3))
+    ends = []
+    for order in ("C", "F"):
+        parameter = Parameter(start)
+        parameter.grad = from_numpy(gradient)
+        optimizer = getattr(optim, name)([parameter], **options)
+        optimizer.step()
+        state = optimizer.state_dict()
+        state["state"] = {
+            0: {k: np.array(v, order=order) if isinstance(v, np.ndarray) else v for k, v in state["state"][0].items()}
+        }
+        optimizer.load_state_dict(state)
+        optimizer.step()
+        optimizer.step()
+        ends.append(parameter.numpy())
+    np.testing.assert_array_equal(*ends)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"step": 1, "exp_avg": np.ones(3)}, r"the state of parameter 0 lacks \['exp_avg_sq'\] of Adam"),
+        (
+            {"step": 1, "exp_avg": np.ones(3), "exp_avg_sq": np.ones(3), "momentum": np.ones(3)},
+            r"the state of parameter 0 has \['momentum'\], Adam knows \['step', 'exp_avg', ",
+        ),
+        ({"step": torch.ones(2)}, "step of parameter 0 cannot be read"),
+        ({"exp_avg": torch.ones(3, dtype=torch.bfloat16)}, "exp_avg of parameter 0 cannot be read: .*BFloat16"),
+        ({"exp_avg": "zeros"}, "exp_avg of parameter 0 must be an array of numbers, got str"),
+        ({"exp_avg": torch.ones(4)}, r"exp_avg of parameter 0 has shape \(4,\), the parameter has \(3,\)"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_at_once(entries: dict, message: str) -> None:
+    optimizer, state = state_of()
+    before = optimizer.state_dict()
+    state["state"] = {0: entries}
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
+
+
+def test_a_state_of_another_kind_is_refused() -> None:
+    parameter = torch.nn.Parameter(torch.ones(3))
+    with pytest.raises(ValueError, match="Adam: decoupled_weight_decay is True in this state, it is that of AdamW"):
+        optim.Adam([leaf()]).load_state_dict(torch.optim.AdamW([parameter]).state_dict())
+    with pytest.raises(ValueError, match=r"a group lacks the options \['betas', 'eps'\] of Adam"):
+        optim.Adam([leaf()]).load_state_dict(torch.optim.SGD([parameter]).state_dict())
+    with pytest.raises(ValueError, match=r"needs 'state' and 'param_groups', got \['exp_avg'\]"):
+        optim.Adam([leaf()]).load_state_dict({"exp_avg": np.ones(3)})
+    optimizer, state = state_of()
+    with pytest.raises(ValueError, match="state for parameter weight, there are 1"):
+        optimizer.load_state_dict({**state, "state": {"weight": {}}})
 
 
 def leaf() -> Parameter:

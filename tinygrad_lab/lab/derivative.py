@@ -23,7 +23,7 @@ def wrong_parameters(operated: Operated) -> list[str]:
 
 def _wrong(operated: Operated) -> list[str]:
     info = operated.info
-    args, kwargs = info.bind(operated.args, operated.kwargs)
+    args, kwargs = info.arranged(operated.args, operated.kwargs)
     arrays, named = [_double(value) for value in args], {name: _double(value) for name, value in kwargs.items()}
     first = info.parameters.index(info.variadic) if info.variadic else 0
     places = range(first, len(arrays)) if info.variadic else info.positions

@@ -28,6 +28,20 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}"
 
 
+class ELU(Module):
+    """x where x > 0, else alpha (exp(x) - 1)"""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return functional.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
 class Sigmoid(Module):
     """1 / (1 + exp(-x))"""
 
@@ -47,6 +61,13 @@ class SiLU(Module):
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return functional.silu(input)
+
+
+class Mish(Module):
+    """x tanh(log(1 + exp(x)))"""
+
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return functional.mish(input)
 
 
 class GELU(Module):

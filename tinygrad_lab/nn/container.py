@@ -1,10 +1,12 @@
-"""Modules that hold other modules, under torch's keys: positions in Sequential and ModuleList, names in ModuleDict."""
+"""Modules that hold other modules or parameters, under torch's keys: positions in Sequential, ModuleList and
+ParameterList, names in ModuleDict."""
 
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
-from tinygrad_lab.nn.module import Module
+from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.tensor import Tensor
 
 
 class _ByPosition(Module, ABC):
@@ -110,3 +112,42 @@ class ModuleDict(Module):
 
     def items(self) -> ItemsView[str, Any]:
         return self._modules.items()
+
+
+class ParameterList(Module):
+    """A list of parameters, named "0", "1", ...; other tensors become parameters.  It has no forward of its own."""
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self.extend(values)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return (getattr(self, name) for name in self._parameters)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """One parameter, or a list with some of them."""
+        parameters: list[Any] = list(self._parameters.values())
+        return ParameterList(parameters[index]) if isinstance(index, slice) else parameters[index]
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        setattr(self, str(range(len(self))[index]), _as_parameter(value))
+
+    def append(self, value: Tensor) -> "ParameterList":
+        """Add one at the end; returns self."""
+        setattr(self, str(len(self)), _as_parameter(value))
+        return self
+
+    def extend(self, values: Iterable[Tensor]) -> "ParameterList":
+        """Add several at the end; returns self."""
+        for value in values:
+            self.append(value)
+        return self
+
+
+def _as_parameter(value: Tensor) -> Parameter:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"ParameterList: must hold tensors, got {type(value).__name__}")
+    return value if isinstance(value, Parameter) else Parameter(value)

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_lab import random
 from tinygrad_lab.nn import init
 from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.ops.conv1d import Single, conv1d, single
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
 from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
@@ -27,7 +28,7 @@ class _Convolution(Module):
         in_channels: int,
         out_channels: int,
         weight_channels: tuple[int, int],
-        kernel_size: Pair,
+        kernel_size: Pair | tuple[int],
         bias: bool,
         groups: int,
         generator: Generator | None,
@@ -50,6 +51,43 @@ class _Convolution(Module):
         bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
         self.bias = Parameter(np.empty(out_channels, dtype))
         init.uniform_(self.bias, -bound, bound, generator=generator)
+
+
+class Conv1d(_Convolution):
+    """y = conv1d(x) + b over sequences.    (N, in_channels, L) -> (N, out_channels, OL), or both without N
+
+    Args:
+        kernel_size: length of the kernel.
+        others: as in ``Conv2d``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Single,
+        stride: Single = 1,
+        padding: Single | str = 0,
+        dilation: Single = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        channels = (out_channels, in_channels // max(groups, 1))
+        kernel = (single("kernel_size", kernel_size),)
+        super().__init__(in_channels, out_channels, channels, kernel, bias, groups, generator, dtype)
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+
+    def forward(self, input: Tensor) -> Tensor:
+        return conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"padding={self.padding!r}, dilation={self.dilation}, groups={self.groups}, bias={self.bias is not None}"
+        )
 
 
 class Conv2d(_Convolution):

@@ -3,18 +3,27 @@
 from typing import Any
 
 from tinygrad_lab.ops import (
+    adaptive_avg_pool2d,
     avg_pool2d,
     batch_norm,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     causal_conv1d,
+    conv1d,
     conv2d,
     conv_transpose2d,
+    cosine_similarity,
     cross_entropy,
     dropout,
+    elu,
     embedding,
     forgetting_attention,
     gaussian_dropout,
     gelu,
+    group_norm,
+    gru,
+    interpolate,
+    kl_div,
     l1_loss,
     layer_norm,
     leaky_relu,
@@ -25,7 +34,11 @@ from tinygrad_lab.ops import (
     lstm,
     lstm_1997,
     masked_softmax,
+    mish,
     mse_loss,
+    nll_loss,
+    normalize,
+    one_hot,
     pad,
     pooling,
     relu,
@@ -36,15 +49,18 @@ from tinygrad_lab.ops import (
     selective_scan,
     sigmoid,
     silu,
+    smooth_l1_loss,
     softmax,
     softplus,
     swiglu,
     tanh,
 )
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
 
 
+@gated
 def max_pool2d(
     input: Tensor,
     kernel_size: Pair,
@@ -60,9 +76,11 @@ def max_pool2d(
 
 
 __all__ = [
-    "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "causal_conv1d", "conv2d", "conv_transpose2d",
-    "cross_entropy", "dropout", "embedding", "forgetting_attention", "gaussian_dropout", "gelu", "l1_loss",
-    "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lstm", "lstm_1997",
-    "masked_softmax", "max_pool2d", "mse_loss", "pad", "relu", "rms_norm", "rnn", "rotary_embedding",
-    "scaled_dot_product_attention", "selective_scan", "sigmoid", "silu", "softmax", "softplus", "swiglu", "tanh",
+    "adaptive_avg_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "causal_conv1d", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity", "cross_entropy", "dropout", "elu",
+    "embedding", "forgetting_attention", "gaussian_dropout", "gelu", "group_norm", "gru", "interpolate", "kl_div",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lstm",
+    "lstm_1997", "masked_softmax", "max_pool2d", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu",
+    "rms_norm", "rnn", "rotary_embedding", "scaled_dot_product_attention", "selective_scan", "sigmoid", "silu",
+    "smooth_l1_loss", "softmax", "softplus", "swiglu", "tanh",
 ]  # fmt: skip

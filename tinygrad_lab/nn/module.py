@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-Hook = Callable[[Any, tuple[Any, ...], Any], None]  # (module, arguments, output)
+Hook = Callable[[Any, tuple[Any, ...], Any], Any]  # (module, arguments, output) -> another output, or None
 M = TypeVar("M", bound="Module")  # typing.Self would say the same, but the run-time type checker refuses it here
 
 
@@ -48,6 +48,13 @@ class RemovableHandle:
         """Take the hook off again; a second call does nothing."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
+
+
+class IncompatibleKeys(NamedTuple):
+    """What ``load_state_dict`` did not find, and what it had no place for."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -84,11 +91,15 @@ class Module:
         finally:
             state.modules.pop()
         for hook in list(self._hooks):  # a hook may remove itself
-            hook(self, args, output)
+            replaced = hook(self, args, output)
+            output = output if replaced is None else replaced
         return output
 
     def register_forward_hook(self, hook: Hook) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result."""
+        """Call ``hook(module, args, output)`` after every forward, until ``remove()`` is called on the result.
+
+        What a hook returns takes the place of the output, for the hooks after it too; None leaves it as it is.
+        """
         self._hooks.append(hook)
         return RemovableHandle(self._hooks, hook)
 
@@ -166,6 +177,44 @@ class Module:
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
+    def get_submodule(self, target: str) -> Module:
+        """Return the module under a dotted name; the empty name is this module.
+
+        Raises:
+            AttributeError: there is none of that name.
+        """
+        module = self
+        for place, name in enumerate(target.split(".") if target else []):
+            child = module._modules.get(name)
+            if child is None:
+                path = ".".join(target.split(".")[:place]) or type(self).__name__
+                raise AttributeError(f"get_submodule: {path} has no module {name!r}, it has {list(module._modules)}")
+            module = child
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter under a dotted name.
+
+        Raises:
+            AttributeError: there is none of that name.
+        """
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        parameter = module._parameters.get(name)
+        if parameter is None:
+            raise AttributeError(
+                f"get_parameter: {path or type(self).__name__} has no parameter {name!r}, "
+                f"it has {list(module._parameters)}"
+            )
+        return parameter
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call ``fn`` on every module below and then on this one, to initialise weights, say; return this one."""
+        for child in dict.fromkeys(self.children()):  # what has two names here, once
+            child.apply(fn)
+        fn(self)
+        return self
+
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter once, under its first name (tied parameters have several)."""
         return _first_names(self._named("_parameters"))
@@ -199,12 +248,12 @@ class Module:
                 if tensor is not None:
                     yield (f"{path}.{name}" if path else name), tensor
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the existing parameters and buffers; nothing is changed unless everything fits.
 
         Args:
             state_dict: arrays (or anything ``np.asarray`` accepts) by dotted name.
-            strict: whether missing and unexpected names are errors.
+            strict: whether missing and unexpected names are errors; in any case they are what is returned.
 
         Raises:
             KeyError: missing or unexpected names, all of them listed.
@@ -224,6 +273,7 @@ class Module:
         for name, array in arrays.items():
             own[name]._version[0] += 1
             own[name]._data[...] = array
+        return IncompatibleKeys(missing, unexpected)
 
     # ---- modes ------------------------------------------------------------------------------------------------------
     def train(self: M, mode: bool = True) -> M:
@@ -242,10 +292,13 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; or fill them with 0, in place."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.zero_()
 
     def to(self: M, dtype: Any) -> M:
         """Convert floating point parameters, buffers and gradients to ``dtype``, in place of the old arrays.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.nn.module import Module, Parameter
+from tinygrad_lab.ops.group_norm import group_norm
 from tinygrad_lab.ops.local_response_norm import local_response_norm
 from tinygrad_lab.ops.normalization import batch_norm, layer_norm
 from tinygrad_lab.ops.operation import Float
@@ -156,6 +157,37 @@ class BatchNorm2d(_BatchNorm):
     __doc__ = f"(N, C, H, W).  {_BatchNorm.__doc__}"
 
     ndims = (4,)
+
+
+class GroupNorm(Module):
+    """Each item normalised over groups of its channels.    (N, C, *) -> (N, C, *)
+
+    Args:
+        num_groups: number of groups; divides the channels.
+        num_channels: C.
+        eps: added to the variance.
+        affine: whether there are parameters, one pair per channel.
+        dtype: of the parameters.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = np.float32
+    ) -> None:
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups must divide num_channels {num_channels}, got {num_groups}")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.register_parameter("weight", Parameter(np.ones(num_channels, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(np.zeros(num_channels, dtype)) if affine else None)
+
+    def forward(self, input: Float[Tensor, "n c *positions"]) -> Float[Tensor, "n c *positions"]:
+        return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
 class LocalResponseNorm(Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_lab.nn.module import Module
+from tinygrad_lab.ops.adaptive_pooling import Sizes, adaptive_avg_pool2d
 from tinygrad_lab.ops.pooling import avg_pool2d, max_pool2d, max_pool2d_with_indices
 from tinygrad_lab.ops.windows import Pair
 from tinygrad_lab.tensor import Tensor
@@ -70,3 +71,17 @@ class AvgPool2d(Module):
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"ceil_mode={self.ceil_mode}, count_include_pad={self.count_include_pad}"
         )
+
+
+class AdaptiveAvgPool2d(Module):
+    """Means over windows, to an output of a given size.    (*, H, W) -> (*, OH, OW); see ``adaptive_avg_pool2d``."""
+
+    def __init__(self, output_size: Sizes) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return adaptive_avg_pool2d(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lab import random
 from tinygrad_lab.nn import init
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.ops.embedding import embedding
@@ -44,6 +45,28 @@ class Embedding(Module):
         init.normal_(self.weight, generator=generator)
         if padding_idx is not None:
             self.weight._data[padding_idx] = 0
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Float[Tensor, "n d"], freeze: bool = True, padding_idx: int | None = None
+    ) -> "Embedding":
+        """Make a table that starts as a copy of ``embeddings``.
+
+        Args:
+            embeddings: the rows; ``padding_idx`` is not set to zero among them.
+            freeze: whether the table is not trained.
+            padding_idx: a row that gets no gradient.
+
+        Raises:
+            ValueError: ``embeddings`` is not a matrix, or has no such row.
+        """
+        if embeddings.ndim != 2:
+            raise ValueError(f"Embedding.from_pretrained: embeddings has shape {embeddings.shape}, it must be a matrix")
+        replaced = random.generator(0)  # what it draws: the ambient generator stays where it is
+        rows, length = embeddings.shape
+        made = cls(rows, length, padding_idx, dtype=embeddings.dtype, generator=replaced)
+        made.weight = Parameter(embeddings.detach(), requires_grad=not freeze)
+        return made
 
     def forward(self, input: Int[Tensor, "*n"] | Int[Array, "*n"]) -> Float[Tensor, "*n d"]:
         return embedding(input, self.weight, self.padding_idx)

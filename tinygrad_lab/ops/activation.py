@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import floating
 from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.operation import Bool, Float, Num, operation
 from tinygrad_lab.tensor import Tensor
@@ -81,6 +82,23 @@ def tanh(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
         return (dx,)
 
     return y, backward
+
+
+@operation(r"\bar x = (x > 0 \;?\; 1 : a \, e^x) \, \bar y")
+def elu(input: Float[Array, "*shape"], alpha: float = 1.0) -> Elementwise:
+    """y = x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha (Clevert et al. 2016)."""
+    positive, a = input > 0, input.dtype.type(alpha)
+    y = np.asarray(np.where(positive, input, a * np.expm1(np.minimum(input, 0))))
+
+    def backward(needs: Needs, dy: Array) -> Gradients:
+        return (np.where(positive, dy, dy * (y + a)),)
+
+    return y, backward
+
+
+@elu.define
+def elu_definition(input: Tensor, alpha: float = 1.0) -> Tensor:
+    return input.where(input > 0, alpha * (input.clamp(max=0).exp() - 1))
 
 
 # ---- x times a gate -------------------------------------------------------------------------------------------------
@@ -161,6 +179,12 @@ def _gelu_tanh(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     y *= 0.5
     slope += y
     y *= x
+
+
+@gated
+def mish(input: Tensor) -> Tensor:
+    """y = x tanh(log(1 + exp(x))) (Misra 2019)"""
+    return input * tanh(softplus(input))
 
 
 # ---- smooth versions of max(x, 0) and min(x, 0) ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.operation import Bool, Int, Num, Result, operation
 from tinygrad_lab.ops.shapes import expand, flatten
-from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array, Gradients, Needs
 
 AnyArray = Num[Array, "..."] | Bool[Array, "..."]
@@ -142,6 +142,40 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
     return out, backward
 
 
+@operation(r"\bar x = \bar y \text{, 0 at the places } index \qquad \bar s_j = \bar y_{index_j}")
+def scatter(input: AnyArray, dim: int, index: Indices, src: AnyArray | float | int) -> Result:
+    """out = input, and for dim 1 out[i, index[i, j, k], k] = src[i, j, k], or the number ``src``.
+
+    Of several values for one place the last one stays, and each of them gets that place's gradient, as in torch.
+
+    Raises:
+        ValueError: an index that does not fit ``input`` or ``src``; a ``src`` of another dtype.
+    """
+    places, used = _places("scatter", input, dim, index), tuple(slice(size) for size in index.shape)
+    out = input.copy()
+    shape: tuple[int, ...] = np.shape(src)
+    if isinstance(src, np.ndarray):
+        if index.ndim != src.ndim or any(i > s for i, s in zip(index.shape, shape, strict=True)):
+            raise ValueError(f"scatter: index of shape {index.shape} does not fit src of shape {shape}")
+        if src.dtype != input.dtype:
+            raise ValueError(f"scatter: src is {src.dtype}, input is {input.dtype}; they must agree")
+        out[places] = src[used]
+    else:
+        out[places] = src
+
+    def backward(needs: Needs, dy: Array) -> Gradients:
+        dinput = dsrc = None
+        if needs.input:
+            dinput = dy.copy()
+            dinput[places] = 0
+        if needs.src:
+            dsrc = np.zeros(shape, dy.dtype)
+            dsrc[used] = dy[places]
+        return dinput, dsrc
+
+    return out, backward
+
+
 @operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
 def index_add(
     input: AnyArray, dim: int, index: Int[Array, "#n"], source: AnyArray, *, alpha: float | int = 1
@@ -192,6 +226,33 @@ def _check_range(name: str, index: Array, size: int) -> None:
     if index.size and not 0 <= (smallest := index.min()) <= (largest := index.max()) < size:
         wrong = smallest if smallest < 0 else largest
         raise IndexError(f"{name}: index {wrong} is out of range for a dimension of size {size}")
+
+
+@gated
+def nonzero(input: Tensor, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
+    """Return where the elements that are not zero stand, row by row, (n, dims); or a tensor (n,) for each dimension."""
+    if as_tuple:
+        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(input._data)))
+    return wrap(np.argwhere(input._data))
+
+
+@gated
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Return int64 rows of zeros with a one at each class.    (*) -> (*, num_classes)
+
+    Raises:
+        TypeError: classes that are not integers.
+        ValueError: a class outside [0, num_classes), or none to count the classes by where ``num_classes`` is -1.
+    """
+    classes = tensor._data
+    if classes.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: classes must be integers, got {classes.dtype}")
+    if num_classes == -1 and not classes.size:
+        raise ValueError("one_hot: without any class num_classes must be given")
+    count = int(classes.max()) + 1 if num_classes == -1 else num_classes
+    if count < 1 or (classes < 0).any() or (classes >= count).any():
+        raise ValueError(f"one_hot: classes must be in [0, {count}), they are in [{classes.min()}, {classes.max()}]")
+    return wrap((classes[..., None] == np.arange(count)).astype(np.int64))
 
 
 def _places(name: str, input: Array, dim: int, index: Array) -> tuple[Array, ...]:

@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.modes import state
-from tinygrad_lab.ops import activation, contraction, elementwise, indexing, inplace, reductions, shapes
+from tinygrad_lab.ops import (
+    activation,
+    contraction,
+    elementwise,
+    indexing,
+    inplace,
+    queries,
+    reductions,
+    rounding,
+    shapes,
+    sorting,
+)
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
@@ -91,12 +102,16 @@ class TensorMethods:
     __sub__ = elementwise.subtract
     __mul__ = elementwise.multiply
     __truediv__ = elementwise.divide
+    __floordiv__ = rounding.floor_divide
+    __mod__ = rounding.remainder
     __pow__ = elementwise.power
     __matmul__ = contraction.matmul
     __radd__ = _reflected(elementwise.add)
     __rsub__ = _reflected(elementwise.subtract)
     __rmul__ = _reflected(elementwise.multiply)
     __rtruediv__ = _reflected(elementwise.divide)
+    __rfloordiv__ = _reflected(rounding.floor_divide)
+    __rmod__ = _reflected(rounding.remainder)
     __rpow__ = _reflected(elementwise.power)
     __rmatmul__ = _reflected(contraction.matmul)
     __neg__ = elementwise.negative
@@ -131,6 +146,19 @@ class TensorMethods:
     def __float__(self) -> builtins.float:
         return builtins.float(self._data.item())
 
+    def __int__(self) -> int:
+        if self.numel() != 1:
+            raise ValueError(f"int() of a tensor of shape {self._data.shape}: it must have one element")
+        return int(self._data.item())
+
+    def __format__(self, spec: str) -> str:
+        """``f"{loss:.3f}"``: a tensor without dimensions is written as its number."""
+        if not self.ndim:
+            return format(self._data.item(), spec)
+        if spec:
+            raise TypeError(f"the format {spec!r} is one for numbers, this tensor has shape {self._data.shape}")
+        return repr(self)
+
     # ---- elementwise ------------------------------------------------------------------------------------------------
     add = elementwise.add
     sub = subtract = elementwise.subtract
@@ -142,6 +170,8 @@ class TensorMethods:
     expm1 = elementwise.expm1
     log = elementwise.log
     log1p = elementwise.log1p
+    log2 = rounding.log2
+    log10 = rounding.log10
     sqrt = elementwise.sqrt
     rsqrt = elementwise.rsqrt
     sin = elementwise.sin
@@ -149,6 +179,17 @@ class TensorMethods:
     abs = elementwise.abs
     square = elementwise.square
     reciprocal = elementwise.reciprocal
+    floor = rounding.floor
+    ceil = rounding.ceil
+    round = rounding.round
+    sign = rounding.sign
+    floor_divide = rounding.floor_divide
+    remainder = rounding.remainder
+    isnan = queries.isnan
+    isinf = queries.isinf
+    isfinite = queries.isfinite
+    allclose = queries.allclose
+    equal = queries.equal
     maximum = elementwise.maximum
     minimum = elementwise.minimum
     clamp = elementwise.clamp
@@ -178,6 +219,9 @@ class TensorMethods:
     argmin = reductions.argmin
     logsumexp = reductions.logsumexp
     cumsum = reductions.cumsum
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
 
     @gated
     def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
@@ -204,6 +248,8 @@ class TensorMethods:
     index_select = indexing.index_select
     index_add = indexing.index_add
     scatter_add = indexing.scatter_add
+    scatter = indexing.scatter
+    nonzero = indexing.nonzero
     take_along_dim = indexing.take_along_dim
     matmul = contraction.matmul
     bmm = contraction.bmm
@@ -214,6 +260,10 @@ class TensorMethods:
         return shapes.reshape(self, _sizes(shape))
 
     view = reshape  # any strides are accepted: the layout never shows in shapes
+
+    def repeat(self, *repeats: Any) -> Tensor:
+        """Put copies one after the other along each dimension."""
+        return shapes.repeat(typing.cast(Tensor, self), _sizes(repeats))
 
     def permute(self, *dims: Any) -> Tensor:
         """Dimension ``dims[i]`` becomes dimension i."""

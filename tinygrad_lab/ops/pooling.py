@@ -305,7 +305,7 @@ def _axes(
     if input.ndim not in (3, 4):
         raise ValueError(f"{caller}: input must be (N, C, H, W) or (C, H, W), got {input.shape}")
     kernels = pair(caller, "kernel_size", kernel_size, 1)
-    strides = kernels if stride is None or stride == () else pair(caller, "stride", stride, 1)
+    strides = kernels if not stride and stride != 0 else pair(caller, "stride", stride, 1)
     paddings, dilations = pair(caller, "padding", padding, 0), pair(caller, "dilation", dilation, 1)
     settings = zip(input.shape[-2:], kernels, strides, paddings, dilations, strict=True)
     height, width = (_axis(caller, ceil_mode, *setting) for setting in settings)

@@ -143,13 +143,14 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
 @operation(r"\bar x_i = \bar y \, e^{x_i - y}")
 def logsumexp(input: Numbers, dim: Dims, keepdim: bool = False) -> Result:
     """y = ln Σᵢ exp xᵢ, with the largest xᵢ taken out so that nothing overflows."""
-    axes, input = reduced(input, dim), floating(input)
-    largest = input.max(axis=axes, keepdims=True, initial=-np.inf)
-    largest = np.where(np.isfinite(largest), largest, input.dtype.type(0))
-    y = np.log(np.exp(input - largest).sum(axis=axes, keepdims=True)) + largest
+    x: Any = floating(input)
+    axes = reduced(x, dim)
+    largest = x.max(axis=axes, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))
+    y = np.log(np.exp(x - largest).sum(axis=axes, keepdims=True)) + largest
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return (_kept(dy, axes, keepdim) * np.exp(input - y),)
+        return (_kept(dy, axes, keepdim) * np.exp(x - y),)
 
     return y if keepdim else y.squeeze(axes), backward
 

@@ -106,8 +106,9 @@ def selective_scan(
             dA += np.einsum("blne,ble->ne", W, delta_t)  # (1')
             ddelta[:, part] = np.einsum("blne,ne->ble", W, A) + dx_t * u_t
             du[:, part] = dx_t * delta_t
-        dD = np.einsum("bte,bte->e", dy, u) if needs.D and not unused else None
+        dD = np.zeros_like(D) if needs.D else None
         if D is not None and not unused:
+            dD = np.einsum("bte,bte->e", dy, u)
             du += D * dy
         return du, ddelta, dA.T, _outside(dB), _outside(dC), dD, dh.swapaxes(1, 2)
 

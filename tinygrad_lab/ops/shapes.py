@@ -70,6 +70,22 @@ def expand(input: AnyArray, size: Sequence[int]) -> Result:
 
 
 @gated
+def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
+    """Put ``repeats[d]`` copies one after the other along each dimension d; more of them than dimensions make new ones.
+
+    Raises:
+        ValueError: fewer than the dimensions, or a negative one.
+    """
+    new = len(repeats) - input.ndim
+    if new < 0 or any(count < 0 for count in repeats):
+        raise ValueError(f"repeat: repeats must be at least {input.ndim} numbers from 0 up, got {tuple(repeats)}")
+    shape = (1,) * new + input.shape
+    apart = reshape(input, [part for size in shape for part in (1, size)])  # (1, s0, 1, s1, ...)
+    copies = expand(apart, [part for count, size in zip(repeats, shape, strict=True) for part in (count, size)])
+    return reshape(copies, [count * size for count, size in zip(repeats, shape, strict=True)])
+
+
+@gated
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Make one dimension of ``start_dim`` to ``end_dim``, both included."""
     if input.ndim == 0:

@@ -1,10 +1,11 @@
 """The settings of windows that slide over images: one number, or one along H and one along W."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 Pair = int | tuple[int, ...]  # one number for both, or two
+Images = TypeVar("Images")
 
 
 def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]:
@@ -26,11 +27,13 @@ def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]
     return both[0], both[1]
 
 
-def as_batch(images: Any) -> Any:
+def as_batch(images: Images) -> Images:
     """Return (C, H, W) as a batch of one, (1, C, H, W); a batch as it is."""
-    return images[None] if images.ndim == 3 else images
+    given: Any = images
+    return given[None] if given.ndim == 3 else given  # type: ignore[no-any-return]  # arrays and Tensors alike
 
 
-def alike(batch: Any, ndim: int) -> Any:
+def alike(batch: Images, ndim: int) -> Images:
     """Return a batch as what was given with ``ndim`` dimensions: for 3 that is its only image."""
-    return batch[0] if ndim == 3 else batch
+    made: Any = batch
+    return made[0] if ndim == 3 else made  # type: ignore[no-any-return]  # arrays and Tensors alike

@@ -22,7 +22,12 @@ class Adam(Optimizer):
         betas: β₁, β₂, both in [0, 1).
         eps: ε.
         weight_decay: λ; λ w is added to the gradient.
+        amsgrad: divide by the largest v̂ so far (Reddi et al. 2018).
+        maximize: climb: the gradient counts with the other sign.
     """
+
+    STATE = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    decoupled = False  # whether weight decay is no part of the gradient
 
     def __init__(
         self,
@@ -31,8 +36,12 @@ class Adam(Optimizer):
         betas: tuple[float | int, float | int] = (0.9, 0.999),
         eps: float | int = 1e-8,
         weight_decay: float | int = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, "amsgrad": amsgrad, "maximize": maximize})
 
     def _check_options(self, group: Group) -> None:
         super()._check_options(group)
@@ -40,6 +49,14 @@ class Adam(Optimizer):
             raise ValueError(f"{type(self).__name__}: betas must be in [0, 1), got {group['betas']}")
         if group["eps"] < 0:
             raise ValueError(f"{type(self).__name__}: eps must be at least 0, got {group['eps']}")
+        if group.get("decoupled_weight_decay", self.decoupled) != self.decoupled:  # torch writes it into the state
+            raise ValueError(
+                f"{type(self).__name__}: decoupled_weight_decay is {not self.decoupled} in this state, "
+                f"it is that of {'Adam' if self.decoupled else 'AdamW'}"
+            )
+
+    def _needed(self, group: Group) -> list[str]:
+        return ["step", "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
 
     def _update(self, parameter: Tensor, group: Group) -> None:
         self._adam(parameter, group, decay=float(group["weight_decay"]), shrink=1.0)
@@ -51,14 +68,14 @@ class Adam(Optimizer):
         correction = math.sqrt(1.0 - beta2**step)
         rate = group["lr"] * correction / (1.0 - beta1**step)
         eps = group["eps"] * correction
-        slots = self._slots(parameter, "exp_avg", "exp_avg_sq")
-        for w, g, m, v, work in self._blocks(parameter, *slots, decay=decay):
+        slots = self._slots(parameter, *self._needed(group)[1:])
+        for w, g, m, v, *largest, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
             if shrink != 1.0:
                 w *= shrink
             m += np.multiply(np.subtract(g, m, out=work), 1.0 - beta1, out=work)
             v *= beta2
             v += np.multiply(np.multiply(g, g, out=work), 1.0 - beta2, out=work)
-            np.sqrt(v, out=work)
+            np.sqrt(np.maximum(largest[0], v, out=largest[0]) if largest else v, out=work)
             work += eps
             np.divide(m, work, out=work)
             work *= rate
@@ -74,7 +91,10 @@ class AdamW(Adam):
         betas: β₁, β₂, both in [0, 1).
         eps: ε.
         weight_decay: λ.
+        amsgrad, maximize: as in ``Adam``.
     """
+
+    decoupled = True
 
     def __init__(
         self,
@@ -83,8 +103,11 @@ class AdamW(Adam):
         betas: tuple[float | int, float | int] = (0.9, 0.999),
         eps: float | int = 1e-8,
         weight_decay: float | int = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
     def _update(self, parameter: Tensor, group: Group) -> None:
         self._adam(parameter, group, decay=0.0, shrink=1.0 - float(group["lr"] * group["weight_decay"]))

@@ -1,70 +1,24 @@
 """Learning rate schedules, with torch.optim.lr_scheduler's names and protocol.
 
-Every schedule is a formula: ``rate(t, base)`` is the learning rate of step t, from 0, of a group whose optimiser was
-built with ``base``.  (Torch computes most of them from the previous rate; the values are the same.)  A schedule owns
-``lr``: what anybody else writes there is overwritten by the next ``step()``.
+Every schedule but ``ReduceLROnPlateau`` is a formula: ``rate(t, base)`` is the learning rate of step t, from 0, of a
+group whose optimiser was built with ``base``.  (Torch computes most of them from the previous rate; the values are the
+same.)  A schedule owns ``lr``: what anybody else writes there is overwritten by the next ``step()``.
+
+The first schedule of an optimiser keeps what it was built with as its groups' ``initial_lr``; that is the base of every
+later one, as in torch.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
+from tinygrad_lab.optim.one_cycle import OneCycleLR
 from tinygrad_lab.optim.optimizer import Optimizer
+from tinygrad_lab.optim.plateau import ReduceLROnPlateau
+from tinygrad_lab.optim.schedule import LRScheduler, Number, cosine
 
-Number = float | int
 Rate = Callable[[int], Number]  # of the number of the step, from 0
-
-
-class LRScheduler:
-    """Base class, a constant rate; subclasses write ``rate``. Call ``step()`` after ``optimizer.step()``.
-
-    Building one sets the optimiser's learning rates for its first step.
-    """
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.base_lrs: list[Number] = [group["lr"] for group in optimizer.param_groups]
-        self.last_epoch = 0
-        self._apply()
-
-    def rate(self, t: int, base: Number) -> Number:  # noqa: ARG002 (a constant does not look at t)
-        """Return the learning rate of step ``t``, counted from 0, for a group built with ``base``."""
-        return base
-
-    def step(self) -> None:
-        """Set the learning rates for the next step (or epoch, whichever the caller counts)."""
-        self.last_epoch += 1
-        self._apply()
-
-    def get_last_lr(self) -> list[Number]:
-        """Return the learning rate of each group as last set."""
-        return list(self._last_lr)
-
-    def _apply(self) -> None:
-        self._last_lr = self._rates()
-        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            group["lr"] = rate
-
-    def _rates(self) -> list[Number]:
-        return [self.rate(self.last_epoch, base) for base in self.base_lrs]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Tell where the schedule stands; its arguments are not part of it."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue where ``state_dict`` stood, and set the optimiser's learning rates accordingly."""
-        groups = len(self.optimizer.param_groups)
-        if len(state_dict["base_lrs"]) != groups:
-            raise ValueError(
-                f"load_state_dict: the optimiser has {groups} groups, the state {len(state_dict['base_lrs'])}"
-            )
-        self.base_lrs = list(state_dict["base_lrs"])
-        self.last_epoch = int(state_dict["last_epoch"])
-        self._apply()
 
 
 class LambdaLR(LRScheduler):
@@ -116,6 +70,25 @@ class ExponentialLR(LRScheduler):
         return base * self.gamma**t
 
 
+class LinearLR(LRScheduler):
+    """base × a factor that goes from start_factor to end_factor in total_iters steps, and stays there."""
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: Number = 1.0 / 3, end_factor: Number = 1.0, total_iters: int = 5
+    ) -> None:
+        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1 or total_iters < 1:
+            raise ValueError(
+                "LinearLR: needs start_factor in (0, 1], end_factor in [0, 1] and total_iters from 1 up, "
+                f"got {start_factor}, {end_factor} and {total_iters}"
+            )
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer)
+
+    def rate(self, t: int, base: Number) -> Number:
+        progress = min(t, self.total_iters) / self.total_iters
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * progress)
+
+
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from base to eta_min in T_max steps, and back up in the next T_max (Loshchilov & Hutter 2017)."""
 
@@ -126,7 +99,7 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer)
 
     def rate(self, t: int, base: Number) -> Number:
-        return _cosine(t / self.T_max, base, self.eta_min)
+        return cosine(t / self.T_max, base, self.eta_min)
 
 
 class CosineWithWarmup(LRScheduler):
@@ -152,7 +125,7 @@ class CosineWithWarmup(LRScheduler):
         if t < self.warmup_steps:
             return base * (t + 1) / (self.warmup_steps + 1)
         progress = (t - self.warmup_steps) / (self.total_steps - self.warmup_steps)
-        return _cosine(min(progress, 1.0), base, self.min_lr)
+        return cosine(min(progress, 1.0), base, self.min_lr)
 
 
 class Noam(LRScheduler):
@@ -179,5 +152,37 @@ class Noam(LRScheduler):
         return rate
 
 
-def _cosine(progress: float, start: Number, end: Number) -> float:
-    return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
+class SequentialLR(LRScheduler):
+    """One schedule after another: number k, counted from its own step 0, from milestone k - 1 on.
+
+    Args:
+        optimizer: that of all the schedules.
+        schedulers: the schedules; each a formula.
+        milestones: at which steps the next one begins.
+    """
+
+    def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int]) -> None:
+        if len(schedulers) != len(milestones) + 1 or list(milestones) != sorted(milestones):
+            raise ValueError(
+                f"SequentialLR: {len(schedulers)} schedules need one milestone less, in rising order, got {milestones}"
+            )
+        if any(scheduler.optimizer is not optimizer for scheduler in schedulers):
+            raise ValueError("SequentialLR: every schedule must be of the optimiser given")
+        if any(isinstance(scheduler, ReduceLROnPlateau) for scheduler in schedulers):
+            raise ValueError("SequentialLR: ReduceLROnPlateau is no formula of the step, it cannot be one of several")
+        self.schedulers, self.milestones = list(schedulers), list(milestones)
+        super().__init__(optimizer)
+
+    def _rates(self) -> list[Number]:
+        place = bisect_right(self.milestones, self.last_epoch)
+        chosen = self.schedulers[place]
+        chosen.base_lrs = self.base_lrs
+        chosen.last_epoch = self.last_epoch - (self.milestones[place - 1] if place else 0)
+        chosen._apply()
+        return chosen._last_lr
+
+
+__all__ = [
+    "CosineAnnealingLR", "CosineWithWarmup", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+    "Noam", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+]  # fmt: skip

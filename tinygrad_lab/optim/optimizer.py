@@ -18,6 +18,8 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 BLOCK = 1 << 16  # elements: as float32, a parameter's piece, its gradient, two slots and a scratch array take 1.3 MB
+NEWER = {"amsgrad", "maximize"}  # options that states written before there were any do not have
+OF_TORCH = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}  # how, not what it computes
 
 Group = dict[str, Any]
 Params = Any  # an iterable of Tensors or of groups; checked by hand, for clear messages
@@ -35,6 +37,7 @@ class Optimizer(ABC):
         TypeError: something that is not a Tensor.
     """
 
+    STATE: tuple[str, ...] = ()  # every name that an entry of ``state`` may have
     param_groups: list[Group]
     state: dict[Tensor, dict[str, Any]]  # per parameter: arrays of its shape ("slots"), and counters
 
@@ -81,16 +84,22 @@ class Optimizer(ABC):
                     if parameter.grad is not None:
                         self._update(parameter, group)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; or fill them with 0, in place."""
+        for parameter in self._parameters():
+            if set_to_none:
                 parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.zero_()
 
     # ---- for subclasses ---------------------------------------------------------------------------------------------
     @abstractmethod
     def _update(self, parameter: Tensor, group: Group) -> None:
         """Change one parameter in place, given its gradient."""
+
+    def _needed(self, group: Group) -> list[str]:  # noqa: ARG002 (nothing, unless a subclass says so)
+        """What the state of a parameter must have once it has anything."""
+        return []
 
     def _check_options(self, group: Group) -> None:
         """Raise ValueError on an option out of range."""
@@ -113,18 +122,21 @@ class Optimizer(ABC):
         state["step"] = state.get("step", 0) + 1
         return int(state["step"])
 
-    def _blocks(self, parameter: Tensor, *slots: Array, decay: float = 0.0) -> Iterator[tuple[Array, ...]]:
+    def _blocks(
+        self, parameter: Tensor, *slots: Array, decay: float = 0.0, maximize: bool = False
+    ) -> Iterator[tuple[Array, ...]]:
         """Pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.
 
-        With ``decay`` the gradient is that of the loss plus decay/2 |weight|².
+        With ``decay`` the gradient is that of the loss plus decay/2 |weight|²; with ``maximize`` of minus the loss.
         """
         assert parameter.grad is not None
         arrays = (parameter.writable(), parameter.grad._data, *slots)
         work, decayed = self._scratch_for(parameter.dtype)
         for w, g, *rest in _pieces(arrays):
-            if decay:
-                total = np.multiply(w, decay, out=decayed[: w.size].reshape(w.shape))
-                g = np.add(total, g, out=total)
+            if decay or maximize:
+                own = decayed[: w.size].reshape(w.shape)
+                penalty = np.multiply(w, decay, out=own) if decay else 0.0
+                g = np.subtract(penalty, g, out=own) if maximize else np.add(penalty, g, out=own)
             yield w, g, *rest, work[: w.size].reshape(w.shape)
 
     def _scratch_for(self, dtype: np.dtype) -> tuple[Array, Array]:
@@ -157,42 +169,59 @@ class Optimizer(ABC):
 
     def check_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Raise ValueError unless ``load_state_dict`` would succeed."""
+        if not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"load_state_dict: needs 'state' and 'param_groups', got {sorted(state_dict)}")
         sizes = [len(group["params"]) for group in self.param_groups]
         saved = [len(group["params"]) for group in state_dict["param_groups"]]
         if sizes != saved:
             raise ValueError(f"load_state_dict: parameters per group are {sizes}, the state has {saved}")
-        parameters = list(self._parameters())
-        for number, entries in state_dict["state"].items():
-            if not 0 <= number < len(parameters):
-                raise ValueError(f"load_state_dict: state for parameter {number}, there are {len(parameters)}")
-            for name, value in entries.items():
-                if isinstance(value, np.ndarray) and value.shape != parameters[number].shape:
-                    raise ValueError(
-                        f"load_state_dict: {name} of parameter {number} has shape {value.shape}, "
-                        f"the parameter has {parameters[number].shape}"
-                    )
         for group in state_dict["param_groups"]:
-            if missing := sorted(set(self.defaults) - set(group)):
+            if missing := sorted(set(self.defaults) - set(group) - NEWER):
                 raise ValueError(f"load_state_dict: a group lacks the options {missing} of {type(self).__name__}")
             self._check_options(group)
+        for _ in self._loaded(state_dict):
+            pass
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over options and (copies of the) state; nothing is changed unless everything fits.
 
+        A state of torch's optimiser of the same name is taken as it is, tensors included.
+
         Raises:
-            ValueError: other groups, a slot of another shape, a missing option.
+            ValueError: other groups, a slot of another name or shape, a missing slot or option.
         """
         self.check_state_dict(state_dict)
-        parameters = list(self._parameters())
+        loaded = list(self._loaded(state_dict))
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({name: value for name, value in saved.items() if name != "params"})
+            group.update(self._options(saved))
         self.state.clear()
-        for number, entries in state_dict["state"].items():
-            parameter = parameters[number]
+        for parameter, entries in loaded:
             self.state[parameter] = {
                 name: np.array(value, parameter.dtype, order="C") if isinstance(value, np.ndarray) else value
                 for name, value in entries.items()
             }
+
+    def _options(self, saved: Group) -> Group:
+        """The options of a saved group; one that the state is too old to have is off."""
+        newer: Group = {name: False for name in NEWER if name in self.defaults}
+        return newer | {n: _number(v) for n, v in saved.items() if n != "params" and n not in OF_TORCH}
+
+    def _loaded(self, state_dict: Mapping[str, Any]) -> Iterator[tuple[Tensor, dict[str, Any]]]:
+        """Each parameter with its entries as arrays and counts, after they were found to fit."""
+        parameters = list(self._parameters())
+        groups = [self._options(group) for group in state_dict["param_groups"] for _ in group["params"]]
+        for number, given in state_dict["state"].items():
+            if not isinstance(number, int) or not 0 <= number < len(parameters):
+                raise ValueError(f"load_state_dict: state for parameter {number}, there are {len(parameters)}")
+            shape, of = parameters[number].shape, f"of parameter {number}"
+            entries = {n: _entry(f"{n} {of}", n, v, shape) for n, v in given.items() if v is not None}
+            if unknown := sorted(set(entries) - set(self.STATE)):
+                raise ValueError(
+                    f"load_state_dict: the state {of} has {unknown}, {type(self).__name__} knows {list(self.STATE)}"
+                )
+            if entries and (missing := [n for n in self._needed(groups[number]) if n not in entries]):
+                raise ValueError(f"load_state_dict: the state {of} lacks {missing} of {type(self).__name__}")
+            yield parameters[number], entries
 
     def _parameters(self) -> Iterator[Tensor]:
         return (parameter for group in self.param_groups for parameter in group["params"])
@@ -200,6 +229,26 @@ class Optimizer(ABC):
     def __repr__(self) -> str:
         groups = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
         return f"{type(self).__name__}({', '.join(map(str, groups))})"
+
+
+def _entry(called: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
+    """An entry of a parameter's state, from whatever tensor: a whole number, or an array of the parameter's shape."""
+    try:
+        array = np.asarray(value)
+        if name == "step":
+            return int(array.item())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"load_state_dict: {called} cannot be read: {error}") from error
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"load_state_dict: {called} must be an array of numbers, got {type(value).__name__}")
+    if array.shape != shape:
+        raise ValueError(f"load_state_dict: {called} has shape {array.shape}, the parameter has {shape}")
+    return array
+
+
+def _number(value: Any) -> Any:
+    """An option as a plain number where it is a tensor of one, as torch allows for the learning rate."""
+    return np.asarray(value).item() if hasattr(value, "__array__") else value
 
 
 def _pieces(arrays: tuple[Array, ...]) -> Iterator[tuple[Array, ...]]:

@@ -23,7 +23,10 @@ class RMSprop(Optimizer):
         weight_decay: λ; λ w is added to the gradient.
         momentum: μ; 0 keeps no buffer.
         centered: divide by the estimated standard deviation, not by the root of the second moment.
+        maximize: climb: the gradient counts with the other sign.
     """
+
+    STATE = ("step", "square_avg", "grad_avg", "momentum_buffer")
 
     def __init__(
         self,
@@ -34,9 +37,11 @@ class RMSprop(Optimizer):
         weight_decay: float | int = 0,
         momentum: float | int = 0,
         centered: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "momentum": momentum, "centered": centered})
+        super().__init__(params, {**options, "momentum": momentum, "centered": centered, "maximize": maximize})
 
     def _check_options(self, group: Group) -> None:
         super()._check_options(group)
@@ -44,14 +49,15 @@ class RMSprop(Optimizer):
             if group[name] < 0:
                 raise ValueError(f"RMSprop: {name} must be at least 0, got {group[name]}")
 
+    def _needed(self, group: Group) -> list[str]:
+        centred = ["grad_avg"] if group["centered"] else []
+        return ["square_avg", *centred, *(["momentum_buffer"] if group["momentum"] else [])]
+
     def _update(self, parameter: Tensor, group: Group) -> None:
         lr, alpha, eps, momentum = (float(group[name]) for name in ("lr", "alpha", "eps", "momentum"))
-        names = ["square_avg"]
-        names += ["grad_avg"] if group["centered"] else []
-        names += ["momentum_buffer"] if momentum else []
-        slots = self._slots(parameter, *names)
+        slots, decay = self._slots(parameter, *self._needed(group)), float(group["weight_decay"])
         self._count(parameter)
-        for w, g, v, *optional, work in self._blocks(parameter, *slots, decay=float(group["weight_decay"])):
+        for w, g, v, *optional, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
             v *= alpha
             v += np.multiply(np.multiply(g, g, out=work), 1.0 - alpha, out=work)
             if group["centered"]:

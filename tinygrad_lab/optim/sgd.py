@@ -20,7 +20,10 @@ class SGD(Optimizer):
         dampening: τ.
         weight_decay: λ; λ w is added to the gradient.
         nesterov: look ahead; needs momentum and no dampening.
+        maximize: climb: the gradient counts with the other sign.
     """
+
+    STATE = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -30,9 +33,11 @@ class SGD(Optimizer):
         dampening: float | int = 0,
         weight_decay: float | int = 0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "nesterov": nesterov})
+        super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize})
 
     def _check_options(self, group: Group) -> None:
         super()._check_options(group)
@@ -47,12 +52,13 @@ class SGD(Optimizer):
     def _update(self, parameter: Tensor, group: Group) -> None:
         lr, momentum, decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
         if not momentum:
-            for w, g, work in self._blocks(parameter, decay=decay):
+            for w, g, work in self._blocks(parameter, decay=decay, maximize=group["maximize"]):
                 w -= np.multiply(g, lr, out=work)
             return
         first = "momentum_buffer" not in self.state.get(parameter, {})
         fraction = 1.0 if first else 1.0 - group["dampening"]
-        for w, g, b, work in self._blocks(parameter, *self._slots(parameter, "momentum_buffer"), decay=decay):
+        slots = self._slots(parameter, "momentum_buffer")
+        for w, g, b, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
             b *= momentum
             b += g if fraction == 1.0 else np.multiply(g, fraction, out=work)
             if group["nesterov"]:

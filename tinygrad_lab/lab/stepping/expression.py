@@ -239,15 +239,17 @@ class _Evaluation:
     def function(self, node: ast.Call, name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Tensor:
         if name not in FUNCTIONS:
             raise UsageError(f"{name} is no function here; there are: {', '.join(FUNCTIONS)}")
-        settings = {}
+        settings: dict[str, Any] = {}
         for keyword in keywords:
             if keyword.arg not in ("dim", "keepdim") or not isinstance(keyword.value, ast.Constant | ast.UnaryOp):
                 raise self.refused(node)
-            value = keyword.value
-            settings[keyword.arg] = (
-                bool(value.value) if isinstance(value, ast.Constant) and keyword.arg == "keepdim"
-                else int(self.value(value))  # type: ignore[arg-type]  # a number, or int() says that it is none
-            )  # fmt: skip
+            if isinstance(keyword.value, ast.Constant) and keyword.arg == "keepdim":
+                settings[keyword.arg] = bool(keyword.value.value)
+                continue
+            value = self.value(keyword.value)
+            if isinstance(value, Tensor):
+                raise self.refused(node)
+            settings[keyword.arg] = int(value)
         return self.call(node, FUNCTIONS[name], *[self.tensor(argument) for argument in args], **settings)
 
     def call(self, node: ast.expr, function: Function, *args: Any, **settings: Any) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.ops.operation import Int, Num
 from tinygrad_lab.ops.packing import pack, unpack
+from tinygrad_lab.ops.shapes import pad, stack
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
@@ -82,6 +83,21 @@ def pack_padded_sequence(
     return PackedSequence(padded, from_numpy(batch_sizes), *indices).packed_alike(padded)
 
 
+def pad_sequence(sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0) -> Tensor:
+    """Put sequences (T_b, *) side by side, filled up at their ends.    -> (T, B, *), or (B, T, *) with ``batch_first``
+
+    Raises:
+        ValueError: no sequences, or items of different shapes.
+    """
+    if not sequences or len({sequence.shape[1:] for sequence in sequences}) != 1 or not sequences[0].ndim:
+        shapes = [sequence.shape for sequence in sequences]
+        raise ValueError(f"pad_sequence: needs sequences (T, *) of items of one shape, got shapes {shapes}")
+    steps = max(len(sequence) for sequence in sequences)
+    after = [0] * (2 * sequences[0].ndim - 1)  # nothing around an item, nothing before the first one
+    filled = [pad(sequence, [*after, steps - len(sequence)], value=padding_value) for sequence in sequences]
+    return stack(filled, 0 if batch_first else 1)
+
+
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Num[Tensor, "..."], Int[Tensor, " b"]]:
@@ -104,4 +120,4 @@ def pad_packed_sequence(
     return padded.transpose(0, 1) if batch_first else padded, from_numpy(sequence.lengths())
 
 
-__all__ = ["PackedSequence", "pack_padded_sequence", "pad_packed_sequence"]
+__all__ = ["PackedSequence", "pack_padded_sequence", "pad_packed_sequence", "pad_sequence"]
