@@ -87,6 +87,7 @@ def linspace(
     Raises:
         ValueError: a negative number of steps.
     """
+    _check_floating("linspace", dtype)
     if steps < 0:
         raise ValueError(f"linspace: steps must be at least 0, got {steps}")
     return wrap(np.linspace(start, end, steps).astype(dtype)).requires_grad_(requires_grad)
@@ -140,6 +141,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     Raises:
         ValueError: a weight that is negative or not finite, a row of zeros, more draws than there are weights above 0.
     """
+    if input.dtype.kind != "f":
+        raise TypeError(f"multinomial: input must be floating point weights, got {input.dtype}")
     weights = np.asarray(input._data, np.float64)
     drawable = (weights > 0).sum(axis=-1) if weights.ndim in (1, 2) else np.zeros(1)
     least = 1 if replacement else num_samples

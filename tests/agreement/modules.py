@@ -68,11 +68,13 @@ def _spread(value: Any) -> Any:
 
 
 def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool) -> Iterator[Case | Judged]:
-    carry = Carrier()
+    carry, inputs = Carrier(), Carrier()  # what it is made of may be converted with it; only inputs are watched
     build, forward = sample.constructor_input, sample.forward_input
     try:
         made_from = [carry(value) for value in build.args], carry.named(build.kwargs)
-        args, kwargs = ([], {}) if forward is None else ([carry(v) for v in forward.args], carry.named(forward.kwargs))
+        args, kwargs = (
+            ([], {}) if forward is None else ([inputs(v) for v in forward.args], inputs.named(forward.kwargs))
+        )
     except Apart as apart:
         yield Judged(name, label, Verdict.APART, str(apart))
         return
@@ -82,7 +84,7 @@ def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
     def theirs() -> Result:
         module = _in(dtype, getattr(torch.nn, name)(*build.args, **build.kwargs), build.kwargs).train(training)
         state.update({key: value.numpy().copy() for key, value in module.state_dict().items()})
-        watched = [*carry.theirs, *module.parameters(), *module.buffers()]
+        watched = [*inputs.theirs, *module.parameters(), *module.buffers()]
         return by_torch(lambda: None if forward is None else module(*forward.args, **forward.kwargs), watched)
 
     def ours() -> Result:
@@ -91,10 +93,10 @@ def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
             module.load_state_dict(state)
         buffers = [buffer for _, buffer in module.named_buffers()]
         return by_engine(
-            lambda: None if forward is None else module(*args, **kwargs), [*carry.ours, *module.parameters(), *buffers]
+            lambda: None if forward is None else module(*args, **kwargs), [*inputs.ours, *module.parameters(), *buffers]
         )
 
     arguments = (
         parameters_of(layer) | parameters_of(layer.forward) | {*build.kwargs, *(forward.kwargs if forward else ())}
     )
-    yield Case(name, label, theirs, ours, {name, *OPERATIONS}, arguments, carry.size())
+    yield Case(name, label, theirs, ours, {name, *OPERATIONS, *nn.functional.__all__}, arguments, inputs.size())

@@ -2,7 +2,7 @@
 
 import inspect
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +32,13 @@ TAKEN = {"maximum", "minimum"}
 # What operators, and in-place methods, are called in a refusal; and the two sides of an operator.
 OPERATORS = {
     "__rmatmul__": "matmul", "__rpow__": "power", "__rsub__": "subtract", "__rand__": "and", "__ror__": "or",
-    "__rxor__": "xor", "sub_": "subtract", "div_": "divide", "pow_": "power", "neg_": "negative",
+    "__rxor__": "xor", "__rmod__": "remainder", "sub_": "subtract", "div_": "divide", "pow_": "power", "neg_": "negative",
 }  # fmt: skip
 SIDES = "x", "y", "input", "other", "tensor"
+
+
+# Of equal values torch may name any: not the indices are compared, but what stands there.
+TIED = {"sort": 0, "argsort": 0, "topk": 1}  # where the dimension is among the arguments behind the input
 
 
 def _where(input: Any, condition: Any, other: Any) -> Any:
@@ -169,13 +173,28 @@ def _case(pair: Shared, label: str, sample: Any) -> Iterator[Case | Judged]:
     yield Case(
         pair.name,
         label,
-        lambda: by_torch(lambda: pair.theirs(sample.input, *sample.args, **sample.kwargs), carry.theirs),
-        lambda: by_engine(lambda: pair.ours(*args, **kwargs), carry.ours),
+        lambda: by_torch(lambda: _values_at(last, pair.theirs, *_call(sample)), carry.theirs),
+        lambda: by_engine(lambda: _values_at(last, pair.ours, args, kwargs), carry.ours),
         known_as,
         {*parameters, *sample.kwargs},
         carry.size(),
         values=last not in RANDOM and not sample.kwargs.get("dropout_p"),
     )
+
+
+def _call(sample: Any) -> tuple[Sequence[Any], dict[str, Any]]:
+    return (sample.input, *sample.args), sample.kwargs
+
+
+def _values_at(name: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The result, and of what names places the values at them."""
+    result = function(*args, **kwargs)
+    if name not in TIED:
+        return result
+    dim = kwargs.get("dim", args[1 + TIED[name]] if len(args) > 1 + TIED[name] else -1)
+    indices = result if name == "argsort" else result[1]
+    found = args[0].gather(dim, indices)
+    return found if name == "argsort" else (result[0], found)
 
 
 def parameters_of(function: Callable[..., Any] | None) -> set[str]:
