@@ -31,7 +31,7 @@ class Central:
     def normal(self, seed: int = 0, spread: float = 1.0) -> Arrays:
         """Draw float32 arguments."""
         rng = np.random.default_rng(seed)
-        return [(rng.standard_normal(shape) * spread).astype(np.float32) for shape in self.shapes]
+        return [np.asarray(rng.standard_normal(shape) * spread, np.float32) for shape in self.shapes]
 
 
 def run_ours(row: Central, arrays: Arrays, dtype: type = np.float32, poison: float | None = None) -> Arrays:
