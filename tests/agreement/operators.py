@@ -32,8 +32,8 @@ TAKEN = {"maximum", "minimum"}
 # What operators, and in-place methods, are called in a refusal; and the two sides of an operator.
 OPERATORS = {
     "__rmatmul__": "matmul", "__rpow__": "power", "__rsub__": "subtract", "__rand__": "and", "__ror__": "or",
-    "__rxor__": "xor", "__rmod__": "remainder", "sub_": "subtract", "div_": "divide", "pow_": "power",
-    "neg_": "negative",
+    "__rxor__": "xor", "__rmod__": "remainder",
+    "sub_": "subtract", "div_": "divide", "pow_": "power", "neg_": "negative",
 }  # fmt: skip
 SIDES = "x", "y", "input", "other", "tensor"
 

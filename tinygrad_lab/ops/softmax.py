@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import where
 from tinygrad_lab.ops.kernels.rows import dim_back, dim_last
-from tinygrad_lab.ops.operation import Bool, Float, operation
+from tinygrad_lab.ops.operation import Bool, Float, Num, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
@@ -39,9 +39,24 @@ def largest_score(q: np.ndarray, k: np.ndarray) -> float:
     return math.sqrt(float(np.vecdot(q, q).max(initial=0)) * float(np.vecdot(k, k).max(initial=0)))
 
 
+def _floats(name: str, input: Array, dtype: Any) -> Array:
+    """Return ``input`` in the dtype asked for, which must be one of floats.
+
+    Raises:
+        TypeError: it is not.
+    """
+    input = input if dtype is None else input.astype(dtype, copy=False)
+    if input.dtype.kind != "f":
+        raise TypeError(f"{name}: input must be floating point, got {input.dtype}; dtype=... gives that of another")
+    return input
+
+
 @operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")
-def softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*shape"], Backward]:
-    """y_i = exp(x_i) / Σ_j exp(x_j) along ``dim``."""
+def softmax(
+    input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
+) -> tuple[Float[Array, "*shape"], Backward]:
+    """y_i = exp(x_i) / Σ_j exp(x_j) along ``dim``, in ``dtype`` if given."""
+    input = _floats("softmax", input, dtype)
     y = shift(dim_last(input, dim))
     np.exp(y, out=y)
     y /= row_sums(y)
@@ -58,7 +73,8 @@ def softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*sha
 
 
 @softmax.define
-def softmax_definition(input: Tensor, dim: int) -> Tensor:
+def softmax_definition(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    input = input if dtype is None else input.to(dtype)
     exponential = (input - input.amax(dim, keepdim=True).detach()).exp()
     return exponential / exponential.sum(dim, keepdim=True)
 
@@ -109,8 +125,11 @@ def masked_softmax_definition(input: Tensor, mask: Any, dim: int) -> Tensor:
 
 
 @operation(r"\bar x_i = \bar y_i - e^{y_i} \textstyle\sum_j \bar y_j")
-def log_softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*shape"], Backward]:
-    """y_i = x_i - log Σ_j exp(x_j) along ``dim``."""
+def log_softmax(
+    input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
+) -> tuple[Float[Array, "*shape"], Backward]:
+    """y_i = x_i - log Σ_j exp(x_j) along ``dim``, in ``dtype`` if given."""
+    input = _floats("log_softmax", input, dtype)
     y = shift(dim_last(input, dim))
     y -= np.log(row_sums(np.exp(y)))
 
@@ -125,6 +144,7 @@ def log_softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "
 
 
 @log_softmax.define
-def log_softmax_definition(input: Tensor, dim: int) -> Tensor:
+def log_softmax_definition(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    input = input if dtype is None else input.to(dtype)
     shifted = input - input.amax(dim, keepdim=True).detach()
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
