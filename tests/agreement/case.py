@@ -139,7 +139,9 @@ def difference(got: Result, expected: Result, size: int, values: bool) -> str:
         if len(ours) != len(theirs):
             return f"{len(ours)} {what}s for {len(theirs)}"
         for place, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            if wrong := _differs(mine, other, size, values, 0.0 if what == "output" and other.dtype == np.float64 else 1.0):
+            if wrong := _differs(
+                mine, other, size, values, 0.0 if what == "output" and other.dtype == np.float64 else 1.0
+            ):
                 return f"{what} {place}: {wrong}"
     return ""
 

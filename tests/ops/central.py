@@ -164,13 +164,13 @@ CENTRAL = [
     ),
     Central("conv2d, in bands", ops.conv2d, F.conv2d, ((2, 3, 7, 8), (4, 3, 3, 3), (4,))),
     Central("conv2d, large filters", ops.conv2d, F.conv2d, ((2, 3, 7, 8), (70, 3, 3, 3), (70,))),
-    Central("conv2d, in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (32, 16, 3, 3), (32,))),
-    Central("conv2d, 5 x 5 in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (32, 16, 5, 5), (32,))),
+    Central("conv2d, in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (64, 16, 3, 3), (64,))),
+    Central("conv2d, 5 x 5 in tiles", ops.conv2d, F.conv2d, ((8, 16, 13, 13), (48, 16, 5, 5), (48,))),
     Central(
         "conv2d, padded",
         lambda *a: ops.conv2d(*a, padding=2),
         lambda *a: F.conv2d(*a, padding=2),
-        ((8, 16, 9, 9), (32, 16, 5, 5), (32,)),
+        ((8, 16, 9, 9), (48, 16, 5, 5), (48,)),
     ),
     Central(
         "conv2d, strides and groups",

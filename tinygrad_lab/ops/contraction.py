@@ -24,8 +24,8 @@ def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
     """
     if not (input.ndim and other.ndim) or input.shape[-1] != other.shape[-2:][0]:
         raise ValueError(
-            f"matmul: input of shape {input.shape} and other of shape {other.shape} do not fit: "
-            "(*n, i, j) needs (*n, j, k)"
+            f"matmul: input of shape {input.shape} and other of shape {other.shape} do not fit, they must be "
+            "(*n, i, j) and (*n, j, k)"
         )
 
     def backward(needs: Needs, dc: Array) -> Gradients:
