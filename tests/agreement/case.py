@@ -147,8 +147,10 @@ def difference(got: Result, expected: Result, size: int, values: bool) -> str:
 
 
 def _differs(ours: np.ndarray, theirs: np.ndarray, size: int, values: bool, scale: float) -> str:
-    """Say in what two arrays differ.  ``scale``: what came in was of this size, so that a gradient of 0, or a difference
-    in float32, may be off by what rounds to 0 beside it.
+    """Say in what two arrays differ.
+
+    ``scale``: what came in was of this size, so that a gradient of 0, or a difference in float32, may be off by what
+    rounds to 0 beside it.
     """
     if ours.dtype != theirs.dtype:
         return f"dtype {ours.dtype} for {theirs.dtype}"

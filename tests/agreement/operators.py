@@ -211,6 +211,6 @@ def parameters_of(function: Callable[..., Any] | None) -> set[str]:
 
 def seed() -> None:
     """The samples are drawn from three generators."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # torch.manual_seed would import its compiler first
     np.random.seed(0)
     random.seed(0)
