@@ -106,6 +106,14 @@ def shown(value: Any) -> str:
     return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
 
 
+def check_unicode(text: str, called: str) -> None:
+    """Raise ValueError where a text has half of a character, as a terminal passes on a byte that it cannot read."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{called} has {text[error.start]!r} at place {error.start}, which is no character") from None
+
+
 class Document:
     """The fields of an object; null stands for a field that is not there.
 
