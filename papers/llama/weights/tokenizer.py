@@ -175,6 +175,8 @@ def stream(tokens: Iterable[int], known: Tokenizer, before: Iterable[int] = ()) 
         if known.waits(token) or text.endswith(UNFINISHED) or not text.startswith(written):
             continue
         yield text[len(written) :]
-        window, shown = window[shown:], len(window) - shown
+        if known.decode(window[shown:]):  # what has no text is no neighbour: the next token would seem the first
+            window = window[shown:]
+        shown = len(window)
     if len(window) > shown:
         yield known.decode(window).removeprefix(known.decode(window[:shown]))
