@@ -332,11 +332,13 @@ def test_templates_without_a_default_are_named(tmp_path: Path) -> None:
 
 
 TEMPLATES = [
-    "{{ bos_token }}{{ eos_token }}{{ unk_token }}[{{ pad_token }}]{{ tools }}{{ documents }}{{ add_generation_prompt }}",
-    "{{ messages | tojson }} {{ messages | tojson(indent=2) }} {{ 'é<&>' | tojson }} {{ {'b': 1, 'a': 2} | tojson(sort_keys=true) }}",
+    "{{ bos_token }}{{ eos_token }}{{ unk_token }}[{{ pad_token }}]{{ tools }}{{ documents }}",
+    "{{ add_generation_prompt }}",
+    "{{ messages | tojson }} {{ messages | tojson(indent=2) }} {{ 'é<&>' | tojson }}",
+    "{{ {'b': 1, 'a': 2} | tojson(sort_keys=true) }}",
     "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}",
     "{% set a = 1 %}{% generation %}{% set a = 2 %}{{ a }}{% endgeneration %}{{ a }}",
-    "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 5 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+    "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i == 5 %}{% break %}{% endif %}{{ i }}{% endfor %}",
     "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
     "  {% if true %}\n   a\n  {% endif %}\n\n  {%- if false %}b{% endif -%}\n c\n",
     "{{ strftime_now('%Y') }}{% if strftime_now is defined %}yes{% endif %}{% if nothing is defined %}no{% endif %}",
