@@ -74,6 +74,7 @@ def check_same(path: Path, saved: State, given: State) -> None:
     Raises:
         ValueError: names what differs, and both values.
     """
+    given = json.loads(json.dumps(given))  # tuples are lists in JSON
     names = sorted({*saved, *given})
     differing = [f"{n} was {saved.get(n)!r}, is {given.get(n)!r}" for n in names if saved.get(n) != given.get(n)]
     if differing:
