@@ -17,7 +17,21 @@ from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.paper import SIZES
 
-json_option = click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - for stdout.")
+
+
+def _try_json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
+    """Before the command begins, so that no work is lost over a name."""
+    if target is not None:
+        from tinygrad_lab.lab import console
+
+        console.try_json(str(ctx.command.name), target)
+    return target
+
+
+json_option = click.option(
+    "--json", "json_file", metavar="FILE", callback=_try_json,
+    help="Write the report as JSON; - for stdout. An older report of the same command is replaced, no other file.",
+)  # fmt: skip
 size_option = click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True)
 
 
