@@ -215,10 +215,13 @@ def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
     return Path("runs") / f"{slug}-{config.variant}-{size}-{side}"
 
 
+ROOM = ("vocab", "max_length", "max_positions")  # in the names of fields that data must find room in
+
+
 def trainable(paper: Paper, variant: str | None, size: str) -> Any:
-    """A configuration with room for the vocabulary of real data, of which ``tiny``, made for parity, has none."""
+    """A configuration with at least the room for real data that ``small`` has: ``tiny`` was made for parity."""
     config, small = (registry.configuration(paper, variant, name) for name in (size, "small"))
-    sizes = {name: value for name, value in asdict(config).items() if "vocab" in name and isinstance(value, int)}
+    sizes = {name: value for name, value in asdict(config).items() if any(part in name for part in ROOM)}
     return replace(config, **{name: max(value, getattr(small, name)) for name, value in sizes.items()})
 
 
