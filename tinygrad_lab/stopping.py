@@ -1,9 +1,9 @@
 """Ctrl-C and SIGTERM, kept until somebody looks: a run stops between two steps, never in one.
 
-    with kept_back() as asked:
-        for batch in batches:
-            step(batch)
-            asked.look()  # StopRequest, if a signal has come
+with kept_back() as asked:
+    for batch in batches:
+        step(batch)
+        asked.look()  # StopRequest, if a signal has come
 """
 
 import signal

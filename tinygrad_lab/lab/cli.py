@@ -18,7 +18,6 @@ from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.paper import SIZES
 
 
-
 def _try_json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
     """Before the command begins, so that no work is lost over a name."""
     if target is not None:

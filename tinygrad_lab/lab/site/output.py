@@ -1,6 +1,7 @@
 """The folder of a site: made anew as a whole, and never over anybody else's files."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -89,12 +90,13 @@ def _replace(old: list[Path], staging: Path, out: Path) -> None:
     in_the_way = [name for name in new if (out / name).exists() and (out / name).resolve() not in old]
     if in_the_way:
         raise UsageError(f"--out: {out / in_the_way[0]} is in the way and no file of ours; nothing changed")
+    os.sync()  # at once, where each of some hundred pages would take its time
     kept = {file.relative_to(out.resolve()) for file in old}
     _write_manifest(out, sorted({*new, *kept}))
     _remove(sorted(kept - {*new, Path(MANIFEST)}), out)  # a folder may be where one of them was
     for name in new:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        files.settle(staging / name, out / name)
+        (staging / name).replace(out / name)
     _write_manifest(out, new)
 
 
