@@ -16,7 +16,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class StopRequest(BaseException):  # noqa: N818 (no error; and nothing that handles errors may swallow it)
+class StopRequest(BaseException):  # no error: nothing that handles errors may swallow it
     """Somebody has asked the run to stop.
 
     Attributes:

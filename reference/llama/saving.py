@@ -30,7 +30,8 @@ def gather(model: nn.Module, optimizer: optim.Optimizer) -> tuple[dict[str, Tens
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     if not optimizer.state:  # before the first step; asked for it, torch would make one to have something to show
-        return {f"model.{name}": t for name, t in get_model_state_dict(model, options=options).items()}, []
+        initial = cast(State, get_model_state_dict(model, options=options))
+        return {f"model.{name}": tensor for name, tensor in initial.items()}, []
     weights, moments = cast(tuple[State, State], get_state_dict(model, optimizer, options=options))
     tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
     for name, slots in moments.get("state", {}).items():

@@ -1,4 +1,4 @@
-"""How a long run ends before its time: Ctrl-C and SIGTERM wait for the end of a step, and a folder has one run at a time.
+"""How a long run ends early: Ctrl-C and SIGTERM wait for the end of a step; and a folder has one run at a time.
 
 A second Ctrl-C does not wait.  The system forgets the lock of a folder with the process, however that ends.
 """
@@ -14,7 +14,7 @@ from types import FrameType
 LOCK = ".tinygrad-lab.lock"
 
 
-class StopRequest(BaseException):  # noqa: N818 (no error; and nothing that handles errors may swallow it)
+class StopRequest(BaseException):  # no error: nothing that handles errors may swallow it
     """Somebody has asked the run to stop.
 
     Attributes:

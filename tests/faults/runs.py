@@ -1,6 +1,6 @@
 """Many instants, which no test has time for.
 
-python -m tests.faults.runs 30          every paper and side stopped at 30 random instants, every command killed 25 times
+python -m tests.faults.runs 30          three papers, both sides, stopped at 30 instants; commands killed 25 times
 python -m tests.faults.runs 30 100      ... killed 100 times
 """
 
@@ -42,7 +42,7 @@ def kill_commands(count: int, folder: Path, draw: Random) -> None:
     for name, kill in COMMANDS.items():
         place = folder / name.replace(" ", "-")
         place.mkdir()
-        print(f"{name:15} {count} kills, {kill(place, count, draw)} in time; nothing torn, nothing refused", flush=True)
+        print(f"{name:15} {kill(place, count, draw)} kills, {count} in time; nothing torn, nothing refused", flush=True)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import pytest
 from tests.faults.kills import downloads, killed, pages, remains, sites, started
 from tests.lab.command import run
 from tinygrad_lab import files
-from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork; the children touch no thread
 
@@ -60,9 +60,14 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
     files.write(tmp_path / "file", "old")
-    with pytest.raises(ZeroDivisionError), files.written(tmp_path / "file") as temporary:
-        temporary.write_text("half")
-        1 / 0  # noqa: B018
+
+    def fail() -> None:
+        with files.written(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("file", "old")]
 
 
@@ -87,7 +92,7 @@ def test_places_that_are_none(place: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "kept" and access(path, mode))
     before = sorted(entry.name for entry in tmp_path.rglob("*"))
     for attempt in (files.try_out, lambda path: files.write(path, "ours")):
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError, match=r"."):
             attempt(tmp_path / place)
     result = run("step", "w*x", "w=2", "x=3", "--html", str(tmp_path / place))
     assert (result.code, len(result.err.splitlines())) == (2, 1)
@@ -96,12 +101,12 @@ def test_places_that_are_none(place: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_folder_is_ours_until_the_process_ends(tmp_path: Path) -> None:
-    with files.alone(tmp_path / "a" / "b"):
-        with (
-            pytest.raises(files.InUseError, match=f"in use by process {os.getpid()}"),
-            files.alone(tmp_path / "a" / "b"),
-        ):
-            pass
+    with (
+        files.alone(tmp_path / "a" / "b"),
+        pytest.raises(files.InUseError, match=f"in use by process {os.getpid()}"),
+        files.alone(tmp_path / "a" / "b"),
+    ):
+        pass
     assert list(tmp_path.iterdir()) == []
 
     def work() -> None:
@@ -120,7 +125,7 @@ def test_a_results_file_that_was_torn_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "plain.json").write_text('{"runs": [')
     result = run("claims", "dropout", "--redraw", "--out", str(tmp_path))
     assert result.code == 2
-    with pytest.raises(Exception, match="is damaged .* run tinygrad-lab claims dropout again"):
+    with pytest.raises(Exception, match=r"is damaged .* run tinygrad-lab claims dropout again"):
         lab.results("plain")
 
 

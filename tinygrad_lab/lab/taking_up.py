@@ -1,4 +1,4 @@
-"""What ``tinygrad-lab train`` trains: a new run, or one that lies in a folder, whose options are then read from there."""
+"""What ``tinygrad-lab train`` trains: a new run, or one that lies in a folder, which has its options too."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
