@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tinygrad_lab import files
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.study import claims
@@ -68,7 +69,7 @@ def main() -> None:
         sys.exit(1)
     readme = ROOT / "README.md"
     blocks = {"parity": parity_output(rows), "test": f"```\n{test_output()}\n```", "papers": paper_table(rows)}
-    readme.write_text(claims.fill(readme.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+    files.write(readme, claims.fill(readme.read_text(encoding="utf-8"), blocks))
 
 
 if __name__ == "__main__":
