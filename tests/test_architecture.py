@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "typing", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
+    "typing", "complaints", "memory", "modes", "tensor", "gradients", "random", "ops", "creation", "nn", "optim", "checkpoint",
     "data", "sampling", "fit", "costs", "arguments", "trace", "paper", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
