@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from tinygrad_lab import files
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
@@ -42,7 +40,7 @@ def parity_output(rows: Sequence[Row]) -> str:
     paper_variants = {(slug, paper.default_variant) for slug, paper in registry.discover().items()}
     shown = [row for row in rows if (row.paper, row.variant) in paper_variants]
     page = StringIO()
-    before, console.stdout = console.stdout, Console(file=page, width=150, highlight=False)
+    before, console.stdout = console.stdout, console.Plain(file=page, width=150)
     try:
         parity_report.print_rows(shown)
     finally:

@@ -97,11 +97,11 @@ def from_checkpoint(paper: Paper, path: Path | None) -> Source:
         UsageError: a paper whose models do not write, or no last run.
         CheckpointError: an unreadable checkpoint, or one of another paper.
     """
-    inference = _inference(paper)
+    writes = inference(paper)
     path = path or last_checkpoint(paper)
     weights, saved, position = open_run(path)
     config = restore_config(paper, saved, path)
-    return Source(str(path), config, position["vocabularies"], weights, inference.prompts(config))
+    return Source(str(path), config, position["vocabularies"], weights, writes.prompts(config))
 
 
 def from_weights(paper: Paper, name: str) -> Source:
@@ -110,7 +110,7 @@ def from_weights(paper: Paper, name: str) -> Source:
     Raises:
         UsageError: a paper without such a module, an unknown name, a broken file, a missing package.
     """
-    _inference(paper)
+    inference(paper)
     if not registry.has_part(paper, "weights.pretrained"):
         raise UsageError(f"{paper.slug} knows no published weights")
     module = registry.part(paper, "weights.pretrained")
@@ -121,7 +121,12 @@ def from_weights(paper: Paper, name: str) -> Source:
     return Source(name, published.config, published.vocabularies, published.tensors, module.PROMPTS)
 
 
-def _inference(paper: Paper) -> Any:
+def inference(paper: Paper) -> Any:
+    """The paper's module that writes.
+
+    Raises:
+        UsageError: it has none.
+    """
     if not registry.generates(paper):
         able = ", ".join(slug for slug, other in registry.discover().items() if registry.generates(other))
         raise UsageError(f"{paper.slug} has nothing to generate; papers that have: {able}")
@@ -142,7 +147,7 @@ class Writer:
     """
 
     def __init__(self, paper: Paper, side: str, source: Source, arguments: Sequence[str]) -> None:
-        self.inference = _inference(paper)
+        self.inference = inference(paper)
         self.options = overrides.apply(self.inference.OPTIONS, arguments)
         self.source, self.pace = source, Pace()
         self.side = one_side(paper, side)
