@@ -56,12 +56,13 @@ class Owners:
                 self.admit(array)
 
     def admit(self, array: np.ndarray) -> bool:
-        """Count one more array in; tell whether its memory is nobody else's."""
+        """Count one more array in; tell whether its memory is nobody else's, and may be written to."""
+        writeable = array.flags.writeable
         while isinstance(array.base, np.ndarray):  # a view: the array that it looks at owns the memory
             array = array.base
         known = len(self._known)
         self._known.add(id(array))
-        return len(self._known) > known
+        return writeable and len(self._known) > known
 
 
 def share(counter: Counter, source: Any, view: Any) -> None:

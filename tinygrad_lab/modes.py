@@ -1,13 +1,18 @@
 """The modes of the engine, private to each thread: the tape, anomaly detection, tracing, the modules now running."""
 
+import functools
+import inspect
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _ThreadState(threading.local):
@@ -26,14 +31,51 @@ class _ThreadState(threading.local):
 state = _ThreadState()
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing on the tape inside this block (or decorated function), in this thread."""
-    before, state.grad_enabled = state.grad_enabled, False
-    try:
-        yield
-    finally:
-        state.grad_enabled = before
+class no_grad:  # noqa: N801 (torch's name)
+    """Record nothing on the tape inside this block, or decorated function or generator, in this thread."""
+
+    _before: list[bool]  # what to return to: a block may stand in a block
+
+    def __new__(cls, function: Any = None) -> Any:
+        """``@no_grad`` is ``@no_grad()``."""
+        made = super().__new__(cls)
+        made._before = []
+        return made if function is None else made(function)
+
+    def __enter__(self) -> None:
+        self._before.append(state.grad_enabled)
+        state.grad_enabled = False
+
+    def __exit__(self, *_error: object) -> None:
+        state.grad_enabled = self._before.pop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function):
+            generates: Callable[P, R] = self._for_generators(function)
+            return generates
+
+        @functools.wraps(function)
+        def without(*args: P.args, **kwargs: P.kwargs) -> R:
+            with no_grad():
+                return function(*args, **kwargs)
+
+        return without
+
+    def _for_generators(self, function: Any) -> Any:
+        """The mode holds while the generator runs, not while its user does."""
+
+        @functools.wraps(function)
+        def without(*args: Any, **kwargs: Any) -> Any:
+            items = function(*args, **kwargs)
+            while True:
+                with no_grad():
+                    try:
+                        item = next(items)
+                    except StopIteration as end:
+                        return end.value
+                yield item
+
+        return without
 
 
 @contextmanager

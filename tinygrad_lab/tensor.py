@@ -111,6 +111,8 @@ class Tensor(TensorMethods):
             if not isinstance(gradient, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, got {type(gradient).__name__}")
             self._check_alike("grad", gradient)
+            if not gradient._data.flags.writeable:  # what comes later is added to it
+                gradient = wrap(gradient._data.copy())
         self._grad = gradient
 
     @property
@@ -163,10 +165,13 @@ class Tensor(TensorMethods):
             ValueError: a ``gradient`` of the wrong shape.
         """
         for tensor, value in backpropagate(self, gradient, retain_graph):
+            if not tensor._requires_grad:  # it was frozen after the forward pass
+                continue
             if tensor._grad is None:
                 tensor._grad = wrap(value)
             else:
                 tensor._grad._data += value
+                tensor._grad._version[0] += 1
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._check_leaf("deepcopy")

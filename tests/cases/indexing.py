@@ -110,7 +110,7 @@ def added(draw):
     return (normal(draw, shape), dim, index, normal(draw, tuple(source))), {}
 
 
-@case(inplace.put, lambda torch, x, value, key: replaced(x, value, key))
+@case(inplace.setitem, lambda torch, x, value, key: replaced(x, value, key))
 def assigned(draw):
     key = draw(st.sampled_from(FORWARDS))
     shape = np.zeros((3, 4, 5))[key].shape

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -404,3 +405,26 @@ def test_the_graph_keeps_only_what_a_backward_needs() -> None:
     total.backward()
     assert kept() is None
     np.testing.assert_allclose(leaf.grad.numpy(), 2 + 2 * np.exp(2.0))
+
+
+def test_no_grad_decorates_functions_and_generators_and_is_used_again() -> None:
+    w = Tensor([2.0], requires_grad=True)
+
+    @no_grad
+    def bare() -> bool:
+        return (w * 2).requires_grad
+
+    @no_grad()
+    def items() -> Iterator[bool]:
+        yield (w * 2).requires_grad
+        yield (w * 3).requires_grad
+
+    assert not bare()
+    for inside in items():
+        assert not inside
+        assert (w * 2).requires_grad  # the mode is the generator's, not its user's
+    again = no_grad()
+    for _ in range(2):
+        with again, again:
+            assert not (w * 2).requires_grad
+        assert (w * 2).requires_grad

@@ -91,3 +91,12 @@ def test_gelu_in_float32_is_exact_to_a_rounding_error_of_the_cdf() -> None:
 def test_an_unknown_form_of_gelu() -> None:
     with pytest.raises(ValueError, match="approximate must be 'none' or 'tanh', got 'erf'"):
         ops.gelu(Tensor([1.0]), "erf")
+
+
+@pytest.mark.parametrize("layer", [nn.ReLU, nn.Sigmoid, nn.Tanh, nn.SiLU, nn.Mish])
+def test_layers_without_settings_are_refused_in_their_own_name(layer: type) -> None:
+    layer(inplace=False)
+    with pytest.raises(TypeError, match=f"{layer.__name__}: inplace is True, it must be False here"):
+        layer(inplace=True)
+    with pytest.raises(TypeError, match=f"{layer.__name__}: too many positional arguments"):
+        layer(True)

@@ -82,3 +82,18 @@ def test_parameter_list_has_torchs_keys_and_behaves_as_a_list(unchecked_shapes: 
     assert len(scales[2]) == 7
     with pytest.raises(TypeError, match="ParameterList: must hold tensors, got float"):
         scales.append(1.0)
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_what_is_no_module_is_refused_and_not_left_out() -> None:
+    layer = Linear(2, 2)
+    with pytest.raises(TypeError, match=r"Sequential: what stands at 0 must be a Module, got list: write \*modules"):
+        Sequential([layer])
+    with pytest.raises(TypeError, match=r"what stands at 1 must be a Module, got the class ReLU: make one, ReLU\(\)"):
+        Sequential(layer, ReLU)
+    with pytest.raises(TypeError, match="ModuleList: what stands at 0 must be a Module, got function"):
+        ModuleList([lambda x: x])
+    with pytest.raises(TypeError, match="ModuleDict: what stands at 'a' must be a Module, got Parameter"):
+        ModuleDict()["a"] = Parameter([1.0])
+    with pytest.raises(TypeError, match="must be a Module"):
+        Sequential(layer)[0] = 3

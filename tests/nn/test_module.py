@@ -372,3 +372,31 @@ def test_gradients_can_be_zeroed_in_place() -> None:
     assert module.bias.grad is None
     module.zero_grad()
     assert module.weight.grad is None
+
+
+def test_a_module_is_on_the_cpu_already() -> None:
+    module = leaf(Engine)
+    assert module.to("cpu") is module
+    assert module.to("cpu", np.float64).weight.dtype == np.float64
+    assert module.to(device="cpu", dtype=np.float32).cpu().weight.dtype == np.float32
+    with pytest.raises(ValueError, match="device must be 'cpu', got 'cuda'"):
+        module.to(device="cuda")
+
+
+def test_a_handle_takes_off_its_own_hook_only() -> None:
+    class Same(Module):
+        def forward(self, x: int) -> int:
+            return x
+
+    module, seen = Same(), []
+    first, second = (module.register_forward_hook(lambda *call: seen.append(1)) for _ in range(2))
+    hook = module._hooks[0]
+    third = module.register_forward_hook(hook)
+    third.remove()
+    third.remove()
+    module(1)
+    assert len(seen) == 2
+    first.remove()
+    second.remove()
+    module(1)
+    assert len(seen) == 2

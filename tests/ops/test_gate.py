@@ -1,7 +1,9 @@
 """The gate: what an operation's annotations say holds at every call, and every refusal names operation and argument."""
 
+import gc
 import inspect
 import typing
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -112,6 +114,33 @@ def test_neutral_keywords_of_torch_are_taken_and_torch_s_other_names() -> None:
 def test_a_constant_may_need_a_gradient_where_none_is_recorded() -> None:
     with no_grad():
         assert F.cross_entropy(X, INTS[0], LEARNS[0]).numel() == 1
+
+
+@pytest.mark.parametrize("annotation", [typing.Any, inspect.Parameter.empty])
+def test_no_tensor_that_learns_stands_where_nothing_is_said(annotation: object) -> None:
+    def body(x: Float[Array, "..."], scale):
+        return x * scale, lambda needs, dy: (dy * scale,)
+
+    if annotation is typing.Any:
+        body.__annotations__["scale"] = annotation
+    scaled = operation(r"\bar x = s \bar y")(body)
+    with pytest.raises(TypeError, match="body: scale has no gradient here"):
+        scaled(X, LEARNS)
+    assert scaled(LEARNS, X).requires_grad
+    del OPERATIONS["body"]
+
+
+def test_a_refused_call_keeps_nothing_alive() -> None:
+    a = Tensor(np.ones(10))
+    alive = weakref.ref(a._data)
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="could not be broadcast"):
+            a + Tensor(np.ones(3))
+        del a
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_of_ours_stays_as_it_is() -> None:

@@ -93,6 +93,71 @@ def test_a_training_loop_by_hand_trains() -> None:
     assert (p.tolist(), p.requires_grad) == ([5, 6], True)
 
 
+def test_many_ways_to_assign_are_torch_s() -> None:
+    x, theirs = Tensor(np.zeros((2, 3, 4))), torch.zeros(2, 3, 4).double()
+    rows = np.arange(6.0).reshape(3, 2)
+    for tensor, values in ((x, Tensor(rows)), (theirs, torch.tensor(rows))):
+        tensor[0, :, [0, 1]] = values  # numbers pick before index arrays do
+        tensor[1, 2] = 5
+        tensor[..., 3] = 7.0
+        tensor[1, tensor[1] > 6] = -1
+    np.testing.assert_array_equal(x.numpy(), theirs.numpy())
+    for key in (np.s_[0, :, [0, 1]], np.s_[0, ..., [1, 0]], np.s_[[0, 1], 1, :], np.s_[1, None, [2]], np.s_[:, 2, [0]]):
+        np.testing.assert_array_equal(x[key].numpy(), theirs[key].numpy())
+
+
+def test_a_gradient_goes_through_a_number_beside_index_arrays() -> None:
+    grads = []
+    for make in (Tensor, torch.tensor):
+        w = make(np.ones((3, 2)))
+        w.requires_grad_()
+        x = make(np.zeros((2, 3, 4)))
+        x[0, :, [0, 1]] = w * 2
+        (x * x)[0, :, [1, 1]].sum().backward()
+        grads.append(np.asarray(w.grad))
+    np.testing.assert_array_equal(*grads)
+
+
+def test_fill_takes_a_tensor_with_its_gradient() -> None:
+    w, x = Tensor(3.0, requires_grad=True), zeros(3)
+    x.fill_(w)
+    x.sum().backward()
+    assert (x.tolist(), w.grad.item()) == ([3, 3, 3], 3)
+    y = zeros(2)
+    y.mul_(other=w)
+    y.add_(w)
+    y.sum().backward()
+    assert w.grad.item() == 5
+
+
+def test_a_gradient_that_grows_is_noticed_by_who_uses_it() -> None:
+    p, q = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    (p * p).sum().backward()
+    penalty = (q * p.grad).sum()
+    (p * p).sum().backward()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        penalty.backward()
+
+
+def test_gradients_of_means_can_be_added_to_and_changed() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    x.mean().backward()
+    x.mean().backward()
+    x.grad *= 2
+    assert x.grad.tolist() == [2, 2]
+    x.grad = Tensor([1.0]).expand(2)
+    x.mean().backward()
+    assert x.grad.tolist() == [1.5, 1.5]
+
+
+def test_who_is_frozen_after_the_forward_pass_gets_nothing() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None
+
+
 LEAF = Tensor([1.0, 2.0], requires_grad=True)
 REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: LEAF.__iadd__(1), RuntimeError, r"wrap it in no_grad\(\)"),
@@ -101,9 +166,15 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: Tensor([1, 2]).__iadd__(0.5), TypeError, "add_: the result is float32, a tensor of int64 cannot hold it"),
     (lambda: Tensor([1, 2]).div_(2), TypeError, "div_: the result is float32"),
     (lambda: Tensor([1.0]).add_(LEAF), ValueError, r"add_: the result has shape \(2,\), .* that of the tensor, \(1,\)"),
-    (lambda: Tensor([1.0, 2.0]).__setitem__(5, 1), IndexError, "put: index 5 is out of bounds"),
-    (lambda: Tensor([1.0, 2.0]).__setitem__(0, [1.0, 2.0]), ValueError, "put: "),
-    (lambda: Tensor([1.0, 2.0]).copy_(np.ones(3)), ValueError, "expand"),
+    (lambda: Tensor([1.0, 2.0]).__setitem__(5, 1), IndexError, "setitem: index 5 is out of bounds"),
+    (lambda: Tensor([1.0, 2.0]).__setitem__(0, [1.0, 2.0]), ValueError, "setitem: "),
+    (lambda: Tensor([1.0, 2.0]).copy_(np.ones(3)), ValueError, "copy_: "),
+    (lambda: zeros(1).expand(3).mul_(2), RuntimeError, r"mul_: the memory is read-only, or shared .*clone\(\)"),
+    (lambda: zeros(1).expand(3).__setitem__(0, 2), RuntimeError, r"x\[key\] = value: the memory is read-only"),
+    (lambda: zeros(3).fill_(zeros(2)), ValueError, r"fill_: value must be a number.*got shape \(2,\)"),
+    (lambda: zeros(2).copy_([LEAF[0], LEAF[1]]), TypeError, r"would lose it: stack\(\) them first"),
+    (lambda: zeros(3)[[[0, 1], [1, 0]]], IndexError, "a list of lists may mean one index array or several"),
+    (lambda: zeros(3)[Tensor(np.array([1, 0, 1], np.uint8))], IndexError, "uint8 may mean a mask or places"),
     (lambda: setattr(LEAF, "grad", Tensor([1.0])), ValueError, r"grad must have the tensor's shape \(2,\), got \(1,\)"),
     (lambda: setattr(LEAF, "grad", Tensor([1, 2])), TypeError, "grad must have the tensor's dtype float32, got int64"),
     (lambda: setattr(LEAF, "grad", np.ones(2)), TypeError, "grad must be a Tensor or None, got ndarray"),

@@ -55,3 +55,14 @@ def test_gradients_keep_the_dtype_of_their_tensor() -> None:
     single, double = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0], np.float64, requires_grad=True)
     (lab.cat([single, double]) * 2).sum().backward()
     assert (single.grad.dtype, double.grad.dtype) == (np.float32, np.float64)
+
+
+def test_comparisons_bring_their_operands_together_first() -> None:
+    assert (Tensor([0.1]) == Tensor(0.1, np.float64)).item() is True  # a number without dimensions widens nothing
+    assert (Tensor([16777217]) == 16777216.0).item() is True  # in float32, as torch compares
+    assert (Tensor(np.array([1], np.uint8)) < 2).item() is True
+
+
+def test_numbers_alone_are_of_single_precision() -> None:
+    assert lab.where(Tensor([True, False]), 1.0, 0.0).dtype == np.float32
+    assert lab.where(Tensor([True, False]), 1, 0).dtype == np.int64

@@ -159,15 +159,14 @@ def test_one_cycle_sets_momentum_as_torch_does(kind: str, options: dict, three_p
         return library.OneCycleLR(optimizer, 0.5, total_steps=20, three_phase=three_phase)
 
     mine, other = both_sides(build, kind, **options)
-    for step in range(20):
+    for _ in range(20):
         ours, theirs = group_of(mine), group_of(other)
         np.testing.assert_allclose(ours["lr"], theirs["lr"], rtol=1e-12)
         name = "betas" if kind == "AdamW" else "momentum"
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12)
-        if step < 19:
-            mine.step()
-            other.step()
-    with pytest.raises(ValueError, match="the cycle has 20 steps, step 21 is past it"):
+        mine.step()  # the last time after the last step
+        other.step()
+    with pytest.raises(ValueError, match="the cycle has 20 steps, step 22 is past it"):
         mine.step()
 
 

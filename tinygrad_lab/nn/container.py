@@ -9,6 +9,22 @@ from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.tensor import Tensor
 
 
+def checked(container: Module, place: Any, member: Any, kind: type) -> Any:
+    """Return what is to be held, if it is of the kind that can be.
+
+    Raises:
+        TypeError: it is not; left out silently, it would be missing from the model.
+    """
+    if isinstance(member, kind):
+        return member
+    got, hint = type(member).__name__, ""
+    if isinstance(member, type):
+        got, hint = f"the class {member.__name__}", f": make one, {member.__name__}()"
+    elif isinstance(member, list | tuple):
+        hint = ": write *modules"
+    raise TypeError(f"{type(container).__name__}: what stands at {place} must be a {kind.__name__}, got {got}{hint}")
+
+
 class _ByPosition(Module, ABC):
     """Children named "0", "1", ..."""
 
@@ -25,12 +41,15 @@ class _ByPosition(Module, ABC):
         return list(self.children())[index]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, str(range(len(self))[index]), module)
+        setattr(self, str(range(len(self))[index]), self._checked(index, module))
 
     def append(self, module: Module) -> Any:
         """Add one at the end; returns self."""
-        setattr(self, str(len(self)), module)
+        setattr(self, str(len(self)), self._checked(len(self), module))
         return self
+
+    def _checked(self, place: Any, module: Any) -> Any:
+        return checked(self, place, module, Module)
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add several at the end; returns self."""
@@ -55,7 +74,7 @@ class Sequential(_ByPosition):
         for module in modules:
             if isinstance(module, Mapping):
                 for name, child in module.items():
-                    setattr(self, name, child)
+                    setattr(self, name, self._checked(name, child))
             else:
                 self.append(module)
 
@@ -93,7 +112,7 @@ class ModuleDict(Module):
     def __setitem__(self, name: str, module: Module) -> None:
         if name not in self._modules and hasattr(self, name):
             raise KeyError(f"ModuleDict: {name!r} is an attribute of every ModuleDict, choose another name")
-        setattr(self, name, module)
+        setattr(self, name, checked(self, repr(name), module, Module))
 
     def __contains__(self, name: str) -> bool:
         return name in self._modules

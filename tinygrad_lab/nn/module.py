@@ -42,12 +42,13 @@ class RemovableHandle:
     """What registering a hook returns."""
 
     def __init__(self, hooks: list[Hook], hook: Hook) -> None:
-        self._hooks, self._hook = hooks, hook
+        self._hooks, self._hook, self._hangs = hooks, hook, True
 
     def remove(self) -> None:
         """Take the hook off again; a second call does nothing."""
-        if self._hook in self._hooks:
+        if self._hangs:
             self._hooks.remove(self._hook)
+        self._hangs = False
 
 
 class IncompatibleKeys(NamedTuple):
@@ -70,7 +71,8 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Have the settings of this package's own layers checked; a model's are its author's."""
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith(__package__) and "__init__" in vars(cls):
+        plain = cls.__init__ is Module.__init__  # no settings, which is to be said in the layer's own name
+        if cls.__module__.startswith(__package__) and ("__init__" in vars(cls) or plain):
             cls.__init__ = gated_constructor(cls.__init__)  # type: ignore[method-assign]  # the same one, behind a gate
 
     def __init__(self) -> None:
@@ -300,18 +302,30 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad.zero_()
 
-    def to(self: M, dtype: Any) -> M:
+    def to(self: M, *given: Any, device: Any = None, dtype: Any = None) -> M:
         """Convert floating point parameters, buffers and gradients to ``dtype``, in place of the old arrays.
+
+        As in torch "cpu", the only device there is, may stand before the dtype or alone.
 
         Raises:
             TypeError: a ``dtype`` that is not floating point.
         """
+        devices = [device, *(name for name in given if isinstance(name, str) and name == "cpu")]
+        if wrong := [name for name in devices if name not in (None, "cpu")]:
+            raise ValueError(f"Module.to: device must be 'cpu', got {wrong[0]!r}")
+        dtype = next((name for name in given if not (isinstance(name, str) and name == "cpu")), dtype)
+        if dtype is None:
+            return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"Module.to: dtype must be floating point, got {np.dtype(dtype)}")
         for _, tensor in [*self.named_parameters(), *self.named_buffers()]:
             for converted in (tensor, tensor.grad):
                 if converted is not None and converted.dtype.kind == "f":
                     converted._data = converted._data.astype(dtype)
+        return self
+
+    def cpu(self: M) -> M:
+        """Return the module itself: it is there already."""
         return self
 
     def float(self: M) -> M:

@@ -100,11 +100,18 @@ class Gate:
     def _parameters(self) -> str:
         return ", ".join(self.kinds) or "nothing"
 
+    def names(self, error: Exception) -> bool:
+        """Tell whether a ``raise`` of ours made the error, and names this function."""
+        written = type(error) in (TypeError, ValueError, IndexError)
+        return _ours(error) and (not written or re.search(rf"\b{self.name}\b", str(error)) is not None)
+
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
-        """Return an error as it is if a ``raise`` of ours made it, and names this function; else one that does."""
+        """Return an error that names this function, and where it is NumPy's or Python's own, the arguments.
+
+        It is raised where it is made: a variable for it would keep the frame, and the arrays in it, alive.
+        """
         if _ours(error):
-            named = re.search(rf"\b{self.name}\b", str(error)) or type(error) not in (TypeError, ValueError, IndexError)
-            return error if named else type(error)(f"{self.name}: {error}")  # a part of the function says what is wrong
+            return type(error)(f"{self.name}: {error}")  # a part of the function says what is wrong
         names = [*self.kinds][: len(args)] if len(self.kinds) > 1 else [*self.kinds] * len(args)
         given = [*zip(names, args, strict=False), *kwargs.items()]
         said = ", ".join(f"{name} {what_is(value)}" for name, value in given)
@@ -129,9 +136,9 @@ def gated(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except TOLD_AGAIN as error:
-            if (told := gate.told_again(error, args, kwargs)) is error:
+            if gate.names(error):
                 raise
-            raise told from error
+            raise gate.told_again(error, args, kwargs) from error
 
     return call
 
@@ -153,9 +160,9 @@ def gated_constructor(init: Callable[..., None]) -> Callable[..., None]:
         try:
             init(self, *args, **kwargs)
         except TOLD_AGAIN as error:
-            if (told := gate.told_again(error, args, kwargs)) is error:
+            if gate.names(error):
                 raise
-            raise told from error
+            raise gate.told_again(error, args, kwargs) from error
 
     return made
 

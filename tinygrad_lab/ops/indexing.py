@@ -35,10 +35,28 @@ def getitem(input: AnyArray, key: Any) -> Result:
     return input[key], backward
 
 
-@gated
 def index(input: Tensor, key: Any) -> Tensor:
     """``input[key]``, where parts of the key may be integer or boolean Tensors."""
-    return getitem(input, plain_key(key))
+    numbers, rest = apart(plain_key(key))
+    return getitem(input if numbers is None else getitem(input, numbers), rest)
+
+
+def apart(key: Any) -> tuple[Any, Any]:
+    """Split a key with numbers beside index arrays in two: torch picks by the numbers first, then by the rest.
+
+    NumPy takes a number there for one more index array, and puts the axes elsewhere.
+    """
+    keys = key if isinstance(key, tuple) else (key,)
+    if not any(isinstance(part, np.ndarray) for part in keys) or not any(type(part) is int for part in keys):
+        return None, key
+    numbers: list[Any] = []
+    for part in keys:
+        if type(part) is int or part is Ellipsis:
+            numbers.append(part)
+        elif part is not None:
+            axes = part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
+            numbers += [slice(None)] * axes
+    return tuple(numbers), tuple(part for part in keys if type(part) is not int)
 
 
 def plain_key(key: Any) -> Any:
@@ -46,15 +64,22 @@ def plain_key(key: Any) -> Any:
     today.
 
     Raises:
-        IndexError: a floating point index.
+        IndexError: an index that is not integer or boolean; a list of lists, which could mean two things.
     """
     if isinstance(key, tuple):
         return tuple(plain_key(part) for part in key)
+    if isinstance(key, np.integer):
+        return int(key)
+    if isinstance(key, list) and any(isinstance(part, list | tuple | slice) for part in key):
+        raise IndexError("index: a list of lists may mean one index array or several: write a tensor or a tuple")
     if isinstance(key, Tensor | np.ndarray | list):
         key = np.array(key)
         if key.dtype.kind == "f" and key.size:
             raise IndexError(f"index: tensors used as indices must be integer or boolean, got {key.dtype}")
-        return key.astype(np.int64) if key.dtype.kind == "f" else key
+        if key.dtype == np.uint8:
+            raise IndexError("index: uint8 may mean a mask or places: convert it with .bool() or .long()")
+        key = key.astype(np.int64) if key.dtype.kind == "f" else key
+        return key if key.ndim or key.dtype == bool else int(key)  # one number picks as a number does
     return key
 
 

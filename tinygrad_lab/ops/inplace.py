@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_lab.memory import others
 from tinygrad_lab.modes import state
 from tinygrad_lab.ops import elementwise, indexing
+from tinygrad_lab.ops.gate import TOLD_AGAIN, gated
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
 from tinygrad_lab.ops.shapes import expand
 from tinygrad_lab.tensor import Tensor, unbroadcast, wrap
@@ -27,17 +28,24 @@ LEAF = (
 
 
 @operation(r"\bar x = \bar y \, [\text{not at key}] \qquad \bar v = \bar y_{key}")
-def put(input: AnyArray, value: AnyArray | float | int | bool, key: Any) -> Result:
+def setitem(input: AnyArray, value: AnyArray | float | int | bool, key: Any) -> Result:
     """A copy of ``input`` with ``value`` at ``key``: what ``input[key] = value`` makes."""
     out, shape = input.copy(), np.shape(value)
-    out[key] = value
+    numbers, rest = indexing.apart(key)
+    _picked(out, numbers)[rest] = value
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dx = dy.copy()
-        dx[key] = 0
-        return dx if needs.input else None, unbroadcast(np.asarray(dy[key]), shape) if needs.value else None
+        _picked(dx, numbers)[rest] = 0
+        dv = unbroadcast(np.asarray(_picked(dy, numbers)[rest]), shape) if needs.value else None
+        return dx if needs.input else None, dv
 
     return out, backward
+
+
+def _picked(array: Array, numbers: Any) -> Array:
+    """What the numbers of a key pick: a view, which has at least no dimension."""
+    return array if numbers is None else array[numbers]
 
 
 def change(name: str, x: Tensor, make: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
@@ -50,7 +58,8 @@ def change(name: str, x: Tensor, make: Callable[..., Tensor], *args: Any, **kwar
     """
     if state.grad_enabled and x._requires_grad and x._node is None:
         raise RuntimeError(LEAF)
-    tracked = state.grad_enabled and any(isinstance(v, Tensor) and v._requires_grad for v in (x, *args))
+    _check_writable(name, x)
+    tracked = _tracked(x, *args, *kwargs.values())
     old = wrap(x._data.copy(order="K"), x._node, x._index) if tracked else x
     result = _fitting(name, x, make(old, *args, **kwargs))
     if result._requires_grad:
@@ -58,6 +67,15 @@ def change(name: str, x: Tensor, make: Callable[..., Tensor], *args: Any, **kwar
     x._version[0] += 1
     x._data[...] = result._data
     return x
+
+
+def _tracked(*values: Any) -> bool:
+    return state.grad_enabled and any(isinstance(value, Tensor) and value._requires_grad for value in values)
+
+
+def _check_writable(name: str, x: Tensor) -> None:
+    if not x._data.flags.writeable:
+        raise RuntimeError(f"{name}: the memory is read-only, or shared by places as after expand(): clone() it")
 
 
 def _fitting(name: str, x: Tensor, result: Tensor) -> Tensor:
@@ -98,20 +116,57 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
 
 def assign(x: Tensor, key: Any, value: Any) -> None:
     """``x[key] = value``: broadcast, and in the dtype of ``x``."""
-    change("x[key] = value", x, put, as_tensor(value, x.dtype), indexing.plain_key(key))
+    key, value = indexing.plain_key(key), as_tensor(value, x.dtype)
+    if _tracked(x, value):
+        change("x[key] = value", x, setitem, value, key)
+        return
+    _check_writable("x[key] = value", x)
+    numbers, rest = indexing.apart(key)
+    try:
+        _picked(x._data, numbers)[rest] = value._data
+    except TOLD_AGAIN as error:
+        raise setitem.info.gate.told_again(error, [x._data, value._data, key], {}) from error
+    x._version[0] += 1
 
 
-def copy_(x: Tensor, source: Any) -> Tensor:
+@gated
+def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     """Take over the values of ``source``, broadcast and in this tensor's dtype."""
-    return change("copy_", x, lambda old, new: expand(new, old.shape), as_tensor(source, x.dtype))
+    source = as_tensor(source, x.dtype)
+    if _tracked(x, source):
+        return change("copy_", x, lambda old, new: expand(new, old.shape), source)
+    _check_writable("copy_", x)
+    x._data[...] = source._data
+    x._version[0] += 1
+    return x
 
 
-def fill_(x: Tensor, value: float | int | bool) -> Tensor:
-    """Make every element ``value``; no gradient goes back to the values of before."""
-    everywhere = np.ones(x.shape, bool)
-    return change("fill_", x, lambda old: elementwise.masked_fill(old, everywhere, x.dtype.type(value).item()))
+@gated
+def fill_(x: Tensor, value: float | int | bool | Tensor) -> Tensor:
+    """Make every element ``value``; no gradient goes back to the values of before.
+
+    Raises:
+        ValueError: a tensor with dimensions.
+    """
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise ValueError(f"fill_: value must be a number, or a tensor without dimensions, got shape {value.shape}")
+        return copy_(x, value)
+    if _tracked(x):
+        everywhere = np.ones(x.shape, bool)
+        return change("fill_", x, lambda old: elementwise.masked_fill(old, everywhere, value))
+    _check_writable("fill_", x)
+    x._data.fill(value)
+    x._version[0] += 1
+    return x
 
 
 def as_tensor(value: Any, dtype: np.dtype) -> Tensor:
-    """Return ``value`` in a dtype, on the tape if it is there."""
+    """Return ``value`` in a dtype, on the tape if it is there.
+
+    Raises:
+        TypeError: a list of tensors that need a gradient, which would be lost.
+    """
+    if isinstance(value, list | tuple) and any(_tracked(item) for item in value):
+        raise TypeError("a list of tensors that need a gradient would lose it: stack() them first")
     return (value if isinstance(value, Tensor) else Tensor(value)).to(dtype)

@@ -82,6 +82,11 @@ class Kind:
             return any(_each(kinds, value) for kinds in self.items)
         return isinstance(value, tuple(self.plain))
 
+    @property
+    def takes_floats(self) -> bool:
+        """Whether an array of floats may stand here."""
+        return self.anything or any("f" in kind.kinds for kind in self.arrays)
+
     def is_operand(self, value: Any) -> bool:
         """Tell whether ``value`` is an array of floats, or one of integers where floats may stand as well."""
         return isinstance(value, np.ndarray) and any("f" in a.kinds and a.admits(value) for a in self.arrays)

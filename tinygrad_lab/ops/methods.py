@@ -28,6 +28,7 @@ from tinygrad_lab.ops import (
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.operation import Bool, Num, Result, operation
+from tinygrad_lab.ops.promotion import promote
 from tinygrad_lab.ops.softmax import log_softmax, softmax
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array, Gradients, Needs
@@ -52,8 +53,11 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], T
     """An operator that gives booleans (or, bit by bit, integers), and no gradient."""
 
     def compared(self: Tensor, other: Any) -> Tensor:
+        pair = [self._data, other._data if isinstance(other, Tensor) else other]
+        if isinstance(pair[1], np.ndarray | np.generic | builtins.float | int):
+            promote(pair, (0, 1))
         try:
-            return wrap(np.asarray(compare(self._data, other._data if isinstance(other, Tensor) else other)))
+            return wrap(np.asarray(compare(*pair)))
         except (TypeError, ValueError) as error:
             name, what = compare.__name__.strip("_"), f"input {what_is(self)}, other {what_is(other)}"
             raise type(error)(f"{name}: {error} (given {what})") from None
@@ -145,6 +149,11 @@ class TensorMethods:
 
     def __float__(self) -> builtins.float:
         return builtins.float(self._data.item())
+
+    def __index__(self) -> int:
+        if self.numel() != 1 or self._data.dtype.kind not in "iub":
+            raise TypeError(f"only an integer tensor with one element is an index, this is {what_is(self)}")
+        return int(self._data.item())
 
     def __int__(self) -> int:
         if self.numel() != 1:
@@ -350,6 +359,10 @@ class TensorMethods:
         if this.dtype == dtype and not (copy or flags[1:] == [True]):
             return this
         return cast(this if dtype.kind == "f" else this.detach(), dtype)
+
+    def cpu(self) -> Tensor:
+        """Return the tensor itself: it is there already."""
+        return typing.cast(Tensor, self)
 
     @gated
     def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:

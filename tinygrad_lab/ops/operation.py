@@ -77,9 +77,9 @@ class OperationInfo:
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
         self.leading = len(self.positions) if self.positions == list(range(len(self.positions))) else 0
-        self.constants = [p.name for p in parameters if ndarray in (p.annotation, *typing.get_args(p.annotation))]
         self.promotes = promotes or (elementwise and len(self.positions) == 2)
         self.gate = Gate(body, self.name, alike=not elementwise and not promotes)
+        self.constants = [n for n, k in self.gate.kinds.items() if n not in self.differentiable and k.takes_floats]
         self.admitted: dict[Kinds, bool] = {}  # kinds of arguments that may come in: whether to promote them
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
 
@@ -233,14 +233,14 @@ def operation(
             try:
                 out, backward = info.body(*arrays, **named)
             except TOLD_AGAIN as error:
-                if (told := info.gate.told_again(error, arrays, named)) is error:
+                if info.gate.names(error):
                     raise
-                raise told from error
+                raise info.gate.told_again(error, arrays, named) from error
             if state.anomaly:
                 _check_finite(info, out, [*arrays, *named.values()])
             node = None
             if state.grad_enabled:
-                if info.constants:
+                if info.constants and tensors and (len(tensors) > 1 or tensors[0] is not args[0]):
                     info.check_constants(args, kwargs)
                 for tensor in tensors:
                     if tensor._requires_grad:

@@ -27,7 +27,9 @@ def promote(values: list[Any], places: Iterable[int]) -> None:
     dtype = np.result_type(*{dtype for rank, dtype in ranks if rank == highest})
     for place in places:
         value = values[place]
-        if isinstance(value, np.ndarray) and value.dtype != dtype:
+        if highest[1] == 0:  # numbers alone: NumPy would take floats for float64
+            values[place] = np.asarray(value, dtype)
+        elif isinstance(value, np.ndarray) and value.dtype != dtype:
             values[place] = value.astype(dtype)
 
 

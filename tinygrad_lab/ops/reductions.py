@@ -16,6 +16,7 @@ from tinygrad_lab.ops.indexing import gather
 from tinygrad_lab.ops.kernels.rows import dim_back, dim_last
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
 from tinygrad_lab.ops.shapes import squeeze
+from tinygrad_lab.ops.sorting import Sorted
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
@@ -202,7 +203,7 @@ def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
 
 
 @gated
-def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | Sorted:
     """Return the largest element of all; with ``dim``, (values, indices) along it, the first index
     among equals; of two tensors, their ``maximum``.
 
@@ -214,7 +215,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
 
 
 @gated
-def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | Sorted:
     """Return the smallest element of all; with ``dim``, (values, indices) along it, the first index
     among equals; of two tensors, their ``minimum``.
     """
@@ -250,9 +251,9 @@ def _position(name: str, of: Callable[..., Any], input: Tensor, dim: int | None,
     return wrap(np.asarray(of(array, axis=axis, keepdims=keepdim)))
 
 
-def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
+def _at(input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Sorted:
     values = gather(input, dim, indices)
-    return (values, indices) if keepdim else (squeeze(values, dim), squeeze(indices, dim))
+    return Sorted(values, indices) if keepdim else Sorted(squeeze(values, dim), squeeze(indices, dim))
 
 
 def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], keepdim: bool) -> Backward:

@@ -66,7 +66,7 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer)
 
     def _rates(self) -> list[Number]:
-        if self.last_epoch >= self.total_steps:
+        if self.last_epoch > self.total_steps:  # the last call comes after the last step
             raise ValueError(
                 f"OneCycleLR: the cycle has {self.total_steps} steps, step {self.last_epoch + 1} is past it"
             )
