@@ -155,10 +155,10 @@ def read_config(path: Path) -> dict[str, Any]:
     if odd or missing:
         raise ValueError(f"{path} is no plain LoRA adapter: unknown settings {odd}, missing {missing}")
     if type(about["r"]) is not int or not 1 <= about["r"] <= 1 << 20:
-        raise ValueError(f"{path}: r must be a whole number from 1 up, got {about['r']!r}")
+        raise ValueError(f"{path}: r must be a whole number from 1 up, got {about['r']!r:.60}")
     for name, least, most in (("lora_alpha", 0, math.inf), ("lora_dropout", -1e-9, 1)):
         if type(about[name]) not in (int, float) or not least < about[name] < most:
-            raise ValueError(f"{path}: {name} must be a number in its range, got {about[name]!r}")
+            raise ValueError(f"{path}: {name} must be a number in its range, got {about[name]!r:.60}")
     return about
 
 
