@@ -13,7 +13,7 @@ CASES = int(os.environ.get("TINYGRAD_LAB_FAULTS", "400"))
 
 
 def write(folder: Path) -> None:
-    written(folder / "model.gguf", folders.model(), KINDS.Q8_0, **{"tokenizer.ggml.add_bos_token": True})
+    written(folder / "model.gguf", folders.model(), KINDS.F16, **{"tokenizer.ggml.add_bos_token": True})
 
 
 def read(folder: Path) -> None:

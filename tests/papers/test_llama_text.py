@@ -80,7 +80,7 @@ def test_half_a_character_is_refused_in_one_line() -> None:
 
 @pytest.mark.parametrize("text", ["{}", "", "[" * 100_000, '{"model": {"type": "BPE"}}', "null"])
 def test_a_broken_tokenizer_is_one_line(text: str) -> None:
-    with pytest.raises(ValueError, match=r"tokenizer\.json is no tokenizer: ") as caught:
+    with pytest.raises(ValueError, match=r"tokenizer\.json (cannot be read: |must be a JSON object)") as caught:
         tokenizer({"text": text})
     assert len(str(caught.value)) < 200
 
