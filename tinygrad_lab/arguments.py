@@ -4,10 +4,13 @@ config = arguments(VARIANTS, epochs=4)    # python -m papers.lenet.train --varia
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+from tinygrad_lab.complaints import ended
 
 Config = TypeVar("Config")
 
@@ -40,7 +43,7 @@ def arguments(variants: Mapping[str, Mapping[Any, Config]], **changes: Any) -> C
     """
     program = type(_any(variants)).__module__.replace(".config", ".train")
     parser = Parser(prog=program, description="Train, and print the metrics after every epoch.")
-    add_configuration(parser, variants)
+    add_configuration(parser, variants, **changes)
     options = parser.parse()
     try:
         return configuration(options, variants, **changes)
@@ -49,12 +52,10 @@ def arguments(variants: Mapping[str, Mapping[Any, Config]], **changes: Any) -> C
 
 
 def program(main: Callable[[], None]) -> None:
-    """Run ``main``; data that is not there, or not what it must be, ends it with one line and code 2."""
-    try:
-        main()
-    except ValueError as error:
-        print(f"{_name(main)}: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run ``main`` as a program; whatever goes wrong, data that is not there, say, ends it with one line and code 2."""
+    code = ended(main, _name(main), ValueError)
+    if code:
+        sys.exit(code)
 
 
 def _name(main: Callable[[], None]) -> str:
@@ -63,24 +64,59 @@ def _name(main: Callable[[], None]) -> str:
     return spec.name if spec else main.__module__
 
 
-def add_configuration(parser: Parser, variants: Mapping[str, Mapping[Any, Any]]) -> None:
-    """Add --variant, --size and an option for every field of a configuration."""
+def add_configuration(parser: Parser, variants: Mapping[str, Mapping[Any, Any]], **changes: Any) -> None:
+    """Add --variant, --size and an option for every field of a configuration; help knows of the changes."""
     first = next(iter(variants))
-    parser.add_argument("--variant", default=first, choices=variants)
-    parser.add_argument("--size", default="small", choices=variants[first])
-    add_fields(parser, type(_any(variants)))
+    default: Any = variants[first].get("small", _any(variants))
+    parser.add_argument("--variant", default=first, choices=variants, help=f"default: {first}")
+    parser.add_argument("--size", default="small", choices=variants[first], help="default: small")
+    parser.epilog = f"The defaults are those of {first} small."
+    add_fields(parser, type(default), {**vars(default), **changes})
 
 
-def add_fields(parser: Parser, of: type) -> None:
-    """Add an option for every field of the dataclass ``of``; its variant has one already."""
+def add_fields(parser: Parser, of: type, defaults: Mapping[str, Any] | None = None) -> None:
+    """Add an option for every field of the dataclass ``of``; its variant has one already.
+
+    Args:
+        parser: takes the options.
+        of: the dataclass.
+        defaults: what help says that the fields are without the options, if not what the dataclass says.
+    """
     for name, kind in _types(of).items():
-        flag = f"--{name.replace('_', '-')}"
+        value = getattr(of, name) if defaults is None else defaults[name]
+        about: dict[str, Any] = {"help": f"default: {_as_typed(value)}"}
         if kind is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
+            about["action"] = argparse.BooleanOptionalAction
         elif get_origin(kind) is tuple:
-            parser.add_argument(flag, type=get_args(kind)[0], nargs="+")
+            about |= {"type": _reader(get_args(kind)[0]), "nargs": "+"}
         else:
-            parser.add_argument(flag, type=kind)
+            about["type"] = _reader(kind)
+        parser.add_argument(f"--{name.replace('_', '-')}", **about)
+
+
+def _as_typed(value: Any) -> str:
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text.replace("%", "%%")  # of which argparse makes one again
+
+
+def _reader(kind: Any) -> Any:
+    """What makes a value of an option's text; numbers are finite."""
+    return finite if kind is float else kind
+
+
+def finite(text: str) -> float:
+    """The number.
+
+    Raises:
+        ArgumentTypeError: it is none, or an infinite one.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid float value: {text!r}") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
 
 
 def configuration(options: argparse.Namespace, variants: Mapping[str, Mapping[Any, Config]], **changes: Any) -> Config:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as to_bytes
 
-from tinygrad_lab.documents import document, parse, shown
+from tinygrad_lab.documents import brief, document, parse, shown
+from tinygrad_lab.files import settle
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
@@ -59,10 +60,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
     try:
         with open(temporary, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
+        settle(temporary, path)
     except OSError as error:
         raise CheckpointError(f"cannot save {path}, which needs {len(content):,} bytes: {error}") from error
     finally:
@@ -143,15 +141,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"checkpoint metadata must be JSON, got {type(value).__name__}")
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a renaming in ``folder`` outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---- a training run -------------------------------------------------------------------------------------------------
@@ -237,7 +226,7 @@ def load_training(
                 rng.bit_generator.state = states[name]
             model.load_state_dict(tensors)  # the last, since it changes nothing unless everything fits
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+        raise CheckpointError(f"{path} does not fit: {brief(error)}") from error
     return training["position"]
 
 
@@ -252,7 +241,7 @@ def load_weights(path: str | os.PathLike[str], model: Module) -> None:
         slots = checked_training(metadata["training"])["slots"] if "training" in metadata else ()
         model.load_state_dict({name: array for name, array in tensors.items() if name not in slots})
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+        raise CheckpointError(f"{path} does not fit: {brief(error)}") from error
 
 
 def _names_of_parameters(model: Module, optimizer: Optimizer) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.operation import Num
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Generator
 
@@ -80,16 +81,25 @@ def arange(start: float | int, end: float | int | None = None, step: float | int
 
 @gated
 def linspace(
-    start: float | int, end: float | int, steps: int, dtype: Any = np.float32, requires_grad: bool = False
+    start: float | int | Num[Tensor, ""],
+    end: float | int | Num[Tensor, ""],
+    steps: int,
+    dtype: Any = np.float32,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Return ``steps`` numbers at equal distances from start to end, both included.
 
     Raises:
         ValueError: a negative number of steps.
+        TypeError: an end that needs a gradient, a ``dtype`` of integers.
     """
+    for name, given in (("start", start), ("end", end)):
+        if isinstance(given, Tensor) and given.requires_grad:
+            raise TypeError(f"linspace: {name} has no gradient here, but this tensor needs one: detach() it")
+    _check_floating("linspace", dtype)
     if steps < 0:
         raise ValueError(f"linspace: steps must be at least 0, got {steps}")
-    return wrap(np.linspace(start, end, steps).astype(dtype)).requires_grad_(requires_grad)
+    return wrap(np.linspace(float(start), float(end), steps).astype(dtype)).requires_grad_(requires_grad)
 
 
 @gated
@@ -140,6 +150,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     Raises:
         ValueError: a weight that is negative or not finite, a row of zeros, more draws than there are weights above 0.
     """
+    if input.dtype.kind != "f":
+        raise TypeError(f"multinomial: input must be floating point weights, got {input.dtype}")
     weights = np.asarray(input._data, np.float64)
     drawable = (weights > 0).sum(axis=-1) if weights.ndim in (1, 2) else np.zeros(1)
     least = 1 if replacement else num_samples

@@ -79,7 +79,7 @@ def candidates(logits: Array, options: Options) -> tuple[Array, Array]:
     tokens, probabilities = tokens[likely], probabilities[likely]
     order = np.argsort(-logits[tokens], kind="stable")
     tokens, probabilities = tokens[order], probabilities[order]
-    kept = probabilities.cumsum() - probabilities <= options.top_p
+    kept = (probabilities.cumsum() - probabilities < options.top_p) | (options.top_p == 1)  # 1 leaves nothing out
     return tokens[kept], probabilities[kept]
 
 

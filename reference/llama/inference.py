@@ -50,7 +50,7 @@ def candidates(logits: Tensor, options: Any) -> tuple[Tensor, Tensor]:
     tokens, probabilities = tokens[likely], probabilities[likely]
     order = torch.argsort(-logits[tokens], stable=True)
     tokens, probabilities = tokens[order], probabilities[order]
-    kept = probabilities.cumsum(dim=0) - probabilities <= options.top_p
+    kept = (probabilities.cumsum(dim=0) - probabilities < options.top_p) | (options.top_p == 1)  # 1 leaves nothing out
     return tokens[kept], probabilities[kept]
 
 

@@ -14,10 +14,8 @@ from tests.numerics import relative_error, tolerance
 
 ENGINE = str(Path(tinygrad_lab.__file__).parent)
 OURS = ValueError, TypeError, IndexError, RuntimeError, KeyError  # what our own ``raise`` statements raise
-FUSS = re.compile(
-    r"(, got|: input |, the |; | but |\(\w* ?=).*"
-)  # where a message starts to name the sample's own numbers
-NUMBER = re.compile(r"\[[\d, ]*\]|\([\d, ]*\)|-?\d[\d.e+-]*")
+GIVEN = re.compile(r"(, got| \(given|, not | but |; it takes ).*")  # where a message turns to the sample's own values
+NUMBER = re.compile(r"\[[\d, ]*\]|\([\d, ]*\)|(?<!\w)-?\d[\d.e+-]*\b")
 
 
 class Apart(Exception):  # noqa: N818  # it is not an error
@@ -130,7 +128,7 @@ def what_is_unclear(error: Exception, known_as: set[str], arguments: set[str]) -
 
 def reason(message: str) -> str:
     """Shorten a refusal to what many samples have in common."""
-    return NUMBER.sub("…", FUSS.sub("", message))[:90].strip()
+    return NUMBER.sub("…", GIVEN.sub("", message))[:90].strip()
 
 
 def difference(got: Result, expected: Result, size: int, values: bool) -> str:
@@ -141,13 +139,19 @@ def difference(got: Result, expected: Result, size: int, values: bool) -> str:
         if len(ours) != len(theirs):
             return f"{len(ours)} {what}s for {len(theirs)}"
         for place, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            if wrong := _differs(mine, other, size, values, 1.0 if what == "gradient" else 0.0):
+            if wrong := _differs(
+                mine, other, size, values, 0.0 if what == "output" and other.dtype == np.float64 else 1.0
+            ):
                 return f"{what} {place}: {wrong}"
     return ""
 
 
 def _differs(ours: np.ndarray, theirs: np.ndarray, size: int, values: bool, scale: float) -> str:
-    """``scale``: what came in was of this size, so that a gradient of 0 may be off by what rounds to 0 beside it."""
+    """Say in what two arrays differ.
+
+    ``scale``: what came in was of this size, so that a gradient of 0, or a difference in float32, may be off by what
+    rounds to 0 beside it.
+    """
     if ours.dtype != theirs.dtype:
         return f"dtype {ours.dtype} for {theirs.dtype}"
     if ours.shape != theirs.shape:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 
 from tests.agreement.carrying import DTYPES, Carrier, by_engine, by_torch
 from tests.agreement.case import Apart, Case, Judged, Result, Verdict
-from tests.agreement.operators import FLOATS, parameters_of, seed
+from tests.agreement.operators import FLOATS, Wanted, parameters_of, seed
 from tinygrad_lab import nn
 from tinygrad_lab.ops.operation import OPERATIONS
 
@@ -26,20 +26,23 @@ def name_of(info: Any) -> str:
     return name
 
 
-def cases(info: Any) -> Iterator[Case | Judged]:
+def cases(info: Any, wanted: Wanted) -> Iterator[Case | Judged]:
     """Yield all samples of one layer, and the samples that it must refuse."""
     name = name_of(info)
     for dtype in FLOATS:
+        if not wanted():
+            continue
         for training in (True, False) if info.train_and_eval_differ else (True,):
             given = {"device": "cpu", "dtype": dtype, "requires_grad": True, "training": training}
             what = f"{str(dtype).removeprefix('torch.')} {'training' if training else 'evaluation'}"
             seed()
             for place, sample in enumerate(info.module_inputs_func(info, **given)):
-                yield from _layouts(name, f"{what} sample {place}", sample, dtype, training)
+                yield from _layouts(wanted, name, f"{what} sample {place}", sample, dtype, training)
             if info.module_error_inputs_func is not None:
                 seed()
                 for place, wrong in enumerate(info.module_error_inputs_func(info, **given)):
-                    yield from _case(name, f"{what} error input {place}", wrong.module_error_input, dtype, training)
+                    if wanted():
+                        yield from _case(name, f"{what} error input {place}", wrong.module_error_input, dtype, training)
 
 
 def _in(dtype: Any, module: Any, settings: dict[str, Any]) -> Any:
@@ -47,8 +50,13 @@ def _in(dtype: Any, module: Any, settings: dict[str, Any]) -> Any:
     return module if "dtype" in settings else module.to(dtype)
 
 
-def _layouts(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool) -> Iterator[Case | Judged]:
-    yield from _case(name, label, sample, dtype, training)
+def _layouts(
+    wanted: Wanted, name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
+) -> Iterator[Case | Judged]:
+    if wanted():
+        yield from _case(name, label, sample, dtype, training)
+    if not wanted():
+        return
     forward = sample.forward_input
     try:
         forward.args, forward.kwargs = (tree_map(_spread, part) for part in (forward.args, forward.kwargs))
@@ -62,11 +70,13 @@ def _spread(value: Any) -> Any:
 
 
 def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool) -> Iterator[Case | Judged]:
-    carry = Carrier()
+    carry, inputs = Carrier(), Carrier()  # what it is made of may be converted with it; only inputs are watched
     build, forward = sample.constructor_input, sample.forward_input
     try:
         made_from = [carry(value) for value in build.args], carry.named(build.kwargs)
-        args, kwargs = ([], {}) if forward is None else ([carry(v) for v in forward.args], carry.named(forward.kwargs))
+        args, kwargs = (
+            ([], {}) if forward is None else ([inputs(v) for v in forward.args], inputs.named(forward.kwargs))
+        )
     except Apart as apart:
         yield Judged(name, label, Verdict.APART, str(apart))
         return
@@ -76,7 +86,7 @@ def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
     def theirs() -> Result:
         module = _in(dtype, getattr(torch.nn, name)(*build.args, **build.kwargs), build.kwargs).train(training)
         state.update({key: value.numpy().copy() for key, value in module.state_dict().items()})
-        watched = [*carry.theirs, *module.parameters(), *module.buffers()]
+        watched = [*inputs.theirs, *module.parameters(), *module.buffers()]
         return by_torch(lambda: None if forward is None else module(*forward.args, **forward.kwargs), watched)
 
     def ours() -> Result:
@@ -85,10 +95,10 @@ def _case(name: str, label: str, sample: Any, dtype: torch.dtype, training: bool
             module.load_state_dict(state)
         buffers = [buffer for _, buffer in module.named_buffers()]
         return by_engine(
-            lambda: None if forward is None else module(*args, **kwargs), [*carry.ours, *module.parameters(), *buffers]
+            lambda: None if forward is None else module(*args, **kwargs), [*inputs.ours, *module.parameters(), *buffers]
         )
 
     arguments = (
         parameters_of(layer) | parameters_of(layer.forward) | {*build.kwargs, *(forward.kwargs if forward else ())}
     )
-    yield Case(name, label, theirs, ours, {name, *OPERATIONS}, arguments, carry.size())
+    yield Case(name, label, theirs, ours, {name, *OPERATIONS, *nn.functional.__all__}, arguments, inputs.size())

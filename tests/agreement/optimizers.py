@@ -10,7 +10,7 @@ from torch.testing._internal.common_optimizers import optim_db
 
 from tests.agreement.carrying import DTYPES, Carrier
 from tests.agreement.case import Apart, Case, Judged, Result, Verdict
-from tests.agreement.operators import FLOATS, parameters_of, seed
+from tests.agreement.operators import FLOATS, Wanted, parameters_of, seed
 from tinygrad_lab import Tensor, from_numpy, optim
 
 STEPS = 5
@@ -28,17 +28,21 @@ def name_of(info: Any) -> str:
     return name
 
 
-def cases(info: Any) -> Iterator[Case | Judged]:
+def cases(info: Any, wanted: Wanted) -> Iterator[Case | Judged]:
     """Yield all settings of one optimiser, and those that it must refuse."""
     for dtype in FLOATS:
+        if not wanted():
+            continue
         kind = str(dtype).removeprefix("torch.")
         for place, sample in enumerate(info.optim_inputs_func("cpu", dtype)):
             for layout in ("contiguous", "not contiguous"):
-                yield from _case(info, f"{kind} {layout} sample {place} ({sample.desc})", sample, dtype, layout)
+                if wanted():
+                    yield from _case(info, f"{kind} {layout} sample {place} ({sample.desc})", sample, dtype, layout)
         seed()
         for place, wrong in enumerate(info.optim_error_inputs_func("cpu", dtype)):
             sample = wrong.optimizer_error_input
-            yield from _case(info, f"{kind} error input {place} ({sample.desc})", sample, dtype, "contiguous")
+            if wanted():
+                yield from _case(info, f"{kind} error input {place} ({sample.desc})", sample, dtype, "contiguous")
 
 
 def _case(info: Any, label: str, sample: Any, dtype: torch.dtype, layout: str) -> Iterator[Case | Judged]:

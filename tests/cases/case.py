@@ -56,11 +56,14 @@ def case(
 # ---- what the cases draw --------------------------------------------------------------------------------------------
 
 sizes = st.integers(1, 5)
+counts = st.sampled_from((1, 2, 3, 4, 5) * 5 + (0,))  # where nothing is something too
 seeds = st.integers(0, 2**32 - 1)
 
 
-def shapes(min_dims: int = 0, max_dims: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
-    return st.lists(sizes, min_size=min_dims, max_size=max_dims).map(tuple)
+def shapes(
+    min_dims: int = 0, max_dims: int = 4, of: st.SearchStrategy[int] = sizes
+) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.lists(of, min_size=min_dims, max_size=max_dims).map(tuple)
 
 
 def normal(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
@@ -109,7 +112,7 @@ def in_some_layout(draw: Draw, array: np.ndarray) -> np.ndarray:
 
 def broadcastable(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Two shapes that NumPy broadcasts together."""
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     stretch = st.sampled_from([True, False])
     pair = []
     for _ in range(2):

@@ -2,20 +2,20 @@
 
 from hypothesis import strategies as st
 
-from tests.cases.case import broadcastable, case, normal, sizes
+from tests.cases.case import broadcastable, case, counts, normal
 from tinygrad_lab.ops import contraction as ops
 
 
 @case(ops.matmul, "matmul")
 def matrices(draw):
     left, right = broadcastable(draw)
-    i, j, k = draw(sizes), draw(sizes), draw(sizes)
+    i, j, k = draw(counts), draw(counts), draw(counts)
     return (normal(draw, (*left[-2:], i, j)), normal(draw, (*right[-2:], j, k))), {}
 
 
 @case(ops.matmul, "matmul", name="matmul with vectors")
 def vectors(draw):
-    i, j, n = draw(sizes), draw(sizes), draw(sizes)
+    i, j, n = draw(counts), draw(counts), draw(counts)
     inner = [((j,), (j,)), ((i, j), (j,)), ((j,), (j, i)), ((n, i, j), (j,)), ((j,), (n, j, i)), ((n, 1, i, j), (j,))]
     empty = [((0, j), (j,)), ((i, 0), (0, n))]
     left, right = draw(st.sampled_from(inner + empty))
@@ -24,13 +24,13 @@ def vectors(draw):
 
 @case(ops.bmm, "bmm", name="bmm")
 def batches(draw):
-    n, i, j, k = (draw(sizes) for _ in range(4))
+    n, i, j, k = (draw(counts) for _ in range(4))
     return (normal(draw, (n, i, j)), normal(draw, (n, j, k))), {}
 
 
 @case(ops.outer, "outer", name="outer")
 def two_vectors(draw):
-    return (normal(draw, (draw(sizes),)), normal(draw, (draw(sizes),))), {}
+    return (normal(draw, (draw(counts),)), normal(draw, (draw(counts),))), {}
 
 
 EQUATIONS = [

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import case, normal, shapes
+from tests.cases.case import case, counts, normal, shapes
 from tinygrad_lab import random
 from tinygrad_lab.ops.dropout import dropout, gaussian_dropout
 
@@ -23,7 +23,7 @@ def mask(torch, x, p, training):
     name="dropout",
 )
 def kept_or_dropped(draw):
-    return (normal(draw, draw(shapes())), draw(probabilities), draw(st.booleans())), {}
+    return (normal(draw, draw(shapes(of=counts))), draw(probabilities), draw(st.booleans())), {}
 
 
 def factors(torch, x, p, training):
@@ -40,4 +40,4 @@ def factors(torch, x, p, training):
     name="gaussian_dropout",
 )
 def scaled_by_noise(draw):
-    return (normal(draw, draw(shapes())), draw(probabilities), draw(st.booleans())), {}
+    return (normal(draw, draw(shapes(of=counts))), draw(probabilities), draw(st.booleans())), {}

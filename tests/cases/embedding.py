@@ -3,14 +3,14 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import case, integers, normal, shapes, sizes
+from tests.cases.case import case, counts, integers, normal, shapes
 from tinygrad_lab.ops.embedding import embedding
 
 
 def indices_and_table(draw):
     rows = draw(st.sampled_from([3, 5, 1001]))  # both forms of the gradient
-    index = np.asarray(integers(draw, draw(shapes(0, 3)), 0, min(rows, 5)))
-    return index, normal(draw, (rows, draw(sizes)))
+    index = np.asarray(integers(draw, draw(shapes(0, 3, counts)), 0, min(rows, 5)))
+    return index, normal(draw, (rows, draw(counts)))
 
 
 @case(embedding, "nn.functional.embedding")

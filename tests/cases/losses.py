@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import booleans, case, distinct, integers, normal, positive, shapes, sizes
+from tests.cases.case import booleans, case, counts, distinct, integers, normal, positive, shapes, sizes
 from tinygrad_lab.ops import losses as ops
 
 reductions = st.sampled_from(["mean", "sum", "none"])
@@ -16,19 +16,19 @@ def constant(array):
 
 @case(ops.mse_loss, "nn.functional.mse_loss", reduction=1024)
 def two_alike(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (normal(draw, shape), normal(draw, shape)), {"reduction": draw(reductions)}
 
 
 @case(ops.l1_loss, "nn.functional.l1_loss", reduction=1024)
 def never_equal(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (distinct(draw, shape), np.asarray(distinct(draw, shape) + 0.03)), {"reduction": draw(reductions)}
 
 
 @case(ops.binary_cross_entropy_with_logits, "nn.functional.binary_cross_entropy_with_logits", reduction=1024)
 def logits_and_targets(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     target = np.asarray(draw(st.sampled_from([booleans(draw, shape), positive(draw, shape) / 2])), float)
     return (normal(draw, shape), target), {"reduction": draw(reductions)}
 

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import case, normal, positive, shapes, sizes
+from tests.cases.case import case, counts, normal, positive, shapes, sizes
 from tinygrad_lab.ops import normalization as ops
 from tinygrad_lab.ops.rms_norm import rms_norm
 
@@ -12,14 +12,14 @@ epsilons = st.sampled_from([1e-5, 1e-3, 0.5])
 
 @case(ops.layer_norm, "nn.functional.layer_norm")
 def trailing_axes(draw):
-    leading, features = draw(shapes(0, 2)), (*draw(shapes(0, 1)), draw(st.integers(2, 6)))
+    leading, features = draw(shapes(0, 2, counts)), (*draw(shapes(0, 1, counts)), draw(st.integers(2, 6)))
     parameters = [normal(draw, features), normal(draw, features)][: draw(st.integers(0, 2))]
     return (normal(draw, (*leading, *features)), features, *parameters), {"eps": draw(epsilons)}
 
 
 @case(rms_norm, "nn.functional.rms_norm")
 def trailing_axes_without_a_mean(draw):
-    leading, features = draw(shapes(0, 2)), (*draw(shapes(0, 1)), draw(st.integers(2, 6)))
+    leading, features = draw(shapes(0, 2, counts)), (*draw(shapes(0, 1, counts)), draw(st.integers(2, 6)))
     parameters = [normal(draw, features)][: draw(st.integers(0, 1))]
     return (normal(draw, (*leading, *features)), features, *parameters), {"eps": draw(st.none() | epsilons)}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.cases.case import case, normal, seeds, shapes, sizes
+from tests.cases.case import case, counts, normal, seeds, shapes, sizes
 from tinygrad_lab.ops.packing import pack, unpack
 
 
@@ -17,7 +17,7 @@ def places(draw):
 @case(pack, lambda torch, x, steps, rows: x[steps, rows])
 def padded(draw):
     size, steps, rows = places(draw)
-    return (normal(draw, (*size, *draw(shapes(0, 2)))), steps, rows), {}
+    return (normal(draw, (*size, *draw(shapes(0, 2, counts)))), steps, rows), {}
 
 
 @case(
@@ -28,4 +28,4 @@ def padded(draw):
 )
 def packed(draw):
     size, steps, rows = places(draw)
-    return (normal(draw, (len(steps), *draw(shapes(0, 2)))), steps, rows, size, 0.5), {}
+    return (normal(draw, (len(steps), *draw(shapes(0, 2, counts)))), steps, rows, size, 0.5), {}

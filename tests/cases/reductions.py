@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import case, distinct, normal, shapes, with_ties
+from tests.cases.case import case, counts, distinct, normal, shapes, sizes, with_ties
 from tinygrad_lab.ops import reductions as ops
 
 
@@ -16,9 +16,9 @@ def some_dims(draw, ndim: int, at_least: int = 1) -> tuple[int, ...]:
     return tuple(dim - draw(st.sampled_from([0, ndim])) for dim in dims)
 
 
-def reduction(draw, values) -> tuple:
+def reduction(draw, values, lengths=counts) -> tuple:
     """Nothing but the input; or with one dim, several, none of them meaning all; with and without keepdim."""
-    shape = draw(shapes())
+    shape = draw(shapes(of=lengths))
     form = draw(st.sampled_from(["all", "one", "some"])) if shape else "all"
     options = {}
     if form != "all":
@@ -37,13 +37,13 @@ def any_values(draw):
 @case(ops.amax, "amax")
 @case(ops.amin, "amin")
 def distinct_values(draw):
-    return reduction(draw, distinct)
+    return reduction(draw, distinct, sizes)
 
 
 @case(ops.amax, "amax", smooth=False, name="amax with ties")
 @case(ops.amin, "amin", smooth=False, name="amin with ties")
 def tied_values(draw):
-    return reduction(draw, with_ties)
+    return reduction(draw, with_ties, sizes)
 
 
 @case(ops.var, "var")
@@ -55,7 +55,7 @@ def spread(draw):
 
 @case(ops.prod, "prod")
 def factors(draw):
-    values = normal(draw, draw(shapes(max_dims=2)))
+    values = normal(draw, draw(shapes(max_dims=2, of=counts)))
     values[np.abs(values) < draw(st.sampled_from([0.0, 0.3]))] = 0  # no zero, one, or several
     if not values.ndim or draw(st.booleans()):
         return (values,), {}
@@ -64,7 +64,7 @@ def factors(draw):
 
 @case(ops.logsumexp, "logsumexp")
 def exponents(draw):
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=1, of=counts))
     dim = draw(st.sampled_from([one_dim(draw, len(shape)), some_dims(draw, len(shape))]))
     return (normal(draw, shape) * draw(st.sampled_from([1.0, 100.0])), dim, draw(st.booleans())), {}
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.cases.case import case, normal, shapes, sizes
+from tests.cases.case import case, counts, normal, shapes
 from tinygrad_lab.ops.rotary import rotary_embedding
 
 
@@ -15,6 +15,6 @@ def as_complex_numbers(torch, x, cos, sin, interleaved=False):
 
 @case(rotary_embedding, as_complex_numbers)
 def pairs_of_features(draw):
-    leading, positions, half = draw(shapes(0, 2)), draw(sizes), draw(sizes)
+    leading, positions, half = draw(shapes(0, 2, counts)), draw(counts), draw(counts)
     tables = [normal(draw, (positions, half)) for _ in range(2)]
     return (normal(draw, (*leading, positions, 2 * half)), *tables, draw(st.booleans())), {}

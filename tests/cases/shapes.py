@@ -3,14 +3,14 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.cases.case import case, normal, shapes, sizes
+from tests.cases.case import case, counts, normal, shapes, sizes
 from tests.cases.reductions import one_dim, some_dims
 from tinygrad_lab.ops import shapes as ops
 
 
 @case(ops.reshape, "reshape")
 def new_shape(draw):
-    values = normal(draw, draw(shapes()))
+    values = normal(draw, draw(shapes(of=counts)))
     shape = draw(st.permutations(values.shape)) + [1] * draw(st.integers(0, 2))
     if shape and draw(st.booleans()):
         shape[draw(st.integers(0, len(shape) - 1))] = -1
@@ -19,27 +19,27 @@ def new_shape(draw):
 
 @case(ops.permute, "permute")
 def permutation(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     dims = draw(st.permutations(range(len(shape))))
     return (normal(draw, shape), tuple(dim - draw(st.sampled_from([0, len(shape)])) for dim in dims)), {}
 
 
 @case(ops.transpose, "transpose")
 def two_dims(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (normal(draw, shape), one_dim(draw, len(shape) or 1), one_dim(draw, len(shape) or 1)), {}
 
 
 @case(ops.expand, lambda torch, x, size: x.expand(size))
 def larger_size(draw):
-    shape = draw(shapes(max_dims=3))
+    shape = draw(shapes(max_dims=3, of=counts))
     size = [draw(st.sampled_from([-1, s])) if s != 1 else draw(st.sampled_from([1, -1, 3])) for s in shape]
     return (normal(draw, shape), [draw(sizes) for _ in range(draw(st.integers(0, 2)))] + size), {}
 
 
 @case(ops.flatten, "flatten", name="flatten")
 def range_of_dims(draw):
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=1, of=counts))
     start, end = sorted([draw(st.integers(0, len(shape) - 1)) for _ in range(2)])
     options = draw(st.sampled_from([{}, {"start_dim": start}, {"start_dim": start, "end_dim": end - len(shape)}]))
     return (normal(draw, shape),), options
@@ -54,12 +54,12 @@ def dims_of_length_one(draw):
 
 @case(ops.unsqueeze, "unsqueeze", name="unsqueeze")
 def new_dim(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (normal(draw, shape), one_dim(draw, len(shape) + 1)), {}
 
 
 def pieces_along(draw) -> tuple[list[np.ndarray], int]:
-    shape = list(draw(shapes(min_dims=1)))
+    shape = list(draw(shapes(min_dims=1, of=counts)))
     dim = one_dim(draw, len(shape))
     pieces = []
     for _ in range(draw(st.integers(1, 4))):
@@ -77,7 +77,7 @@ def joined(draw):
 
 @case(lambda *args: ops.stack(args[:-1], args[-1]), lambda torch, *args: torch.stack(args[:-1], args[-1]), name="stack")
 def stacked(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (*[normal(draw, shape) for _ in range(draw(st.integers(1, 4)))], one_dim(draw, len(shape) + 1)), {}
 
 
@@ -90,13 +90,13 @@ def in_pieces(draw):
 
 @case(ops.chunk, "chunk", name="chunk")
 def in_chunks(draw):
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=1, of=counts))
     return (normal(draw, shape), draw(st.integers(1, 4)), one_dim(draw, len(shape))), {}
 
 
 @case(ops.unbind, "unbind", name="unbind")
 def in_slices(draw):
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=1, of=counts))
     return (normal(draw, shape), one_dim(draw, len(shape))), {}
 
 
@@ -108,7 +108,7 @@ def repeated(draw):
 
 @case(ops.pad, "nn.functional.pad")
 def padding(draw):
-    values = normal(draw, draw(shapes(min_dims=1)))
+    values = normal(draw, draw(shapes(min_dims=1, of=counts)))
     pairs = draw(st.integers(1, values.ndim))
     width = [draw(st.integers(-1, 3)) if size > 2 else draw(st.integers(0, 3))
              for size in values.shape[: -pairs - 1 : -1] for _ in range(2)]  # fmt: skip
@@ -117,13 +117,13 @@ def padding(draw):
 
 @case(ops.flip, "flip")
 def reversed_dims(draw):
-    shape = draw(shapes())
+    shape = draw(shapes(of=counts))
     return (normal(draw, shape), some_dims(draw, len(shape), 0)), {}
 
 
 @case(ops.roll, "roll")
 def moved(draw):
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=1, of=counts))
     dims = some_dims(draw, len(shape))
     several = (tuple(draw(st.integers(-7, 7)) for _ in dims), dims)
     return (normal(draw, shape), *draw(st.sampled_from([(3,), (-2, one_dim(draw, len(shape))), several]))), {}
@@ -132,4 +132,4 @@ def moved(draw):
 @case(ops.tril, "tril")
 @case(ops.triu, "triu")
 def triangle(draw):
-    return (normal(draw, draw(shapes(min_dims=2))), draw(st.integers(-5, 5))), {}
+    return (normal(draw, draw(shapes(min_dims=2, of=counts))), draw(st.integers(-5, 5))), {}

@@ -5,8 +5,6 @@ import io
 from dataclasses import dataclass
 from unittest import mock
 
-from rich.console import Console
-
 from tinygrad_lab.lab import cli, console
 
 
@@ -25,8 +23,8 @@ def run(*arguments: str) -> Result:
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        mock.patch.object(console, "stdout", Console(file=out, width=200, highlight=False)),
-        mock.patch.object(console, "stderr", Console(file=err, width=200, highlight=False)),
+        mock.patch.object(console, "stdout", console.Plain(file=out, width=200)),
+        mock.patch.object(console, "stderr", console.Plain(file=err, width=200)),
     ):
         try:
             cli.main(list(arguments))

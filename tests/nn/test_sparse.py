@@ -39,7 +39,7 @@ def test_bad_input_is_named() -> None:
     layer = Embedding(5, 2)
     with pytest.raises(IndexError, match="input has index 5, out of range for a weight of 5 rows"):
         layer(np.array([0, 5]))
-    with pytest.raises(IndexError, match="index -1 is out of range"):
+    with pytest.raises(IndexError, match="input has index -1, out of range"):
         layer(Tensor(np.array([-1, 2])))
     with pytest.raises(ValueError, match="padding_idx 5 is out of range for 5 rows"):
         Embedding(5, 2, padding_idx=5)

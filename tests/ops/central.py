@@ -31,7 +31,7 @@ class Central:
     def normal(self, seed: int = 0, spread: float = 1.0) -> Arrays:
         """Draw float32 arguments."""
         rng = np.random.default_rng(seed)
-        return [(rng.standard_normal(shape) * spread).astype(np.float32) for shape in self.shapes]
+        return [np.asarray(rng.standard_normal(shape) * spread, np.float32) for shape in self.shapes]
 
 
 def run_ours(row: Central, arrays: Arrays, dtype: type = np.float32, poison: float | None = None) -> Arrays:
@@ -164,13 +164,13 @@ CENTRAL = [
     ),
     Central("conv2d, in bands", ops.conv2d, F.conv2d, ((2, 3, 7, 8), (4, 3, 3, 3), (4,))),
     Central("conv2d, large filters", ops.conv2d, F.conv2d, ((2, 3, 7, 8), (70, 3, 3, 3), (70,))),
-    Central("conv2d, in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (32, 16, 3, 3), (32,))),
-    Central("conv2d, 5 x 5 in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (32, 16, 5, 5), (32,))),
+    Central("conv2d, in tiles", ops.conv2d, F.conv2d, ((8, 16, 11, 11), (64, 16, 3, 3), (64,))),
+    Central("conv2d, 5 x 5 in tiles", ops.conv2d, F.conv2d, ((8, 16, 13, 13), (48, 16, 5, 5), (48,))),
     Central(
         "conv2d, padded",
         lambda *a: ops.conv2d(*a, padding=2),
         lambda *a: F.conv2d(*a, padding=2),
-        ((8, 16, 9, 9), (32, 16, 5, 5), (32,)),
+        ((8, 16, 9, 9), (48, 16, 5, 5), (48,)),
     ),
     Central(
         "conv2d, strides and groups",

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from tests.numerics import relative_error, tolerance
 from tests.ops.central import CENTRAL, Central, poisoned, run_ours, run_theirs
 from tinygrad_lab import ops
+from tinygrad_lab.ops.kernels import winograd
+from tinygrad_lab.ops.kernels.sliding import Window
 from tinygrad_lab.random import generator
 from tinygrad_lab.tensor import Tensor
 
@@ -88,12 +90,14 @@ def reached(x: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("value", EVERY)
-@pytest.mark.parametrize(("filters", "batch"), [(3, 2), (32, 8), (70, 2)], ids=["bands", "tiles", "rows"])
+@pytest.mark.parametrize(("filters", "batch"), [(3, 2), (64, 8), (70, 2)], ids=["bands", "tiles", "rows"])
 def test_a_pixel_reaches_the_outputs_of_its_windows(value: float, filters: int, batch: int) -> None:
     """Per filter 25 outputs of a 5 × 5 convolution, 75 of three filters (it was 120)."""
     x = np.ones((batch, 16, 15, 15), np.float32)
     x[0, 0, 7, 7] = value
     weight = np.ones((filters, 16, 5, 5), np.float32)
+    window = Window((5, 5), (1, 1), (1, 1), 1)
+    assert winograd.pays(x.transpose(1, 2, 3, 0), weight, window) == (batch == 8)
     assert reached(ops.conv2d(Tensor(x), Tensor(weight)).numpy()) == 25 * filters
 
 

@@ -80,6 +80,14 @@ def test_top_p_keeps_the_token_that_crosses_the_line(top_p: float, kept: list[in
     assert candidates(logits, replace(EVERY, top_p=top_p))[0].tolist() == kept
 
 
+def test_top_p_keeps_the_fewest_tokens() -> None:
+    """Two of four equal ones have 0.5 together; a token of no weight beside the others is kept by 1 only."""
+    for candidates_of in (candidates, lambda logits, o: reference_inference.candidates(torch.tensor(logits), o)):
+        for top_p, count in ((0.25, 1), (0.5, 2), (0.51, 3), (1.0, 4)):
+            assert len(candidates_of(np.log([0.25] * 4), replace(EVERY, top_p=top_p))[0]) == count
+        assert len(candidates_of(np.array([0.0, -50.0]), EVERY)[0]) == 2
+
+
 @given(
     st.lists(st.floats(-20, 20), min_size=1, max_size=30),
     st.floats(0.01, 1.0),

@@ -23,8 +23,8 @@ TENSOR = [
     Bug(
         "tensor-overwrites-grad",
         ("tinygrad_lab/tensor.py",),
-        "tensor.grad._data += value",
-        "tensor.grad = wrap(value)",
+        "tensor._grad._data += value",
+        "tensor._grad = wrap(value)",
         "a second backward() replaces the gradient, it does not add to it",
         TAPE,
     ),

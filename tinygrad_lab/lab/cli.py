@@ -1,29 +1,56 @@
 """The command line: ``tinygrad-lab``, also ``python -m tinygrad_lab``.
 
-Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, with one line on stderr.
+Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, or whatever else went wrong, with one line on stderr;
+130 after Ctrl-C, 143 after SIGTERM; 141 where nobody reads any more what is written.
 """
 
 import itertools
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.errors import StoppedError, UsageError
+from tinygrad_lab.lab.options import TEXT, Formulas, WithFields, WithSearch
 from tinygrad_lab.paper import SIZES
 
-json_option = click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - for stdout.")
+NAME = "tinygrad-lab"
+
+
+def _json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
+    """Before the command begins, so that no work is lost over a name; where JSON goes to stdout, nothing else does."""
+    if target is not None:
+        from tinygrad_lab.lab import console
+
+        console.try_json(str(ctx.command.name), target)
+        if target == "-":
+            ctx.with_resource(console.json_alone())
+    return target
+
+
+json_option = click.option(
+    "--json", "json_file", metavar="FILE", callback=_json,
+    help="Write the report as JSON; - for stdout. An older report of the same command is replaced, no other file.",
+)  # fmt: skip
 size_option = click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tinygrad-lab")
-def cli() -> None:
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=NAME)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Twelve machine-learning papers, each built twice, on a NumPy engine and in PyTorch, and proven to agree."""
+    _help_alone(ctx)
+
+
+def _help_alone(ctx: click.Context) -> None:
+    """A group without a command says what commands it has."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @cli.command()
@@ -72,7 +99,7 @@ def parity(
         raise click.exceptions.Exit(1)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(cls=WithFields, context_settings={"ignore_unknown_options": True})
 @click.argument("slugs", nargs=-1, metavar="[SLUG]... [FIELDS]", type=click.UNPROCESSED)
 @click.option("--variant", help="This variant instead of each paper's first.")
 @click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
@@ -94,44 +121,57 @@ def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, 
         benchmark.print_rows(rows)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@cli.command(cls=WithFields, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("slug")
-@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@click.option("--side", type=click.Choice(["numpy", "torch"]), show_default="numpy")
 @click.option("--variant", help="Which of the paper's models; the first one by default.")
-@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the checkpoint.")
+@click.option("--size", type=click.Choice(SIZES), show_default="small")
+@click.option(
+    "--resume", is_flag=True,
+    help="Go on with the run in the output folder. Its options are read from there; more --epochs can be asked for.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
+@click.option(
+    "--save-every", type=click.IntRange(0), default=60, show_default=True, metavar="SECONDS",
+    help="Seconds between checkpoints; after each epoch there is one besides.",
+)  # fmt: skip
 @json_option
 @click.pass_context
 def train(
     ctx: click.Context,
     slug: str,
-    side: str,
+    side: str | None,
     variant: str | None,
-    size: str,
+    size: str | None,
     resume: bool,
     out: Path | None,
+    save_every: int,
     json_file: str | None,
 ) -> None:
-    """Train a paper's model. Any field of its configuration is an option too: --epochs 3 --learning-rate 0.01."""
-    from tinygrad_lab.lab import console, overrides, training
+    """Train a paper's model. Any field of its configuration is an option too: --epochs 3 --learning-rate 0.01.
+
+    Ctrl-C and SIGTERM stop between two steps, and --resume goes on as if nothing had been; a second Ctrl-C stops at
+    once, and what was made since the last checkpoint is made again. The learning rate of a run that is given more
+    epochs is, from there on, that of a run which had so many from the beginning. train SLUG --help lists the fields.
+    """
+    from tinygrad_lab.lab import console, training
+    from tinygrad_lab.lab.taking_up import Wishes, taken_up
 
     paper = registry.find(slug)
-    config = overrides.apply(registry.configuration(paper, variant, size), ctx.args)
-    folder = out or training.run_folder(slug, config, size, side)
-    run = training.start(paper, side, config, folder, resume)
-    run.run()
-    if json_file:
-        console.write_json(training.report(run), json_file)
-    if json_file != "-":
-        training.print_report(run)
+    with taken_up(paper, Wishes(side, variant, size, ctx.args), out, resume, save_every) as run:
+        run.run()
+        if json_file:
+            console.write_json(training.report(run), json_file)
+        if json_file != "-":
+            training.print_report(run)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@cli.command(cls=WithSearch, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("slug")
 @click.option(
-    "--prompt", "given", multiple=True, help="What to go on from; may be repeated. A few of the paper's own without."
-)
+    "--prompt", "given", multiple=True, type=TEXT,
+    help="What to go on from; may be repeated. A few of the paper's own without.",
+)  # fmt: skip
 @click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
 @click.option(
     "--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="A run's file, if not the last one's."
@@ -150,8 +190,8 @@ def generate(
 ) -> None:
     """Let a trained model write: go on from a prompt, or translate it.
 
-    The checkpoint is of either side; how to search or sample is set by further options, which the paper lists when one
-    is wrong: generate lstm --prompt "The Time Traveller" --temperature 0.5.
+    The checkpoint is of either side; how to search or sample is set by further options, which generate SLUG --help
+    lists: generate lstm --prompt "The Time Traveller" --temperature 0.5.
 
     Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0.
     """
@@ -169,8 +209,8 @@ def generate(
         console.write_json(written, json_file)
 
 
-@cli.command()
-@click.argument("sentences", nargs=-1, required=True, metavar="SENTENCE...")
+@cli.command(cls=Formulas)
+@click.argument("sentences", nargs=-1, required=True, type=TEXT, metavar="SENTENCE...")
 @click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
 @json_option
 def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
@@ -207,9 +247,9 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
         judging.print_claims(paper, judged)
 
 
-@cli.command()
-@click.argument("target")
-@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
+@cli.command(cls=Formulas)
+@click.argument("target", type=TEXT)
+@click.argument("values", nargs=-1, type=TEXT, metavar="[NAME=VALUE]...")
 @click.option(
     "--module",
     metavar="PATH",
@@ -265,9 +305,11 @@ def read(out: Path | None, serving: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@cli.group()
-def data() -> None:
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def data(ctx: click.Context) -> None:
     """Data sets: what there is, where it was found, whether its checksum is right."""
+    _help_alone(ctx)
 
 
 @data.command("list")
@@ -305,17 +347,19 @@ def data_fetch(name: str) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; never returns."""
+    words = sys.argv[1:] if argv is None else argv
+    sys.exit(ended(lambda: _run(words), NAME, UsageError, StoppedError, DataError, CheckpointError))
+
+
+def _run(words: list[str]) -> int:
+    """Run a command; click's own way of ending one, with its errors as ours."""
     try:
-        code = cli.main(args=argv, prog_name="tinygrad-lab", standalone_mode=False)  # what ctx.exit() was given
-    except click.Abort:
-        sys.exit(130)
+        with cli.make_context(NAME, list(words)) as ctx:
+            cli.invoke(ctx)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
     except click.ClickException as error:
-        _complain(error.format_message())
-    except (UsageError, DataError, CheckpointError) as error:
-        _complain(str(error))
-    sys.exit(code or 0)
-
-
-def _complain(message: Any) -> NoReturn:
-    click.echo("tinygrad-lab: " + " ".join(str(message).split()), err=True)
-    sys.exit(2)
+        raise UsageError(error.format_message()) from error
+    return 0

@@ -27,13 +27,13 @@ SHOWN = 4  # names of a long list
 
 def lines(failed: Sequence[Row], size: str, steps: int, seed: int) -> Iterator[str]:
     """Say of each paper and variant that failed where to look; in float64, where rounding hides nothing, if it can."""
-    for slug, variant in dict.fromkeys((row.paper, row.variant) for row in failed if row.name != STOPPED):
-        rows = [row for row in failed if (row.paper, row.variant) == (slug, variant)]
-        dtype = max(row.dtype for row in rows)
-        checks = list(dict.fromkeys(row.check for row in rows if row.dtype == dtype))
+    compared = [row for row in failed if row.name != STOPPED]
+    for slug, variant in dict.fromkeys((row.paper, row.variant) for row in compared):
+        dtype = max(row.dtype for row in compared if (row.paper, row.variant) == (slug, variant))
+        rows = [row for row in compared if (row.paper, row.variant, row.dtype) == (slug, variant, dtype)]
+        checks = list(dict.fromkeys(row.check for row in rows))
         try:
-            parity = Parity(registry.find(slug), variant, size, dtype, seed, steps)
-            found = list(_found(parity, checks, [row for row in rows if row.dtype == dtype]))
+            found = list(_found(Parity(registry.find(slug), variant, size, dtype, seed, steps), checks, rows))
         except Exception as error:  # a diagnosis must not hide what was found before
             found = [f"no diagnosis: {slips.describe(error, slug)}"]
         yield f"{slug} {variant} {dtype}: {'; '.join(checks)} wrong"

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
+from tinygrad_lab import files
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.study import claims
@@ -41,7 +40,7 @@ def parity_output(rows: Sequence[Row]) -> str:
     paper_variants = {(slug, paper.default_variant) for slug, paper in registry.discover().items()}
     shown = [row for row in rows if (row.paper, row.variant) in paper_variants]
     page = StringIO()
-    before, console.stdout = console.stdout, Console(file=page, width=150, highlight=False)
+    before, console.stdout = console.stdout, console.Plain(file=page, width=150)
     try:
         parity_report.print_rows(shown)
     finally:
@@ -68,7 +67,7 @@ def main() -> None:
         sys.exit(1)
     readme = ROOT / "README.md"
     blocks = {"parity": parity_output(rows), "test": f"```\n{test_output()}\n```", "papers": paper_table(rows)}
-    readme.write_text(claims.fill(readme.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+    files.write(readme, claims.fill(readme.read_text(encoding="utf-8"), blocks))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
     default = registry.configuration(paper)
     known = {field.name: getattr(default, field.name) for field in fields(default)}
     if set(saved) != set(known):
-        odd = ", ".join(sorted(set(saved) ^ set(known)))
+        odd = ", ".join(shown(name) for name in sorted(set(saved) ^ set(known))[:5])
         raise CheckpointError(f"{path} is no run of this {paper.slug}: its configuration differs in {odd}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}  # JSON has no tuples
     try:
@@ -119,13 +119,13 @@ def from_checkpoint(paper: Paper, path: Path | None) -> Source:
         UsageError: a paper whose models do not write, or no last run.
         CheckpointError: an unreadable checkpoint, or one of another paper.
     """
-    inference = _inference(paper)
+    writes = inference(paper)
     path = path or last_checkpoint(paper)
     weights, saved, position = open_run(path)
     config = restore_config(paper, saved, path)
     vocabularies = document(position, f"{path}: position").section("vocabularies")
     texts = {name: vocabularies.text(name) for name in vocabularies.fields}
-    return Source(str(path), config, texts, weights, inference.prompts(config))
+    return Source(str(path), config, texts, weights, writes.prompts(config))
 
 
 def from_weights(paper: Paper, name: str) -> Source:
@@ -134,7 +134,7 @@ def from_weights(paper: Paper, name: str) -> Source:
     Raises:
         UsageError: a paper without such a module, an unknown name, a broken file, a missing package.
     """
-    _inference(paper)
+    inference(paper)
     if not registry.has_part(paper, "weights.pretrained"):
         raise UsageError(f"{paper.slug} knows no published weights")
     module = registry.part(paper, "weights.pretrained")
@@ -145,7 +145,12 @@ def from_weights(paper: Paper, name: str) -> Source:
     return Source(name, published.config, published.vocabularies, published.tensors, module.PROMPTS)
 
 
-def _inference(paper: Paper) -> Any:
+def inference(paper: Paper) -> Any:
+    """The paper's module that writes.
+
+    Raises:
+        UsageError: it has none.
+    """
     if not registry.generates(paper):
         able = ", ".join(slug for slug, other in registry.discover().items() if registry.generates(other))
         raise UsageError(f"{paper.slug} has nothing to generate; papers that have: {able}")
@@ -166,7 +171,7 @@ class Writer:
     """
 
     def __init__(self, paper: Paper, side: str, source: Source, arguments: Sequence[str]) -> None:
-        self.inference = _inference(paper)
+        self.inference = inference(paper)
         self.options = overrides.apply(self.inference.OPTIONS, arguments)
         self.source, self.pace = source, Pace()
         self.side = one_side(paper, side)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.options import FINITE
 
 
 def apply(config: Any, arguments: Sequence[str]) -> Any:
@@ -16,13 +17,11 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
         UsageError: an option that is no field (``variant`` and ``size`` have options of their own), a bad value, or
             values that do not go together.
     """
-    options: list[click.Parameter] = [
-        _option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"
-    ]
+    known_options = options(config)
     try:
-        given = click.Command("fields", params=options).make_context("fields", list(arguments)).params
+        given = click.Command("fields", params=[*known_options]).make_context("fields", list(arguments)).params
     except click.ClickException as error:
-        known = ", ".join(option.opts[0] for option in options)
+        known = ", ".join(option.opts[0] for option in known_options)
         raise UsageError(f"{error.format_message().rstrip('.')}. The fields of this configuration: {known}") from error
     try:
         return replace(config, **{name: value for name, value in given.items() if value is not None})
@@ -30,11 +29,17 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
         raise UsageError(str(error)) from error
 
 
+def options(config: Any) -> list[click.Option]:
+    """An option for each field; its help says what the field is without it."""
+    return [_option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"]
+
+
 def _option(name: str, value: Any) -> click.Option:
     flag = f"--{name.replace('_', '-')}"
     if isinstance(value, tuple):  # a list of sizes: --hidden 64,32
-        return click.Option([flag, name], type=_Numbers())
-    return click.Option([flag, name], type=type(value))
+        return click.Option([flag, name], type=_Numbers(), help=f"[default: {','.join(map(str, value))}]")
+    kind = FINITE if isinstance(value, float) else type(value)
+    return click.Option([flag, name], type=kind, help=f"[default: {value}]")
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from tinygrad_lab.ops.elementwise import floating
 from tinygrad_lab.ops.erf import erf, in_chunks, normal_cdf
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kernels.selection import selected
-from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.ops.operation import Bool, Float, Num, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
@@ -17,7 +18,7 @@ Elementwise = tuple[Float[Array, "*shape"], Backward]
 
 
 @operation(r"\bar x = [x > 0] \, \bar y")
-def relu(input: Float[Array, "*shape"]) -> Elementwise:
+def relu(input: Num[Array, "*shape"]) -> tuple[Num[Array, "*shape"], Backward]:
     """y = max(x, 0); the derivative at 0 is 0, and at NaN, which stays NaN, it is 1, as in torch."""
     y = np.maximum(input, 0, out=np.empty_like(input))
 
@@ -55,9 +56,9 @@ def logistic(x: np.ndarray) -> np.ndarray:
 
 
 @operation(r"\bar x = y \, (1 - y) \, \bar y")
-def sigmoid(input: Float[Array, "*shape"]) -> Elementwise:
+def sigmoid(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     """y = 1 / (1 + exp(-x))"""
-    y = logistic(input)
+    y = logistic(np.asarray(floating(input)))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.subtract(1, y, out=np.empty_like(y))
@@ -69,8 +70,9 @@ def sigmoid(input: Float[Array, "*shape"]) -> Elementwise:
 
 
 @operation(r"\bar x = (1 - y^2) \, \bar y")
-def tanh(input: Float[Array, "*shape"]) -> Elementwise:
+def tanh(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     """y = tanh(x)"""
+    input = floating(input)
     y = np.tanh(input, out=np.empty_like(input))
 
     def backward(needs: Needs, dy: Array) -> Gradients:

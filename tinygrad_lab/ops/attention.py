@@ -68,8 +68,9 @@ def scaled_dot_product_attention(
     _check_shapes(query.shape, key.shape, value.shape, enable_gqa)
     allowed, bias = _masks(query, key, attn_mask, is_causal)
     draw = _noise(dropout_p, generator)
-    s = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    rows = (*key.shape[:-2], -1)  # then the last axis: a group's query heads below each other
+    s = default_scale(query) if scale is None else scale
+    groups = math.prod(query.shape[:-2]) // max(1, math.prod(key.shape[:-2]))
+    rows = (*key.shape[:-2], groups * query.shape[-2])  # then the last axis: a group's query heads below each other
     scores = (*query.shape[:-1], key.shape[-2])
     q = np.multiply(query, s, order="C").reshape(*rows, query.shape[-1])
     e = _exponentials((q @ key.mT).reshape(scores), largest_score(q, key), allowed, bias)
@@ -78,7 +79,7 @@ def scaled_dot_product_attention(
     kept = draw(e)
 
     def weighted() -> Array:
-        return (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], -1)
+        return (kept(e).reshape(*rows, scores[-1]) @ value).reshape(*query.shape[:-1], value.shape[-1])
 
     y = weighted()
     y /= total
@@ -124,7 +125,7 @@ def scaled_dot_product_attention_definition(
         groups = query.shape[-3] // key.shape[-3]
         key, value = (x.unsqueeze(-3).expand(*x.shape[:-2], groups, *x.shape[-2:]) for x in (key, value))
         key, value = (x.reshape(*query.shape[:-2], *x.shape[-2:]) for x in (key, value))
-    s = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    s = default_scale(query) if scale is None else scale
     scores = matmul(query, key.transpose(-2, -1)) * s
     allowed = np.tri(scores.shape[-2], scores.shape[-1], dtype=bool) if is_causal else np.ones(scores.shape[-2:], bool)
     if attn_mask is not None and attn_mask.dtype == np.bool_:
@@ -134,6 +135,11 @@ def scaled_dot_product_attention_definition(
         allowed = np.asarray(scores) > -np.inf
     weights = dropout(masked_softmax(scores, allowed, -1), dropout_p, dropout_p > 0, generator=generator)
     return matmul(weights, value)
+
+
+def default_scale(query: Any) -> float:
+    """1/√h, also where h is 0, and with it every score."""
+    return 1 / math.sqrt(max(1, query.shape[-1]))
 
 
 def _exponentials(
@@ -149,7 +155,7 @@ def _exponentials(
         scores += bias
     if allowed is not None:
         np.copyto(scores, -np.inf, where=~allowed)
-    highest = scores.max(axis=-1, keepdims=True)
+    highest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
     highest[highest == -np.inf] = 0  # nothing is allowed: every exponential below is exp(-inf) = 0
     scores -= highest
     np.exp(scores, out=scores)

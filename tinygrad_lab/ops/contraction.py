@@ -17,7 +17,16 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 
 @operation(r"\bar a = \bar c \, b^\top \qquad \bar b = a^\top \bar c")
 def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
-    """(*n, i, j), (*n, j, k) -> (*n, i, k), batches broadcast; a vector is a row on the left, a column on the right."""
+    """(*n, i, j), (*n, j, k) -> (*n, i, k), batches broadcast; a vector is a row on the left, a column on the right.
+
+    Raises:
+        ValueError: the last dimension of ``input`` is not the last but one of ``other``; a number.
+    """
+    if not (input.ndim and other.ndim) or input.shape[-1] != other.shape[-2:][0]:
+        raise ValueError(
+            f"matmul: input of shape {input.shape} and other of shape {other.shape} do not fit, they must be "
+            "(*n, i, j) and (*n, j, k)"
+        )
 
     def backward(needs: Needs, dc: Array) -> Gradients:
         a = input if input.ndim > 1 else input[None, :]

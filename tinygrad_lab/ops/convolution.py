@@ -208,6 +208,8 @@ def _window(
             f"{caller}: input must be (N, C, H, W) or (C, H, W) and weight must have 4 dimensions, "
             f"got input {input.shape} and weight {weight.shape}"
         )
+    if 0 in weight.shape[0:1] + weight.shape[2:]:
+        raise ValueError(f"{caller}: weight must have filters of at least one tap, got shape {weight.shape}")
     if groups < 1:
         raise ValueError(f"{caller}: groups must be >= 1, got {groups}")
     steps, distances = pair(caller, "stride", stride, 1), pair(caller, "dilation", dilation, 1)
@@ -278,6 +280,10 @@ def _check_conv_transpose2d(
     input: Array, weight: Array, bias: Array | None, window: Window, cut: tuple[int, int], extra: tuple[int, int]
 ) -> None:
     channels, groups = input.shape[1], window.groups
+    if 0 in input.shape[2:] + weight.shape[1:2]:
+        raise ValueError(
+            f"conv_transpose2d: input {input.shape} must have pixels and weight {weight.shape} filters: at least one"
+        )
     what = f"input (N, C, H, W) = {input.shape}, weight (C, F / groups, KH, KW) = {weight.shape}, groups = {groups}"
     if channels % groups:
         raise ValueError(f"conv_transpose2d: groups must divide C = {channels}; {what}")

@@ -301,7 +301,7 @@ def masked_fill(input: Operand, mask: Bool[Array, "..."], value: Array | float |
 # ---- conventions ----------------------------------------------------------------------------------------------------
 
 
-def floating(x: Operand) -> Operand:
+def floating(x: Operand) -> Any:
     """Return integers and booleans as float32, floats as they are."""
     return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind != "f" else x
 

@@ -34,7 +34,7 @@ def embedding(
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         scatter = one_hot_sum if size <= ONE_HOT_ROWS else sorted_sum
-        dweight = scatter(input.reshape(-1), dy.reshape(-1, width), size)
+        dweight = scatter(input.reshape(-1), dy.reshape(input.size, width), size)
         if padding_idx is not None:
             dweight[padding_idx] = 0
         return (dweight,)

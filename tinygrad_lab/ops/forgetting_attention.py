@@ -16,12 +16,12 @@ c falls without end, so it is summed in float64 whatever the dtype and only diff
 as exp(-10,000), which leaves nothing of a weight and lets the sum go on.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.ops.attention import default_scale
 from tinygrad_lab.ops.contraction import matmul
 from tinygrad_lab.ops.kernels.forgetting_blocks import ForgettingBlocks
 from tinygrad_lab.ops.operation import Float, operation
@@ -68,7 +68,7 @@ def forgetting_attention(
         ValueError: shapes that do not fit, more queries than keys, a gate above 1, or ``pruning`` outside [0, 1).
     """
     _check(query, key, value, log_fgate, pruning)
-    s = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    s = default_scale(query) if scale is None else scale
     c = np.cumsum(np.maximum(log_fgate, SMALLEST_LOG_GATE), axis=-1, dtype=np.float64)
     direct = not pruning and query.shape[-2] * key.shape[-2] <= LARGEST_DIRECT
     y, inner = (all_at_once if direct else in_blocks)(query, key, value, c, s, pruning)
@@ -96,7 +96,7 @@ def forgetting_attention_definition(
     t, s = query.shape[-2], key.shape[-2]
     c = log_fgate.double().clamp(min=SMALLEST_LOG_GATE).cumsum(-1)
     decay = (c[..., s - t :].unsqueeze(-1) - c.unsqueeze(-2)).to(query.dtype)
-    scores = matmul(query, key.transpose(-2, -1)) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) + decay
+    scores = matmul(query, key.transpose(-2, -1)) * (default_scale(query) if scale is None else scale) + decay
     return matmul(masked_softmax(scores, np.tri(t, s, s - t, dtype=bool), -1), value)
 
 

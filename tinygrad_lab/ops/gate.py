@@ -8,6 +8,7 @@ errors, which know nothing of operations, are told again with the operation's na
 import dis
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -100,9 +101,10 @@ class Gate:
         return ", ".join(self.kinds) or "nothing"
 
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
-        """Return an error as it is if a ``raise`` of ours made it, else one that names function and arguments."""
+        """Return an error as it is if a ``raise`` of ours made it, and names this function; else one that does."""
         if _ours(error):
-            return error
+            named = re.search(rf"\b{self.name}\b", str(error)) or type(error) not in (TypeError, ValueError, IndexError)
+            return error if named else type(error)(f"{self.name}: {error}")  # a part of the function says what is wrong
         names = [*self.kinds][: len(args)] if len(self.kinds) > 1 else [*self.kinds] * len(args)
         given = [*zip(names, args, strict=False), *kwargs.items()]
         said = ", ".join(f"{name} {what_is(value)}" for name, value in given)

@@ -245,8 +245,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         ValueError: a class outside [0, num_classes), or none to count the classes by where ``num_classes`` is -1.
     """
     classes = tensor._data
-    if classes.dtype.kind not in "iu":
-        raise TypeError(f"one_hot: classes must be integers, got {classes.dtype}")
+    if classes.dtype != np.int64:
+        raise TypeError(f"one_hot: tensor: classes must be integers, got {classes.dtype}, and int64 at that")
     if num_classes == -1 and not classes.size:
         raise ValueError("one_hot: without any class num_classes must be given")
     count = int(classes.max()) + 1 if num_classes == -1 else num_classes

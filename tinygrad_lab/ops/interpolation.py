@@ -7,6 +7,7 @@ import numpy as np
 
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import index_select
+from tinygrad_lab.ops.operation import Float
 from tinygrad_lab.ops.shapes import expand, reshape, unsqueeze
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array
@@ -17,7 +18,7 @@ Factors = float | int | Sequence[float | int]
 
 @gated
 def interpolate(
-    input: Tensor,
+    input: Float[Tensor, "..."],
     size: Sizes | None = None,
     scale_factor: Factors | None = None,
     mode: str = "nearest",

@@ -78,7 +78,7 @@ def binary_cross_entropy_definition(
 
 @gated
 def nll_loss(
-    input: Tensor,
+    input: Float[Tensor, "..."],
     target: Any,
     weight: Any = None,
     *,
@@ -161,7 +161,9 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 
 
 @gated
-def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float | int = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Float[Tensor, "..."], target: Float[Tensor, "..."], *, reduction: str = "mean", beta: float | int = 1.0
+) -> Tensor:
     """½ d² / beta where d = |input - target| < beta, else d - ½ beta; with beta 0 it is ``l1_loss``.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygrad_lab.ops.kernels.rows import rows
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -21,13 +22,13 @@ def linear(
         )
     if bias is not None and bias.shape != (features_out,):
         raise ValueError(f"linear: bias has shape {bias.shape}, weight {weight.shape} needs ({features_out},)")
-    x = input.reshape(-1, features_in)  # (N, in): all leading axes are rows of one product
+    x = rows(input)  # (N, in): all leading axes are rows of one product
     y = _rows_times(x, weight)
     if bias is not None:
         y += bias
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = dy.reshape(-1, features_out)
+        dy = rows(dy)
         dx = (dy @ weight).reshape(input.shape) if needs.input else None
         dweight = dy.T @ x if needs.weight else None
         dbias = np.ones(len(dy), dy.dtype) @ dy if needs.bias else None

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.activation import log1p_exp_minus, logistic, logsigmoid
-from tinygrad_lab.ops.elementwise import sign
+from tinygrad_lab.ops.elementwise import sign, where
+from tinygrad_lab.ops.kernels.rows import rows as rows_of
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.softmax import log_softmax, row_sums, shift
 from tinygrad_lab.tensor import Tensor
@@ -206,13 +207,13 @@ def cross_entropy(
     classes = _check_classes(input, target, weight, label_smoothing, ignore_index)
     axis = min(1, input.ndim - 1)
     logits = np.moveaxis(input, axis, -1)
-    rows = logits.reshape(-1, classes)  # (N, C): every position of every item is a row
+    rows = rows_of(logits)  # (N, C): every position of every item is a row
     weight = np.ones(classes, input.dtype) if weight is None else weight
     by_index = target.dtype.kind != "f"
     if by_index:
         losses, gradient = _from_indices(rows, target.reshape(-1), weight, ignore_index, reduction, label_smoothing)
     else:
-        probabilities = np.moveaxis(target, axis, -1).reshape(-1, classes)
+        probabilities = rows_of(np.moveaxis(target, axis, -1))
         losses, gradient = _from_probabilities(rows, probabilities, weight, reduction, label_smoothing)
 
     def backward(needs: Needs, dloss: Array) -> Gradients:
@@ -228,7 +229,8 @@ def cross_entropy(
             dtarget = np.moveaxis((log_p * outer).reshape(logits.shape), -1, axis)
         return dinput, dtarget
 
-    return np.asarray(losses.reshape(logits.shape[:-1]) if reduction == "none" else losses.sum()), backward
+    total = losses.sum() if len(rows) or reduction != "mean" else math.nan  # the mean of nothing
+    return np.asarray(losses.reshape(logits.shape[:-1]) if reduction == "none" else total, input.dtype), backward
 
 
 @cross_entropy.define
@@ -248,14 +250,15 @@ def cross_entropy_definition(
     factor = Tensor(np.ones(classes, input.dtype)) if weight is None else weight
     if target.dtype.kind == "f":
         q = target.permute(classes_last)
-        kept = counted = Tensor(np.ones(q.shape[:-1], input.dtype))
+        counted = Tensor(np.ones(q.shape[:-1], input.dtype))
+        kept = np.ones(q.shape[:-1], bool)
     else:
         label = np.asarray(target)
         q = Tensor(np.eye(classes, dtype=input.dtype)[np.where(label == ignore_index, 0, label)])
-        kept = Tensor(label != ignore_index, dtype=input.dtype)
+        kept = np.asarray(label != ignore_index)
         counted = (q * factor).sum(-1) * kept
     q = (q * (1 - label_smoothing) + label_smoothing / classes) * factor
-    losses: Tensor = -(q * log_p).sum(-1) * kept
+    losses: Tensor = where(kept, -(q * log_p).sum(-1), 0.0)
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / counted.sum()
@@ -293,7 +296,7 @@ def _from_indices(
     counted = weight[label] * kept  # (N,)
     scale = _scale(reduction, counted.sum())
     here = np.arange(n), label
-    spread = weight * (smoothing / classes)  # the evenly spread part of q, before scaling
+    spread = weight * (smoothing / max(1, classes))  # the evenly spread part of q, before scaling
 
     exponential = shift(rows)  # the logits, until they are exponentiated in place
     at_label = exponential[here]
@@ -322,7 +325,7 @@ def _from_probabilities(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scaled losses (N,) and their gradient (N, C) for a target distribution per row."""
     n, classes = rows.shape
-    q = (target * (1 - smoothing) + smoothing / classes) * (weight * _scale(reduction, n))
+    q = (target * (1 - smoothing) + smoothing / max(1, classes)) * (weight * _scale(reduction, n))
     mass = row_sums(q)
     exponential = shift(rows)
     at_target = np.vecdot(q, exponential)

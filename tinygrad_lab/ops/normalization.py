@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.ops.kernels.rows import rows
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -42,9 +43,9 @@ def layer_norm(
     """
     normalized_shape = tuple(normalized_shape)
     _check_layer_shapes(input.shape, normalized_shape, weight, bias)
-    n = math.prod(normalized_shape)
-    ones = np.ones(n, input.dtype)
-    x = input.reshape(-1, n)  # (N, n): each row is normalised
+    n = max(1, math.prod(normalized_shape))
+    ones = np.ones(math.prod(normalized_shape), input.dtype)
+    x = rows(input, len(normalized_shape))  # (N, n): each row is normalised
     normal, r = _normalised(x, ones, eps)
     gamma = None if weight is None else weight.reshape(-1)
     y = normal.copy() if gamma is None else normal * gamma
@@ -52,11 +53,11 @@ def layer_norm(
         y += bias.reshape(-1)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = dy.reshape(-1, n)
-        rows = np.ones(len(dy), dy.dtype)
-        dbias = (rows @ dy).reshape(normalized_shape) if needs.bias else None
+        dy = dy.reshape(x.shape)
+        over_rows = np.ones(len(dy), dy.dtype)
+        dbias = (over_rows @ dy).reshape(normalized_shape) if needs.bias else None
         product = dy * normal
-        dweight = (rows @ product).reshape(normalized_shape) if needs.weight else None
+        dweight = (over_rows @ product).reshape(normalized_shape) if needs.weight else None
         if not needs.input:
             return None, dweight, dbias
         scale = ones if gamma is None else gamma
@@ -86,7 +87,7 @@ def layer_norm_definition(
 
 def _normalised(x: Array, ones: Array, eps: float) -> tuple[Array, Array]:
     """x̂ and r of each row.    (N, n) -> (N, n), (N, 1)"""
-    n = len(ones)
+    n = max(1, len(ones))
     mean = x @ ones / n
     normal = x - mean[:, None]
     var = np.vecdot(normal, normal) / n
@@ -154,6 +155,7 @@ def batch_norm(
 
     In training μ and σ² are those of the batch, and the running statistics, if given, move towards them in place by
     ``momentum`` (the variance towards the unbiased one, divided by n - 1).  Otherwise they are the running statistics.
+    An empty batch moves nothing.
 
     Raises:
         ValueError: a parameter that does not fit the channels; one value per channel in training; no running
@@ -167,8 +169,8 @@ def batch_norm(
         if vector is not None and vector.shape != (channels,):
             raise ValueError(f"batch_norm: {name} has shape {vector.shape}, input {input.shape} needs ({channels},)")
     wide = (channels, *[1] * (input.ndim - 2))  # lines a vector of channels up with input
-    n = input.size // channels
-    if training:
+    n = math.prod(input.shape[:1] + input.shape[2:])
+    if training and n:
         if n == 1:
             raise ValueError(f"batch_norm: training needs more than 1 value per channel, input has shape {input.shape}")
         mean = _channel_sums(input) / n
@@ -179,6 +181,8 @@ def batch_norm(
         if running_mean is not None and running_var is not None:
             running_mean += momentum * (mean - running_mean)
             running_var += momentum * (var * (n / (n - 1)) - running_var)
+    elif training:  # nothing has no statistics
+        normal, var = input.copy(), np.ones(channels, input.dtype)
     else:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation (training=False) needs running_mean and running_var")
@@ -197,9 +201,9 @@ def batch_norm(
         dweight = _channel_sums(product) if needs.weight or (needs.input and training) else None
         dx = None
         if needs.input and training:
-            dx = np.multiply(normal, (dweight / -n).reshape(wide), out=product)
+            dx = np.multiply(normal, (dweight / -max(1, n)).reshape(wide), out=product)
             dx += dy
-            dx -= (dbias / n).reshape(wide)
+            dx -= (dbias / max(1, n)).reshape(wide)
             dx *= scale.reshape(wide)
         elif needs.input:
             dx = dy * scale.reshape(wide)

@@ -31,6 +31,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         return shapes.pad(input, pad, value=0 if value is None else value)
     if value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
+    if input.dtype.kind == "b":
+        raise TypeError(f"pad: input must be numbers in mode {mode!r}, got booleans")
     dims = len(pad) // 2
     if len(pad) % 2 or dims not in (1, 2, 3) or input.ndim - dims not in (1, 2):
         raise ValueError(f"pad: mode {mode!r} pads all but one or two dimensions, got {tuple(pad)} for {input.shape}")

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from tinygrad_lab.ops.elementwise import floating, maximum, minimum
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.indexing import gather
+from tinygrad_lab.ops.kernels.rows import dim_back, dim_last
 from tinygrad_lab.ops.operation import Bool, Float, Num, Result, operation
 from tinygrad_lab.ops.shapes import squeeze
 from tinygrad_lab.tensor import Tensor, wrap
@@ -108,12 +109,12 @@ def prod(input: Numbers, dim: int | None = None, keepdim: bool = False, *, dtype
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         # The product of all others is (product before) · (product after): no division, so zeros are no exception.
-        lines = input.reshape(1, -1) if dim is None else np.moveaxis(input, dim, -1)
+        lines = input.reshape(1, -1) if dim is None else dim_last(input, dim)
         before, after = np.ones_like(lines), np.ones_like(lines)
         np.cumprod(lines[..., :-1], axis=-1, out=before[..., 1:])
         np.cumprod(lines[..., :0:-1], axis=-1, out=after[..., -2::-1])
         others = before * after
-        others = others.reshape(input.shape) if dim is None else np.moveaxis(others, -1, dim)
+        others = others.reshape(input.shape) if dim is None else dim_back(others, dim, input.shape)
         return (_kept(dy, axes, keepdim) * others,)
 
     return np.prod(input, axis=axes, keepdims=keepdim, dtype=input.dtype), backward
@@ -179,7 +180,7 @@ def amax(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = maxᵢ xᵢ; equal maxima share the gradient evenly, and so do several NaN, as in torch.max (not in torch.amax).
 
     Raises:
-        ValueError: there is nothing to choose from.
+        IndexError: there is nothing to choose from.
     """
     axes = reduced(input, dim)
     _check_something("amax", input, axes)
@@ -192,7 +193,7 @@ def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = minᵢ xᵢ; equal minima share the gradient evenly, and so do several NaN, as in torch.min (not in torch.amin).
 
     Raises:
-        ValueError: there is nothing to choose from.
+        IndexError: there is nothing to choose from.
     """
     axes = reduced(input, dim)
     _check_something("amin", input, axes)
@@ -244,8 +245,7 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 def _position(name: str, of: Callable[..., Any], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     array = input._data
-    if not array.size and (dim is None or not array.shape[reduced(array, dim)[0]]):
-        raise ValueError(f"{name}: input has shape {array.shape}: there is no element along dim {dim}")
+    _check_something(name, array, reduced(array, dim))
     axis = reduced(array, dim)[0] if dim is not None and array.ndim else None
     return wrap(np.asarray(of(array, axis=axis, keepdims=keepdim)))
 
@@ -267,7 +267,7 @@ def _shared_among_equals(input: Array, extreme: Array, axes: tuple[int, ...], ke
 def _check_something(name: str, input: Array, axes: tuple[int, ...]) -> None:
     if input.size == 0 and _count(input, axes) == 0:
         over = f"dim {axes[0]}" if len(axes) == 1 else f"dims {axes}"
-        raise ValueError(f"{name}: input of shape {input.shape} has nothing along {over} to choose from")
+        raise IndexError(f"{name}: input of shape {input.shape} has nothing along {over} to choose from")
 
 
 # ---- dimensions -----------------------------------------------------------------------------------------------------

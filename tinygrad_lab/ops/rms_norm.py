@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinygrad_lab.ops.kernels.rows import rows
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -40,8 +41,8 @@ def rms_norm(
     """
     normalized_shape = tuple(normalized_shape)
     _check_shapes(input.shape, normalized_shape, weight)
-    n = math.prod(normalized_shape)
-    x = input.reshape(-1, n)  # (N, n): each row is normalised
+    n = max(1, math.prod(normalized_shape))
+    x = rows(input, len(normalized_shape))  # (N, n): each row is normalised
     r = 1 / np.sqrt(np.vecdot(x, x) / n + (np.finfo(x.dtype).eps if eps is None else eps))
     gamma = None if weight is None else weight.reshape(-1)
     y = x * r[:, None]
@@ -49,12 +50,12 @@ def rms_norm(
         y *= gamma
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = dy.reshape(-1, n)
+        dy = dy.reshape(x.shape)
         product = dy * x
         dweight = (r @ product).reshape(normalized_shape) if needs.weight else None
         if not needs.input:
             return None, dweight
-        mean_ux = product @ (np.ones(n, x.dtype) if gamma is None else gamma) / n
+        mean_ux = product @ (np.ones(x.shape[1], x.dtype) if gamma is None else gamma) / n
         dx = np.multiply(x, (mean_ux * r * r)[:, None], out=product)
         np.subtract(dy if gamma is None else dy * gamma, dx, out=dx)
         dx *= r[:, None]

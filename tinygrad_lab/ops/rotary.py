@@ -92,7 +92,7 @@ def _turn_neighbours(x: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndar
 def _one_item(x: np.ndarray) -> np.ndarray:
     """Room for a factor of each element of one item, (heads, T, h), laid out in memory as x is: heads are often a
     transposed view, and NumPy is several times faster on long runs through both than on rows of h/2."""
-    return np.empty_like(x[(0,) * (x.ndim - 3)])
+    return np.empty_like(x[(0,) * (x.ndim - 3)] if x.size else x)
 
 
 def _over_positions(x: np.ndarray) -> np.ndarray:

@@ -9,28 +9,36 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import floating
 from tinygrad_lab.ops.gate import gated
-from tinygrad_lab.ops.operation import Operand, Result, operation
+from tinygrad_lab.ops.operation import Num, Operand, Result, operation
 from tinygrad_lab.typing import Array, Gradients, Needs
+
+Numbers = Num[Array, "..."] | float | int
 
 # ---- steps ----------------------------------------------------------------------------------------------------------
 
 
 @operation(r"\bar x = 0", elementwise=True)
-def floor(x: Operand) -> Result:
+def floor(x: Numbers) -> Result:
     """z = ⌊x⌋; integers stay as they are."""
     return _steps(np.floor, x), _flat
 
 
 @operation(r"\bar x = 0", elementwise=True)
-def ceil(x: Operand) -> Result:
+def ceil(x: Numbers) -> Result:
     """z = ⌈x⌉; integers stay as they are."""
     return _steps(np.ceil, x), _flat
 
 
 @operation(r"\bar x = 0", elementwise=True)
-def round(x: Operand, *, decimals: int = 0) -> Result:
-    """z = x with ``decimals`` places; halves go to the even neighbour, and integers stay as they are."""
-    return _steps(lambda values: np.round(values, decimals), x), _flat
+def round(x: Numbers, *, decimals: int | None = None) -> Result:
+    """z = x with ``decimals`` places, none unless given; halves go to the even neighbour, integers stay as they are.
+
+    Raises:
+        TypeError: places of integers.
+    """
+    if decimals is not None and np.asarray(x).dtype.kind != "f":
+        raise TypeError(f"round: decimals are for floating point, x is {np.asarray(x).dtype}")
+    return _steps(lambda values: np.round(values, decimals or 0), x), _flat
 
 
 @operation(r"\bar x = 0", elementwise=True)
@@ -85,7 +93,10 @@ def remainder(x: Operand, y: Operand) -> Result:
 
 
 def _check_divisor(name: str, x: Operand, y: Operand) -> None:
-    if np.result_type(x, y).kind in "iub" and not np.all(y):
+    kind = np.result_type(x, y).kind
+    if kind == "b":
+        raise TypeError(f"{name}: x and y are both boolean, one of them must be a number")
+    if kind in "iu" and not np.all(y):
         raise ZeroDivisionError(f"{name}: an integer divided by 0")
 
 

@@ -86,7 +86,7 @@ def selective_scan(
         y += D * u
 
     def backward(needs: Needs, dy: Array | None, dh_n: Array | None) -> Gradients:
-        unused = dy is None  # then D gets nothing, and gives nothing on: not even 0 times infinity
+        unused = dy is None  # then D takes no part: 0 times infinity would be NaN
         dy = np.zeros(u.shape, u.dtype) if dy is None else dy
         dh = np.zeros_like(h) if dh_n is None else np.array(dh_n.swapaxes(1, 2), order="C")
         du, ddelta, dA, dB, dC = (np.zeros(x.shape, u.dtype) for x in (u, delta, A, B, C))
@@ -108,7 +108,7 @@ def selective_scan(
             du[:, part] = dx_t * delta_t
         dD = np.zeros_like(D) if needs.D else None
         if D is not None and not unused:
-            dD = np.einsum("bte,bte->e", dy, u)
+            dD = np.einsum("bte,bte->e", dy, u) if needs.D else None
             du += D * dy
         return du, ddelta, dA.T, _outside(dB), _outside(dC), dD, dh.swapaxes(1, 2)
 

@@ -3,13 +3,14 @@
 import numpy as np
 
 from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.operation import Float
 from tinygrad_lab.ops.reductions import norm
 from tinygrad_lab.ops.shapes import expand
 from tinygrad_lab.tensor import Tensor
 
 
 @gated
-def normalize(input: Tensor, p: float | int = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Float[Tensor, "..."], p: float | int = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖, eps) along ``dim``.
 
     Args:
@@ -28,7 +29,7 @@ def normalize(input: Tensor, p: float | int = 2.0, dim: int = 1, eps: float = 1e
 
 
 @gated
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+def cosine_similarity(x1: Float[Tensor, "..."], x2: Float[Tensor, "..."], dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along ``dim``, of both broadcast together.
 
     Raises:

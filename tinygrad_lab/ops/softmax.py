@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.elementwise import where
-from tinygrad_lab.ops.operation import Bool, Float, operation
+from tinygrad_lab.ops.kernels.rows import dim_back, dim_last
+from tinygrad_lab.ops.operation import Bool, Float, Num, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
@@ -24,6 +25,8 @@ def row_sums(x: np.ndarray) -> np.ndarray:
 
 def shift(x: np.ndarray) -> np.ndarray:
     """Return x minus its maximum along the last axis, in an array of our own, C-contiguous."""
+    if not x.size:
+        return x.copy()
     with np.errstate(invalid="ignore"):  # -inf - -inf
         shifted: np.ndarray = np.subtract(x, x.max(axis=-1, keepdims=True), order="C")
     return shifted
@@ -33,29 +36,45 @@ def largest_score(q: np.ndarray, k: np.ndarray) -> float:
     """Bound the size of all products of a row of ``q`` and a row of ``k``, by Cauchy and Schwarz,
     without them.
     """
-    return math.sqrt(float(np.vecdot(q, q).max()) * float(np.vecdot(k, k).max()))
+    return math.sqrt(float(np.vecdot(q, q).max(initial=0)) * float(np.vecdot(k, k).max(initial=0)))
+
+
+def _floats(name: str, input: Array, dtype: Any) -> Array:
+    """Return ``input`` in the dtype asked for, which must be one of floats.
+
+    Raises:
+        TypeError: it is not.
+    """
+    input = input if dtype is None else input.astype(dtype, copy=False)
+    if input.dtype.kind != "f":
+        raise TypeError(f"{name}: input must be floating point, got {input.dtype}; dtype=... gives that of another")
+    return input
 
 
 @operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")
-def softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*shape"], Backward]:
-    """y_i = exp(x_i) / Σ_j exp(x_j) along ``dim``."""
-    y = shift(np.moveaxis(input, dim, -1))
+def softmax(
+    input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
+) -> tuple[Float[Array, "*shape"], Backward]:
+    """y_i = exp(x_i) / Σ_j exp(x_j) along ``dim``, in ``dtype`` if given."""
+    input = _floats("softmax", input, dtype)
+    y = shift(dim_last(input, dim))
     np.exp(y, out=y)
     y /= row_sums(y)
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = np.moveaxis(dy, dim, -1)
+        dy = dim_last(dy, dim)
         dx = np.multiply(dy, y, order="C")
         total = row_sums(dx)
         np.subtract(dy, total, out=dx)
         dx *= y
-        return (np.moveaxis(dx, -1, dim),)
+        return (dim_back(dx, dim, input.shape),)
 
-    return np.moveaxis(y, -1, dim), backward
+    return dim_back(y, dim, input.shape), backward
 
 
 @softmax.define
-def softmax_definition(input: Tensor, dim: int) -> Tensor:
+def softmax_definition(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    input = input if dtype is None else input.to(dtype)
     exponential = (input - input.amax(dim, keepdim=True).detach()).exp()
     return exponential / exponential.sum(dim, keepdim=True)
 
@@ -78,9 +97,9 @@ def masked_softmax(
     """
     if np.broadcast_shapes(input.shape, mask.shape) != input.shape:
         raise ValueError(f"masked_softmax: mask must broadcast to {input.shape}, got shape {mask.shape}")
-    kept = np.moveaxis(np.broadcast_to(mask, input.shape), dim, -1)
-    y = np.where(kept, np.moveaxis(input, dim, -1), -np.inf)
-    highest = y.max(axis=-1, keepdims=True)
+    kept = dim_last(np.broadcast_to(mask, input.shape), dim)
+    y = np.where(kept, dim_last(input, dim), -np.inf)
+    highest = y.max(axis=-1, keepdims=True, initial=-np.inf)
     highest[highest == -np.inf] = 0  # nothing is left: every exponential below is exp(-inf) = 0
     np.exp(np.subtract(y, highest, out=y), out=y)
     total = row_sums(y)
@@ -88,11 +107,11 @@ def masked_softmax(
     y /= total
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dx = np.moveaxis(dy, dim, -1) * y
+        dx = dim_last(dy, dim) * y
         dx -= y * row_sums(dx)
-        return (np.moveaxis(dx, -1, dim),)
+        return (dim_back(dx, dim, input.shape),)
 
-    return np.moveaxis(y, -1, dim), backward
+    return dim_back(y, dim, input.shape), backward
 
 
 @masked_softmax.define
@@ -106,22 +125,26 @@ def masked_softmax_definition(input: Tensor, mask: Any, dim: int) -> Tensor:
 
 
 @operation(r"\bar x_i = \bar y_i - e^{y_i} \textstyle\sum_j \bar y_j")
-def log_softmax(input: Float[Array, "*shape"], dim: int) -> tuple[Float[Array, "*shape"], Backward]:
-    """y_i = x_i - log Σ_j exp(x_j) along ``dim``."""
-    y = shift(np.moveaxis(input, dim, -1))
+def log_softmax(
+    input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
+) -> tuple[Float[Array, "*shape"], Backward]:
+    """y_i = x_i - log Σ_j exp(x_j) along ``dim``, in ``dtype`` if given."""
+    input = _floats("log_softmax", input, dtype)
+    y = shift(dim_last(input, dim))
     y -= np.log(row_sums(np.exp(y)))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        dy = np.moveaxis(dy, dim, -1)
+        dy = dim_last(dy, dim)
         dx = np.exp(y)
         dx *= row_sums(dy)
         np.subtract(dy, dx, out=dx)
-        return (np.moveaxis(dx, -1, dim),)
+        return (dim_back(dx, dim, input.shape),)
 
-    return np.moveaxis(y, -1, dim), backward
+    return dim_back(y, dim, input.shape), backward
 
 
 @log_softmax.define
-def log_softmax_definition(input: Tensor, dim: int) -> Tensor:
+def log_softmax_definition(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    input = input if dtype is None else input.to(dtype)
     shifted = input - input.amax(dim, keepdim=True).detach()
     return shifted - shifted.exp().sum(dim, keepdim=True).log()

@@ -40,6 +40,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     Raises:
         ValueError: ``k`` is not from 0 to the length of the dimension.
     """
+    if input.dtype.kind == "b":
+        raise TypeError("topk: input must be numbers, got booleans")
     length = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= length:
         raise ValueError(f"topk: k must be from 0 to {length}, the length of dim {dim}, got {k}")

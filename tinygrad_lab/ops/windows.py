@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-Pair = int | tuple[int, int]
+Pair = int | tuple[int, ...]  # one number for both, or two
 Images = TypeVar("Images")
 
 
@@ -20,11 +20,11 @@ def pair(caller: str, name: str, value: Pair, least: int = 0) -> tuple[int, int]
     Raises:
         ValueError: anything else.
     """
-    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    both = (value,) if isinstance(value, int | np.integer) else tuple(value)
     both = both * 2 if len(both) == 1 else both
     if len(both) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in both):
         raise ValueError(f"{caller}: {name} must be an integer >= {least} or a pair of them, got {value!r}")
-    return both
+    return both[0], both[1]
 
 
 def as_batch(images: Images) -> Images:

@@ -252,7 +252,7 @@ def _sizes(fields: Document, names: Mapping[str, str]) -> dict[str, Any]:
     return {ours: fields.count(name, most=MOST.get(ours, MOST_OF_OTHERS)) for ours, name in names.items()}
 
 
-def _head(sizes: dict[str, Any], fields: Document, name: str) -> dict[str, int]:
+def _head(sizes: dict[str, Any], fields: Document, name: str) -> dict[str, Any]:
     """The size of a head, where it is another than d / H."""
     size = fields.count(name, most=1 << 16) if fields.get(name) is not None else 0
     return {"head_dim": size} if size * sizes["heads"] != sizes["hidden_size"] else {}

@@ -37,7 +37,7 @@ def folder_vocabularies(path: Path) -> dict[str, str]:
         pieces = open_tokenizer(text, str(path / "tokenizer.json"))
         text = with_its_rule(pieces, settings, special) or text
         end = pieces.token_to_id(special["eos_token"]) if "eos_token" in special else None
-        stops |= {end} - {None}
+        stops |= set() if end is None else {end}
     return {"text": text} | conversation(template, sorted(stops), special)
 
 

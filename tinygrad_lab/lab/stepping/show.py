@@ -1,5 +1,6 @@
 """``tinygrad-lab step``: from a target to one of the stepper's faces."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from tinygrad_lab.lab import console
 from tinygrad_lab.lab.stepping import page
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
 from tinygrad_lab.trace.schema import as_json, not_finite
+
+PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
 
 
 def show(
@@ -26,6 +29,8 @@ def show(
     Raises:
         UsageError: a target that cannot be traced, or a file that cannot be written.
     """
+    if html_file is not None:
+        page.try_place(html_file)
     traced = trace_target(target, values, module, variant)
     if html_file is not None:
         page.write(html_file, traced, quiz)
@@ -42,8 +47,8 @@ def show(
 
 
 def on_a_terminal() -> bool:
-    """Whether somebody is looking."""
-    return sys.stdout.isatty()
+    """Whether somebody is looking, at a terminal that can show a screen and has keys."""
+    return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM", "") not in PRINTERS
 
 
 def print_steps(traced: Traced) -> None:

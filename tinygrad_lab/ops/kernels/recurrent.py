@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinygrad_lab.ops.kernels.rows import rows
 from tinygrad_lab.typing import Array, Gradients, Needs
 
 
@@ -120,7 +121,7 @@ def gradients(needs: Needs, da: Array, x: Array, h: Array, weight_ih: Array, seq
     if needs.input:
         dinput = sequences.visits((columns.T @ weight_ih).reshape(x.shape))
     if needs.weight_ih:
-        dweight_ih = columns @ x.reshape(-1, x.shape[2])
+        dweight_ih = columns @ rows(x)
     if needs.weight_hh:
         dweight_hh = columns @ as_columns(h[:-1]).T
     if needs.bias_ih or needs.bias_hh:
@@ -131,7 +132,7 @@ def gradients(needs: Needs, da: Array, x: Array, h: Array, weight_ih: Array, seq
 
 def as_columns(x: Array) -> Array:
     """(T, F, B) -> (F, T B); no copy of what ``features_first`` made."""
-    return x.transpose(1, 0, 2).reshape(x.shape[1], -1)
+    return x.transpose(1, 0, 2).reshape(x.shape[1], x.shape[0] * x.shape[2])
 
 
 def check(
