@@ -1,5 +1,6 @@
 """Ways in which a file is not what it should be: bytes that have changed, and JSON that is well-formed and wrong."""
 
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -96,4 +97,4 @@ def _replace(inside: Any, key: Any, rng: random.Random) -> None:
     elif isinstance(inside, dict) and rng.random() < 0.1:
         inside[f"{key}x"] = inside.pop(key)
     else:
-        inside[key] = odd
+        inside[key] = copy.deepcopy(odd) if isinstance(odd, list | dict) else odd

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.documents import document, shown
+from tinygrad_lab.documents import brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.peak_memory import resident_mb
@@ -80,10 +80,11 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
     try:
         for name, value in values.items():
             _check_kind(name, value, known[name])
-            values[name] = float(value) if isinstance(known[name], float) else value
+            if isinstance(value, int) and isinstance(known[name], float):
+                values[name] = float(value)
         return type(default)(**values)
     except ValueError as error:
-        raise CheckpointError(f"{path}: its configuration cannot be taken: {error}") from error
+        raise CheckpointError(f"{path}: its configuration cannot be taken: {brief(error)}") from error
 
 
 def _check_kind(name: str, value: Any, default: Any) -> None:
