@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as to_bytes
 
-from tinygrad_lab.documents import document, parse, shown
+from tinygrad_lab.documents import brief, document, parse, shown
 from tinygrad_lab.files import settle
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
@@ -226,7 +226,7 @@ def load_training(
                 rng.bit_generator.state = states[name]
             model.load_state_dict(tensors)  # the last, since it changes nothing unless everything fits
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+        raise CheckpointError(f"{path} does not fit: {brief(error)}") from error
     return training["position"]
 
 
@@ -241,7 +241,7 @@ def load_weights(path: str | os.PathLike[str], model: Module) -> None:
         slots = checked_training(metadata["training"])["slots"] if "training" in metadata else ()
         model.load_state_dict({name: array for name, array in tensors.items() if name not in slots})
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
+        raise CheckpointError(f"{path} does not fit: {brief(error)}") from error
 
 
 def _names_of_parameters(model: Module, optimizer: Optimizer) -> list[str]:

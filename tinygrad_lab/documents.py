@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 LARGEST = 1 << 20  # bytes of a document that only describes something
 DEEPEST = 50  # lists and objects inside each other
+LONG = 400  # characters of a message
 SHOWN = 60  # characters of a wrong value in a message
 REQUIRED: Any = object()  # the default of a field that must be there
 MOST = 2**31 - 1  # of anything that is counted
@@ -104,6 +105,12 @@ def shown(value: Any) -> str:
     except RecursionError:
         words = f"a nested {type(value).__name__}"
     return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
+
+
+def brief(error: Exception) -> str:
+    """What an error says, in one line that is not too long."""
+    words = " ".join(str(error.args[0] if error.args else type(error).__name__).split())
+    return words if len(words) <= LONG else words[: LONG - 1] + "…"
 
 
 def check_unicode(text: str, called: str) -> None:

@@ -41,9 +41,14 @@ def checked_training(value: Any) -> dict[str, Any]:
     optimizer, generators = training.section("optimizer"), training.section("generators")
     _check_names(training, "slots")
     optimizer.text("class")
-    for entries in optimizer.section("counters").fields:
-        optimizer.section("counters").section(entries)
-    for group in optimizer.get("groups", ()):
+    counters = optimizer.section("counters")
+    for name in counters.fields:
+        for counter in counters.section(name).fields:
+            counters.section(name).count(counter, least=0)
+    groups = optimizer.get("groups", REQUIRED)
+    if not isinstance(groups, list):
+        raise optimizer.wrong("groups", "a list")
+    for group in groups:
         _check_names(document(group, "training: optimizer: groups"), "params")
     if training.get("scheduler") is not None:
         training.section("scheduler").text("class")

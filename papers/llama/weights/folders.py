@@ -13,8 +13,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from papers.llama.weights.tokenizer import opened, put_around
-from tinygrad_lab.documents import Document, read_document, read_text, shown
+from papers.llama.weights.tokenizer import put_around
+from tinygrad_lab.data.libraries import open_tokenizer
+from tinygrad_lab.documents import Document, check_unicode, read_document, read_text, shown
 
 TOKENIZER = 1 << 26  # bytes of tokenizer.json: the largest vocabularies take half of it
 TEMPLATE = 200_000  # bytes of a chat template
@@ -33,7 +34,7 @@ def folder_vocabularies(path: Path) -> dict[str, str]:
     template = chat_template(path, settings)
     stops = set(end_tokens(path))
     if special or "add_bos_token" in settings.fields:
-        pieces = opened(text, str(path / "tokenizer.json"))
+        pieces = open_tokenizer(text, str(path / "tokenizer.json"))
         text = with_its_rule(pieces, settings, special) or text
         end = pieces.token_to_id(special["eos_token"]) if "eos_token" in special else None
         stops |= set() if end is None else {end}
@@ -56,6 +57,7 @@ def special_tokens(settings: Document) -> dict[str, str]:
         if token is not None and not isinstance(token, str):
             raise settings.wrong(name, "a token")
         if token is not None:
+            check_unicode(token, f"{settings.called}: {name}")
             found[name] = token
     return found
 

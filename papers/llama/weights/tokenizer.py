@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.data import characters
-from tinygrad_lab.data.libraries import tokenizers
+from tinygrad_lab.data.libraries import open_tokenizer, tokenizers
 from tinygrad_lab.documents import check_unicode, shown
 
 BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")  # how tokenizers of SentencePiece's kind call a byte that no piece has
@@ -64,7 +64,7 @@ class Pieces(Tokenizer):
     """
 
     def __init__(self, json: str) -> None:
-        self.library = opened(json, "tokenizer.json")
+        self.library = open_tokenizer(json, "tokenizer.json")
 
     def encode(self, text: str) -> np.ndarray:
         return np.array(self._numbers(text, False), np.int64)
@@ -90,23 +90,6 @@ class Pieces(Tokenizer):
     def lengths(self) -> np.ndarray:
         """A letter of a piece as the library writes it stands for a byte."""
         return np.array([len(self.library.id_to_token(token)) for token in range(self.library.get_vocab_size())])
-
-
-def opened(json: str, called: str) -> Any:
-    """The library's tokenizer, which neither cuts off nor fills up.
-
-    Raises:
-        ValueError: the JSON is no tokenizer.
-    """
-    try:
-        library = tokenizers().Tokenizer.from_str(json)
-        library.no_truncation()
-        library.no_padding()
-    except ImportError:
-        raise
-    except Exception as error:  # the library raises nothing more precise
-        raise ValueError(f"{called} is no tokenizer: {shown(str(error))}") from error
-    return library
 
 
 def put_around(library: Any, first: str | None, last: str | None) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from papers.lora.model import adapters, attach
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.checkpoint import CheckpointError, load, save
-from tinygrad_lab.documents import read_document
+from tinygrad_lab.documents import brief, read_document
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
@@ -133,7 +133,7 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         check_state(state, shapes)
         attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
     except (KeyError, ValueError) as error:
-        raise type(error)(f"{folder / WEIGHTS}: {error.args[0]}") from error
+        raise type(error)(f"{folder / WEIGHTS}: {brief(error)}") from error
     load_adapter_state(model, state)
     return attached
 
@@ -155,7 +155,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     if odd or missing:
-        raise CheckpointError(f"{path} is no plain LoRA adapter: unknown settings {odd}, missing {missing}")
+        raise CheckpointError(f"{path} is no plain LoRA adapter: unknown settings {odd!s:.300}, missing {missing}")
     return about
 
 

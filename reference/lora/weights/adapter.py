@@ -123,7 +123,7 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
     try:
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"{folder / WEIGHTS} cannot be read: {error}") from error
+        raise ValueError(f"{folder / WEIGHTS} cannot be read: {error!s:.400}") from error
     names = list(dict.fromkeys(name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state))
     modules, rank = dict(model.named_modules()), about["r"]
     shapes: dict[str, tuple[int, ...]] = {}
@@ -135,7 +135,7 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         check_state(state, shapes)
         attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
     except (KeyError, ValueError) as error:
-        raise type(error)(f"{folder / WEIGHTS}: {error.args[0]}") from error
+        raise type(error)(f"{folder / WEIGHTS}: {error.args[0]:.400}") from error
     load_adapter_state(model, state)
     return attached
 
@@ -151,14 +151,14 @@ def read_config(path: Path) -> dict[str, Any]:
         odd = unknown_settings(about)
         missing = [name for name in ("r", "lora_alpha", "lora_dropout") if about.get(name) is None]
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        raise ValueError(f"{path} cannot be read: {error!s:.400}") from error
     if odd or missing:
-        raise ValueError(f"{path} is no plain LoRA adapter: unknown settings {odd}, missing {missing}")
+        raise ValueError(f"{path} is no plain LoRA adapter: unknown settings {odd!s:.300}, missing {missing}")
     if type(about["r"]) is not int or not 1 <= about["r"] <= 1 << 20:
-        raise ValueError(f"{path}: r must be a whole number from 1 up, got {about['r']!r}")
+        raise ValueError(f"{path}: r must be a whole number from 1 up, got {about['r']!r:.60}")
     for name, least, most in (("lora_alpha", 0, math.inf), ("lora_dropout", -1e-9, 1)):
         if type(about[name]) not in (int, float) or not least < about[name] < most:
-            raise ValueError(f"{path}: {name} must be a number in its range, got {about[name]!r}")
+            raise ValueError(f"{path}: {name} must be a number in its range, got {about[name]!r:.60}")
     return about
 
 

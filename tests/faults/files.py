@@ -1,0 +1,281 @@
+"""Files of every format that is read, damaged at random: each is loaded, or refused by one clear error.
+
+python -m tests.faults.files 20000          # so many damaged files, and the counts of what happened
+python -m tests.faults.files 20000 SEED
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from papers.bert.config import MINILM
+from papers.bert.model import SentenceEncoder
+from papers.bert.text.wordpiece import learn as learn_words
+from papers.bert.weights import sentences
+from papers.llama.config import VARIANTS
+from papers.llama.model import build
+from papers.llama.weights.pretrained import open_folder
+from papers.llama.weights.tokenizer import learn, tokenizer
+from papers.lora.config import VARIANTS as LORA
+from papers.lora.model import build as build_lora
+from papers.lora.weights import adapter
+from reference.lora import model as reference_lora
+from reference.lora.weights import adapter as reference_adapter
+from tests.engine.test_checkpoint import Run
+from tests.faults import damage
+from tinygrad_lab import checkpoint
+from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.lab import generation, registry
+from tinygrad_lab.random import generator
+
+LOADED, REFUSED = "loaded", "refused"
+CLEAR = (CheckpointError, ValueError, KeyError)  # and none of their kinds: a UnicodeDecodeError names no file
+LONGEST = 500  # characters of a message, without the folder's name
+SECONDS = 5  # of a processor; a second on a quiet machine without the checks of types
+
+
+@dataclass(frozen=True)
+class Format:
+    """Files that belong together, and what reads them.
+
+    Attributes:
+        write: puts whole ones into a folder.
+        read: reads them.
+    """
+
+    write: Callable[[Path], None]
+    read: Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one damaged file."""
+
+    kind: str
+    about: str = ""
+
+
+# ---- formats ---------------------------------------------------------------------------------------------------------
+
+
+def write_arrays(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((4, 3)).astype(np.float32)
+    arrays = {"a": table, "b": table, "n": np.arange(5), "none": np.zeros((0, 2)), "one": np.array(1.5)}
+    checkpoint.save(folder / "file.safetensors", arrays, {"epoch": 3, "names": ["a", "b"]})
+
+
+def write_run(folder: Path) -> None:
+    run = Run("AdamW")
+    run.train(3)
+    run.save(folder / "run.safetensors", position={"epoch": 1}, config={"layers": 2, "sizes": (3, 4)})
+
+
+def read_run(folder: Path) -> None:
+    """A run that is refused is where it stood, and one that is taken up goes on."""
+    run = Run("AdamW", seed=5)
+    run.train(1)
+    before = run.everything()
+    try:
+        run.load(folder / "run.safetensors")
+    except CheckpointError:
+        assert run.everything() == before, "a run was changed and then refused"
+        raise
+    run.train(1)
+
+
+LLAMA = replace(VARIANTS["llama"]["tiny"], vocab_size=300, kv_heads=1, context=32, variant="llama")
+
+
+def write_llama(folder: Path) -> None:
+    state = build(LLAMA, generator(0)).state_dict()
+    halves = [dict(list(state.items())[::2]), dict(list(state.items())[1::2])]
+    for number, half in enumerate(halves):
+        checkpoint.save(folder / f"model-{number}.safetensors", {name: array.copy() for name, array in half.items()})
+    places = {name: f"model-{number}.safetensors" for number, half in enumerate(halves) for name in half}
+    rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_theta": 500.0}
+    config = {
+        "model_type": "llama", "vocab_size": 300, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "intermediate_size": 12, "max_position_embeddings": 32, "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": False, "hidden_act": "silu", "head_dim": 4, "attention_bias": False,
+        "rope_parameters": rope | {"original_max_position_embeddings": 16}, "eos_token_id": [1, 2],
+    }  # fmt: skip
+    settings = {
+        "bos_token": "a", "eos_token": {"content": "b", "special": True}, "add_bos_token": True,
+        "chat_template": [{"name": "default", "template": "{{ messages }}"}, {"name": "rag", "template": "x"}],
+    }  # fmt: skip
+    write_json(folder, "model.safetensors.index.json", {"metadata": {"total_size": 1}, "weight_map": places})
+    write_json(folder, "config.json", config)
+    write_json(folder, "tokenizer_config.json", settings)
+    write_json(folder, "generation_config.json", {"eos_token_id": 7, "do_sample": True})
+    (folder / "tokenizer.json").write_text(learn("to be or not to be " * 3, 270))
+
+
+def read_llama(folder: Path) -> None:
+    found = open_folder(folder)
+    for _, array in found.tensors:
+        assert array.dtype == np.float32
+    known = tokenizer(found.vocabularies)
+    known.decode(known.prompt("to be").tolist())
+
+
+BERT = {
+    "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12,
+    "max_position_embeddings": 16, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "initializer_range": 0.3,
+    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+}  # fmt: skip
+
+
+def write_bert(folder: Path) -> None:
+    state = SentenceEncoder(replace(MINILM, **BERT, length=12)).state_dict()
+    checkpoint.save(folder / "model.safetensors", state)
+    write_json(folder, "config.json", BERT | {"model_type": "bert", "hidden_act": "gelu", "is_decoder": False})
+    write_json(folder, "sentence_bert_config.json", {"max_seq_length": 12})
+    (folder / "tokenizer.json").write_text(learn_words(["the sky is blue", "a man eats a meal"] * 4, 60))
+
+
+def read_bert(folder: Path) -> None:
+    found = sentences.read_pretrained(folder)
+    sentences.batch_of(["the sky"], found.tokenizer, found.config.length)
+
+
+def write_adapter(folder: Path) -> None:
+    adapter.save_adapter(folder, build_lora(LORA["lora"]["tiny"], generator(3)))
+
+
+def read_adapter(folder: Path) -> None:
+    adapter.load_adapter(folder, build_lora(LORA["full"]["tiny"], generator(0)))
+
+
+def read_adapter_in_torch(folder: Path) -> None:
+    reference_adapter.load_adapter(folder, reference_lora.build(LORA["full"]["tiny"]))
+
+
+def write_trained(folder: Path) -> None:
+    """A run of LLaMA as ``train`` leaves it, for ``generate``."""
+    config = replace(VARIANTS["llama"]["small"], hidden_size=8, layers=1, heads=2, kv_heads=2, feed_forward=12)
+    state = build(config, generator(0)).state_dict()
+    run = {
+        "config": vars(config), "position": {"vocabularies": {}, "epoch": 1}, "slots": [],
+        "optimizer": {"class": "AdamW", "groups": [], "counters": {}}, "scheduler": None, "generators": {},
+    }  # fmt: skip
+    checkpoint.save(folder / "run.safetensors", state, {"training": run})
+
+
+def read_trained(folder: Path) -> None:
+    generation.from_checkpoint(registry.find("llama"), folder / "run.safetensors")
+
+
+def write_json(folder: Path, name: str, value: Any) -> None:
+    (folder / name).write_text(json.dumps(value))
+
+
+FORMATS = {
+    "checkpoint": Format(write_arrays, lambda folder: checkpoint.load(folder / "file.safetensors")),
+    "training run": Format(write_run, read_run),
+    "trained model": Format(write_trained, read_trained),
+    "LLaMA folder": Format(write_llama, read_llama),
+    "BERT folder": Format(write_bert, read_bert),
+    "adapter": Format(write_adapter, read_adapter),
+    "adapter, PyTorch": Format(write_adapter, read_adapter_in_torch),
+}
+
+
+# ---- damaging --------------------------------------------------------------------------------------------------------
+
+
+def damaged(name: str, content: bytes, rng: random.Random) -> bytes:
+    """The file's bytes with something wrong in them, by what it is."""
+    if rng.random() < 0.4:
+        return damage.of_bytes(content, rng)
+    if name.endswith(".json"):
+        return damage.of_json(content, rng)
+    return damage.of_safetensors(content, rng) if name.endswith(".safetensors") else damage.of_bytes(content, rng)
+
+
+@contextmanager
+def exchanged(path: Path, content: bytes) -> Iterator[None]:
+    """Have a file be something else for a while."""
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(whole)
+
+
+def tried(read: Callable[[Path], object], folder: Path) -> Outcome:
+    """What happens when the files of a folder are read."""
+    start = time.process_time()
+    try:
+        read(folder)
+        outcome = Outcome(LOADED)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        outcome = judged(error, folder)
+    seconds = time.process_time() - start
+    return outcome if seconds < SECONDS else Outcome("slow", f"{seconds:.1f} s")
+
+
+def judged(error: BaseException, folder: Path) -> Outcome:
+    """Whether an error is of the kinds that are promised, in one line of sensible length that names a file."""
+    message = str(error.args[0]) if error.args else ""
+    named = any(path.name in message for path in folder.iterdir()) or str(folder) in message
+    short = len(message.replace(str(folder), "")) <= LONGEST and len(message.splitlines()) == 1
+    if type(error) in CLEAR and short and named:
+        return Outcome(REFUSED, message)
+    return Outcome("unclear", "".join(traceback.format_exception(error))[-1500:])
+
+
+def hunt(formats: dict[str, Format], cases: int, seed: int = 0) -> dict[str, list[Outcome]]:
+    """What became of ``cases`` damaged files, by format."""
+    found: dict[str, list[Outcome]] = {}
+    for number, (name, form) in enumerate(formats.items()):
+        rng = random.Random(f"{seed} {name}")
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            form.write(folder)
+            files = sorted(path for path in folder.iterdir() if path.is_file())
+            assert tried(form.read, folder).kind == LOADED, (name, tried(form.read, folder).about)
+            share = cases // len(formats) + (number < cases % len(formats))
+            found[name] = [one(form, folder, rng.choice(files), rng) for _ in range(share)]
+    return found
+
+
+def one(form: Format, folder: Path, path: Path, rng: random.Random) -> Outcome:
+    """What became of one."""
+    content = damaged(path.name, path.read_bytes(), rng)
+    with exchanged(path, content):
+        return tried(form.read, folder)
+
+
+def main() -> None:
+    """Print a line for each format, and what was neither loaded nor refused clearly."""
+    cases, seed = (int(word) for word in [*sys.argv[1:], *("2000", "0")[len(sys.argv) - 1 :]])
+    bad: list[Outcome] = []
+    for name, outcomes in hunt(FORMATS, cases, seed).items():
+        counts = Counter(outcome.kind for outcome in outcomes)
+        bad += [outcome for outcome in outcomes if outcome.kind not in (LOADED, REFUSED)]
+        other = len(outcomes) - counts[LOADED] - counts[REFUSED]
+        print(
+            f"{name:20}{len(outcomes):7,} files: {counts[LOADED]:6,} loaded, {counts[REFUSED]:6,} refused, {other} else"
+        )
+    for outcome in bad[:10]:
+        print(outcome.kind, outcome.about, sep="\n")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()

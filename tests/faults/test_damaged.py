@@ -1,0 +1,57 @@
+"""Damaged files of every format: a few hundred here, thousands by ``python -m tests.faults.files 20000``."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults import files
+from tests.faults.files import FORMATS, LOADED, REFUSED, Format, Outcome, hunt, tried
+
+CASES = int(os.environ.get("TINYGRAD_LAB_FAULTS", "420"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_is_loaded_or_refused_by_one_clear_error(name: str) -> None:
+    (outcomes,) = hunt({name: FORMATS[name]}, CASES // len(FORMATS)).values()
+    assert [outcome for outcome in outcomes if outcome.kind not in (LOADED, REFUSED)] == []
+    assert sum(outcome.kind == REFUSED for outcome in outcomes) > len(outcomes) / 4
+
+
+def raising(error: BaseException) -> Outcome:
+    """What the judge says of it."""
+
+    def read(folder: Path) -> None:
+        raise error
+
+    return tried(read, Path(__file__).parent)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("test_damaged.py"), UnicodeDecodeError("utf-8", b"", 0, 1, "test_damaged.py"), ValueError("no name"),
+        ValueError("test_damaged.py\nsecond line"), ValueError("test_damaged.py" + "x" * 600), RecursionError(),
+        MemoryError(), SystemExit(2), ValueError(),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_judge_takes_no_other_error(error: BaseException) -> None:
+    assert raising(error).kind == "unclear"
+
+
+def test_the_judge_takes_a_clear_one_and_looks_at_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert raising(ValueError("test_damaged.py is damaged")).kind == REFUSED
+    monkeypatch.setattr(files, "SECONDS", 0)
+    assert raising(ValueError("test_damaged.py is damaged")).kind == "slow"
+
+
+def test_the_same_seed_damages_alike() -> None:
+    one, other = (hunt({"checkpoint": FORMATS["checkpoint"]}, 20, seed=3) for _ in range(2))
+    assert [outcome.kind for outcome in one["checkpoint"]] == [outcome.kind for outcome in other["checkpoint"]]
+
+
+def test_a_reader_that_lets_anything_pass_would_be_seen(tmp_path: Path) -> None:
+    careless = Format(FORMATS["checkpoint"].write, lambda folder: (folder / "file.safetensors").read_bytes().decode())
+    with pytest.raises(AssertionError, match="careless"):
+        hunt({"careless": careless}, 5)
