@@ -14,6 +14,7 @@ A batch does not depend on who works on it: two processes make the same steps as
 import argparse
 import hashlib
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -318,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except FloatingPointError as error:
         raise SystemExit(f"train_advanced: {error}; {options.out / LAST} is of before that") from error
     except (StopRequest, KeyboardInterrupt) as request:
-        if parallel.rank() == 0:
+        if os.environ.get("RANK", "0") == "0":  # the processes have parted already
             print(f"train_advanced: stopped; --out {options.out} --resume goes on", file=sys.stderr)
         raise SystemExit(getattr(request, "code", 130)) from None
 

@@ -51,5 +51,12 @@ def test_no_steps_between_looks_is_an_error() -> None:
         next(fit(losses(), 3, 0))
 
 
+def test_losses_that_end_before_the_steps_are_an_error_and_not_an_endless_loop() -> None:
+    looks = fit(islice(losses(), 5), steps=10, every=3)
+    assert next(looks).losses == [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="the losses ended after step 5, 10 were asked for"):
+        next(looks)
+
+
 def test_batches_without_end_are_one_epoch_after_the_other() -> None:
     assert list(islice(endless([1, 2, 3]), 7)) == [1, 2, 3, 1, 2, 3, 1]

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.faults.instants import CASES, HOW, PLACES, differences, everything, go_through, new, random_instant
+from tests.faults.instants import CASES, HOW, PLACES, differences, everything, go_through, new, random_instant, taken_up
 from tests.faults.kills import killed, remains, started
 from tests.lab.command import run
 from tinygrad_lab import checkpoint
 from tinygrad_lab.files import alone
 from tinygrad_lab.lab import training
+from tinygrad_lab.lab.errors import StoppedError
+from tinygrad_lab.stopping import StopRequest
 
 ROOT = Path(__file__).parent.parent.parent
 SIDES = ("numpy", "torch")
@@ -55,6 +57,30 @@ def test_a_run_stopped_again_and_again_is_the_run_that_never_was(
     instants = [random_instant(draw, side, place) for _ in HOW]
     _, differing = go_through(slug, side, tmp_path, instants, wholes[slug, side])
     assert differing == [], instants
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_evaluation_that_was_stopped_has_drawn_nothing(side: str, tmp_path: Path) -> None:
+    def evaluate(run: Any, ending: bool) -> Any:
+        def metrics(*_: Any) -> dict[str, float]:
+            drawn = run.side.generator.random() if side == "numpy" else run.side.torch.rand(()).item()
+            if ending and not run.history:
+                raise StopRequest(130)
+            return {"drawn": drawn}
+
+        return metrics
+
+    whole = new("dropout", side, tmp_path / "whole")
+    whole.side.evaluate = evaluate(whole, False)  # type: ignore[method-assign]
+    whole.run()
+    stopped = new("dropout", side, tmp_path / "stopped")
+    stopped.side.evaluate = evaluate(stopped, True)  # type: ignore[method-assign]
+    with pytest.raises(StoppedError):
+        stopped.run()
+    again = taken_up("dropout", side, tmp_path / "stopped")
+    again.side.evaluate = evaluate(again, False)  # type: ignore[method-assign]
+    again.run()
+    assert differences(everything(whole), everything(again)) == []
 
 
 def test_the_comparison_sees_a_bit(wholes: dict) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.lab.command import run
 from tests.lab.site.rows import row
 from tests.papers.test_twins import ROOT
+from tinygrad_lab import files
 from tinygrad_lab.lab import site as reader
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.site import output
@@ -69,6 +70,27 @@ def test_a_build_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), output.staged(tmp_path / "new"):
         1 / 0  # noqa: B018
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_cleared_whatever_of_it_is_there(tmp_path: Path) -> None:
+    for name in ("whole", "half-cleared"):
+        (tmp_path / f"{output.STAGING}{name}" / "part").mkdir(parents=True)
+        (tmp_path / f"{output.STAGING}{name}" / "part" / "page.html").write_text("half", encoding="utf-8")
+    (tmp_path / files.LOCK).write_text("12345", encoding="utf-8")
+    (tmp_path / files.UNFINISHED.format("12345-0")).write_text("half", encoding="utf-8")
+    write(tmp_path, index="1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [output.MANIFEST, "index.html"]
+
+
+def test_a_site_killed_in_the_exchange_is_still_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, index="1", old="1")
+    with monkeypatch.context() as kill:
+        kill.setattr(output, "_remove", lambda *_: 1 / 0)  # after the first manifest, before any page
+        with pytest.raises(ZeroDivisionError):
+            write(tmp_path, index="2", new="2")
+    (tmp_path / "new.html").write_text("2", encoding="utf-8")
+    write(tmp_path, index="3")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [output.MANIFEST, "index.html"]
 
 
 def test_outside_a_checkout_a_folder_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,18 +55,16 @@ def staged(out: Path) -> Iterator[Path]:
 def _staging_folder(out: Path) -> Path:
     """A new folder to build in; those of killed processes are cleared away."""
     for remains in out.glob(f"{STAGING}*"):
-        if _is_ours(remains):
-            shutil.rmtree(remains)
-    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=out))
-    (staging / MANIFEST).write_text("{}", encoding="utf-8")  # so that it is known as ours
-    return staging
+        shutil.rmtree(remains)
+    return Path(tempfile.mkdtemp(prefix=STAGING, dir=out))
 
 
 def _is_ours(entry: Path) -> bool:
-    """Whether an entry of a site's folder is something that a process works with, or was killed over."""
-    if entry.name.startswith(STAGING):
-        return entry.is_dir() and ((entry / MANIFEST).exists() or not any(entry.iterdir()))
-    return entry.name == files.LOCK or fnmatch(entry.name, files.UNFINISHED.format("*"))
+    """Whether an entry of a site's folder is something that a process works with, or was killed over.
+
+    Known by its name: whoever is killed while he clears a folder away leaves any part of it.
+    """
+    return any(fnmatch(entry.name, name) for name in (f"{STAGING}*", files.LOCK, files.UNFINISHED.format("*")))
 
 
 def _earlier_site(out: Path) -> list[Path]:
@@ -85,8 +83,7 @@ def _earlier_site(out: Path) -> list[Path]:
 
 def _replace(old: list[Path], staging: Path, out: Path) -> None:
     """Put the new files in the place of the old ones; other people's files stay, and stop us if they are in the way."""
-    built = (path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
-    new = sorted(name for name in built if name != Path(MANIFEST))
+    new = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
     in_the_way = [name for name in new if (out / name).exists() and (out / name).resolve() not in old]
     if in_the_way:
         raise UsageError(f"--out: {out / in_the_way[0]} is in the way and no file of ours; nothing changed")
