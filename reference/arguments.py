@@ -28,6 +28,7 @@ CountOrZero = Annotated[int, Rule("at least 0", lambda n: n >= 0)]
 Positive = Annotated[float, Rule("above 0", lambda x: 0 < x < math.inf)]
 NotNegative = Annotated[float, Rule("at least 0", lambda x: 0 <= x < math.inf)]
 Counts = Annotated[tuple[int, ...], Rule("numbers of at least 1", lambda ns: min(ns) >= 1)]
+Factors = Annotated[tuple[float, ...], Rule("numbers above 0", lambda xs: all(0 < x < math.inf for x in xs))]
 Share = Annotated[float, Rule("at least 0 and below 1", lambda x: 0 <= x < 1)]
 Window = Annotated[int, Rule("from 2 to 4096", lambda n: 2 <= n <= 4096)]  # tokens of a text that are read together
 

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from tinygrad_lab.documents import document, parse, shown
+from tinygrad_lab.files import settle
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
+from tinygrad_lab.resuming import check_alike, check_same, checked_training, unchanged_unless_whole
+from tinygrad_lab.stored import TensorFile
 from tinygrad_lab.typing import Array, Generator
 
 FORMAT = 1  # raised when the meaning of the metadata changes
@@ -57,10 +60,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
     try:
         with open(temporary, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
+        settle(temporary, path)
     except OSError as error:
         raise CheckpointError(f"cannot save {path}, which needs {len(content):,} bytes: {error}") from error
     finally:
@@ -75,27 +75,42 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     Raises:
         CheckpointError: no such file, not a safetensors file, truncated, or damaged.
     """
-    path = Path(path)
-    _check_size(path)
+    file = _opened(Path(path))
     try:
-        with safe_open(path, framework="numpy") as file:
-            header = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError, TypeError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if "tinygrad_lab" not in header:
-        return tensors, header
-    try:
-        about = json.loads(header["tinygrad_lab"])
+        tensors = dict(file.read(sorted(file.entries)))
     except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: its metadata is not JSON ({error})") from error
+        raise CheckpointError(str(error)) from error
+    if "tinygrad_lab" not in file.metadata:
+        return tensors, dict(file.metadata)
+    try:
+        aliases, metadata = _checked_about(file, tensors)
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    tensors.update({alias: tensors[name] for alias, name in aliases.items()})
+    return tensors, metadata
+
+
+def _opened(path: Path) -> TensorFile:
+    try:
+        return TensorFile(path)
+    except ValueError as error:
+        missing = not path.exists() and not path.is_symlink()
+        raise CheckpointError(f"{path} does not exist" if missing else str(error)) from error
+
+
+def _checked_about(file: TensorFile, tensors: Mapping[str, Array]) -> tuple[dict[str, str], dict[str, Any]]:
+    """(Names of tensors that are stored under another one, metadata) of a file that ``save`` wrote."""
+    about = document(parse(file.metadata["tinygrad_lab"], "its metadata"), "its metadata")
     if about.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has format {about.get('format')}, this version reads format {FORMAT}")
-    damaged = [name for name, checksum in _checksums(tensors).items() if about["crc32"].get(name) != checksum]
-    if damaged:
-        raise CheckpointError(f"{path} is damaged: wrong checksum of {', '.join(damaged)}")
-    tensors.update({alias: tensors[name] for alias, name in about["aliases"].items()})
-    return tensors, about["metadata"]
+        found = shown(about.get("format"))
+        raise CheckpointError(f"{file.path} has format {found}, this version reads format {FORMAT}")
+    checksums, aliases, metadata = (about.section(name).fields for name in ("crc32", "aliases", "metadata"))
+    if wrong := [name for name, checksum in _checksums(tensors).items() if checksums.get(name) != checksum]:
+        raise ValueError(f"wrong checksum of {', '.join(wrong[:3])}")
+    for alias, name in aliases.items():
+        if alias in tensors or not isinstance(name, str) or name not in tensors:
+            raise ValueError(f"its metadata: alias {shown(alias)} of {shown(name)}")
+    return dict(aliases), dict(metadata)
 
 
 def _stored_once(tensors: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, str]]:
@@ -126,41 +141,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"checkpoint metadata must be JSON, got {type(value).__name__}")
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a renaming in ``folder`` outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _check_size(path: Path) -> None:
-    """Compare the file's size with what its header promises, for a better message than the reader's own."""
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            header_size = int.from_bytes(file.read(8), "little")
-            if size < 8 or 8 + header_size > size:
-                raise CheckpointError(
-                    f"{path} is not a safetensors file, or truncated: {size:,} bytes found, "
-                    f"at least {8 + header_size:,} expected"
-                )
-            header = json.loads(file.read(header_size))
-        data_size = max(
-            (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0
-        )
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise CheckpointError(f"{path} ({size:,} bytes) is not a safetensors file: no valid header") from error
-    expected = 8 + header_size + data_size
-    if size != expected:
-        raise CheckpointError(f"{path} is truncated or damaged: {size:,} bytes found, {expected:,} expected")
 
 
 # ---- a training run -------------------------------------------------------------------------------------------------
@@ -225,8 +205,8 @@ def load_training(
     tensors, metadata = load(path)
     if "training" not in metadata:
         raise CheckpointError(f"{path} holds weights, not a training run")
-    training = metadata["training"]
     try:
+        training = checked_training(metadata["training"])
         _check_config(training["config"], config)
         names = _names_of_parameters(model, optimizer)
         slots = {name: tensors.pop(name) for name in training["slots"]}
@@ -236,15 +216,17 @@ def load_training(
         states = _checked_generator_states(training["generators"], generators or {})
         for name, own in model.state_dict().items():  # load_state_dict would convert, and the run would be another
             if name in tensors:
-                _check_same(f"dtype of {name}", str(tensors[name].dtype), str(own.dtype))
-        model.load_state_dict(tensors)  # checks before it changes anything; what follows has been checked
-    except (KeyError, ValueError) as error:
+                check_same(f"dtype of {name}", str(tensors[name].dtype), str(own.dtype))
+        saved = training["scheduler"] and training["scheduler"]["state"]
+        with unchanged_unless_whole(optimizer, scheduler, generators or {}):
+            optimizer.load_state_dict(optimizer_state)
+            if scheduler is not None:
+                scheduler.load_state_dict(saved)
+            for name, rng in (generators or {}).items():
+                rng.bit_generator.state = states[name]
+            model.load_state_dict(tensors)  # the last, since it changes nothing unless everything fits
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
-    optimizer.load_state_dict(optimizer_state)
-    if scheduler is not None:
-        scheduler.load_state_dict(training["scheduler"]["state"])
-    for name, rng in (generators or {}).items():
-        rng.bit_generator.state = states[name]
     return training["position"]
 
 
@@ -255,8 +237,8 @@ def load_weights(path: str | os.PathLike[str], model: Module) -> None:
         CheckpointError: the file cannot be read or does not fit; the model is unchanged.
     """
     tensors, metadata = load(path)
-    slots = metadata["training"]["slots"] if "training" in metadata else ()
     try:
+        slots = checked_training(metadata["training"])["slots"] if "training" in metadata else ()
         model.load_state_dict({name: array for name, array in tensors.items() if name not in slots})
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{path} does not fit: {error.args[0]}") from error
@@ -289,20 +271,27 @@ def _unpack_optimizer(
     optimizer: Optimizer, names: list[str], slots: dict[str, Array], saved: dict[str, Any]
 ) -> dict[str, Any]:
     """The inverse of ``_pack_optimizer``."""
-    _check_same("optimizer", saved["class"], type(optimizer).__name__)
+    check_same("optimizer", saved["class"], type(optimizer).__name__)
     numbers = {name: number for number, name in enumerate(names)}
+    if unknown := [name for name in saved["counters"] if name not in numbers]:
+        raise ValueError(f"optimizer state of {unknown[0]}, which the optimizer has not")
     remaining = iter(names)
     own_groups = [[next(remaining) for _ in group["params"]] for group in optimizer.param_groups]
-    _check_same("parameter groups", [group["params"] for group in saved["groups"]], own_groups)
+    check_same("parameter groups", [group["params"] for group in saved["groups"]], own_groups)
     state = {numbers[name]: dict(entries) for name, entries in saved["counters"].items()}
     for key, array in slots.items():
-        name, slot = key.removeprefix("optimizer.").rsplit(".", 1)
-        state[numbers[name]][slot] = array
+        name, _, slot = key.removeprefix("optimizer.").rpartition(".")
+        if name not in numbers:
+            raise ValueError(f"slot {key}, of a parameter that the optimizer has not")
+        state.setdefault(numbers[name], {})[slot] = array
     groups = [
         {option: tuple(value) if isinstance(value, list) else value for option, value in group.items()}
         | {"params": [numbers[name] for name in group["params"]]}
         for group in saved["groups"]
     ]
+    for group, own in zip(groups, optimizer.param_groups, strict=True):
+        for option in group.keys() & own.keys() - {"params"}:
+            check_alike(f"optimizer option {option}", group[option], own[option])
     return {"state": state, "param_groups": groups}
 
 
@@ -310,22 +299,23 @@ def _check_config(saved: Any, given: Any) -> None:
     given = json.loads(json.dumps(given, default=_plain))  # tuples are lists in JSON
     if isinstance(saved, dict) and isinstance(given, dict):
         for key in sorted(saved.keys() | given.keys()):
-            _check_same(f"config field {key!r}", saved.get(key), given.get(key))
+            check_same(f"config field {key!r}", saved.get(key), given.get(key))
     elif given is not None:
-        _check_same("config", saved, given)
+        check_same("config", saved, given)
 
 
 def _check_scheduler(saved: dict[str, Any] | None, scheduler: LRScheduler | None) -> None:
-    _check_same("scheduler", saved and saved["class"], scheduler and type(scheduler).__name__)
+    check_same("scheduler", saved and saved["class"], scheduler and type(scheduler).__name__)
+    if saved and scheduler is not None:
+        check_alike("scheduler", saved["state"], scheduler.state_dict())
 
 
 def _checked_generator_states(saved: dict[str, Any], generators: Mapping[str, Generator]) -> dict[str, Any]:
-    _check_same("generators", sorted(saved), sorted(generators))
+    check_same("generators", sorted(saved), sorted(generators))
     for name, rng in generators.items():
-        _check_same(f"bit generator of {name!r}", saved[name]["bit_generator"], type(rng.bit_generator).__name__)
+        check_same(f"bit generator of {name!r}", saved[name]["bit_generator"], type(rng.bit_generator).__name__)
+        try:
+            type(rng.bit_generator)(0).state = saved[name]
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"generator {name!r}: its state cannot be taken ({error})") from error
     return saved
-
-
-def _check_same(what: str, saved: Any, given: Any) -> None:
-    if saved != given:
-        raise ValueError(f"{what}: saved {saved!r}, here {given!r}")

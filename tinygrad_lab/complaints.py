@@ -25,7 +25,8 @@ def ended(run: Callable[[], int | None], name: str, *expected: type[Exception]) 
     Args:
         run: the program; what it returns is the code, None is 0.
         name: what the line begins with.
-        expected: errors whose messages are written for users; of any other its kind is said, too.
+        expected: errors whose messages are written for users, and which may have a ``code`` of their own; of any other
+            its kind is said, too.
     """
     _take_any_text()
     try:
@@ -41,7 +42,7 @@ def ended(run: Callable[[], int | None], name: str, *expected: type[Exception]) 
         if os.environ.get(DEBUG, "0") != "0":
             traceback.print_exc()
         complain(name, str(error) if isinstance(error, expected) else words(error))
-        return 2
+        return int(getattr(error, "code", 2)) if isinstance(error, expected) else 2
     finally:
         _forget_what_cannot_be_written()
 

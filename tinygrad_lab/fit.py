@@ -50,16 +50,19 @@ def fit(
         until: ends the run early, after a look at which it holds.
 
     Raises:
-        ValueError: ``every`` below 1.
+        ValueError: ``every`` below 1, or ``losses`` that end before ``steps``.
     """
     if every < 1:
         raise ValueError(f"fit: every must be at least 1, got {every}")
     step = start
     while step < steps:
         begin = time.perf_counter()
-        made = list(islice(losses, min(every - step % every, steps - step)))
+        wanted = min(every - step % every, steps - step)
+        made = list(islice(losses, wanted))
         seconds = time.perf_counter() - begin
         step += len(made)
+        if len(made) < wanted:
+            raise ValueError(f"fit: the losses ended after step {step}, {steps} were asked for")
         look = Look(step, made, seconds, evaluate())
         yield look
         if until and until(look):

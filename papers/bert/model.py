@@ -21,6 +21,7 @@ from tinygrad_lab.typing import Generator
 IGNORED = -100  # the label of a place where nothing is to be predicted
 
 Tally = dict[str, tuple[Tensor, float]]  # metric -> (sum, of how many)
+Mask = Bool[Tensor, "b t"] | Int[Tensor, "b t"]  # which tokens are real: true, or 1 as tokenizers write it
 
 
 # ---- the encoder -----------------------------------------------------------------------------------------------------
@@ -173,9 +174,10 @@ class BertModel(nn.Module):
         return y[arange(len(y)), attention_mask.sum(dim=1) - 1]
 
     def forward(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Mask, token_type_ids: Int[Tensor, "b t"]
     ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b d"] | None]:
         """A vector for each token, and one for each sequence where there is a pooler."""
+        attention_mask = attention_mask.bool()
         y = self.encoder(self.embeddings(input_ids, token_type_ids), self.visible(attention_mask))
         return y, self.pooler(self.summary(y, attention_mask)) if self.pooler else None
 
@@ -187,8 +189,9 @@ class SentenceEncoder(BertModel):
     """
 
     def forward(  # type: ignore[override]
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Mask, token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b d"]:
+        attention_mask = attention_mask.bool()
         y = self.encoder(self.embeddings(input_ids, token_type_ids), self.visible(attention_mask))
         m = attention_mask.to(y.dtype)[:, :, None]
         e = (y * m).sum(dim=1) / m.sum(dim=1)
@@ -248,7 +251,7 @@ class BertForMaskedLM(nn.Module):
     def forward(
         self,
         input_ids: Int[Tensor, "b t"],
-        attention_mask: Bool[Tensor, "b t"],
+        attention_mask: Mask,
         token_type_ids: Int[Tensor, "b t"],
         places: Int[Tensor, " m"] | None = None,
     ) -> tuple[Float[Tensor, "*n v"], Float[Tensor, "b 2"] | None]:
@@ -313,7 +316,7 @@ class BertForSequenceClassification(nn.Module):
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Bool[Tensor, "b t"], token_type_ids: Int[Tensor, "b t"]
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Mask, token_type_ids: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b c"]:
         _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
         assert pooled is not None  # this model has a pooler

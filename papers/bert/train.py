@@ -29,6 +29,8 @@ class BertAdam(optim.Optimizer):
         weight_decay: λ.
     """
 
+    STATE = ("exp_avg", "exp_avg_sq")
+
     def __init__(
         self,
         params: Params,

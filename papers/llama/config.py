@@ -1,5 +1,6 @@
 """Configurations of LLaMA: the published sizes, and sizes for two cores."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
@@ -33,7 +34,9 @@ class LlamaConfig:
     kv_heads: int = 4  # of keys and values; fewer than H is grouped-query attention
     feed_forward: int = 344  # f: see ``feed_forward_size``
     context: int = 64  # positions there are; also the length of a training window
+    head_dim: int = 0  # h; 0: d / H
     rope_theta: float = 10_000.0  # the base of the angles' wavelengths
+    rope_factors: tuple[float, ...] = ()  # what each frequency is divided by, h/2 numbers; none: 1
     norm_eps: float = 1e-5
     tied: bool = False  # the output layer is the table of embeddings
     init: float = 0.02  # standard deviation of the initial weights
@@ -79,17 +82,25 @@ class LlamaConfig:
         self._check_heads()
 
     def _check_heads(self) -> None:
-        if self.hidden_size % self.heads:
+        if self.head_dim < 0:
+            raise ValueError(f"head_dim must be at least 0, got {self.head_dim}")
+        if self.hidden_size % self.heads and not self.head_dim:
             raise ValueError(f"heads must divide hidden_size {self.hidden_size}, got {self.heads}")
         if self.positions == "rotary" and self.head_size % 2:
             raise ValueError(f"rotary positions need heads of even size, got {self.head_size}")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads must divide heads {self.heads}, got {self.kv_heads}")
+        if self.rope_factors and len(self.rope_factors) != self.head_size // 2:
+            raise ValueError(
+                f"rope_factors must be {self.head_size // 2}, one for each frequency, got {len(self.rope_factors)}"
+            )
+        if not all(0 < factor < math.inf for factor in self.rope_factors):
+            raise ValueError("rope_factors must be above 0")
 
     @property
     def head_size(self) -> int:
         """h"""
-        return self.hidden_size // self.heads
+        return self.head_dim or self.hidden_size // self.heads
 
 
 class LlamaBatch(TypedDict):

@@ -1,5 +1,6 @@
 """Text from a trained LLaMA, token by token, each read once: keys and values of the past are kept."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -142,21 +143,23 @@ def generate(
     Raises:
         ValueError: an empty prompt, a character that is not in the alphabet, and what ``search`` raises.
     """
-    known = tokenizer(vocabularies)
+    known, stops = tokenizer(vocabularies), json.loads(vocabularies.get("stop", "[]"))
     if "chat" in vocabularies:
-        text, stop = asked(prompt, vocabularies["chat"]), int(vocabularies["stop"])
+        text = asked(prompt, vocabularies["chat"], json.loads(vocabularies.get("special", "{}")))
+        numbers, before = known.encode(text).tolist(), []
     else:
-        text, stop = prompt, None
-    tokens = search(known.encode(text).tolist(), options)
-    if stop is None:
+        numbers = before = known.prompt(prompt).tolist()
+    tokens = search(numbers, options)
+    if "chat" not in vocabularies:
         yield prompt
-    yield from stream(until(tokens, stop), known)
+    yield from stream(until(tokens, stops), known, before)
 
 
-def until(tokens: Iterable[int], stop: int | None) -> Iterator[int]:
+def until(tokens: Iterable[int], stops: int | list[int] | None) -> Iterator[int]:
     """Tokens up to the first that says the end, without it."""
+    ends = stops if isinstance(stops, list) else [stops]
     for token in tokens:
-        if token == stop:
+        if token in ends:
             return
         yield token
 

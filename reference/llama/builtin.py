@@ -11,8 +11,8 @@ from reference.llama.model import build as build_written_out
 class FusedAttention(Attention):
     """Of as many queries as keys, as in training."""
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None = None) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, visible, is_causal=visible is None, enable_gqa=True)
 
 
 def build(config: LlamaConfig) -> Llama:

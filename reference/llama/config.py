@@ -5,7 +5,7 @@ from typing import Annotated, Any, NotRequired, Protocol, TypedDict, runtime_che
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Share, Window, one_of
+from reference.arguments import Count, CountOrZero, Factors, NotNegative, Options, Positive, Share, Window, one_of
 from reference.data import CHARACTERS
 
 
@@ -20,7 +20,9 @@ class LlamaConfig(Protocol):
     kv_heads: Count = 4  # of keys and values; fewer than H is grouped-query attention
     feed_forward: Count = 172  # f
     context: Count = 64  # positions there are; also the length of a training window
+    head_dim: CountOrZero = 0  # h; 0: d / H
     rope_theta: Positive = 10_000.0  # the base of the angles' wavelengths
+    rope_factors: Factors = ()  # what each frequency is divided by, h/2 numbers; none: 1
     norm_eps: Positive = 1e-5
     tied: bool = False  # the output layer is the table of embeddings
     init: Positive = 0.02  # standard deviation of the initial weights
@@ -44,7 +46,7 @@ class LlamaConfig(Protocol):
     @property
     def head_size(self) -> int:
         """h"""
-        return self.hidden_size // self.heads
+        return self.head_dim or self.hidden_size // self.heads
 
 
 class Run(LlamaConfig, Options):
@@ -54,12 +56,14 @@ class Run(LlamaConfig, Options):
 
     def check(self) -> None:
         """Raise ValueError where heads do not fit each other, or tokens the vocabulary."""
-        if self.hidden_size % self.heads:
+        if self.hidden_size % self.heads and not self.head_dim:
             raise ValueError(f"heads must divide hidden_size {self.hidden_size}, got {self.heads}")
         if self.positions == "rotary" and self.head_size % 2:
             raise ValueError(f"rotary positions need heads of even size, got {self.head_size}")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads must divide heads {self.heads}, got {self.kv_heads}")
+        if self.rope_factors and len(self.rope_factors) != self.head_size // 2:
+            raise ValueError(f"rope_factors must be {self.head_size // 2} numbers, got {len(self.rope_factors)}")
         smallest = {"characters": len(CHARACTERS), "bpe": 256}[self.tokens]
         if self.vocab_size < smallest:
             raise ValueError(f"vocab_size must be at least {smallest} for {self.tokens}, got {self.vocab_size}")

@@ -3,7 +3,7 @@
     symbol   meaning
     B, T, S  sequences, new tokens, all tokens so far (S = T without a cache)
     V, d     tokens in the vocabulary, width of the network
-    H, G, h  heads of queries, heads of keys and values, size of a head (d = H h)
+    H, G, h  heads of queries, heads of keys and values, size of a head (H h is mostly d)
     f        width of the gated layer
     m        position of a token, from 0
 
@@ -13,13 +13,15 @@ Names of modules and parameters are those of Hugging Face's LlamaForCausalLM, so
 import math
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, arange, empty, nn, ones
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, arange, empty, nn, ones, tensor
 from torch.nn import functional as F
 
 from reference.llama.config import LlamaBatch, LlamaConfig
 
 Angles = tuple[Tensor, Tensor]  # cos and sin of every position's angles, (T, h/2) each
+Mask = Bool[Tensor, "b s"] | Int[Tensor, "b s"] | None  # which tokens are real and no padding
+Visible = Bool[Tensor, "b 1 t s"] | None  # which tokens each new one sees, where it is not all before it
 
 
 class RMSNorm(nn.Module):
@@ -36,14 +38,19 @@ class RMSNorm(nn.Module):
 
 
 class RotaryEmbedding(nn.Module):
-    """Angles m θ_i, θ_i = theta^(-2i/h): a pair of numbers of a head for each frequency (Su et al. 2021, eq. 15)."""
+    """Angles m θ_i, θ_i = theta^(-2i/h): a pair of numbers of a head for each frequency (Su et al. 2021, eq. 15).
+
+    Models that were taught longer contexts later divide each frequency by a factor of its own.
+    """
 
     cos: Tensor  # (context, h/2)
     sin: Tensor
 
-    def __init__(self, head_size: int, context: int, theta: float) -> None:
+    def __init__(self, head_size: int, context: int, theta: float, factors: tuple[float, ...] = ()) -> None:
         super().__init__()
         frequency = theta ** (-arange(0, head_size, 2).double() / head_size)
+        if factors:
+            frequency = frequency / tensor(factors, dtype=torch.float64)
         angle = arange(context).double()[:, None] * frequency
         self.register_buffer("cos", angle.cos().float(), persistent=False)
         self.register_buffer("sin", angle.sin().float(), persistent=False)
@@ -107,29 +114,33 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(config.heads * h, d, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None
+        self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None, visible: Visible = None
     ) -> Float[Tensor, "b t d"]:
         q, k, v = self.split(self.q_proj(x)), self.split(self.k_proj(x)), self.split(self.v_proj(x))
         if angles is not None:
             q, k = rotate(q, angles, self.pairing), rotate(k, angles, self.pairing)
         if cache is not None:
             k, v = cache.append(k, v)
-        y = self.attend(q, k, v)
-        return self.o_proj(y.transpose(1, 2).reshape(x.shape))
+        y = self.attend(q, k, v, visible)
+        return self.o_proj(y.transpose(1, 2).flatten(2))
 
     def split(self, x: Float[Tensor, "b t size"]) -> Float[Tensor, "b heads t h"]:
         """Heads apart."""
         return x.reshape(x.shape[0], x.shape[1], -1, self.head_size).transpose(1, 2)
 
     def attend(
-        self, q: Float[Tensor, "b heads t h"], k: Float[Tensor, "b g s h"], v: Float[Tensor, "b g s h"]
+        self,
+        q: Float[Tensor, "b heads t h"],
+        k: Float[Tensor, "b g s h"],
+        v: Float[Tensor, "b g s h"],
+        visible: Visible = None,
     ) -> Float[Tensor, "b heads t h"]:
-        """softmax(q kᵀ / sqrt(h)) v, each of the T last tokens over itself and what is before it."""
+        """softmax(q kᵀ / sqrt(h)) v, each of the T last tokens over itself and what is before it, or ``visible``."""
         (t, h), s, group = q.shape[2:], k.shape[2], q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
         scores = q @ k.transpose(2, 3) / math.sqrt(h)
         past = ones(t, s, dtype=torch.bool, device=q.device).tril(s - t)
-        return scores.masked_fill(~past, -math.inf).softmax(dim=-1) @ v
+        return scores.masked_fill(~(past if visible is None else visible), -math.inf).softmax(dim=-1) @ v
 
 
 class SwiGLU(nn.Module):
@@ -171,9 +182,9 @@ class Block(nn.Module):
         self.post_attention_layernorm = normalisation(config)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None
+        self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None, visible: Visible = None
     ) -> Float[Tensor, "b t d"]:
-        x = x + self.self_attn(self.input_layernorm(x), angles, cache)
+        x = x + self.self_attn(self.input_layernorm(x), angles, cache, visible)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -188,29 +199,50 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = normalisation(config)
         rotary = config.positions == "rotary"
-        self.rotary_emb = RotaryEmbedding(config.head_size, config.context, config.rope_theta) if rotary else None
+        turning = (config.head_size, config.context, config.rope_theta, config.rope_factors)
+        self.rotary_emb = RotaryEmbedding(*turning) if rotary else None
         self.embed_positions = None if rotary else nn.Embedding(config.context, d)
 
-    def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t d"]:
+    def forward(
+        self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None, mask: Mask = None
+    ) -> Float[Tensor, "b t d"]:
         """The state of every new token, which has seen those before it.
 
         Args:
             tokens: the first ones, or, with ``caches``, those that come next.
             caches: one for each block; they take the new tokens in.
+            mask: of all tokens so far, those that are real (not 0), where shorter texts begin with padding.  Rotary
+                positions count from the padding on, which changes nothing: only their differences matter.
 
         Raises:
-            ValueError: more positions than the context has.
+            ValueError: more positions than the context has, or a mask of another length.
         """
         start, length = caches[0].length if caches else 0, tokens.shape[1]
         if start + length > self.context:
             raise ValueError(f"tokens: {start + length} positions do not fit into a context of {self.context}")
+        if mask is not None and mask.shape[1] != start + length:
+            raise ValueError(f"mask: it is of {mask.shape[1]} tokens, there are {start + length}")
         x = self.embed_tokens(tokens)
         if self.embed_positions is not None:
-            x = x + self.embed_positions(arange(start, start + length, device=tokens.device))
+            x = x + self.embed_positions(self.positions(start, length, mask).to(tokens.device))
         angles = self.rotary_emb(start, length) if self.rotary_emb is not None else None
+        visible = self.visible(start, length, mask)
         for number, layer in enumerate(self.layers):
-            x = layer(x, angles, caches[number] if caches else None)
+            x = layer(x, angles, caches[number] if caches else None, visible)
         return self.norm(x)
+
+    def positions(self, start: int, length: int, mask: Mask) -> Int[Tensor, "*b t"]:
+        """Of the new tokens, each row counted from its first real one."""
+        if mask is None:
+            return arange(start, start + length)
+        return (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, start:]
+
+    def visible(self, start: int, length: int, mask: Mask) -> Visible:
+        """The real tokens up to each new one; and each sees itself, so that padding stays finite."""
+        if mask is None:
+            return None
+        past = ones(length, start + length, device=mask.device).tril(start)
+        return past.bool() & mask[:, None, None, :].bool() | past.triu(start).bool()
 
 
 class Llama(nn.Module):
@@ -223,8 +255,10 @@ class Llama(nn.Module):
         self.lm_head = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         initialise(self, config)
 
-    def forward(self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None) -> Float[Tensor, "b t vocab"]:
-        return self.logits(self.model(tokens, caches))
+    def forward(
+        self, tokens: Int[Tensor, "b t"], caches: list[KVCache] | None = None, mask: Mask = None
+    ) -> Float[Tensor, "b t vocab"]:
+        return self.logits(self.model(tokens, caches, mask))
 
     def logits(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n vocab"]:
         """The output layer: its own matrix, or the table of embeddings again."""

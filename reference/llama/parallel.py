@@ -73,6 +73,15 @@ def exchange(model: nn.Module, now: bool) -> Any:
     return nullcontext()
 
 
+def largest(value: int) -> int:
+    """The largest of what the processes have."""
+    if not dist.is_initialized():
+        return value
+    found = torch.tensor(value, device="cuda" if dist.get_backend() == "nccl" else "cpu", dtype=torch.int64)
+    dist.all_reduce(found, dist.ReduceOp.MAX)
+    return int(found.item())
+
+
 def summed(value: torch.Tensor) -> float:
     """The sum over all processes."""
     total = value.detach().clone()

@@ -139,13 +139,19 @@ def difference(got: Result, expected: Result, size: int, values: bool) -> str:
         if len(ours) != len(theirs):
             return f"{len(ours)} {what}s for {len(theirs)}"
         for place, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            if wrong := _differs(mine, other, size, values, 1.0 if what == "gradient" else 0.0):
+            if wrong := _differs(
+                mine, other, size, values, 0.0 if what == "output" and other.dtype == np.float64 else 1.0
+            ):
                 return f"{what} {place}: {wrong}"
     return ""
 
 
 def _differs(ours: np.ndarray, theirs: np.ndarray, size: int, values: bool, scale: float) -> str:
-    """``scale``: what came in was of this size, so that a gradient of 0 may be off by what rounds to 0 beside it."""
+    """Say in what two arrays differ.
+
+    ``scale``: what came in was of this size, so that a gradient of 0, or a difference in float32, may be off by what
+    rounds to 0 beside it.
+    """
     if ours.dtype != theirs.dtype:
         return f"dtype {ours.dtype} for {theirs.dtype}"
     if ours.shape != theirs.shape:

@@ -30,6 +30,8 @@ def cases(info: Any, wanted: Wanted) -> Iterator[Case | Judged]:
     """Yield all samples of one layer, and the samples that it must refuse."""
     name = name_of(info)
     for dtype in FLOATS:
+        if not wanted():
+            continue
         for training in (True, False) if info.train_and_eval_differ else (True,):
             given = {"device": "cpu", "dtype": dtype, "requires_grad": True, "training": training}
             what = f"{str(dtype).removeprefix('torch.')} {'training' if training else 'evaluation'}"

@@ -31,6 +31,8 @@ def name_of(info: Any) -> str:
 def cases(info: Any, wanted: Wanted) -> Iterator[Case | Judged]:
     """Yield all settings of one optimiser, and those that it must refuse."""
     for dtype in FLOATS:
+        if not wanted():
+            continue
         kind = str(dtype).removeprefix("torch.")
         for place, sample in enumerate(info.optim_inputs_func("cpu", dtype)):
             for layout in ("contiguous", "not contiguous"):

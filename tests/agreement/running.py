@@ -22,9 +22,9 @@ def run(names: Collection[str] = (), share: float = 1.0) -> dict[str, list[Judge
 
 
 def _judged(section: Any, names: Collection[str], share: float) -> Iterator[Judged]:
-    draw = random.Random(0)
+    draw, chance = random.Random(0), share**0.5  # asked twice: of the dtype, and of the sample
     for pair in section.shared():
         if names and not {section.name_of(pair), section.name_of(pair).rpartition(".")[2]} & set(names):
             continue
-        for case in section.cases(pair, lambda: draw.random() < share):
+        for case in section.cases(pair, lambda: draw.random() < chance):
             yield judge(case) if isinstance(case, Case) else case

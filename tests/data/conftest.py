@@ -50,7 +50,7 @@ def places(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mirror(monkeypatch):
-    """(address, content by path) of a web server on this machine."""
+    """(address, content by path, its handler) of a web server on this machine."""
     served: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ def mirror(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", served
+        yield f"http://127.0.0.1:{server.server_port}/", served, Handler
         server.shutdown()
 
 

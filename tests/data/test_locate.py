@@ -1,15 +1,18 @@
 """The search: its order, what is corrupt, what is nowhere, and downloads from a mirror on this machine."""
 
+import contextlib
 import gzip
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from tests.data.conftest import idx_bytes
-from tinygrad_lab.data import DataError, available, default_images, fetch, load_images
+from tinygrad_lab.data import DataError, available, default_images, download, fetch, load_images
 from tinygrad_lab.data.locate import VARIABLE, find
+from tinygrad_lab.files import UNFINISHED
 
 
 def files_below(folder):
@@ -154,3 +157,77 @@ def test_unknown_names_are_errors():
         load_images("timemachine")
     with pytest.raises(ValueError, match="split must be one of train, test, got 'valid'"):
         load_images("digits", "valid")
+
+
+# ---- downloads on a bad day ------------------------------------------------------------------------------------------
+
+
+def answer(mirror, monkeypatch, respond):
+    """Let the mirror answer with ``respond(handler)`` whatever is asked."""
+    monkeypatch.setattr(mirror[2], "do_GET", respond)
+
+
+def endless_body(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(bytes(1 << 16))
+
+
+def dripping_body(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+
+def redirect_to(address):
+    def respond(handler):
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return respond
+
+
+def cut_short(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"x" * 10)
+
+
+@pytest.mark.parametrize(
+    ("respond", "said"),
+    [
+        (endless_body, "more than .* bytes are served"),
+        (dripping_body, "stalled: .* bytes in 0 seconds"),
+        (redirect_to("http://[::1"), "Invalid|parse"),
+        (redirect_to("file:///etc/passwd"), "adapters"),
+        (redirect_to("/elsewhere"), "redirects"),
+        (cut_short, "expected|IncompleteRead|not the file"),
+    ],
+)
+@pytest.mark.usefixtures("source")
+def test_a_server_that_misbehaves_is_one_error_and_leaves_nothing(respond, said, places, mirror, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.2)
+    answer(mirror, monkeypatch, respond)
+    begin = time.monotonic()
+    with pytest.raises(DataError, match=said):
+        load_images("mnist")
+    assert time.monotonic() - begin < 5
+    assert files_below(places["cache"]) == []
+
+
+@pytest.mark.usefixtures("source")
+def test_what_a_killed_download_left_is_cleared(places, mirror, arrays):
+    left = places["cache"] / "mnist" / UNFINISHED.format("12345-0")
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    serve(mirror, arrays)
+    fetch("mnist")
+    assert files_below(places["cache"]) == sorted(f"{name}.gz" for name in arrays)

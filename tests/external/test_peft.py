@@ -1,5 +1,6 @@
 """PEFT, an independent implementation of LoRA, as witness: adapters travel in both directions, on both sides."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,53 @@ def test_what_the_paper_does_not_have_is_refused(changes: dict[str, Any], tmp_pa
     by_peft(plain, **changes).save_pretrained(tmp_path)
     with pytest.raises(Exception, match=f"no plain LoRA adapter: unknown settings .*{next(iter(changes))}"):
         adapter.load_adapter(tmp_path, bases()[0])
+
+
+def saved_by_peft(folder: Path, dtype: torch.dtype = torch.float64, **changes: Any) -> Any:
+    """An adapter with an A and a B that are not 0, in its two files; what PEFT itself reads out of them."""
+    _, plain = bases()
+    by_peft(plain, **changes).to(dtype).save_pretrained(folder)
+    _, base = bases()
+    return peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False).double().eval()
+
+
+@pytest.mark.parametrize("start", [True, False, "gaussian", "orthogonal"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_adapters_of_every_type_that_leave_the_base_alone(tmp_path: Path, dtype: torch.dtype, start: Any) -> None:
+    ours, theirs = bases()
+    expected = output(saved_by_peft(tmp_path, dtype, init_lora_weights=start, r=2))
+    adapter.load_adapter(tmp_path, ours)
+    reference_adapter.load_adapter(tmp_path, theirs)
+    np.testing.assert_allclose(ours.double().eval()(Tensor(SEQUENCE)).numpy(), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(output(theirs.double().eval()), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"init_lora_weights": "pissa"}, {"init_lora_weights": "pissa_niter_4"}, {"init_lora_weights": "olora"},
+        {"init_lora_weights": "mica"}, {"alora_invocation_tokens": [1, 2]}, {"use_dora": True},
+        {"use_rslora": True}, {"lora_bias": True}, {"rank_pattern": {"q_proj": 2}}, {"alpha_pattern": {"q_proj": 2}},
+        {"modules_to_save": ["head"]}, {"bias": "lora_only"}, {"trainable_token_indices": [1]},
+        {"init_lora_weights": "corda"}, {"init_lora_weights": "lora_ga"}, {"init_lora_weights": "loftq"},
+        {"fan_in_fan_out": True}, {"layer_replication": [[0, 1]]}, {"use_qalora": True}, {"use_bdlora": {"nblocks": 1}},
+        {"target_parameters": ["x"]}, {"kasa_config": {"a": 1}}, {"ensure_weight_tying": True},
+        {"something_of_tomorrow": 1}, {"peft_type": "LOHA"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_adapters_of_other_kinds_are_refused_by_name(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """As PEFT writes them where it can make one here; else in the words that it would write."""
+    try:
+        saved_by_peft(tmp_path, **changes)
+    except Exception:
+        saved_by_peft(tmp_path)
+    path = tmp_path / adapter.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))  # it sets some back where they do nothing
+    for side, base in zip((adapter, reference_adapter), bases(), strict=True):
+        before = {name: np.array(np.asarray(value)) for name, value in base.state_dict().items()}
+        with pytest.raises(Exception, match=rf"no plain LoRA adapter: unknown settings .*{next(iter(changes))}"):
+            side.load_adapter(tmp_path, base)
+        after = base.state_dict()
+        assert after.keys() == before.keys()
+        assert all(np.array_equal(np.asarray(after[name]), array) for name, array in before.items())

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tinygrad_lab.checkpoint import load, load_weights, save
+from tinygrad_lab.checkpoint import CheckpointError, load, load_weights, save
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.tensor import Tensor
 
@@ -67,3 +68,23 @@ def test_special_values_and_integers(tmp_path: Path) -> None:
     save_file(loaded, tmp_path / "back")
     for name, array in load(tmp_path / "back")[0].items():
         assert array.tobytes() == arrays[name].tobytes()
+
+
+def test_every_bfloat16_is_read_as_the_same_float32(tmp_path: Path) -> None:
+    """All 65,536 of them, infinities and each NaN included."""
+    every = torch.arange(-(2**15), 2**15).to(torch.int16).view(torch.bfloat16)
+    save_file({"every": every, "one": every[3].clone(), "none": every[:0].clone()}, tmp_path / "half")
+    tensors, _ = load(tmp_path / "half")
+    bits = every.view(torch.int16).numpy().view(np.uint16).astype(np.uint32) << 16
+    np.testing.assert_array_equal(tensors["every"].view(np.uint32), bits)
+    assert tensors["every"].dtype == tensors["one"].dtype == tensors["none"].dtype == np.float32
+    assert (tensors["one"].shape, tensors["none"].shape) == ((), (0,))
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_float8_is_refused_by_name(tmp_path: Path, kind: torch.dtype) -> None:
+    save_file({"whole": torch.ones(2), "small": torch.ones(2).to(kind)}, tmp_path / "file")
+    with pytest.raises(
+        CheckpointError, match=r"file: tensor 'small' is of type 'F8_E[45]M[23]' \(float8\), which is n"
+    ):
+        load(tmp_path / "file")

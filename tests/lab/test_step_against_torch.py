@@ -109,7 +109,12 @@ def run_again(step: Forward, wanted: set[str], draws: Draws) -> tuple[list[torch
 
 
 def check(mine: np.ndarray, theirs: torch.Tensor, floor: float, bound: float, what: str) -> None:
-    _, relative, where = agreement.compare(mine, theirs.detach().numpy(), floor)
+    """A position without neighbours has nothing in it, a masked score is -inf: the same on both sides is meant."""
+    other = theirs.detach().numpy()
+    if not mine.size and mine.shape == other.shape:
+        return
+    meant = np.isinf(mine) & (mine == other)
+    _, relative, where = agreement.compare(np.where(meant, 0, mine), np.where(meant, 0, other), floor)
     assert relative <= bound, f"{what}: {where}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tests.lab.command import run
 from tinygrad_lab import checkpoint
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.lab.training import Training, start
 
 FAST = ("--dataset", "digits", "--epochs", "2", "--batch-size", "128", "--image-size", "16", "--c5-maps", "8")
@@ -65,12 +66,14 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     original = run_.side.train
 
     def interrupted(*arguments: object) -> object:
-        yield next(original(*arguments))
-        raise KeyboardInterrupt
+        losses = original(*arguments)
+        signal.raise_signal(signal.SIGINT)  # noticed when the first step has been made
+        yield from losses
 
     run_.side.train = interrupted  # type: ignore[method-assign, assignment]
-    with pytest.raises(UsageError, match=r"stopped at step 1 of .*--resume goes on"):
+    with pytest.raises(StoppedError, match=r"stopped at step 1 of .*--resume goes on") as stopped:
         run_.run()
+    assert stopped.value.code == 130
     again = training("numpy", tmp_path)
     again.resume()
     assert again.step == 1

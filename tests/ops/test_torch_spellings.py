@@ -61,7 +61,7 @@ def test_has_torchs_value_and_dtype(call: Callable[[], Tensor], expected: np.nda
         (lambda: X[0].tril(), ValueError, "tril: input"),
         (lambda: tl.where(1.0, X, X), TypeError, "where: condition"),
         (lambda: masked_fill(X, FALSE, Tensor(np.ones(2))), ValueError, "masked_fill: value"),
-        (lambda: nn.BatchNorm1d(3, eps=0.0)(X), ValueError, "batch_norm: eps"),
+        (lambda: nn.BatchNorm1d(3, eps=0.0).double()(X), ValueError, "batch_norm: eps"),
         (lambda: F.avg_pool2d(Tensor(np.full((1, 1, 2, 2), 5)), 2), TypeError, "avg_pool2d: input"),
         (lambda: F.cross_entropy(X, X, ignore_index=1), ValueError, "cross_entropy: ignore_index"),
         (lambda: nn.LSTM(3.0, 5), TypeError, "LSTM: input_size must be an int"),  # type: ignore[arg-type]

@@ -336,3 +336,25 @@ def test_benchmarks_run_torchs_own_encoder_with_bert_s_dropout() -> None:
 def test_impossible_configurations_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BertConfig(**changes)
+
+
+@pytest.mark.parametrize("variant", ["bert", "left-to-right", "classification"])
+def test_a_mask_of_whole_numbers_is_that_of_booleans(variant: str) -> None:
+    """Every tokenizer of Hugging Face returns an int64 mask: 1 for what is real."""
+    config = VARIANTS[variant]["tiny"]
+    ids = np.array([[3, 4, 5, 6], [7, 8, 0, 0]])
+    mask, types = np.array([[1, 1, 1, 1], [1, 1, 0, 0]]), np.zeros((2, 4), np.int64)
+    model, twin = build(config, generator(0)).eval(), reference.build(config).eval()
+    for network, make in ((model, Tensor), (twin, torch.from_numpy)):
+        found, expected = (network(make(ids), make(m), make(types)) for m in (mask, mask.astype(bool)))
+        for one, other in zip(flat(found), flat(expected), strict=True):
+            np.testing.assert_array_equal(one, other)
+    sentences, other = SentenceEncoder(TINY), reference.SentenceEncoder(TINY).eval()
+    for network, make in ((sentences.eval(), Tensor), (other, torch.from_numpy)):
+        found, expected = (network(make(ids), make(m), make(types)) for m in (mask, mask.astype(bool)))
+        np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy())
+
+
+def flat(outputs) -> list[np.ndarray]:
+    """What a model returns: one tensor, or two of which one may be None."""
+    return [y.detach().numpy() for y in (outputs if isinstance(outputs, tuple) else (outputs,)) if y is not None]

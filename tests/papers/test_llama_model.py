@@ -304,3 +304,77 @@ def test_impossible_configurations_are_refused(changes: dict, message: str) -> N
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (the message is compared whole)
         replace(TINY, **changes)
     assert str(caught.value) == message
+
+
+# ---- padding, and what came after the paper --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [bool, np.int64])
+@pytest.mark.parametrize("changes", [{}, {"kv_heads": 1}, {"positions": "learned"}, {"pairing": "adjacent"}])
+@pytest.mark.parametrize("side", ["numpy", "torch"])
+def test_padding_on_the_left_changes_nothing(side: str, changes: dict, kind: type) -> None:
+    """Rows of different lengths in one batch are the rows alone; the last rows with a cache, in two pieces."""
+    config = replace(VARIANTS["llama"]["tiny"], context=8, layers=2, **changes)
+    model, make = padded_side(side, config)
+    rows = [[3, 1, 4, 1, 5, 9, 2, 6], [7, 1, 8], [2]]
+    tokens = np.array([[0] * (8 - len(row)) + row for row in rows])
+    mask = np.array([[0] * (8 - len(row)) + [1] * len(row) for row in rows]).astype(kind)
+    together = np.asarray(model(make(tokens), None, make(mask)).detach())
+    assert np.isfinite(together).all()
+    for row, alone in zip(together, rows, strict=True):
+        expected = np.asarray(model(make(np.array([alone]))).detach())[0]
+        np.testing.assert_allclose(row[8 - len(alone) :], expected, rtol=1e-6, atol=1e-6)
+    caches = padded_caches(side, config)
+    model(make(tokens[:, :5]), caches, make(mask[:, :5]))
+    later = np.asarray(model(make(tokens[:, 5:]), caches, make(mask)).detach())
+    np.testing.assert_allclose(later, together[:, 5:], rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="mask: it is of 5 tokens, there are 8"):
+        model(make(tokens), None, make(mask[:, :5]))
+
+
+def padded_side(side: str, config: LlamaConfig) -> tuple:
+    """(The model in float64, how arrays get there)"""
+    if side == "numpy":
+        return build(config, generator(0)).double(), Tensor
+    torch.manual_seed(0)
+    return reference.build(config).double(), torch.from_numpy
+
+
+def padded_caches(side: str, config: LlamaConfig) -> list:
+    if side == "numpy":
+        return [KVCache(config, 8, 3, np.float64) for _ in range(config.layers)]
+    return [reference.KVCache(config, 8, 3, torch.float64) for _ in range(config.layers)]
+
+
+def test_factors_slow_the_angles_down_on_both_sides() -> None:
+    """Position 6 with factor 2 has the angles of position 3."""
+    for module in (RotaryEmbedding, reference.RotaryEmbedding):
+        plain, slow, mixed = (module(8, 10, 100.0, factors) for factors in ((), (2.0,) * 4, (1.0, 1.0, 2.0, 4.0)))
+        np.testing.assert_allclose(np.asarray(slow.cos[6]), np.asarray(plain.cos[3]), rtol=1e-6)
+        np.testing.assert_allclose(
+            np.asarray(mixed.sin[8, 2:]), [plain.sin[4, 2].item(), plain.sin[2, 3].item()], rtol=1e-6
+        )
+
+
+def test_heads_of_any_size_agree_on_both_sides() -> None:
+    config = replace(VARIANTS["llama"]["tiny"], head_dim=6, hidden_size=9, kv_heads=1, rope_factors=(1.0, 2.0, 3.0))
+    ours, theirs = build(config, generator(0)).double(), reference.build(config).double()
+    assert ours.model.layers[0].self_attn.q_proj.weight.shape == (12, 9)
+    theirs.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in ours.state_dict().items()})
+    tokens = np.array([[1, 2, 3, 4]])
+    expected = theirs(torch.from_numpy(tokens)).detach().numpy()
+    np.testing.assert_allclose(ours(Tensor(tokens)).numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"head_dim": 5}, "heads of even size, got 5"),
+        ({"head_dim": -1}, "head_dim must be at least 0"),
+        ({"rope_factors": (1.0,)}, "rope_factors must be 2, one for each frequency, got 1"),
+        ({"rope_factors": (1.0, 0.0)}, "rope_factors must be above 0"),
+    ],
+)
+def test_heads_and_factors_that_do_not_fit(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(VARIANTS["llama"]["tiny"], **changes)

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from reference.llama import train_advanced as reference
 from reference.llama.data import training_batch
 from reference.llama.train import train as reference_train
 from tests.papers.test_twins import outline
-from tinygrad_lab import checkpoint
+from tinygrad_lab import checkpoint, no_grad
 from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.data.text import TextData
 
@@ -150,6 +152,89 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(start: Callable, step: 
     again.go_on(tmp_path / "parts")
     assert (again.losses, again.history, again.best) == (whole.losses, whole.history, whole.best)
     assert all(np.array_equal(x, y) for x, y in zip(weights(again), weights(whole), strict=True))
+
+
+@contextmanager
+def watched(run: Any, place: str, tick: Callable[[], None]) -> Iterator[None]:
+    """Call ``tick`` with the first weights moved and the others not, in an evaluation, or before a renaming."""
+    step, evaluate, rename = run.optimizer.step, run.evaluate, os.replace
+    first = run.optimizer.param_groups[0]["params"][0]
+
+    def half_a_step() -> None:
+        kept = first.detach().numpy().copy()
+        with no_grad():
+            writable = first.detach().numpy() if isinstance(first, torch.Tensor) else first.writable()
+        writable += 1
+        tick()
+        writable[...] = kept
+        step()
+
+    def evaluation() -> dict[str, float]:
+        tick()
+        return evaluate()
+
+    def renaming(*places: Any) -> None:
+        tick()
+        rename(*places)
+
+    changed = {"update": (run.optimizer, "step", half_a_step), "evaluation": (run, "evaluate", evaluation),
+               "saving": (os, "replace", renaming)}  # fmt: skip
+    with mock.patch.object(*changed[place]):
+        yield
+
+
+def interrupted(run: Any, folder: Path, place: str, count: int, number: int | None) -> None:
+    """Go on until the place has been reached so often; there a signal comes, or what is at work breaks off."""
+    left = iter(range(count, -1000, -1))
+
+    def tick() -> None:
+        if next(left) == 1:
+            if number is None:
+                raise KeyboardInterrupt
+            signal.raise_signal(number)
+
+    with (
+        watched(run, place, tick),
+        pytest.raises((KeyboardInterrupt, engine.StopRequest, reference.StopRequest)) as end,
+    ):
+        run.go_on(folder)
+    assert number is None or end.value.code == 128 + number
+
+
+@pytest.mark.filterwarnings("ignore:.*optimizer.step:UserWarning")  # it is watched
+@SIDES
+@pytest.mark.parametrize(("place", "counts"), [("update", (4, 1, 3)), ("evaluation", (1, 2, 1)), ("saving", (2, 2, 2))])
+def test_stopped_at_any_instant_it_ends_as_if_it_had_not_been(
+    place: str, counts: tuple[int, ...], start: Callable, tmp_path: Path
+) -> None:
+    whole, folder = finished(start, tmp_path / "whole"), tmp_path / "parts"
+    for count, number in zip(counts, (signal.SIGINT, None, signal.SIGTERM), strict=True):
+        resume = ["--resume"] if (folder / engine.LAST).exists() else []
+        interrupted(start(folder, *resume), folder, place, count, number)
+    again = start(folder, "--resume")
+    again.go_on(folder)
+    assert (again.losses, again.history, again.best) == (whole.losses, whole.history, whole.best)
+    assert all(np.array_equal(x, y) for x, y in zip(weights(again), weights(whole), strict=True))
+
+
+@pytest.mark.parametrize("side", [engine, reference])
+def test_the_folder_is_enough_to_go_on_and_more_epochs_can_be_asked_for(side: Any, tmp_path: Path) -> None:
+    text = ["--text", str(tmp_path / "text.txt")] if side is reference else []
+    side.main([*OPTIONS, "--accumulate", "2", "--out", str(tmp_path / "run"), *text])
+    side.main(["--out", str(tmp_path / "run"), "--resume", "--epochs", "3"])
+    assert step_of(tmp_path / "run" / engine.LAST) == 18
+    assert "variant was 'llama', is 'gelu'" in refused(side, tmp_path / "run", "--resume", "--variant", "gelu")
+    assert "size was 'tiny', is 'small'" in refused(side, tmp_path / "run", "--resume", "--size", "small")
+    assert "epochs" in refused(side, tmp_path / "run", "--resume", "--epochs", "1")
+    assert sorted(os.listdir(tmp_path / "run")) == [engine.BEST, engine.LAST]
+
+
+@pytest.mark.parametrize("side", [engine, reference])
+def test_a_loss_that_is_no_number_ends_the_run(side: Any, tmp_path: Path) -> None:
+    text = ["--text", str(tmp_path / "text.txt")] if side is reference else []
+    with np.errstate(all="ignore"), pytest.raises(SystemExit, match=r"(is nan|is inf|has spoiled).*is of before that"):
+        side.main([*OPTIONS, "--learning-rate", "1e30", "--out", str(tmp_path / "run"), *text])
+    assert step_of(tmp_path / "run" / engine.LAST) == 0
 
 
 @SIDES

@@ -297,5 +297,5 @@ def test_empty_sequences_and_lengths_beyond_the_padding_are_errors(length: list[
 
 def test_a_token_outside_the_vocabulary_is_an_error() -> None:
     model = built(QUIET["general"])
-    with pytest.raises(IndexError, match="index 12 is out of range for a table of 12 rows"):
+    with pytest.raises(IndexError, match="input has index 12, out of range for a weight of 12 rows"):
         model.encode(Tensor(np.full((1, 3), 12)), Tensor(np.array([3])))

@@ -359,5 +359,5 @@ def test_a_target_that_grows_beyond_the_positions_is_an_error() -> None:
 
 
 def test_a_token_outside_the_vocabulary_is_an_error() -> None:
-    with pytest.raises(IndexError, match="index 12 is out of range for a table of 12 rows"):
+    with pytest.raises(IndexError, match="input has index 12, out of range for a weight of 12 rows"):
         built(QUIET["sinusoidal"]).encode(Tensor(np.full((1, 3), 12)), Tensor(np.array([3])))

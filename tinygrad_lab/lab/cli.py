@@ -1,7 +1,7 @@
 """The command line: ``tinygrad-lab``, also ``python -m tinygrad_lab``.
 
 Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, or whatever else went wrong, with one line on stderr;
-130 after Ctrl-C; 141 where nobody reads any more what is written.
+130 after Ctrl-C, 143 after SIGTERM; 141 where nobody reads any more what is written.
 """
 
 import itertools
@@ -14,27 +14,30 @@ from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, WithFields, WithSearch
 from tinygrad_lab.paper import SIZES
 
 NAME = "tinygrad-lab"
 
 
-def _json_alone(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
-    """Nothing else reaches stdout where the JSON goes there."""
+def _json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
+    """Before the command begins, so that no work is lost over a name; where JSON goes to stdout, nothing else does."""
     if target == "":
         raise click.BadParameter("it needs a file's name, or - for stdout")
-    if target == "-":
+    if target is not None:
         from tinygrad_lab.lab import console
 
-        ctx.with_resource(console.json_alone())
+        console.try_json(str(ctx.command.name), target)
+        if target == "-":
+            ctx.with_resource(console.json_alone())
     return target
 
 
 json_option = click.option(
-    "--json", "json_file", metavar="FILE", callback=_json_alone, help="Write the report as JSON; - for stdout."
-)
+    "--json", "json_file", metavar="FILE", callback=_json,
+    help="Write the report as JSON; - for stdout. An older report of the same command is replaced, no other file.",
+)  # fmt: skip
 size_option = click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True)
 
 
@@ -122,38 +125,47 @@ def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, 
 
 @cli.command(cls=WithFields, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("slug")
-@click.option("--side", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True)
+@click.option("--side", type=click.Choice(["numpy", "torch"]), show_default="numpy")
 @click.option("--variant", help="Which of the paper's models; the first one by default.")
-@click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the checkpoint.")
+@click.option("--size", type=click.Choice(SIZES), show_default="small")
+@click.option(
+    "--resume", is_flag=True,
+    help="Go on with the run in the output folder. Its options are read from there; more --epochs can be asked for.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
+@click.option(
+    "--save-every", type=click.IntRange(0), default=60, show_default=True, metavar="SECONDS",
+    help="Seconds between checkpoints; after each epoch there is one besides.",
+)  # fmt: skip
 @json_option
 @click.pass_context
 def train(
     ctx: click.Context,
     slug: str,
-    side: str,
+    side: str | None,
     variant: str | None,
-    size: str,
+    size: str | None,
     resume: bool,
     out: Path | None,
+    save_every: int,
     json_file: str | None,
 ) -> None:
     """Train a paper's model. Any field of its configuration is an option too: --epochs 3 --learning-rate 0.01.
 
-    train SLUG --help lists them.
+    Ctrl-C and SIGTERM stop between two steps, and --resume goes on as if nothing had been; a second Ctrl-C stops at
+    once, and what was made since the last checkpoint is made again. The learning rate of a run that is given more
+    epochs is, from there on, that of a run which had so many from the beginning. train SLUG --help lists the fields.
     """
-    from tinygrad_lab.lab import console, overrides, training
+    from tinygrad_lab.lab import console, training
+    from tinygrad_lab.lab.taking_up import Wishes, taken_up
 
     paper = registry.find(slug)
-    config = overrides.apply(registry.configuration(paper, variant, size), ctx.args)
-    folder = out or training.run_folder(slug, config, size, side)
-    run = training.start(paper, side, config, folder, resume)
-    run.run()
-    if json_file:
-        console.write_json(training.report(run), json_file)
-    if json_file != "-":
-        training.print_report(run)
+    with taken_up(paper, Wishes(side, variant, size, ctx.args), out, resume, save_every) as run:
+        run.run()
+        if json_file:
+            console.write_json(training.report(run), json_file)
+        if json_file != "-":
+            training.print_report(run)
 
 
 @cli.command(cls=WithSearch, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -338,7 +350,7 @@ def data_fetch(name: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; never returns."""
     words = sys.argv[1:] if argv is None else argv
-    sys.exit(ended(lambda: _run(words), NAME, UsageError, DataError, CheckpointError))
+    sys.exit(ended(lambda: _run(words), NAME, UsageError, StoppedError, DataError, CheckpointError))
 
 
 def _run(words: list[str]) -> int:

@@ -13,8 +13,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 
+REPORTS = {  # keys by which the JSON of a command is known
+    "papers": {"slug", "family", "variants"},
+    "parity": {"paper", "check", "dtype", "max_rel", "passed"},
+    "bench": {"paper", "numpy_ms", "torch_ms", "ratio"},
+    "train": {"side", "steps", "checkpoint", "history"},
+    "generate": {"prompt", "text"},
+    "embed": {"sentences", "vectors", "similarities"},
+    "claims": {"statement", "verdict", "numpy", "torch"},
+    "step": {"version", "steps", "tensors", "operations"},
+    "list": {"name", "what", "licence", "checksum"},
+}
 PIPED_WIDTH = 160  # columns where there is no terminal to ask
 
 NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # JSON has no such numbers: these words
@@ -96,7 +108,7 @@ def finite(value: Any) -> Any:
 
 
 def write_json(value: Any, target: str) -> None:
-    """Write JSON to a file, or to stdout for ``-``.
+    """Write JSON to a file, whole or not at all, or to stdout for ``-``.
 
     Raises:
         UsageError: the file cannot be written.
@@ -106,6 +118,33 @@ def write_json(value: Any, target: str) -> None:
         (_reports[-1] if _reports else sys.stdout).write(text + "\n")
         return
     try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
+        files.write(target, text + "\n")
     except OSError as error:
         raise UsageError(f"--json: cannot write {target}: {error.strerror}") from error
+
+
+def try_json(command: str, target: str) -> None:
+    """Find out, before the work, whether a command's JSON can be written; only what the same command wrote is replaced.
+
+    Raises:
+        UsageError: another file is there, or none can be written there.
+    """
+    if target == "-":
+        return
+    path = Path(target)
+    try:
+        if path.is_file() and not _wrote(command, path):
+            raise UsageError(f"--json: {target} is there already and was not written by {command}: choose another name")
+        files.try_out(path)
+    except OSError as error:
+        raise UsageError(f"--json: cannot write {target}: {error.strerror}") from error
+
+
+def _wrote(command: str, path: Path) -> bool:
+    """Whether a file is a report of the command: one record with its keys, or a list that begins with one."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    record = value[0] if isinstance(value, list) and value else value
+    return record == [] or (isinstance(record, dict) and REPORTS[command] <= record.keys())

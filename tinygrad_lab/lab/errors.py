@@ -7,3 +7,15 @@ class UsageError(Exception):
 
 class SlipError(Exception):
     """A paper's author has left something out or named it differently; the message says which side, file and line."""
+
+
+class StoppedError(Exception):
+    """A run was asked to stop, or must not go on; the message says where it stands and how to go on.
+
+    Attributes:
+        code: what the command exits with: 130 after Ctrl-C, 143 after SIGTERM, 1 where the run itself has failed.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+from tinygrad_lab import files
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.study import claims
@@ -66,7 +67,7 @@ def main() -> None:
         sys.exit(1)
     readme = ROOT / "README.md"
     blocks = {"parity": parity_output(rows), "test": f"```\n{test_output()}\n```", "papers": paper_table(rows)}
-    readme.write_text(claims.fill(readme.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+    files.write(readme, claims.fill(readme.read_text(encoding="utf-8"), blocks))
 
 
 if __name__ == "__main__":

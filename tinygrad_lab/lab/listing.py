@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lab import files
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.sides import TorchSide
 from tinygrad_lab.paper import Paper
@@ -84,4 +85,4 @@ def print_papers(entries: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    KEPT.write_text(json.dumps(count_all(), indent=1) + "\n", encoding="utf-8")
+    files.write(KEPT, json.dumps(count_all(), indent=1) + "\n")

@@ -72,6 +72,14 @@ class Side(ABC):
     def resume(self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any) -> Any:
         """Put a run back where ``save`` left it; returns its position."""
 
+    @abstractmethod
+    def random_state(self) -> Any:
+        """Where the generator stands that the model built last draws from."""
+
+    @abstractmethod
+    def restore_random_state(self, state: Any) -> None:
+        """Put that generator back."""
+
     def batch(self, batch: Batch, dtype: str = "float32", requires_grad: bool = False) -> Batch:
         """A batch of arrays as the library's tensors; floating point ones in ``dtype``."""
 
@@ -167,6 +175,12 @@ class NumpySide(Side):
     def resume(self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any) -> Any:
         return checkpoint.load_training(path, model, optimizer, scheduler, {"model": self.generator}, config)
 
+    def random_state(self) -> Any:
+        return self.generator.bit_generator.state
+
+    def restore_random_state(self, state: Any) -> None:
+        self.generator.bit_generator.state = state
+
 
 class TorchSide(Side):
     """PyTorch."""
@@ -206,6 +220,12 @@ class TorchSide(Side):
         from tinygrad_lab.lab import torch_checkpoint
 
         return torch_checkpoint.load_training(path, model, optimizer, scheduler, config)
+
+    def random_state(self) -> Any:
+        return self.torch.get_rng_state()
+
+    def restore_random_state(self, state: Any) -> None:
+        self.torch.set_rng_state(state)
 
 
 def one_side(paper: Paper, name: str) -> Side:

@@ -4,6 +4,7 @@ A state dict is a tree of dicts and lists with tensors at some leaves; the tenso
 their leaf, everything else into the JSON.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def load_training(path: Path, model: Any, optimizer: Any, scheduler: Any, config
     if "torch" not in metadata:
         raise CheckpointError(f"{path} does not hold a PyTorch training run")
     saved = metadata["torch"]
-    differing = sorted(key for key in {*saved["config"], *config} if saved["config"].get(key) != config.get(key))
+    given = json.loads(json.dumps(config))  # tuples are lists in JSON
+    differing = sorted(key for key in {*saved["config"], *given} if saved["config"].get(key) != given.get(key))
     if differing:
         raise CheckpointError(f"{path} is of another configuration: {', '.join(differing)} differ")
     weights = {n.removeprefix("model."): torch.from_numpy(v) for n, v in tensors.items() if n.startswith("model.")}

@@ -1,30 +1,52 @@
-"""``tinygrad-lab train``: the paper's own loop, with a progress bar, checkpoints and resume."""
+"""``tinygrad-lab train``: the paper's own loop, with a progress bar, checkpoints and resume.
 
+What is saved is always the state between two steps, the losses of the epoch so far included.  So a run that was stopped
+at whatever instant, and is taken up again, ends as if it had never been: same weights, same history, same schedule.
+"""
+
+import math
+import time
+import warnings
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.progress import Progress
 
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.fit import Look, Metrics, endless, fit
+from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
-from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
+from tinygrad_lab.stopping import Asked, StopRequest, kept_back
 
 CHECKPOINT = "last.safetensors"
+SAVE_EVERY = 60  # seconds between two checkpoints, unless told otherwise
 
 
 class Training:
-    """One run: where it stands, and how to go on."""
+    """One run: where it stands, and how to go on.
 
-    def __init__(self, paper: Paper, side: str, config: Any, folder: Path) -> None:
+    Args:
+        paper: what is trained.
+        side: "numpy" or "torch".
+        config: its configuration.
+        folder: of the checkpoint.
+        size: what the configuration is called.
+        save_every: seconds between two checkpoints; there is one after each epoch besides.
+    """
+
+    def __init__(
+        self, paper: Paper, side: str, config: Any, folder: Path, size: str = "", save_every: int = SAVE_EVERY
+    ) -> None:
         self.config = config
         self.path = folder / CHECKPOINT
+        self.size = size
         self.side = one_side(paper, side)
         self.data = registry.part(paper, "data")
         self.vocabularies = self.data.vocabularies(config) if hasattr(self.data, "vocabularies") else {}
@@ -33,63 +55,159 @@ class Training:
         self.model = self.side.build(config, config.seed)
         self.optimizer, self.scheduler = self.side.optimizer(self.model, config, self.steps)
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = 0.0  # of all steps
+        self.losses: list[float] = []  # of the epoch that has no entry in the history yet
         self.history: list[dict[str, float]] = []  # one entry for each epoch
+        self._save_every = save_every
+        self._saved, self._saved_step = time.monotonic(), 0
+        self._asked = Asked()
 
     # ---- checkpoints ------------------------------------------------------------------------------------------------
     def save(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
+        """Write the checkpoint; the old one stays whole until the new one is.
+
+        Raises:
+            CheckpointError: it cannot be written.
+            StoppedError: there is a weight that is no number.
+        """
+        self._check_weights()
         position = {
             "step": self.step,
             "seconds": self.seconds,
+            "losses": self.losses,
             "history": self.history,
             "batches": self.batches.state(),
             "vocabularies": self.vocabularies,
+            "side": self.side.name,
+            "size": self.size,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.side.save(self.path, self.model, self.optimizer, self.scheduler, position, asdict(self.config))
+        try:
+            self.side.save(self.path, self.model, self.optimizer, self.scheduler, position, asdict(self.config))
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; {self._how_to_go_on()}") from error
+        self._saved, self._saved_step = time.monotonic(), self.step
 
-    def resume(self) -> None:
+    def resume(self, saved: Any = None) -> None:
         """Go on from the checkpoint.
+
+        Args:
+            saved: the configuration that it was written with, if it had fewer epochs; the learning rate is then, from
+                here on, that of a run which was to be so long from the beginning.
 
         Raises:
             UsageError: there is none, or it does not fit this configuration.
         """
+        config = asdict(self.config if saved is None else saved)
         try:
-            position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, asdict(self.config))
+            position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, config)
+            self.batches.restore(position["batches"])
+            self.step, self.seconds = position["step"], position["seconds"]
+            self.losses, self.history = position["losses"], position["history"]
         except CheckpointError as error:
             raise UsageError(f"--resume: {error}") from error
-        self.batches.restore(position["batches"])
-        self.step, self.seconds, self.history = position["step"], position["seconds"], position["history"]
+        except (KeyError, ValueError) as error:
+            raise UsageError(f"--resume: {self.path} cannot be gone on from: {error}") from error
+        self._saved_step = self.step
+        if saved is not None and saved != self.config:
+            self._reschedule()
+
+    def _reschedule(self) -> None:
+        """Put the schedule where it would be if the run had been this long from the beginning."""
+        optimizer, scheduler = self.side.optimizer(self.model, self.config, self.steps)
+        with warnings.catch_warnings(action="ignore"):  # torch misses the steps of the optimiser
+            for _ in range(self.step):
+                scheduler.step()
+        self.scheduler.load_state_dict(scheduler.state_dict())
+        for own, moved in zip(self.optimizer.param_groups, optimizer.param_groups, strict=True):
+            own["lr"] = moved["lr"]
 
     # ---- running ------------------------------------------------------------------------------------
     def run(self) -> None:
-        """Train to the end; a checkpoint after each epoch, and at the step where Ctrl-C came."""
+        """Train to the end; a checkpoint after each epoch, now and then between, and where a signal has stopped it.
+
+        Raises:
+            StoppedError: by Ctrl-C or SIGTERM, between two steps or in an evaluation; or a loss was no number.
+        """
+        try:
+            with kept_back() as self._asked:
+                self._until_asked_to_stop()
+        except KeyboardInterrupt:  # in the middle of something: nothing of that is kept
+            raise StoppedError(f"stopped at once, after {self._place()}; {self._how_to_go_on()}", 130) from None
+
+    def _until_asked_to_stop(self) -> None:
+        if not self.path.exists():
+            self.save()  # so that there is something to go on from, and what cannot be written is found out now
         try:
             with console.progress() as bar:
-                for look in fit(self._losses(bar), self.steps, len(self.batches), self._metrics, self.step):
-                    self._note(look)
-                    self.save()
-        except KeyboardInterrupt:
+                self._train(bar)
+        except StopRequest as request:
             self.save()
-            raise UsageError(
-                f"stopped at step {self.step} of {self.steps}; saved {self.path}: --resume goes on"
-            ) from None
+            raise StoppedError(f"stopped at {self._place()}; {self._how_to_go_on()}", request.code) from None
+
+    def _train(self, bar: Progress) -> None:
+        every = len(self.batches)
+        if self.losses and self.step % every == 0:  # stopped when only the evaluation was missing
+            self._finish_epoch(self._metrics())
+        for look in fit(self._losses(bar), self.steps, every, self._metrics, self.step):
+            self._finish_epoch(look.metrics)
 
     def _losses(self, bar: Progress) -> Iterator[float]:
         losses = self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        begin = time.perf_counter()
         for loss in console.ticking(losses, bar, "training", self.steps, self.step):
-            self.step += 1
+            self._count(loss, time.perf_counter() - begin)
             yield loss
+            begin = time.perf_counter()
+
+    def _count(self, loss: float, seconds: float) -> None:
+        """A step has been made; now is the time to save, and to stop."""
+        if not math.isfinite(loss):
+            raise StoppedError(f"the loss of step {self.step + 1} of {self.steps} is {loss}; {self._last_good()}", 1)
+        self.step += 1
+        self.seconds += seconds
+        self.losses.append(loss)
+        self._asked.look()
+        if time.monotonic() - self._saved >= self._save_every:
+            self.save()
 
     def _metrics(self) -> Metrics:
-        return self.side.evaluate(self.model, self.data.evaluation_batches(self.config, "test"))
+        """Evaluate; whoever stops that finds everything as it was before."""
+        random_state = self.side.random_state()
+        batches = self.data.evaluation_batches(self.config, "test")
+        try:
+            return self.side.evaluate(self.model, self._asked.between(batches))
+        except StopRequest:
+            self.side.restore_random_state(random_state)
+            raise
 
-    def _note(self, look: Look) -> None:
-        self.seconds += look.seconds
-        self.history.append({"training loss": sum(look.losses) / len(look.losses), **look.metrics})
+    def _finish_epoch(self, metrics: Metrics) -> None:
+        self.history.append({"training loss": sum(self.losses) / len(self.losses), **metrics})
+        self.losses = []
         shown = "  ".join(f"{name} {value:.4f}" for name, value in self.history[-1].items())
         console.stderr.print(f"epoch {len(self.history)}/{self.config.epochs}  {shown}")
+        self.save()
+
+    # ---- words --------------------------------------------------------------------------------------
+    def _check_weights(self) -> None:
+        """A step can spoil the weights although its loss was a number: such a state is not worth keeping."""
+        for name, value in self.model.state_dict().items():
+            if not _finite(np.asarray(value)):
+                raise StoppedError(f"step {self.step} of {self.steps} has spoiled {name}; {self._last_good()}", 1)
+
+    def _place(self) -> str:
+        return f"step {self.step} of {self.steps}"
+
+    def _last_good(self) -> str:
+        return f"{self.path} is of step {self._saved_step}, before that: a smaller learning rate may help"
+
+    def _how_to_go_on(self) -> str:
+        return f"saved {self.path} at step {self._saved_step}: --resume goes on"
+
+
+def _finite(array: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return array.dtype.kind != "f" or bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
@@ -97,21 +215,44 @@ def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
     return Path("runs") / f"{slug}-{config.variant}-{size}-{side}"
 
 
-def start(paper: Paper, side: str, config: Any, folder: Path, resume: bool) -> Training:
+ROOM = ("vocab", "max_length", "max_positions")  # in the names of fields that data must find room in
+
+
+def trainable(paper: Paper, variant: str | None, size: str) -> Any:
+    """A configuration with at least the room for real data that ``small`` has: ``tiny`` was made for parity."""
+    config, small = (registry.configuration(paper, variant, name) for name in (size, "small"))
+    sizes = {name: value for name, value in asdict(config).items() if any(part in name for part in ROOM)}
+    return replace(config, **{name: max(value, getattr(small, name)) for name, value in sizes.items()})
+
+
+def start(
+    paper: Paper,
+    side: str,
+    config: Any,
+    folder: Path,
+    resume: bool,
+    size: str = "",
+    save_every: int = SAVE_EVERY,
+    saved: Any = None,
+) -> Training:
     """A new run, or the one in ``folder`` taken up again; nothing saved is overwritten unasked.
+
+    Args:
+        resume: go on from the checkpoint, which was written with the configuration ``saved`` or this one.
 
     Raises:
         UsageError: an impossible configuration; a checkpoint in ``folder`` without ``resume``, or none with it.
     """
+    path = folder / CHECKPOINT
+    if path.exists() and not resume:
+        raise UsageError(f"{path} exists: pass --resume to go on, or --out for another folder")
     keep_freed_memory()
     try:
-        training = Training(paper, side, config, folder)
+        training = Training(paper, side, config, folder, size, save_every)
     except ValueError as error:
         raise UsageError(f"{paper.slug}: {error}") from error
     if resume:
-        training.resume()
-    elif training.path.exists():
-        raise UsageError(f"{training.path} exists: pass --resume to go on, or --out for another folder")
+        training.resume(saved)
     return training
 
 

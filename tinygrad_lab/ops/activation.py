@@ -58,7 +58,7 @@ def logistic(x: np.ndarray) -> np.ndarray:
 @operation(r"\bar x = y \, (1 - y) \, \bar y")
 def sigmoid(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     """y = 1 / (1 + exp(-x))"""
-    y = logistic(floating(input))
+    y = logistic(np.asarray(floating(input)))
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         dx = np.subtract(1, y, out=np.empty_like(y))

@@ -30,7 +30,7 @@ def embedding(
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for a table of {size} rows")
     if input.size and not 0 <= (smallest := input.min()) <= (largest := input.max()) < size:
         wrong = smallest if smallest < 0 else largest
-        raise IndexError(f"embedding: input: index {wrong} is out of range for a table of {size} rows")
+        raise IndexError(f"embedding: input has index {wrong}, out of range for a weight of {size} rows")
 
     def backward(needs: Needs, dy: Array) -> Gradients:
         scatter = one_hot_sum if size <= ONE_HOT_ROWS else sorted_sum

@@ -246,7 +246,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     classes = tensor._data
     if classes.dtype != np.int64:
-        raise TypeError(f"one_hot: tensor must be of classes, in int64, got {classes.dtype}")
+        raise TypeError(f"one_hot: tensor: classes must be integers, got {classes.dtype}, and int64 at that")
     if num_classes == -1 and not classes.size:
         raise ValueError("one_hot: without any class num_classes must be given")
     count = int(classes.max()) + 1 if num_classes == -1 else num_classes

@@ -128,8 +128,8 @@ def _largest(x: Array, axis: Axis, dim: int) -> tuple[Array, Array]:
     first = axis.first_taps()
     pixels = axis.pixels(first)
     best = x.take(np.minimum(pixels, axis.size - 1), dim)
-    if pixels.size and pixels.max() >= axis.size:
-        _along(dim, best, pixels >= axis.size)[...] = lowest(x.dtype)  # windows whose taps all fall beside the image
+    if (beside := pixels >= axis.size).any():  # windows whose taps all fall beside the image
+        best[(*[slice(None)] * dim, beside)] = lowest(x.dtype)
     winners = np.empty(best.shape, np.min_scalar_type(axis.kernel))
     winners[...] = first.reshape(-1, *[1] * (x.ndim - 1 - dim))
     for tap, windows, pixels in axis.taps():
@@ -156,7 +156,7 @@ def _give_to_winners(dy: Array, winners: Array, dx: Array, axis: Axis, dim: int)
         target += selected(_along(dim, dy, windows), _along(dim, winners, windows) == tap)
 
 
-def _along(dim: int, x: Array, piece: slice | Array) -> Array:
+def _along(dim: int, x: Array, piece: slice) -> Array:
     """A slice of dimension ``dim``."""
     return x[(*[slice(None)] * dim, piece)]
 

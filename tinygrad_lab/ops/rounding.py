@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import floating
 from tinygrad_lab.ops.gate import gated
-from tinygrad_lab.ops.operation import Float, Num, Operand, Result, operation
+from tinygrad_lab.ops.operation import Num, Operand, Result, operation
 from tinygrad_lab.typing import Array, Gradients, Needs
 
 Numbers = Num[Array, "..."] | float | int
@@ -30,9 +30,15 @@ def ceil(x: Numbers) -> Result:
 
 
 @operation(r"\bar x = 0", elementwise=True)
-def round(x: Float[Array, "..."], *, decimals: int = 0) -> Result:
-    """z = x with ``decimals`` places; halves go to the even neighbour."""
-    return _steps(lambda values: np.round(values, decimals), x), _flat
+def round(x: Numbers, *, decimals: int | None = None) -> Result:
+    """z = x with ``decimals`` places, none unless given; halves go to the even neighbour, integers stay as they are.
+
+    Raises:
+        TypeError: places of integers.
+    """
+    if decimals is not None and np.asarray(x).dtype.kind != "f":
+        raise TypeError(f"round: decimals are for floating point, x is {np.asarray(x).dtype}")
+    return _steps(lambda values: np.round(values, decimals or 0), x), _flat
 
 
 @operation(r"\bar x = 0", elementwise=True)

@@ -37,7 +37,7 @@ class Optimizer(ABC):
         TypeError: something that is not a Tensor.
     """
 
-    STATE: tuple[str, ...] = ()  # every name that an entry of ``state`` may have
+    STATE: tuple[str, ...] | None = None  # every name that an entry of ``state`` may have; None: whatever there is
     param_groups: list[Group]
     state: dict[Tensor, dict[str, Any]]  # per parameter: arrays of its shape ("slots"), and counters
 
@@ -215,7 +215,7 @@ class Optimizer(ABC):
                 raise ValueError(f"load_state_dict: state for parameter {number}, there are {len(parameters)}")
             shape, of = parameters[number].shape, f"of parameter {number}"
             entries = {n: _entry(f"{n} {of}", n, v, shape) for n, v in given.items() if v is not None}
-            if unknown := sorted(set(entries) - set(self.STATE)):
+            if self.STATE is not None and (unknown := sorted(set(entries) - set(self.STATE))):
                 raise ValueError(
                     f"load_state_dict: the state {of} has {unknown}, {type(self).__name__} knows {list(self.STATE)}"
                 )

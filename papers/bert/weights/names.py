@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_lab import checkpoint
+from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.stored import INDEX, read_folder
 
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 POSITIONS = "embeddings.position_ids"  # 0, 1, 2, ...: in older files, no weight
@@ -16,13 +18,17 @@ TIED = {  # what a file may leave out, because it is the same tensor under anoth
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file.
+    """The tensors of a safetensors file; where it is not there, of those that the index beside it names.
 
     Raises:
         CheckpointError: a file that is missing, truncated or damaged.
     """
-    tensors, _ = checkpoint.load(path)
-    return our_names(tensors)
+    if path.exists() or not (path.parent / INDEX).exists():
+        return our_names(checkpoint.load(path)[0])
+    try:
+        return our_names(read_folder(path.parent))
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def our_names(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

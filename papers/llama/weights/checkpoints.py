@@ -10,13 +10,16 @@
 Meta's and llama.cpp's heads rotate neighbours, so the rows of their q and k come in another order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from papers.llama.config import LlamaConfig
+from papers.llama.weights.rope import rope_factors, rope_of_hugging_face
+from tinygrad_lab.documents import REQUIRED, Document, document, shown
 
 Arrays = dict[str, np.ndarray]
 Named = Iterable[tuple[str, np.ndarray]]
@@ -49,12 +52,12 @@ COMPUTED = ("rope.freqs", "rotary_emb.inv_freq", "rope_freqs.weight")  # angles 
 def shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, by name, without making any of them."""
     d, f = config.hidden_size, config.feed_forward
-    keys = config.kv_heads * config.head_size
+    queries, keys = config.heads * config.head_size, config.kv_heads * config.head_size
     norm = {"weight": (d,)} | ({"bias": (d,)} if config.norm == "layer" else {})
     gate = {"mlp.gate_proj.weight": (f, d)} if config.activation == "swiglu" else {}
     block = {
-        "self_attn.q_proj.weight": (d, d), "self_attn.k_proj.weight": (keys, d),
-        "self_attn.v_proj.weight": (keys, d), "self_attn.o_proj.weight": (d, d),
+        "self_attn.q_proj.weight": (queries, d), "self_attn.k_proj.weight": (keys, d),
+        "self_attn.v_proj.weight": (keys, d), "self_attn.o_proj.weight": (d, queries),
         **gate, "mlp.up_proj.weight": (f, d), "mlp.down_proj.weight": (d, f),
         **{f"input_layernorm.{name}": shape for name, shape in norm.items()},
         **{f"post_attention_layernorm.{name}": shape for name, shape in norm.items()},
@@ -96,12 +99,14 @@ def checked(tensors: Named, config: LlamaConfig) -> Iterator[tuple[str, np.ndarr
 
 
 def from_hugging_face(tensors: Named, config: LlamaConfig) -> Iterator[tuple[str, np.ndarray]]:
-    """LlamaForCausalLM's tensors: ours, but for what is computed and a tied output layer.
+    """LlamaForCausalLM's tensors: ours, but for what is computed and a tied output layer; LlamaModel's lack "model.".
 
     Raises:
         ValueError: a tensor that is missing, too many, or of the wrong shape.
     """
-    return checked(((name, array) for name, array in tensors if not _left_out(name, config)), config)
+    ours = shapes(config)
+    whole = ((f"model.{name}" if f"model.{name}" in ours else name, array) for name, array in tensors)
+    return checked(((name, array) for name, array in whole if not _left_out(name, config)), config)
 
 
 def from_meta(tensors: Named, config: LlamaConfig) -> Iterator[tuple[str, np.ndarray]]:
@@ -176,56 +181,91 @@ def config_from_hugging_face(saved: Mapping[str, Any]) -> LlamaConfig:
     """From the fields of config.json.
 
     Raises:
-        ValueError: a model of another kind, an option we have not, or a field missing.
+        ValueError: a model of another kind, an option we have not, a field missing or of a wrong kind.
     """
-    rope = saved.get("rope_parameters") or saved.get("rope_scaling") or {}
-    unsupported = {
-        "model_type": saved.get("model_type", "llama") != "llama",
-        "hidden_act": saved.get("hidden_act", "silu") != "silu",
-        "attention_bias": bool(saved.get("attention_bias")),
-        "mlp_bias": bool(saved.get("mlp_bias")),
-        "rope_scaling": rope.get("rope_type", rope.get("type", "default")) != "default",
-    }
-    for name, wanted in unsupported.items():
-        if wanted:
-            raise ValueError(f"config.json: {name} {saved.get(name)!r} is none of ours")
-    theta = saved.get("rope_theta", rope.get("rope_theta", 10_000.0))
-    try:
-        heads = saved["num_attention_heads"]
-        return LlamaConfig(
-            variant="smollm2" if saved.get("tie_word_embeddings") else "llama",
-            vocab_size=saved["vocab_size"], hidden_size=saved["hidden_size"], layers=saved["num_hidden_layers"],
-            heads=heads, kv_heads=saved.get("num_key_value_heads") or heads, feed_forward=saved["intermediate_size"],
-            context=saved["max_position_embeddings"], rope_theta=float(theta), norm_eps=saved["rms_norm_eps"],
-            tied=bool(saved.get("tie_word_embeddings")), tokens="bpe",
-        )  # fmt: skip
-    except KeyError as error:
-        raise ValueError(f"config.json has no {error.args[0]}") from None
+    fields = document(saved, "config.json")
+    for name, ours in OURS_ALONE.items():
+        if fields.get(name, ours) != ours:
+            raise ValueError(f"{fields.called}: {name} {shown(fields.get(name))} is none of ours")
+    sizes = _sizes(fields, SIZES_OF_HUGGING_FACE)
+    sizes["kv_heads"] = fields.count("num_key_value_heads", sizes["heads"], most=sizes["heads"])
+    theta = rope_of_hugging_face(fields).number("rope_theta", fields.number("rope_theta", 10_000.0))
+    config = LlamaConfig(
+        **sizes, rope_theta=theta, norm_eps=fields.number("rms_norm_eps", 1e-6),
+        tied=fields.flag("tie_word_embeddings"), tokens="bpe", **_head(sizes, fields, "head_dim"),
+    )  # fmt: skip
+    factors = rope_factors(fields, config.head_size, theta, config.context)
+    return replace(config, variant="smollm2" if config.tied else "llama", rope_factors=factors)
 
 
-def config_from_gguf(fields: Mapping[str, Any], tied: bool) -> LlamaConfig:
+def config_from_gguf(fields: Mapping[str, Any], tied: bool, frequencies: Sequence[float] | None = None) -> LlamaConfig:
     """From the fields of a GGUF file's header.
 
     Args:
         fields: by key.
         tied: whether the file has no output layer of its own.
+        frequencies: its tensor ``rope_freqs.weight``, what each frequency is divided by.
 
     Raises:
-        ValueError: a model of another kind, or a field missing.
+        ValueError: a model of another kind, an option we have not, a field missing or of a wrong kind.
     """
-    kind = fields.get("general.architecture")
-    if kind != "llama":
-        raise ValueError(f"general.architecture must be llama, got {kind!r}")
-    try:
-        heads = fields["llama.attention.head_count"]
-        return LlamaConfig(
-            variant="smollm2" if tied else "llama",
-            vocab_size=len(fields["tokenizer.ggml.tokens"]), hidden_size=fields["llama.embedding_length"],
-            layers=fields["llama.block_count"], heads=heads,
-            kv_heads=fields.get("llama.attention.head_count_kv", heads),
-            feed_forward=fields["llama.feed_forward_length"], context=fields["llama.context_length"],
-            rope_theta=float(fields.get("llama.rope.freq_base", 10_000.0)),
-            norm_eps=float(fields["llama.attention.layer_norm_rms_epsilon"]), tied=tied, tokens="bpe",
-        )  # fmt: skip
-    except KeyError as error:
-        raise ValueError(f"the header has no {error.args[0]}") from None
+    header = document(fields, "the header")
+    if (kind := header.get("general.architecture")) != "llama":
+        raise ValueError(f"general.architecture must be llama, got {shown(kind)}")
+    if header.get("llama.expert_count"):
+        raise ValueError(f"the header: llama.expert_count {shown(header.get('llama.expert_count'))} is none of ours")
+    sizes = _sizes(header, SIZES_OF_GGUF)
+    words = header.get("tokenizer.ggml.tokens", REQUIRED)
+    if not isinstance(words, list) or not words:
+        raise header.wrong("tokenizer.ggml.tokens", "a list of tokens")
+    length = "llama.attention.key_length"
+    config = LlamaConfig(
+        **sizes, vocab_size=len(words), rope_theta=header.number("llama.rope.freq_base", 10_000.0),
+        kv_heads=header.count("llama.attention.head_count_kv", sizes["heads"], most=sizes["heads"]),
+        norm_eps=header.number("llama.attention.layer_norm_rms_epsilon"), tied=tied, tokens="bpe",
+        variant="smollm2" if tied else "llama", **_head(sizes, header, length),
+    )  # fmt: skip
+    for name in (length, "llama.attention.value_length", "llama.rope.dimension_count"):
+        if header.get(name, config.head_size) != config.head_size:
+            raise header.wrong(name, f"the size of a head, {config.head_size}")
+    return replace(config, rope_factors=_gguf_factors(header, config.head_size // 2, frequencies))
+
+
+SIZES_OF_HUGGING_FACE = {
+    "vocab_size": "vocab_size", "hidden_size": "hidden_size", "layers": "num_hidden_layers",
+    "heads": "num_attention_heads", "feed_forward": "intermediate_size", "context": "max_position_embeddings",
+}  # fmt: skip
+SIZES_OF_GGUF = {
+    "heads": "llama.attention.head_count", "hidden_size": "llama.embedding_length", "layers": "llama.block_count",
+    "feed_forward": "llama.feed_forward_length", "context": "llama.context_length",
+}  # fmt: skip
+MOST = {"layers": 10_000, "context": 1 << 20}  # a table of angles, with a row for each position, is made at once
+MOST_OF_OTHERS = 1 << 24
+# The options of transformers' LLaMA that we have not: the only value of each that is taken.
+OURS_ALONE = {
+    "model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False,
+    "quantization_config": None,
+}  # fmt: skip
+
+
+def _sizes(fields: Document, names: Mapping[str, str]) -> dict[str, Any]:
+    return {ours: fields.count(name, most=MOST.get(ours, MOST_OF_OTHERS)) for ours, name in names.items()}
+
+
+def _head(sizes: dict[str, Any], fields: Document, name: str) -> dict[str, Any]:
+    """The size of a head, where it is another than d / H."""
+    size = fields.count(name, most=1 << 16) if fields.get(name) is not None else 0
+    return {"head_dim": size} if size * sizes["heads"] != sizes["hidden_size"] else {}
+
+
+def _gguf_factors(header: Document, half: int, frequencies: Sequence[float] | None) -> tuple[float, ...]:
+    """What each frequency is divided by: the factor of linear scaling, times the tensor where there is one."""
+    kind = header.text("llama.rope.scaling.type", "none")
+    if kind not in ("none", "linear"):
+        raise ValueError(f"{header.called}: llama.rope.scaling.type {shown(kind)} is none of ours (none, linear)")
+    factor = header.number("llama.rope.scaling.factor", header.number("llama.rope.scale_linear", 1.0))
+    if kind == "none" and "llama.rope.scaling.type" in header.fields:
+        factor = 1.0
+    if frequencies is None:
+        return () if factor == 1 else (factor,) * half
+    return tuple(factor * float(frequency) for frequency in frequencies)

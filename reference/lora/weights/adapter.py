@@ -7,6 +7,7 @@ So an adapter made here can be read there, and the other way round.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ PLAIN = {
     "peft_type": "LORA", "bias": "none", "fan_in_fan_out": False, "use_rslora": False, "use_dora": False,
     "rank_pattern": {}, "alpha_pattern": {}, "modules_to_save": None,
 }  # fmt: skip
+# What changes nothing once A and B are there; whatever else an adapter sets is something that we do not know.
+FREE = {
+    "r", "lora_alpha", "lora_dropout", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
+    "task_type", "inference_mode", "auto_mapping", "peft_version", "base_model_name_or_path", "revision",
+    "megatron_core", "qalora_group_size", "eva_config", "init_lora_weights",
+}  # fmt: skip
+STARTS = (True, False, None, "gaussian", "orthogonal", "eva")  # the others change the base model too
 
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
@@ -123,8 +131,11 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         if isinstance(layer := modules.get(name), nn.Linear):
             sizes = (rank, layer.in_features), (layer.out_features, rank)
             shapes |= {f"{PREFIX}{name}.{factor}.weight": size for factor, size in zip(FACTORS, sizes, strict=True)}
-    check_state(state, shapes)
-    attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
+    try:
+        check_state(state, shapes)
+        attached = attach(model, names, rank, about["lora_alpha"], about["lora_dropout"])
+    except (KeyError, ValueError) as error:
+        raise type(error)(f"{folder / WEIGHTS}: {error.args[0]}") from error
     load_adapter_state(model, state)
     return attached
 
@@ -137,10 +148,23 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
-        missing = [name for name in ("r", "lora_alpha", "lora_dropout") if name not in about]
-    except (OSError, ValueError, AttributeError) as error:
+        odd = unknown_settings(about)
+        missing = [name for name in ("r", "lora_alpha", "lora_dropout") if about.get(name) is None]
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if odd or missing:
         raise ValueError(f"{path} is no plain LoRA adapter: unknown settings {odd}, missing {missing}")
+    if type(about["r"]) is not int or not 1 <= about["r"] <= 1 << 20:
+        raise ValueError(f"{path}: r must be a whole number from 1 up, got {about['r']!r}")
+    for name, least, most in (("lora_alpha", 0, math.inf), ("lora_dropout", -1e-9, 1)):
+        if type(about[name]) not in (int, float) or not least < about[name] < most:
+            raise ValueError(f"{path}: {name} must be a number in its range, got {about[name]!r}")
     return about
+
+
+def unknown_settings(about: Mapping[str, Any]) -> list[str]:
+    """The settings of an adapter that make it more than A and B."""
+    odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
+    if about.get("init_lora_weights") not in STARTS:
+        odd.append("init_lora_weights")
+    return odd + [name for name, value in about.items() if value and name not in FREE | PLAIN.keys()]

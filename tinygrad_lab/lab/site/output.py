@@ -1,16 +1,20 @@
 """The folder of a site: made anew as a whole, and never over anybody else's files."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
+from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.site.library import ROOT
 
 MANIFEST = ".tinygrad-lab-site.json"  # names of the files that the site consists of
+STAGING = ".building-"  # begins the name of a folder in which a site is built
 
 
 def output_folder(out: Path | None) -> Path:
@@ -28,52 +32,85 @@ def output_folder(out: Path | None) -> Path:
 def staged(out: Path) -> Iterator[Path]:
     """A folder to build in; when the block ends well its files become the site in ``out``, in place of an earlier one.
 
+    A process that is killed leaves a folder that the next one recognises: what it was building is cleared away, and
+    from before the first page is exchanged the manifest names the old pages and the new ones.
+
     Raises:
-        UsageError: ``out`` is not empty and no earlier site, or not writable.
+        UsageError: ``out`` is not empty and no earlier site, or in use, or not writable.
     """
-    existed = out.exists()
-    old = _earlier_site(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".building-", dir=out))
-    except OSError as error:
-        raise UsageError(f"--out: cannot write into {out}: {error.strerror}") from error
-    try:
+    _earlier_site(out)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(files.alone(out))
+            staging = _staging_folder(out)
+        except files.InUseError as error:
+            raise UsageError(f"--out: {error}") from error
+        except OSError as error:
+            raise UsageError(f"--out: cannot write into {out}: {error.strerror}") from error
+        stack.callback(shutil.rmtree, staging, ignore_errors=True)
         yield staging
-        _replace(old, staging, out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed and not any(out.iterdir()):
-            out.rmdir()
+        _replace(_earlier_site(out), staging, out)
+
+
+def _staging_folder(out: Path) -> Path:
+    """A new folder to build in; those of killed processes are cleared away."""
+    for remains in out.glob(f"{STAGING}*"):
+        if _is_ours(remains):
+            shutil.rmtree(remains)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=out))
+    (staging / MANIFEST).write_text("{}", encoding="utf-8")  # so that it is known as ours
+    return staging
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether an entry of a site's folder is something that a process works with, or was killed over."""
+    if entry.name.startswith(STAGING):
+        return entry.is_dir() and ((entry / MANIFEST).exists() or not any(entry.iterdir()))
+    return entry.name == files.LOCK or fnmatch(entry.name, files.UNFINISHED.format("*"))
 
 
 def _earlier_site(out: Path) -> list[Path]:
     """The files of the site that is in ``out``."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and all(map(_is_ours, out.iterdir()))):
         return []
     if not out.is_dir():
         raise UsageError(f"--out: {out} is not a folder")
     try:
         names = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
-        files = [(out / name).resolve() for name in names]
+        listed = [(out / name).resolve() for name in names]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"--out: {out} is not empty, and what is there is no site of ours; nothing changed") from error
-    return [file for file in files if out.resolve() in file.parents and file.is_file()]
+    return [file for file in listed if out.resolve() in file.parents and file.is_file()]
 
 
 def _replace(old: list[Path], staging: Path, out: Path) -> None:
     """Put the new files in the place of the old ones; other people's files stay, and stop us if they are in the way."""
-    new = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    built = (path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    new = sorted(name for name in built if name != Path(MANIFEST))
     in_the_way = [name for name in new if (out / name).exists() and (out / name).resolve() not in old]
     if in_the_way:
         raise UsageError(f"--out: {out / in_the_way[0]} is in the way and no file of ours; nothing changed")
-    for file in old:
-        file.unlink()
+    os.sync()  # at once, where each of some hundred pages would take its time
+    kept = {file.relative_to(out.resolve()) for file in old}
+    _write_manifest(out, sorted({*new, *kept}))
+    _remove(sorted(kept - {*new, Path(MANIFEST)}), out)  # a folder may be where one of them was
     for name in new:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (staging / name).replace(out / name)
-    for folder in sorted({file.parent for file in old}, key=lambda path: -len(path.parts)):
-        if folder != out.resolve() and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    names = {"files": [*map(str, new), MANIFEST]}
-    (out / MANIFEST).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+    _write_manifest(out, new)
+
+
+def _remove(names: list[Path], out: Path) -> None:
+    """Remove files, and the folders that are empty without them."""
+    for name in names:
+        (out / name).unlink()
+        with suppress(OSError):  # not empty
+            for folder in (out / name).parents:
+                if folder == out:
+                    break
+                folder.rmdir()
+
+
+def _write_manifest(out: Path, names: list[Path]) -> None:
+    listed = {"files": [*(str(name) for name in names if name != Path(MANIFEST)), MANIFEST]}
+    files.write(out / MANIFEST, json.dumps(listed, indent=1) + "\n")

@@ -8,7 +8,7 @@ project's own rules, and highlighted source lines.
 import inspect
 import json
 from functools import cache
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping import quiz as quizzing
 from tinygrad_lab.lab.stepping.formulas import Formulas, mathml_of
@@ -39,7 +40,7 @@ def render(traced: Traced, quiz: bool = False) -> str:
         traced: what to show.
         quiz: hide each gradient until it has been answered.
     """
-    folder = files("tinygrad_lab.lab.stepping") / "web"
+    folder = resources.files("tinygrad_lab.lab.stepping") / "web"
     return _template().render(
         title=traced.title,
         generator=GENERATOR,
@@ -57,17 +58,28 @@ def write(path: Path, traced: Traced, quiz: bool = False) -> None:
         UsageError: another file is there, or none can be written there.
     """
     try:
-        if path.exists() and not is_ours(path):
+        try_place(path)
+        files.write(path, render(traced, quiz))
+    except OSError as error:
+        raise UsageError(f"--html: cannot write {path}: {error.strerror}") from error
+
+
+def try_place(path: Path) -> None:
+    """Find out whether a page can be written there.
+
+    Raises:
+        UsageError: another file is there, or none can be written there.
+    """
+    try:
+        if path.is_file() and not is_ours(path):
             raise UsageError(f"--html: {path} is there already and is no page of the stepper: choose another name")
-        path.write_text(render(traced, quiz), encoding="utf-8")
+        files.try_out(path)
     except OSError as error:
         raise UsageError(f"--html: cannot write {path}: {error.strerror}") from error
 
 
 def is_ours(path: Path) -> bool:
     """Whether a file is a page that this module wrote."""
-    if not path.is_file():
-        return False
     with path.open("rb") as file:
         return f'content="{GENERATOR}"'.encode() in file.read(1000)
 

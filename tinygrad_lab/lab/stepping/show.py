@@ -29,6 +29,8 @@ def show(
     Raises:
         UsageError: a target that cannot be traced, or a file that cannot be written.
     """
+    if html_file is not None:
+        page.try_place(html_file)
     traced = trace_target(target, values, module, variant)
     if html_file is not None:
         page.write(html_file, traced, quiz)

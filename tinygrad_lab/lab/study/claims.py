@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lab import files
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
@@ -23,13 +24,18 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
     """The Lab that writes into ``out``, or into the paper's own folder when that is part of a checkout.
 
     Raises:
-        UsageError: not a checkout and no ``out``.
+        UsageError: not a checkout and no ``out``; a folder that cannot be written into.
     """
     if out is None and quick:
         out = Path("runs") / f"{paper.slug}-claims-quick"
     if out is None and not (paper_folder(paper).parent.parent / "pyproject.toml").exists():
         raise UsageError("claims writes beside the paper's sources, and this is not a checkout: pass --out FOLDER")
-    return Lab(paper, seeds, quick, out or paper_folder(paper) / "study" / "results")
+    folder = out or paper_folder(paper) / "study" / "results"
+    try:
+        files.try_folder(folder)
+    except OSError as error:
+        raise UsageError(f"--out: cannot write into {folder}: {error.strerror}") from error
+    return Lab(paper, seeds, quick, folder)
 
 
 def part(paper: Paper, name: str) -> Any:
@@ -89,7 +95,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     part(paper, "figures").figures(lab)
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":
-        readme.write_text(fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)), encoding="utf-8")
+        files.write(readme, fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)))
     claims: list[Claim] = part(paper, "verdicts").claims(lab)
     return claims
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from tinygrad_lab import files
 from tinygrad_lab.lab import console
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.study.statistics import Interval, interval, paired_difference
@@ -46,7 +47,7 @@ class Results:
         """Write ``results/<name>.json`` with what is needed to run it again: data, versions, machine, command."""
         text = json.dumps({"environment": self._environment(config), **results}, indent=1, allow_nan=False)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        files.write(self.folder / f"{name}.json", text + "\n")
 
     def _environment(self, config: Config) -> Record:
         data = self.data.dataset(config, "train")
@@ -68,7 +69,8 @@ class Results:
         FigureCanvasAgg(picture)
         yield picture
         self.folder.mkdir(parents=True, exist_ok=True)
-        picture.savefig(self.folder / f"{name}.png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+        with files.written(self.folder / f"{name}.png") as path:
+            picture.savefig(path, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
 
     # ---- reading ------------------------------------------------------------------------------------
     def has(self, name: str) -> bool:
@@ -79,12 +81,15 @@ class Results:
         """Read a results file back.
 
         Raises:
-            UsageError: it has not been made.
+            UsageError: it has not been made, or is damaged.
         """
         path = self.folder / f"{name}.json"
         if not path.exists():
             raise UsageError(f"no results {path}: run tinygrad-lab claims {self.slug} first")
-        results: Record = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            results: Record = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"{path} is damaged ({error}): run tinygrad-lab claims {self.slug} again") from error
         return results
 
     def runs(self, name: str, side: str = "numpy", arm: str | None = None) -> list[Record]:

@@ -1,0 +1,1 @@
+"""Bad days: runs and writers that are stopped at any instant."""
