@@ -175,6 +175,14 @@ def test_the_command_line_is_there_before_its_libraries() -> None:
     assert result.stdout == "[]\n"
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_folder_that_takes_no_files(option: str) -> None:
+    result = run("step", "x*x", "x=2", option, "/proc/page")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert f"{option}: cannot write /proc/page" in result.err
+
+
 def test_json_on_stdout_is_json_whatever_else_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     def described(paper: object) -> dict[str, object]:
         print("a word in between")
