@@ -69,6 +69,10 @@ def test_values_are_of_the_fields_types(monkeypatch: pytest.MonkeyPatch) -> None
     ("--variant first", "argument --variant: invalid choice: 'first' (choose from"),
     ("--size large", "argument --size: invalid choice: 'large' (choose from"),
     ("--epochs 0", "epochs must be at least 1, got 0"),
+    ("--learning-rate nan", "argument --learning-rate: nan is not a finite number"),
+    ("--learning-rate=-inf", "argument --learning-rate: -inf is not a finite number"),
+    ("--learning-rate x", "argument --learning-rate: invalid float value: 'x'"),
+    ("--spans 1 1e999", "argument --spans: 1e999 is not a finite number"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(
     words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -79,6 +83,42 @@ def test_what_is_wrong_is_said_in_one_line(
     line = capsys.readouterr().err
     assert line.startswith(f"{Config.__module__}: {said}")
     assert line.count("\n") == 1
+
+
+def test_help_has_what_the_fields_are_without_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        asked(monkeypatch, "--help", epochs=4, dataset="50%")
+    assert end.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for said in (
+        "--variant {plain,other} default: plain",
+        "--epochs EPOCHS default: 4",
+        "[HIDDEN ...] default: 8 4",
+        "--bias, --no-bias default: True",
+        "--dataset DATASET default: 50%",
+        "those of plain small",
+    ):
+        assert said in text  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyError("weight"), 2, "KeyError: 'weight' (TINYGRAD_LAB_DEBUG=1 shows where)"),
+     (KeyboardInterrupt(), 130, "stopped"),
+     (FileNotFoundError(2, "No such file or directory", "/data"), 2, "/data: No such file or directory")],
+)  # fmt: skip
+def test_whatever_ends_a_program_is_one_line(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        program(main)
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"{__name__}: {said}\n"
 
 
 def test_data_that_cannot_be_had_ends_a_program_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:

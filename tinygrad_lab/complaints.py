@@ -68,6 +68,8 @@ def words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = "input or output" if error.filename is None else error.filename  # a file, or else a stream
         return f"{where}: {error.strerror}"
+    if type(error) is ImportError:  # our own, which says what to install
+        return said
     if isinstance(error, MemoryError):
         return f"there is not enough memory: {said}" if said else "there is not enough memory"
     return f"{type(error).__name__}: {said} ({DEBUG}=1 shows where)"

@@ -137,10 +137,12 @@ def _open_locked(path: Path, flags: int) -> int | None:
     """
     try:
         descriptor = os.open(path, flags, 0o666)
-    except (FileExistsError, FileNotFoundError):
-        if path.parent.is_dir():
-            return None
-        raise
+    except FileExistsError:
+        return None
+    except FileNotFoundError:
+        if flags & os.O_CREAT or not path.parent.is_dir():  # a folder that takes no files, as /proc, or none
+            raise
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # or it was removed before it was locked

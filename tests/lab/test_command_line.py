@@ -65,6 +65,9 @@ def test_help_with_a_paper_has_its_fields_and_what_they_are() -> None:
         (["train", "lenet", "--rubbish", "1e999"], "1e999 is not a finite number"),
         (["bench", "lenet", "--learning-rate", "inf"], "inf is not a finite number"),
         (["train", "lenet", "--epochs", "9" * 5000], "Invalid value for '--epochs'"),
+        (["train", "lenet", "--seed", "-1"], "seed must be from 0 to 9223372036854775807, got -1"),
+        (["parity", "lenet", "--seed", str(2**63)], "is not in the range"),
+        (["papers", "--json", ""], "it needs a file's name"),
         (["generate", "lenet", "--help"], "lenet has nothing to generate"),
         (["step", "caf\udce9", "x=1"], "is not valid UTF-8"),
         (["embed", "caf\udce9"], "is not valid UTF-8"),
@@ -96,6 +99,7 @@ def test_what_nobody_thought_of_is_one_line_too(monkeypatch: pytest.MonkeyPatch)
         (BrokenPipeError(), 141, ""),
         (PermissionError(13, "Permission denied", "/cache/x"), 2, "p: /cache/x: Permission denied\n"),
         (OSError(28, "No space left on device"), 2, "p: input or output: No space left on device\n"),
+        (ImportError("this needs rich: install it"), 2, "p: this needs rich: install it\n"),
         (MemoryError(), 2, "p: there is not enough memory\n"),
         (ValueError("epochs\nmust be more"), 2, "p: epochs must be more\n"),
         (ZeroDivisionError("by 0"), 2, "p: ZeroDivisionError: by 0 (TINYGRAD_LAB_DEBUG=1 shows where)\n"),
@@ -161,6 +165,22 @@ def test_a_bare_environment() -> None:
     result = program("data", "fetch", "fashion-mnist", env=bare)
     assert result.returncode == 2
     assert one_complaint(result.stderr)
+
+
+def test_the_command_line_is_there_before_its_libraries() -> None:
+    """Help must be quick: what only some command needs is imported by that command."""
+    slow = "('torch', 'rich', 'textual', 'jinja2', 'babel', 'sklearn', 'matplotlib')"
+    code = f"import sys, tinygrad_lab.lab.cli; print([name for name in {slow} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_folder_that_takes_no_files(option: str) -> None:
+    result = run("step", "x*x", "x=2", option, "/proc/page")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert f"{option}: cannot write /proc/page" in result.err
 
 
 def test_json_on_stdout_is_json_whatever_else_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from tests.numerics import relative_error
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.stepping.expression import FUNCTIONS, assignments, parse_value, trace_expression
+from tinygrad_lab.lab.stepping.expression import trace_expression
+from tinygrad_lab.lab.stepping.functions import FUNCTIONS
+from tinygrad_lab.lab.stepping.values import assignments, parse_value
 from tinygrad_lab.trace import Backward, Forward, Trace
 
 
@@ -123,6 +125,97 @@ def test_class_numbers_are_a_target():
 def test_a_nan_is_no_error():
     found = traced("log(x) * 2", "x=-1")
     assert np.isnan(found.result.array)
+
+
+# ---- settings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "gradient"),
+    [("leaky_relu(w, 0.5)", [0.5, 1.0]), ("leaky_relu(w, negative_slope=-.5)", [-0.5, 1.0]),
+     ("s = 0.25; leaky_relu(w, s)", [0.25, 1.0]), ("softplus(w, 2, 0)", [0.11920292202211757, 1.0]),
+     ("sum(w, 0)", [1.0, 1.0]), ("sum(w, 0, True)", [1.0, 1.0]), ("d = 0; sum(w, dim=d)", [1.0, 1.0]),
+     ("max(w, dim=0)", [0.0, 1.0]), ("softmax(w, 0)", [0.0, 0.0]), ("norm(w, p=2, dim=-1)", [-(0.2**0.5), 0.8**0.5])],
+)  # fmt: skip
+def test_settings_are_plain_numbers(text, gradient):
+    assert gradients(traced(text, "w=[-1, 2]"))["w"] == pytest.approx(gradient)
+
+
+def test_a_softmax_of_one_number_is_1_as_in_torch():
+    assert traced("softmax(x, 0) * 2", "x=3").result.array == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("leaky_relu(w, w)", "'w' is not allowed there: negative_slope is a setting and must be a plain number, and"),
+        ("softplus(w, w)", "beta is a setting and must be a plain number, and this value gets a gradient"),
+        ("b = w * 2; leaky_relu(w, b)", "'b' is not allowed there: negative_slope is a setting"),
+        (
+            "leaky_relu(w, 2 * 3)",
+            "'2 * 3' is not allowed there: negative_slope is a setting and must be a plain number",
+        ),
+        ("sum(w, dim=-w)", "'-w' is not allowed there: dim is a setting and must be a plain number, not a formula"),
+        ("sum(w, dim=0.7)", "dim must be a whole number, got 0.7"),
+        ("sum(w, dim=1e18)", "dim must be a whole number, got 1e+18"),
+        ("sum(w, dim=None)", "dim must be a whole number, got None"),
+        ("sum(w, dim=True)", "dim must be a whole number, got True"),
+        ("sum(w, dim=99999999999)", "dim must be one of at most 16 dimensions, got 99999999999"),
+        ("sum(w, dim=" + "9" * 400 + ")", "a number is too large"),
+        ("sum(w, keepdim='no')", "keepdim must be True or False, got 'no'"),
+        ("sum(w, keepdim=1)", "keepdim must be True or False, got 1"),
+        ("softplus(w, beta='a')", "beta must be a number, got 'a'"),
+        ("max(w, 0)", "the larger of two values is maximum(x, y), the largest along a dimension max(x, dim=0)"),
+        ("min(w, w)", "the smaller of two values is minimum(x, y)"),
+        ("relu(w, 1)", "there can be 1 value and no settings"),
+        ("sum(w, 0, True, 1)", "there can be 1 value and dim, keepdim"),
+        ("sum(w, 0, dim=0)", "dim is given twice"),
+        ("relu()", "relu takes 1 value, got 0"),
+        ("linear(w)", "linear takes 2 values, got 1"),
+        ("w.T", "only a matrix can be transposed"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_one_sentence(text, message):
+    assert message in refusal(text, "w=[-1, 2]")
+
+
+# ---- sizes and numbers ----------------------------------------------------------------------------------------------
+
+
+def test_what_an_expression_makes_is_limited_before_it_is_made():
+    column, row = f"x={[[1]] * 10_000}", f"y={[[1] * 10_000]}"
+    for text in ("x*y", "x@y", "maximum(x, y)", "x - y", "x**y"):
+        assert f"'{text}' would make 100,000,000 numbers, at most 10,000 are made" in refusal(text, column, row)
+    assert "would make 1,000,000 numbers" in refusal("A = v*v.T; A * v0", f"v={[[1] * 100]}", f"v0={[[[1]]] * 100}")
+    assert traced("y @ x", column, row).result.array == 10_000
+    assert "more than 1,000,000 numbers in all" in refusal("x" + "*x" * 150, f"x={[1] * 10_000}")
+
+
+def test_numbers_are_floats_up_to_a_limit():
+    assert traced("x * 2", f"x={2**63}").result.array == 2.0**64
+    assert traced("x * 2", f"x=[{2**64}, 1]").result.array == 2.0**65 + 2
+    assert "a number is too large" in refusal("x * 2", "x=" + "9" * 400)
+    assert "a number is too large" in refusal("x * " + "9" * 400, "x=1")
+    assert "a number is too large" in refusal("x", "x=1e999")
+    for value in ("[True, 1]", "[1, [True]]", "1 + 1j", "'1'"):
+        with pytest.raises(UsageError, match="not a number or a list of numbers"):
+            parse_value("w", value)
+    assert "17 dimensions, at most 16 are read" in refusal("x", "x=" + "[" * 17 + "1" + "]" * 17)
+
+
+def test_names_are_the_same_where_python_takes_them_for_the_same():
+    micro, mu = "\u00b5", "\u03bc"
+    for name, used in ((micro, mu), (mu, micro), (micro, micro)):
+        assert gradients(traced(f"{used} * 2", f"{name}=1")) == {mu: 2.0}
+    with pytest.raises(UsageError, match="given twice"):
+        assignments([f"{micro}=1", f"{mu}=2"])
+    with pytest.raises(UsageError, match="values are given as name=value"):
+        assignments(["lambda=1"])
+
+
+def test_long_texts_are_cut_in_messages():
+    for text, value in (("x y" * 600, "x=1"), ("relu(" + "x+" * 900 + "x, 1)", "x=1"), ("x", "x=" + "a" * 9000)):
+        assert len(refusal(text, value)) < 250
 
 
 # ---- refusals -------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lab.lab.stepping.expression import assignments, trace_expression
+from tinygrad_lab.lab.stepping.expression import trace_expression
 from tinygrad_lab.lab.stepping.quiz import Question, judge, parse, question, same
+from tinygrad_lab.lab.stepping.values import assignments
 from tinygrad_lab.trace import Backward
 
 

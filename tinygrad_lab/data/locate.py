@@ -35,7 +35,7 @@ def places() -> Iterator[tuple[str, Path]]:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        folder = Path(named).expanduser()
+        folder = Path(os.path.expanduser(named))  # as it is where there is no home
         if not folder.is_dir():
             raise DataError(f"{VARIABLE} is {named!r}, which is not a folder")
         yield VARIABLE, folder

@@ -15,7 +15,7 @@ from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import StoppedError, UsageError
-from tinygrad_lab.lab.options import TEXT, Formulas, WithFields, WithSearch
+from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, WithFields, WithSearch
 from tinygrad_lab.paper import SIZES
 
 NAME = "tinygrad-lab"
@@ -23,6 +23,8 @@ NAME = "tinygrad-lab"
 
 def _json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
     """Before the command begins, so that no work is lost over a name; where JSON goes to stdout, nothing else does."""
+    if target == "":
+        raise click.BadParameter("it needs a file's name, or - for stdout")
     if target is not None:
         from tinygrad_lab.lab import console
 
@@ -72,7 +74,7 @@ def papers(json_file: str | None) -> None:
 @click.option("--dtype", type=click.Choice(["float32", "float64", "both"]), default="both", show_default=True)
 @size_option
 @click.option("--steps", type=click.IntRange(1), help="Length of the trajectory: 20 at tiny, else 2, by default.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @json_option
 def parity(
     slugs: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.options import FINITE
+from tinygrad_lab.lab.options import FINITE, LARGEST_SEED
 
 
 def apply(config: Any, arguments: Sequence[str]) -> Any:
@@ -23,6 +23,9 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
     except click.ClickException as error:
         known = ", ".join(option.opts[0] for option in known_options)
         raise UsageError(f"{error.format_message().rstrip('.')}. The fields of this configuration: {known}") from error
+    seed = given.get("seed")
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed must be from 0 to {LARGEST_SEED}, got {seed}")
     try:
         return replace(config, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:

@@ -9,7 +9,7 @@ from tinygrad_lab import Tensor, nn
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.sides import NumpySide
-from tinygrad_lab.lab.stepping import expression
+from tinygrad_lab.lab.stepping import expression, values
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 from tinygrad_lab.trace import Backward, Forward, Trace, record, trace
@@ -52,16 +52,20 @@ def trace_target(
         UsageError: no such paper, variant or module; an expression that is malformed, unsafe or does not fit its
             values; more steps than LARGEST.
     """
-    known = registry.discover()
+    known = registry.discover() if target.replace("-", "_").isidentifier() else {}
     if target in known:
         if assignments:
-            raise UsageError(f"{target} is a paper: values such as {assignments[0]} go with an expression")
+            raise UsageError(
+                f"{target} is a paper: values such as {values.short(assignments[0])} go with an expression"
+            )
         return trace_paper(known[target], module, variant)
-    if target.replace("-", "_").isidentifier() and not assignments:
-        raise UsageError(f"{target!r} is no paper; the papers are: {', '.join(known)}. An expression needs values: x=2")
+    if known and not assignments:
+        raise UsageError(
+            f"{values.quoted(target)} is no paper; the papers are: {', '.join(known)}. An expression needs values: x=2"
+        )
     if module is not None or variant is not None:
         raise UsageError("--module and --variant go with a paper, not with an expression")
-    traced = expression.trace_expression(target, expression.assignments(assignments))
+    traced = expression.trace_expression(target, values.assignments(assignments))
     return Traced(traced, target.strip(), target, {expression.FILE: target.strip()})
 
 
