@@ -1,10 +1,13 @@
 """The gate: what an operation's annotations say holds at every call, and every refusal names operation and argument."""
 
+import enum
 import gc
 import inspect
+import numbers
 import typing
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,3 +184,57 @@ def test_help_shows_tensors() -> None:
     assert inspect.signature(lab.sum).return_annotation is Tensor
     assert str(inspect.signature(F.linear).parameters["weight"].annotation.dim_str) == "o i"
     assert typing.get_args(inspect.signature(F.linear).parameters["bias"].annotation)[1] is type(None)
+
+
+# ---- annotations of functions and optimisers that others write ------------------------------------------------------
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@pytest.mark.parametrize(("annotation", "value"), [
+    ("Undefined", 1), ("list[Undefined]", [1]), (object, 1), (object, X), (numbers.Number, 1.0), (numbers.Number, 1),
+    (numbers.Real, 1), (numbers.Integral, True), (Hashable, 1), (Hashable, (1,)), (np.floating, np.float32(1)),
+    (np.integer, np.int64(1)), (Level, Level.LOW), (int, Level.LOW), (complex, 1.0), (complex, 1j), (complex, 1),
+    (typing.Sequence, [1]), (typing.Sequence, ()), (Sequence, [1]), (list, [1]), (tuple, (1, 2)), (typing.List, [1]),
+    (Sequence[int], range(3)), (Sequence[str], "ab"), (Sequence[int], [1]), (tuple[int, ...], (1, 2)),
+    (list[int], (1, 2)),
+])  # fmt: skip
+def test_what_an_annotation_says_is_taken(annotation: Any, value: Any) -> None:
+    def taking(x):
+        return x
+
+    taking.__annotations__ = {"x": annotation}
+    assert gated(taking)(value) is value
+
+
+@pytest.mark.parametrize(("annotation", "value"), [
+    (int, True), (float, True), (complex, "1"), (Level, 1), (np.floating, 1.0), (np.integer, 1), (Sequence[int], "ab"),
+    (Sequence[str], [1]), (typing.Sequence, 1), (tuple[int, int], (1,)), (numbers.Integral, 1.0), (list[int], {1}),
+])  # fmt: skip
+def test_what_an_annotation_does_not_say_is_refused(annotation: Any, value: Any) -> None:
+    def taking(x):
+        return x
+
+    taking.__annotations__ = {"x": annotation}
+    with pytest.raises(TypeError, match="taking: x must be "):
+        gated(taking)(value)
+
+
+def test_one_annotation_that_cannot_be_evaluated_leaves_the_others_checked() -> None:
+    @gated
+    def taking(x: "Undefined", n: "int"):  # noqa: F821 (as with a name that only a type checker imports)
+        return x, n
+
+    assert taking("any", 2) == ("any", 2)
+    with pytest.raises(TypeError, match="taking: n must be an int"):
+        taking("any", 2.5)
+
+
+def test_keywords_that_a_function_collects_are_all_taken() -> None:
+    @gated
+    def taking(x: int, **options: float):
+        return options
+
+    assert taking(1, alpha=2.0, input=3) == {"alpha": 2.0, "input": 3}
+    with pytest.raises(TypeError, match="taking: options must be a number, got 'a'"):
+        taking(1, alpha="a")

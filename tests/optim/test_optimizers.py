@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.numerics import relative_error
-from tinygrad_lab import optim
+from tinygrad_lab import nn, optim
 from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Parameter
 from tinygrad_lab.optim import optimizer as optimizer_module
@@ -382,3 +382,76 @@ def test_integer_learning_rate_and_numpy_scalars_keep_float32() -> None:
         optimizer.step()
     assert parameter.dtype == np.float32
     assert optimizer.state[parameter]["exp_avg"].dtype == np.float32
+
+
+# ---- optimisers that others write, and settings that are none ---------------------------------------------------------
+def test_an_optimiser_needs_no_option_and_no_annotation_that_can_be_evaluated() -> None:
+    class Signs(optim.Optimizer):
+        def __init__(self, params: "Undefined", rate: "Undefined" = 0.5) -> None:  # noqa: F821
+            super().__init__(params, {"rate": rate})
+
+        def _update(self, parameter, group) -> None:
+            parameter.writable()[...] -= group["rate"] * np.sign(parameter.grad.numpy())
+
+    w = Tensor([1.0, -2.0], requires_grad=True)
+    signs = Signs([w])
+    (w * w).sum().backward()
+    signs.step()
+    assert w.tolist() == [0.5, -1.5]
+    signs.load_state_dict(signs.state_dict())
+
+
+def test_an_optimiser_with_a_step_of_its_own_is_told_what_to_write() -> None:
+    class OfTorch(optim.Optimizer):
+        def __init__(self, params, lr=0.1) -> None:
+            super().__init__(params, {"lr": lr})
+
+        def step(self) -> None: ...
+
+    with pytest.raises(TypeError, match=r"OfTorch: write _update\(parameter, group\)"):
+        OfTorch([Tensor([1.0], requires_grad=True)])
+
+
+@pytest.mark.parametrize(("group", "kind", "message"), [
+    ({"lr": "0.1"}, TypeError, r"Adam: lr must be a number, got '0.1' \(str\)"),
+    ({"lr": None}, TypeError, "Adam: lr must be a number, got None"),
+    ({"lr": True}, TypeError, "Adam: lr must be a number, got True"),
+    ({"lr": float("nan")}, ValueError, "Adam: lr must be a number, got nan"),
+    ({"l_r": 0.1}, ValueError, r"Adam: a group has \['l_r'\], the options are \['amsgrad', 'betas'"),
+    ({"betas": 0.9}, TypeError, r"Adam: betas must be 2 numbers, got 0.9 \(float\)"),
+    ({"betas": (0.9, "a")}, TypeError, "Adam: betas must be a number, got 'a'"),
+    ({"amsgrad": "no"}, TypeError, "Adam: amsgrad must be a bool, got 'no'"),
+    ({"params": None}, TypeError, "Adam: params of a group must be Tensors, got NoneType"),
+])  # fmt: skip
+def test_an_option_of_a_group_that_is_none_is_refused_by_name(group: dict, kind: type, message: str) -> None:
+    w = Tensor([1.0], requires_grad=True)
+    with pytest.raises(kind, match=message):
+        optim.Adam([{"params": [w], **group}])
+    optim.Adam([{"params": [w], "name": "all", "foreach": None}])
+
+
+@pytest.mark.parametrize(("params", "message"), [
+    (None, "SGD: params must be an iterable of Tensors or of groups, got NoneType$"),
+    (nn.Linear(2, 2), r"SGD: params must be an iterable of Tensors or of groups, got Linear: write .parameters\(\)"),
+    (nn.Sequential(nn.Linear(2, 2)), r"SGD: params: can only optimise Tensors, got Linear: write .parameters\(\)"),
+])  # fmt: skip
+def test_what_has_parameters_is_told_from_parameters(params, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        optim.SGD(params)
+
+
+def test_a_setting_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="SGD: lr must be a number, got nan"):
+        optim.SGD([Tensor([1.0], requires_grad=True)], lr=float("nan"))
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(("state", "message"), [
+    (None, "load_state_dict: state_dict must be a dict, got NoneType"),
+    ({"state": None, "param_groups": []}, "load_state_dict: state must be a dict of dicts"),
+    ({"state": {}, "param_groups": None}, "load_state_dict: param_groups must be a list of dicts with 'params'"),
+    ({"state": {}, "param_groups": [{}]}, "load_state_dict: param_groups must be a list of dicts with 'params'"),
+])  # fmt: skip
+def test_what_is_no_state_is_refused(state, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        optim.SGD([Tensor([1.0], requires_grad=True)]).load_state_dict(state)

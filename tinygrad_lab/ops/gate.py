@@ -9,12 +9,13 @@ import dis
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from tinygrad_lab.ops.kinds import Kind, what_is
+from tinygrad_lab.ops.signature import evaluated
 from tinygrad_lab.tensor import Tensor
 
 P = ParamSpec("P")
@@ -45,10 +46,11 @@ class Gate:
     def __init__(self, function: Callable[..., Any], name: str, alike: bool = False) -> None:
         self.name = name
         self.alike = alike  # arrays of different dtypes are refused
-        self.signature = inspect.signature(function, eval_str=True)
+        self.signature = evaluated(function)
         parameters = self.signature.parameters.values()
         self.kinds = {p.name: Kind(p.annotation, optional=p.default is None) for p in parameters}
         self.variadic = {p.name for p in parameters if p.kind is p.VAR_POSITIONAL}
+        self.keywords = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)  # takes all that are left
 
     def known(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return torch's keywords under our names, without those that change nothing.
@@ -58,7 +60,7 @@ class Gate:
         """
         known = {}
         for name, value in kwargs.items():
-            if name in self.kinds:
+            if self.takes((name,)):
                 known[name] = value
             elif ALIASES.get(name) in self.kinds:
                 known[ALIASES[name]] = value
@@ -66,6 +68,10 @@ class Gate:
                 takes = f"it must be {NEUTRAL[name][0]!r} here" if name in NEUTRAL else "there is no such argument"
                 raise TypeError(f"{self.name}: {name} is {what_is(value)}, {takes}; it takes {self._parameters()}")
         return known
+
+    def takes(self, names: Iterable[str]) -> bool:
+        """Tell whether keywords of these names can be given as they are."""
+        return self.keywords is not None or self.kinds.keys() >= set(names)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         """Give each argument to its parameter.
@@ -87,7 +93,7 @@ class Gate:
         """
         dtypes: dict[np.dtype, str] = {}
         for name, value in self.bind(args, kwargs).arguments.items():
-            for item in value if name in self.variadic else (value,):
+            for item in self._given(name, value):
                 self.kinds[name].check(f"{self.name}: {name}", item)
                 if self.alike and self.kinds[name].is_operand(item):
                     dtypes.setdefault(item.dtype, name)
@@ -96,6 +102,12 @@ class Gate:
             raise TypeError(
                 f"{self.name}: {first} is {one} and {second} is {other}, they must have one dtype: convert with .to()"
             )
+
+    def _given(self, name: str, value: Any) -> Iterable[Any]:
+        """What a parameter was given, one by one."""
+        if name == self.keywords:
+            return list(value.values())
+        return value if name in self.variadic else (value,)
 
     def _parameters(self) -> str:
         return ", ".join(self.kinds) or "nothing"
@@ -129,7 +141,7 @@ def gated(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         kinds = (*map(kind_of, args), *kwargs, *map(kind_of, kwargs.values()))
         if kinds not in admitted:
-            if not kwargs.keys() <= gate.kinds.keys():
+            if not gate.takes(kwargs):
                 return call(*args, **gate.known(kwargs))
             gate.check(args, kwargs)
             remember(admitted, kinds)

@@ -22,7 +22,8 @@ class Kind:
     def __init__(self, annotation: Any, optional: bool = False) -> None:
         self.arrays: list[ArrayKind] = []
         self.plain: list[type] = [type(None)] if optional else []
-        self.items: list[tuple[Kind, ...]] = []  # of each sequence: a kind for every place, or one for all and ``...``
+        # Each kind of sequence, with a kind for every place, or one for all.
+        self.items: list[tuple[type, tuple[Kind, ...]]] = []
         self.anything = False
         self.words: list[str] = []
         for option in _options(annotation):
@@ -30,7 +31,7 @@ class Kind:
 
     def _read(self, option: Any) -> None:
         origin = typing.get_origin(option)
-        if option is Any or option is inspect.Parameter.empty:
+        if option in (Any, object, inspect.Parameter.empty):
             self.anything = True
         elif isinstance(option, type) and issubclass(option, AbstractArray):
             self.arrays.append(ArrayKind.of(option))
@@ -39,8 +40,7 @@ class Kind:
             self.arrays.append(ArrayKind("iufb", 0, None, "a tensor"))
             self.words.append("a tensor")
         elif origin in (tuple, list) or (isinstance(origin, type) and issubclass(origin, Sequence)):
-            self.items.append(tuple(Kind(item) for item in typing.get_args(option) if item is not ...))
-            self.words.append(_sequence(option))
+            self._read_sequence(option, origin)
         elif option in WORDS:
             self.plain.append(option)
             if not (option is int and float in self.plain):
@@ -50,6 +50,13 @@ class Kind:
             self.words.append(f"a {option.__name__}")
         else:
             self.anything = True
+
+    def _read_sequence(self, option: Any, origin: type) -> None:
+        if inner := typing.get_args(option):
+            self.items.append((origin, tuple(Kind(item) for item in inner if item is not ...)))
+        else:  # typing.Sequence: of anything
+            self.plain.append(origin)
+        self.words.append(_sequence(option))
 
     @property
     def text(self) -> str:
@@ -72,15 +79,16 @@ class Kind:
             return True
         if isinstance(value, Tensor | np.ndarray):
             return any(kind.admits(value) for kind in self.arrays) or isinstance(value, tuple(self.plain) or ())
-        if isinstance(value, bool | np.bool_):
-            return bool in self.plain or (any("b" in kind.kinds for kind in self.arrays) and float in self.plain)
+        if isinstance(value, bool | np.bool_):  # to Python a bool is an int
+            flag = any("b" in kind.kinds for kind in self.arrays) and float in self.plain
+            return flag or bool in self.plain or isinstance(value, tuple({*self.plain} - {int}))
+        if isinstance(value, tuple(self.plain)):
+            return True
         if isinstance(value, Integral):
-            return int in self.plain or float in self.plain
+            return not {int, float, complex}.isdisjoint(self.plain)
         if isinstance(value, Real):
-            return float in self.plain
-        if isinstance(value, tuple | list) and self.items:
-            return any(_each(kinds, value) for kinds in self.items)
-        return isinstance(value, tuple(self.plain))
+            return not {float, complex}.isdisjoint(self.plain)
+        return any(isinstance(value, tuple | list | origin) and _each(kinds, value) for origin, kinds in self.items)
 
     @property
     def takes_floats(self) -> bool:
@@ -130,8 +138,10 @@ def _each(kinds: tuple[Kind, ...], values: Any) -> bool:
 def _sequence(option: Any) -> str:
     inner = typing.get_args(option)
     items = [" | ".join(getattr(o, "__name__", str(o)) for o in _options(item)) for item in inner if item is not ...]
+    if not inner:
+        return "a sequence"
     fixed = typing.get_origin(option) is tuple and ... not in inner
-    return f"a tuple ({', '.join(items)})" if fixed else f"a sequence of {items[0] if items else 'anything'}s"
+    return f"a tuple ({', '.join(items)})" if fixed else f"a sequence of {items[0]}s"
 
 
 def what_is(value: Any) -> str:

@@ -21,6 +21,26 @@ def on_tensors(body: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=parameters, return_annotation=_returned(signature.return_annotation))
 
 
+def evaluated(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature with its annotations evaluated; one that cannot be is left out: it checks nothing."""
+    try:
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # a name that only a type checker has, say
+        signature = inspect.signature(function)
+        names = getattr(inspect.unwrap(function), "__globals__", {})
+        parameters = [p.replace(annotation=_evaluated(p.annotation, names)) for p in signature.parameters.values()]
+        return signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # as inspect does: it is the source of the function
+    except Exception:
+        return inspect.Parameter.empty
+
+
 def _returned(annotation: Any) -> Any:
     """The first member of a body's (output, backward)."""
     members = typing.get_args(annotation)

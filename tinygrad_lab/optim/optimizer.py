@@ -6,20 +6,25 @@ operations would stream them through main memory; written over blocks that stay 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.modes import no_grad
 from tinygrad_lab.ops.gate import gated_constructor
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 BLOCK = 1 << 16  # elements: as float32, a parameter's piece, its gradient, two slots and a scratch array take 1.3 MB
 NEWER = {"amsgrad", "maximize"}  # options that states written before there were any do not have
 OF_TORCH = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}  # how, not what it computes
+
+BESIDES = {"params", "name", "initial_lr"}  # what a group may have besides options: the last is a schedule's
 
 Group = dict[str, Any]
 Params = Any  # an iterable of Tensors or of groups; checked by hand, for clear messages
@@ -47,11 +52,19 @@ class Optimizer(ABC):
         if "__init__" in vars(cls):
             cls.__init__ = gated_constructor(cls.__init__)  # type: ignore[method-assign]  # the same one, behind a gate
 
-    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
-        if isinstance(params, Tensor):
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Optimizer:
+        """Say what a subclass lacks that was written as for torch."""
+        if "_update" in cls.__abstractmethods__:
             raise TypeError(
-                f"{type(self).__name__}: params must be an iterable of Tensors or of groups, "
-                "got one Tensor: write [tensor]"
+                f"{cls.__name__}: write _update(parameter, group), which changes one parameter in place; "
+                "step() calls it for every parameter that has a gradient"
+            )
+        return super().__new__(cls)
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{type(self).__name__}: params must be an iterable of Tensors or of groups, got {_instead(params)}"
             )
         self.defaults = dict(defaults)
         self.param_groups = []
@@ -64,10 +77,18 @@ class Optimizer(ABC):
             self.add_param_group(group)
 
     def add_param_group(self, group: Any) -> None:
-        """Optimise more parameters, with the options of ``group`` or the defaults."""
+        """Optimise more parameters, with the options of ``group`` or the defaults.
+
+        Raises:
+            TypeError, ValueError: no group, no such option, an option of a wrong kind or out of range.
+        """
         if not isinstance(group, Mapping) or "params" not in group:
             raise TypeError(f"a parameter group must be a dict with 'params', got {type(group).__name__}")
         params = group["params"]
+        if not isinstance(params, Iterable):
+            raise TypeError(f"{type(self).__name__}: params of a group must be Tensors, got {_instead(params)}")
+        if unknown := sorted(set(group) - set(self.defaults) - BESIDES - OF_TORCH):
+            raise ValueError(f"{type(self).__name__}: a group has {unknown}, the options are {sorted(self.defaults)}")
         complete = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
         known = {id(parameter) for other in self.param_groups for parameter in other["params"]}
         for parameter in complete["params"]:
@@ -102,11 +123,13 @@ class Optimizer(ABC):
         return []
 
     def _check_options(self, group: Group) -> None:
-        """Raise ValueError on an option out of range."""
-        if group["lr"] < 0:
-            raise ValueError(f"{type(self).__name__}: lr must be at least 0, got {group['lr']}")
-        if group["weight_decay"] < 0:
-            raise ValueError(f"{type(self).__name__}: weight_decay must be at least 0, got {group['weight_decay']}")
+        """Raise TypeError on an option of another kind than its default, ValueError on one out of range."""
+        for name, default in self.defaults.items():
+            if name in group:
+                _check_alike(f"{type(self).__name__}: {name}", group[name], default)
+        for name in ("lr", "weight_decay"):
+            if name in group and group[name] < 0:
+                raise ValueError(f"{type(self).__name__}: {name} must be at least 0, got {group[name]}")
 
     def _slots(self, parameter: Tensor, *names: str) -> list[Array]:
         """Arrays of the parameter's shape that persist from step to step, zero at first."""
@@ -146,7 +169,7 @@ class Optimizer(ABC):
 
     def _check_parameter(self, parameter: Any, known: set[int]) -> None:
         if not isinstance(parameter, Tensor):
-            raise TypeError(f"{type(self).__name__}: params: can only optimise Tensors, got {type(parameter).__name__}")
+            raise TypeError(f"{type(self).__name__}: params: can only optimise Tensors, got {_instead(parameter)}")
         if not parameter.is_leaf:
             raise ValueError(
                 f"{type(self).__name__}: cannot optimise the result of an operation (shape {parameter.shape}): "
@@ -169,8 +192,7 @@ class Optimizer(ABC):
 
     def check_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Raise ValueError unless ``load_state_dict`` would succeed."""
-        if not {"state", "param_groups"} <= set(state_dict):
-            raise ValueError(f"load_state_dict: needs 'state' and 'param_groups', got {sorted(state_dict)}")
+        _check_form(state_dict)
         sizes = [len(group["params"]) for group in self.param_groups]
         saved = [len(group["params"]) for group in state_dict["param_groups"]]
         if sizes != saved:
@@ -178,7 +200,7 @@ class Optimizer(ABC):
         for group in state_dict["param_groups"]:
             if missing := sorted(set(self.defaults) - set(group) - NEWER):
                 raise ValueError(f"load_state_dict: a group lacks the options {missing} of {type(self).__name__}")
-            self._check_options(group)
+            self._check_options({**group, **self._options(group)})
         for _ in self._loaded(state_dict):
             pass
 
@@ -229,6 +251,43 @@ class Optimizer(ABC):
     def __repr__(self) -> str:
         groups = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
         return f"{type(self).__name__}({', '.join(map(str, groups))})"
+
+
+def _instead(given: Any) -> str:
+    """What was given where parameters belong, and what may have been meant."""
+    if isinstance(given, Tensor):
+        return "one Tensor: write [tensor]"
+    return f"{type(given).__name__}{': write .parameters()' if hasattr(given, 'parameters') else ''}"
+
+
+def _check_alike(called: str, value: Any, default: Any) -> None:
+    """Raise TypeError unless an option is what its default is, a number or numbers or a flag; ValueError on NaN."""
+    if isinstance(default, tuple):
+        if not isinstance(value, tuple | list) or len(value) != len(default):
+            raise TypeError(f"{called} must be {len(default)} numbers, got {what_is(value)}")
+        for one, by_default in zip(value, default, strict=True):
+            _check_alike(called, one, by_default)
+    elif isinstance(default, bool):
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{called} must be a bool, got {what_is(value)}")
+    elif isinstance(default, Real):
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"{called} must be a number, got {what_is(value)}")
+        if math.isnan(value):
+            raise ValueError(f"{called} must be a number, got {value}")
+
+
+def _check_form(state_dict: Any) -> None:
+    """Raise TypeError or ValueError unless it looks like the state of an optimiser."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"load_state_dict: state_dict must be a dict, got {type(state_dict).__name__}")
+    if not {"state", "param_groups"} <= set(state_dict):
+        raise ValueError(f"load_state_dict: needs 'state' and 'param_groups', got {sorted(state_dict)}")
+    state, groups = state_dict["state"], state_dict["param_groups"]
+    if not isinstance(state, Mapping) or not all(isinstance(entries, Mapping) for entries in state.values()):
+        raise TypeError("load_state_dict: state must be a dict of dicts by the number of the parameter")
+    if not isinstance(groups, list | tuple) or not all(isinstance(g, Mapping) and "params" in g for g in groups):
+        raise TypeError("load_state_dict: param_groups must be a list of dicts with 'params'")
 
 
 def _entry(called: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
