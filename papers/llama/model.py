@@ -136,12 +136,11 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "b heads t h"]:
         """softmax(q kᵀ / sqrt(h)) v, each of the T last tokens over itself and what is before it, or ``visible``."""
         t, s = q.shape[2], k.shape[2]
-        past = np.tri(t, s, s - t, dtype=bool) if 1 < t < s else None
+        causal = visible is None and t == s
+        past = np.tri(t, s, s - t, dtype=bool) if visible is None and 1 < t < s else visible
         # One operation; its steps are in tinygrad_lab/ops/attention.py, held equal by
         # tests/ops/test_definitions.py::test_equals_its_definition.
-        if visible is not None:
-            return F.scaled_dot_product_attention(q, k, v, visible, enable_gqa=True)
-        return F.scaled_dot_product_attention(q, k, v, past, is_causal=t == s, enable_gqa=True)
+        return F.scaled_dot_product_attention(q, k, v, past, is_causal=causal, enable_gqa=True)
 
 
 class SwiGLU(nn.Module):

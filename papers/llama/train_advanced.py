@@ -253,7 +253,8 @@ def _taken_up(options: argparse.Namespace) -> Run:
     path = options.out / LAST
     try:
         training = load(path)[1]["training"]
-        saved, position = LlamaConfig(**training["config"]), training["position"]
+        fields = {n: tuple(v) if isinstance(v, list) else v for n, v in training["config"].items()}  # as JSON has them
+        saved, position = LlamaConfig(**fields), training["position"]
         recipe = replace(Recipe(**position["recipe"]), **given(options, Recipe))
         size = position["size"]
     except (KeyError, TypeError) as error:
