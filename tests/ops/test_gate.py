@@ -166,7 +166,7 @@ class Level(enum.IntEnum):
     ("Undefined", 1), ("list[Undefined]", [1]), (object, 1), (object, X), (numbers.Number, 1.0), (numbers.Number, 1),
     (numbers.Real, 1), (numbers.Integral, True), (Hashable, 1), (Hashable, (1,)), (np.floating, np.float32(1)),
     (np.integer, np.int64(1)), (Level, Level.LOW), (int, Level.LOW), (complex, 1.0), (complex, 1j), (complex, 1),
-    (typing.Sequence, [1]), (typing.Sequence, ()), (Sequence, [1]), (list, [1]), (tuple, (1, 2)), (typing.List, [1]),
+    (typing.Sequence, [1]), (typing.Sequence, ()), (Sequence, [1]), (list, [1]), (tuple, (1, 2)),
     (Sequence[int], range(3)), (Sequence[str], "ab"), (Sequence[int], [1]), (tuple[int, ...], (1, 2)),
     (list[int], (1, 2)),
 ])  # fmt: skip
