@@ -1,17 +1,24 @@
 """Gradients as values: what ``backward()`` would add to ``grad``, handed out instead."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
+from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.tensor import Tensor, backpropagate, wrap
 
 
-def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_graph: bool = False) -> list[Tensor]:
-    """Return the gradients of ``output`` by ``inputs``, leaves or interior; no ``grad`` is touched.
+@gated
+def grad(
+    output: Tensor, inputs: Tensor | Iterable[Tensor], gradient: Any = None, retain_graph: bool = False
+) -> list[Tensor]:
+    """Return the gradients of ``output`` by ``inputs``, leaves or interior, or one of them; no ``grad`` is touched.
 
     Raises:
+        TypeError: something that is no Tensor.
         RuntimeError: an input that ``output`` does not depend on; what ``Tensor.backward`` raises.
     """
+    inputs = _tensors(inputs)
     watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
     for tensor, _ in watched:
         tensor.retain_grad()
@@ -24,3 +31,11 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Any = None, retain_
         if id(tensor) not in gradients:
             raise RuntimeError(f"grad(): the output does not depend on input {position} of shape {tensor.shape}")
     return [wrap(gradients[id(tensor)]) for tensor in inputs]
+
+
+def _tensors(inputs: Any) -> list[Tensor]:
+    tensors = [inputs] if isinstance(inputs, Tensor) or not isinstance(inputs, Iterable) else list(inputs)
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"grad: input {position} must be a Tensor, got {what_is(tensor)}")
+    return tensors

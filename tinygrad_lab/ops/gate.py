@@ -32,6 +32,7 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "return_indices": (False,), "rounding_mode": (None,), "scale_grad_by_freq": (False,), "size_average": (None,),
     "reduce": (None,), "sparse": (False,), "sparse_grad": (False,), "_stacklevel": (3, 5), "_weight": (None,),
     "_freeze": (False,), "copy": (False,), "non_blocking": (False,), "maximize": (False,), "generator": (None,),
+    "create_graph": (False,),
 }  # fmt: skip
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "input": "x", "self": "x", "other": "y"}  # torch has both, too
 
@@ -114,7 +115,10 @@ class Gate:
 
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
         """Return an error as it is if a ``raise`` of ours made it, and names this function; else one that does."""
+        line = " ".join(str(error).split())
         if _ours(error):
+            if "\n" in str(error):
+                error.args = (line,)
             named = re.search(rf"\b{self.name}\b", str(error)) or type(error) not in (TypeError, ValueError, IndexError)
             return error if named else type(error)(f"{self.name}: {error}")  # a part of the function says what is wrong
         names = [*self.kinds][: len(args)] if len(self.kinds) > 1 else [*self.kinds] * len(args)
@@ -122,7 +126,7 @@ class Gate:
         said = ", ".join(f"{name} {what_is(value)}" for name, value in given)
         kind: type[Exception] = TypeError if isinstance(error, TypeError | AttributeError) else ValueError
         kind = IndexError if isinstance(error, IndexError) else kind
-        return kind(f"{self.name}: {error} (given {said})")
+        return kind(f"{self.name}: {line} (given {said})")
 
 
 def gated(function: Callable[P, R]) -> Callable[P, R]:
