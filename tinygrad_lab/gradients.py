@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_lab.ops.gate import gated
-from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.tensor import Tensor, backpropagate, wrap
 
 
-@gated
 def grad(
     output: Tensor, inputs: Tensor | Iterable[Tensor], gradient: Any = None, retain_graph: bool = False
 ) -> list[Tensor]:
@@ -18,6 +15,7 @@ def grad(
         TypeError: something that is no Tensor.
         RuntimeError: an input that ``output`` does not depend on; what ``Tensor.backward`` raises.
     """
+    _check("output", output)
     inputs = _tensors(inputs)
     watched = [(t, t._node) for t in inputs if t._node is not None and t._index not in t._node.retained]
     for tensor, _ in watched:
@@ -36,6 +34,10 @@ def grad(
 def _tensors(inputs: Any) -> list[Tensor]:
     tensors = [inputs] if isinstance(inputs, Tensor) or not isinstance(inputs, Iterable) else list(inputs)
     for position, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"grad: input {position} must be a Tensor, got {what_is(tensor)}")
+        _check(f"input {position}", tensor)
     return tensors
+
+
+def _check(name: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"grad: {name} must be a Tensor, got {type(value).__name__}")

@@ -32,7 +32,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "return_indices": (False,), "rounding_mode": (None,), "scale_grad_by_freq": (False,), "size_average": (None,),
     "reduce": (None,), "sparse": (False,), "sparse_grad": (False,), "_stacklevel": (3, 5), "_weight": (None,),
     "_freeze": (False,), "copy": (False,), "non_blocking": (False,), "maximize": (False,), "generator": (None,),
-    "create_graph": (False,),
 }  # fmt: skip
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "input": "x", "self": "x", "other": "y"}  # torch has both, too
 
