@@ -93,7 +93,7 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: X.size(5), IndexError, r"size: dim 5 is out of range for input of shape \(2, 2\)"),
     (lambda: X.size("a"), TypeError, r"size: dim must be an int, got 'a' \(str\)"),
     (lambda: copy.copy(LEARNS * 2), RuntimeError, "^copy: this tensor is the result of 'multiply'"),
-    (lambda: lab.tensor([[1, 2], [3]]), ValueError, "tensor: data cannot be .*: its rows have different lengths"),
+    (lambda: lab.tensor([[1, 2], [3]]), ValueError, "ensor: data cannot be .*: its rows have different lengths"),
     (lambda: lab.zeros(2.5), TypeError, r"zeros: size must be ints, got 2.5 \(float\)"),
     (lambda: lab.full((2, 2.5), 1.0), TypeError, r"full: size must be ints, got 2.5 \(float\)"),
 ]  # fmt: skip
