@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.kinds import what_is, why_no_array
 from tinygrad_lab.ops.operation import Num
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Generator
@@ -13,7 +14,10 @@ from tinygrad_lab.typing import Generator
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor with a copy of ``data``."""
-    return Tensor(data, dtype, requires_grad)
+    try:
+        return Tensor(data, dtype, requires_grad)
+    except ValueError as error:  # NumPy's: rows of different lengths, words that are no numbers
+        raise ValueError(f"tensor: data cannot be made into one array of numbers: {why_no_array(error)}") from None
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -185,4 +189,8 @@ def _shape(size: Any) -> tuple[int, ...]:
     """``zeros(2, 3)`` and ``zeros((2, 3))`` mean the same."""
     if isinstance(size, int):
         return (size,)
-    return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int | np.integer) else tuple(size)
+    sizes = size[0] if len(size) == 1 and isinstance(size[0], tuple | list) else size
+    for one in sizes:
+        if not isinstance(one, int | np.integer):
+            raise TypeError(f"size must be ints, got {what_is(one)}")
+    return tuple(sizes)

@@ -10,11 +10,13 @@ import torch
 from tests.lab.command import run
 from tests.lab.made_paper import FILES, made_paper
 from tinygrad_lab.lab import diagnosis, parity_report, registry
-from tinygrad_lab.lab.calls import LOSS, Observer
+from tinygrad_lab.lab.calls import LOSS, Observer, Operated
+from tinygrad_lab.lab.derivative import wrong_parameters
 from tinygrad_lab.lab.sides import sides
 from tinygrad_lab.ops.operation import OPERATIONS
-from tinygrad_lab.optim import Adam
+from tinygrad_lab.optim import SGD, Adam
 from tinygrad_lab.random import generator
+from tinygrad_lab.tensor import Tensor
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -137,6 +139,56 @@ def test_an_optimiser_that_moves_too_far_is_named_by_what_agrees(monkeypatch: py
     assert "after the first step already: " in text
 
 
+# ---- whether a backward is a derivative ---------------------------------------------------------------------------
+def tried(name: str, *args: Any) -> list[str]:
+    given = [Tensor(a, requires_grad=True) if isinstance(a, np.ndarray) else a for a in args]
+    return wrong_parameters(Operated(OPERATIONS[name], tuple(given), {}, "model.py", 1))
+
+
+RNG = np.random.default_rng(0)
+SOME_ZEROS = np.array([[0.0, 1.5, 0.0], [2.0, 0.0, 0.7]])
+POSITIVE = np.maximum(RNG.standard_normal((2, 2, 4, 4)), 0.0)  # half of it zeros, and so with ties
+CALLS: list[tuple[Any, ...]] = [
+    ("max_pool2d", POSITIVE, 2), ("relu", SOME_ZEROS), ("relu", np.zeros(3)), ("clamp", SOME_ZEROS, 0.0),
+    ("sqrt", SOME_ZEROS), ("sqrt", np.zeros(3)), ("power", SOME_ZEROS, 0.5), ("abs", SOME_ZEROS),
+    ("leaky_relu", SOME_ZEROS, 0.1), ("l1_loss", SOME_ZEROS, np.zeros((2, 3))),
+    ("multiply", 1e12 * RNG.standard_normal(5), 1e12 * RNG.standard_normal(5)),
+    ("multiply", 1e12 * RNG.standard_normal(5), RNG.standard_normal(5)), ("square", 1e12 * RNG.standard_normal(5)),
+    ("log", 1e-8 * RNG.uniform(0.5, 1.0, 5)), ("softmax", 1000 * RNG.standard_normal((2, 5)), 1),
+    ("linear", RNG.standard_normal((5, 4)), RNG.standard_normal((3, 4)), np.zeros(3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
+def test_a_right_backward_is_not_accused_at_kinks_nor_among_huge_or_tiny_numbers(call: tuple[Any, ...]) -> None:
+    assert tried(*call) == []
+
+
+@pytest.mark.parametrize("call", [c for c in CALLS if np.any(c[1] != 0) and c[0] != "softmax"], ids=lambda c: c[0])
+def test_a_wrong_backward_is_accused_there_too(call: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, call[0], 0)
+    assert len(tried(*call)) == 1
+
+
+@pytest.mark.parametrize("value", [None, np.inf, np.nan])
+def test_a_gradient_that_is_missing_or_not_finite_is_named(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = OPERATIONS["relu"]
+    body = info.body
+
+    def wrong(x: Any) -> Any:
+        output, backward = body(x)
+
+        def backward_wrong(needs: Any, dy: Any) -> Any:
+            found = backward(needs, dy)[0].copy()
+            found.flat[-1] = 0.0 if value is None else value
+            return (None if value is None else found,)
+
+        return output, backward_wrong
+
+    monkeypatch.setattr(info, "body", wrong)
+    assert tried("relu", SOME_ZEROS) == ["input"]
+
+
 # ---- a paper of a dozen lines ---------------------------------------------------------------------------------------
 def made(tmp_path: Path, file: str, right: str, wrong: str) -> str:
     """The diagnosis of the small paper with one text changed."""
@@ -149,6 +201,52 @@ def test_what_is_wrong_in_evaluation_mode_only_is_compared_in_that_mode(tmp_path
     text = made(tmp_path, "papers/made/model.py", "self.second(", "(1.0 if self.training else 2.0) * self.second(")
     assert "going forwards in evaluation mode, the first module wrong is the model itself (Made)" in text
     assert "its operations: relu, multiply (" in text
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, gradient: Any) -> None:
+    """Have the backward of relu give what ``gradient`` makes of the right one."""
+    info = OPERATIONS["relu"]
+    body = info.body
+
+    def wrong(x: Any) -> Any:
+        output, backward = body(x)
+        return output, lambda needs, dy: (gradient(backward(needs, dy)[0]),)
+
+    monkeypatch.setattr(info, "body", wrong)
+
+
+def boom(_: Any) -> Any:
+    raise IndexError("boom")
+
+
+def test_an_error_in_a_backward_is_named_with_operation_module_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, boom)
+    with made_paper(tmp_path):
+        text = said("made", "only")
+    assert "made only float64: stopped" in text
+    assert "operation relu (papers/made/model.py, line " in text
+    assert "in the model itself (Made): its backward stops with IndexError: boom" in text
+
+
+@pytest.mark.parametrize(
+    "gradient", [lambda _dx: None, lambda dx: dx + np.where(np.indices(dx.shape).sum(0), 0.0, np.inf)]
+)
+def test_a_backward_without_a_gradient_or_with_an_infinite_one_is_named(
+    gradient: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, gradient)
+    with made_paper(tmp_path):
+        text = said("made", "only")
+    assert "going backwards, the first module wrong is the model itself (Made)" in text
+    assert "operation relu (papers/made/model.py, line " in text
+
+
+def test_a_step_of_sgd_that_is_too_long_fails_the_trajectory(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = SGD._update
+    monkeypatch.setattr(SGD, "_update", lambda self, p, group: update(self, p, {**group, "lr": group["lr"] * 1.01}))
+    assert "dropout standard float64: trajectory wrong" in said("dropout", "standard")
 
 
 def test_a_schedule_that_parts_after_the_first_step(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.parity import ITEMS, Parity, with_few_items
 from tinygrad_lab.lab.parity_report import CHECKS, jobs
 from tinygrad_lab.ops.operation import OPERATIONS
+from tinygrad_lab.optim import SGD
 from tinygrad_lab.random import generator
 
 SCHEMA = {
@@ -55,6 +57,20 @@ def test_all_variants_are_compared_at_size_tiny_and_the_first_at_others(
     size: str, variant: str | None, expected: list[str]
 ) -> None:
     assert [name for _, name, _ in jobs(["lenet"], variant, "float64", size)] == expected
+
+
+def test_training_by_sgd_agrees_and_a_step_too_long_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the translator, whose variants at size tiny all train with Adam."""
+    parity = Parity(registry.find("seq2seq_attention"), "general", "tiny", "float64", 0, 20)
+    parity.config = replace(parity.config, optimizer="sgd", learning_rate=1.0, epochs=12, constant_epochs=8)
+    weights = parity.numpy.state(parity.numpy.build(parity.config, 0, "float64"))
+    list(parity.one_pass(weights))
+    assert all(row.passed for row in parity.trajectory(weights))
+    update = SGD._update
+    monkeypatch.setattr(SGD, "_update", lambda self, p, group: update(self, p, {**group, "lr": group["lr"] * 1.01}))
+    failed = [row.name for row in parity.trajectory(weights) if not row.passed]
+    assert "losses" in failed
+    assert len(failed) > len(weights)
 
 
 def test_few_items_come_with_a_smaller_learning_rate() -> None:

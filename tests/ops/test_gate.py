@@ -1,5 +1,6 @@
 """The gate: what an operation's annotations say holds at every call, and every refusal names operation and argument."""
 
+import copy
 import enum
 import gc
 import inspect
@@ -83,6 +84,20 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: lab.cat([X, Tensor(np.ones(3))]), ValueError, "cat: tensors must all have as many dimensions"),
     (lambda: X[5], IndexError, "getitem: index 5 is out of bounds"),
     (lambda: lab.matmul(X, Tensor(np.ones((3, 1), np.float32))), ValueError, "matmul: "),
+    # what is no operation
+    (lambda: ~X, TypeError, r"invert: input must be a boolean or integer tensor, got a float32 tensor of shape"),
+    (lambda: X < "a", TypeError, r"lt: cannot be computed of input a float32 tensor .*, other 'a' \(str\)"),
+    (lambda: X & X, TypeError, "and: cannot be computed of input a float32 tensor"),
+    (lambda: X.lt(Tensor(np.ones(3))), ValueError, r"lt: .*given input a float32 tensor of shape \(2, 2\)"),
+    (lambda: X.logical_and(Tensor(np.ones(3))), ValueError, r"logical_and: input of shape \(2, 2\) and other of"),
+    (lambda: float(X), ValueError, r"float\(\) of a tensor of shape \(2, 2\): it must have one element"),
+    (lambda: len(Tensor(1.0)), TypeError, r"len\(\) of a tensor without dimensions"),
+    (lambda: X.size(5), IndexError, r"size: dim 5 is out of range for input of shape \(2, 2\)"),
+    (lambda: X.size("a"), TypeError, r"size: dim must be an int, got 'a' \(str\)"),
+    (lambda: copy.copy(LEARNS * 2), RuntimeError, "^copy: this tensor is the result of 'multiply'"),
+    (lambda: lab.tensor([[1, 2], [3]]), ValueError, "ensor: data cannot be .*: its rows have different lengths"),
+    (lambda: lab.zeros(2.5), TypeError, r"zeros: size must be ints, got 2.5 \(float\)"),
+    (lambda: lab.full((2, 2.5), 1.0), TypeError, r"full: size must be ints, got 2.5 \(float\)"),
 ]  # fmt: skip
 
 
@@ -144,6 +159,22 @@ def test_a_refused_call_keeps_nothing_alive() -> None:
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_an_operation_of_others_is_told_in_one_line() -> None:
+    @gated
+    def theirs(x: int) -> int:
+        raise ValueError(f"line {x}\nline 2")
+
+    with pytest.raises(ValueError, match=r"^theirs: line 1 line 2$"):
+        theirs(1)
+
+
+def test_a_leaf_can_be_copied() -> None:
+    twin = copy.copy(LEARNS)
+    assert twin is not LEARNS
+    assert twin.requires_grad
+    assert twin.tolist() == LEARNS.tolist()
 
 
 def test_an_error_of_ours_stays_as_it_is() -> None:

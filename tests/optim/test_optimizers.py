@@ -384,7 +384,7 @@ def test_integer_learning_rate_and_numpy_scalars_keep_float32() -> None:
     assert optimizer.state[parameter]["exp_avg"].dtype == np.float32
 
 
-# ---- optimisers that others write, and settings that are none ------------------------------------------------------
+# ---- optimisers that others write, and settings that are none -------------------------------------------------------
 def test_an_optimiser_needs_no_option_and_no_annotation_that_can_be_evaluated() -> None:
     class Signs(optim.Optimizer):
         def __init__(self, params: "Undefined", rate: "Undefined" = 0.5) -> None:  # noqa: F821

@@ -30,6 +30,7 @@ class Operated:
     kwargs: dict[str, Any]
     file: str
     line: int
+    node: Node | None = None  # what is recorded of it for the backward pass
 
 
 @dataclass(eq=False)
@@ -118,9 +119,9 @@ class Observer:
         return value
 
     # ---- what the engine tells: it takes this for a recorder -----------------------------------------------------
-    def forward(self, info: OperationInfo, args: Any, kwargs: Any, _made: Any, _node: Any) -> None:
+    def forward(self, info: OperationInfo, args: Any, kwargs: Any, _made: Any, node: Any) -> None:
         frame = calling_frame()
-        operated = Operated(info, args, kwargs, frame.f_code.co_filename, frame.f_lineno)
+        operated = Operated(info, args, kwargs, frame.f_code.co_filename, frame.f_lineno, node)
         self._running[-1].operations.append(operated)
 
     def backward(self, *_: Any) -> None:

@@ -5,6 +5,7 @@ a call is to blame if the gradients of its outputs agree, but not all of those t
 parameters', its inner modules' outputs'.  The innermost such call is the culprit.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from tinygrad_lab.lab.parity import Parity
 from tinygrad_lab.lab.parity_report import STOPPED
 from tinygrad_lab.lab.sides import Arrays
 from tinygrad_lab.random import generator, record_draws
+from tinygrad_lab.tensor import Node
 
 ONE_PASS = ("forward", "loss", "gradient")
 SHOWN = 4  # names of a long list
@@ -38,6 +40,39 @@ def lines(failed: Sequence[Row], size: str, steps: int, seed: int) -> Iterator[s
             found = [f"no diagnosis: {slips.describe(error, slug)}"]
         yield f"{slug} {variant} {dtype}: {'; '.join(checks)} wrong"
         yield from (f"  {line}" for line in found)
+    for row in failed:
+        if row.name == STOPPED:
+            yield from _stopped(row, size, steps, seed)
+
+
+def _stopped(row: Row, size: str, steps: int, seed: int) -> Iterator[str]:
+    """Say which operation it is whose backward pass stops with an error, if that is what stopped a paper."""
+    try:
+        found = _stopping(Parity(registry.find(row.paper), row.variant, size, row.dtype, seed, steps))
+    except Exception:  # the row itself says what is wrong, and where
+        return
+    if found:
+        yield f"{row.paper} {row.variant} {row.dtype}: {STOPPED}"
+        yield f"  {found}"
+
+
+def _stopping(parity: Parity) -> str:
+    """The operation whose backward raises, its module and line; nothing if none does."""
+    model = parity.numpy.build(parity.config, parity.seed, parity.dtype).train()
+    batch = parity.example(parity.config, generator(parity.seed))
+    observer = Observer(parity.numpy, model)
+    loss = observer.loss(parity.numpy.batch(batch, parity.dtype, requires_grad=True))
+    try:
+        loss.backward()
+    except Exception as error:
+        nodes = [frame.f_locals.get("node") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        last = [node for node in nodes if isinstance(node, Node)][-1:]
+        for call in observer.calls:
+            for operated in call.operations:
+                if [operated.node] == last:
+                    what = f"{type(error).__name__}: {error}"
+                    return f"{_placed(operated)}, in {_named(call)}: its backward stops with {what}"
+    return ""
 
 
 def _found(parity: Parity, checks: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
@@ -215,10 +250,11 @@ def _of_backward(operated: Operated) -> str:
     """What is wrong with an operation's backward at this call; nothing if it is right, or cannot be tried."""
     if not (names := wrong_parameters(operated)):
         return ""
-    where = f"{slips.shortened(operated.file)}, line {operated.line}"
-    return (
-        f"operation {operated.info.name} ({where}): its backward is not its forward's derivative by {', '.join(names)}"
-    )
+    return f"{_placed(operated)}: its backward is not its forward's derivative by {', '.join(names)}"
+
+
+def _placed(operated: Operated) -> str:
+    return f"operation {operated.info.name} ({slips.shortened(operated.file)}, line {operated.line})"
 
 
 def _ancestors(call: Call) -> Iterator[Call]:

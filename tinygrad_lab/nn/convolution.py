@@ -12,7 +12,7 @@ from tinygrad_lab.nn import init
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.ops.conv1d import Single, conv1d, single
 from tinygrad_lab.ops.convolution import conv2d, conv_transpose2d
-from tinygrad_lab.ops.windows import Pair
+from tinygrad_lab.ops.windows import Pair, pair
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Generator
 
@@ -22,6 +22,9 @@ class _Convolution(Module):
 
     weight: Parameter
     bias: Parameter | None
+    stride: Any  # as given: one number, or several
+    padding: Any
+    dilation: Any
 
     def __init__(
         self,
@@ -40,6 +43,9 @@ class _Convolution(Module):
                 f"{type(self).__name__}: groups must divide in_channels and out_channels, "
                 f"got groups={groups}, in_channels={in_channels}, out_channels={out_channels}"
             )
+        if in_channels < 1:
+            raise ValueError(f"{type(self).__name__}: in_channels must be at least 1, got {in_channels}")
+        pair(type(self).__name__, "kernel_size", kernel_size, 1)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
         generator = random.ambient() if generator is None else generator
@@ -51,6 +57,16 @@ class _Convolution(Module):
         bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
         self.bias = Parameter(np.empty(out_channels, dtype))
         init.uniform_(self.bias, -bound, bound, generator=generator)
+
+    def _check_steps(self) -> None:
+        """Refuse what no convolution can be computed with when the layer is made, not when it is called."""
+        name = type(self).__name__
+        pair(name, "stride", self.stride, 1)
+        pair(name, "dilation", self.dilation, 1)
+        if not isinstance(self.padding, str):
+            pair(name, "padding", self.padding)
+        elif self.padding not in ("same", "valid"):
+            raise ValueError(f"{name}: padding must be numbers, 'same' or 'valid', got {self.padding!r}")
 
 
 class Conv1d(_Convolution):
@@ -79,6 +95,7 @@ class Conv1d(_Convolution):
         kernel = (single("kernel_size", kernel_size),)
         super().__init__(in_channels, out_channels, channels, kernel, bias, groups, generator, dtype)
         self.stride, self.padding, self.dilation = stride, padding, dilation
+        self._check_steps()
 
     def forward(self, input: Tensor) -> Tensor:
         return conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -123,6 +140,7 @@ class Conv2d(_Convolution):
         channels = (out_channels, in_channels // max(groups, 1))
         super().__init__(in_channels, out_channels, channels, kernel_size, bias, groups, generator, dtype)
         self.stride, self.padding, self.dilation = stride, padding, dilation
+        self._check_steps()
 
     def forward(self, input: Tensor) -> Tensor:
         return conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -171,6 +189,7 @@ class ConvTranspose2d(_Convolution):
         channels = (in_channels, out_channels // max(groups, 1))
         super().__init__(in_channels, out_channels, channels, kernel_size, bias, groups, generator, dtype)
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
+        self._check_steps()
 
     def forward(self, input: Tensor) -> Tensor:
         shape = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.modes import no_grad
+from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Generator
 
@@ -22,19 +23,23 @@ Number = float | int
 # ---- fixed values and plain distributions ---------------------------------------------------------------------------
 
 
+@gated
 def constant_(tensor: Tensor, val: Number) -> Tensor:
     """Set every element to ``val``."""
     return _write(tensor, np.asarray(val))
 
 
+@gated
 def zeros_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 0.0)
 
 
+@gated
 def ones_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 1.0)
 
 
+@gated
 def uniform_(tensor: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Generator | None = None) -> Tensor:
     """Draw the elements from U[a, b)."""
     if a > b:
@@ -43,6 +48,7 @@ def uniform_(tensor: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Genera
     return _write(tensor, draws * (b - a) + a)
 
 
+@gated
 def normal_(tensor: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Generator | None = None) -> Tensor:
     """Draw the elements from N(mean, std²)."""
     if std < 0:
@@ -51,6 +57,7 @@ def normal_(tensor: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Ge
     return _write(tensor, draws * std + mean)
 
 
+@gated
 def trunc_normal_(
     tensor: Tensor,
     mean: Number = 0.0,
@@ -80,6 +87,7 @@ def trunc_normal_(
 # ---- scaled by the shape --------------------------------------------------------------------------------------------
 
 
+@gated
 def xavier_uniform_(tensor: Tensor, gain: Number = 1.0, generator: Generator | None = None) -> Tensor:
     """Draw from U[-bound, bound) with bound = gain √(6 / (fan_in + fan_out)) (Glorot & Bengio
     2010).
@@ -88,11 +96,13 @@ def xavier_uniform_(tensor: Tensor, gain: Number = 1.0, generator: Generator | N
     return uniform_(tensor, -bound, bound, generator)
 
 
+@gated
 def xavier_normal_(tensor: Tensor, gain: Number = 1.0, generator: Generator | None = None) -> Tensor:
     """Draw from N(0, std²) with std = gain √(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
+@gated
 def kaiming_uniform_(
     tensor: Tensor,
     a: Number = 0,
@@ -107,6 +117,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@gated
 def kaiming_normal_(
     tensor: Tensor,
     a: Number = 0,
@@ -120,6 +131,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+@gated
 def orthogonal_(tensor: Tensor, gain: Number = 1, generator: Generator | None = None) -> Tensor:
     """Make the rows orthonormal (or the columns, where there are fewer), times ``gain`` (Saxe et
     al. 2014).

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_lab.modes import state
 from tinygrad_lab.ops.gate import gated_constructor
+from tinygrad_lab.ops.kinds import why_no_array
 from tinygrad_lab.tensor import Tensor
 
 Item = TypeVar("Item")
@@ -146,8 +147,12 @@ class Module:
         ``persistent``.
 
         Raises:
-            KeyError: the name is taken by something that is not a buffer.
+            KeyError: the name is taken by something that is not a buffer, empty or has a dot.
+            TypeError: what is no Tensor.
         """
+        self._check_name("register_buffer", name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
         if hasattr(self, name) and name not in self._buffers:
             raise KeyError(f"register_buffer: {type(self).__name__} already has an attribute {name!r}")
         (self._transient.discard if persistent else self._transient.add)(name)
@@ -156,8 +161,14 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Register a parameter, or record that an optional one (a bias, say) is absent."""
+        self._check_name("register_parameter", name)
         self._parameters.setdefault(name, None)
         setattr(self, name, parameter)
+
+    def _check_name(self, caller: str, name: str) -> None:
+        """Refuse a name under which ``state_dict`` could not be told from a module's."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"{caller}: name must be a word without a dot, got {name!r} for {type(self).__name__}")
 
     # ---- the tree ---------------------------------------------------------------------------------------------------
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -259,14 +270,19 @@ class Module:
 
         Raises:
             KeyError: missing or unexpected names, all of them listed.
-            ValueError: an entry of the wrong shape, or of a kind that cannot be cast (float into integer).
+            TypeError: what is no dict.
+            ValueError: an entry of the wrong shape, or of a kind that cannot be read or cast (float into integer).
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict of {type(self).__name__}: state_dict must be a dict, got {type(state_dict).__name__}"
+            )
         own = dict(self._stateful())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
             raise KeyError(f"load_state_dict of {type(self).__name__}: missing {missing}, unexpected {unexpected}")
-        arrays = {name: np.asarray(state_dict[name]) for name in own if name in state_dict}
+        arrays = {name: _as_array(name, state_dict[name]) for name in own if name in state_dict}
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, the model needs {own[name].shape}")
@@ -280,6 +296,8 @@ class Module:
     # ---- modes ------------------------------------------------------------------------------------------------------
     def train(self: M, mode: bool = True) -> M:
         """Set training mode (dropout drops, batch_norm uses the batch), here and in all below."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train of {type(self).__name__}: mode must be a bool, got {mode!r}")
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
@@ -354,3 +372,11 @@ def _first_names(named: Iterable[tuple[str, Item]]) -> Iterator[tuple[str, Item]
         if id(item) not in seen:
             seen.add(id(item))
             yield name, item
+
+
+def _as_array(name: str, value: Any) -> np.ndarray:
+    """An entry of a state as an array; of a tensor that learns, torch's too, the values."""
+    try:
+        return np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"load_state_dict: {name} cannot be read as an array: {why_no_array(error)}") from None

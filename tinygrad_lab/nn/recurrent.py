@@ -13,6 +13,7 @@ from tinygrad_lab.nn import init
 from tinygrad_lab.nn.module import Module, Parameter
 from tinygrad_lab.nn.utils.rnn import PackedSequence
 from tinygrad_lab.ops.dropout import dropout as dropped
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.lstm import lstm
 from tinygrad_lab.ops.operation import Float
 from tinygrad_lab.ops.rnn import rnn
@@ -73,6 +74,10 @@ class _Recurrent(Module):
         if isinstance(input, PackedSequence):
             x, last = self.layers(input.padded(), hx, input)
             return input.packed_alike(x), last
+        if not isinstance(input, Tensor) or input.ndim not in (2, 3):
+            raise (ValueError if isinstance(input, Tensor) else TypeError)(
+                f"{type(self).__name__}: input must be a tensor of 2 or 3 dimensions, or packed, got {what_is(input)}"
+            )
         if input.ndim == 2:
             x, last = self.layers(input[:, None], None if hx is None else [state[:, None] for state in hx], None)
             return x[:, 0], [state[:, 0] for state in last]

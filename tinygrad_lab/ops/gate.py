@@ -113,23 +113,25 @@ class Gate:
         return ", ".join(self.kinds) or "nothing"
 
     def names(self, error: Exception) -> bool:
-        """Tell whether a ``raise`` of ours made the error, and names this function."""
+        """Tell whether a ``raise`` of ours made the error, and names this function in one line."""
         written = type(error) in (TypeError, ValueError, IndexError)
-        return _ours(error) and (not written or re.search(rf"\b{self.name}\b", str(error)) is not None)
+        named = re.search(rf"\b{self.name}\b", str(error)) is not None and "\n" not in str(error)
+        return _ours(error) and (named or not written)
 
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
-        """Return an error that names this function, and where it is NumPy's or Python's own, the arguments.
+        """Return an error that names this function, in one line, and where it is NumPy's or Python's own, the arguments.
 
         It is raised where it is made: a variable for it would keep the frame, and the arrays in it, alive.
         """
+        line = " ".join(str(error).split())
         if _ours(error):
-            return type(error)(f"{self.name}: {error}")  # a part of the function says what is wrong
+            return type(error)(f"{self.name}: {line}")  # a part of the function says what is wrong
         names = [*self.kinds][: len(args)] if len(self.kinds) > 1 else [*self.kinds] * len(args)
         given = [*zip(names, args, strict=False), *kwargs.items()]
         said = ", ".join(f"{name} {what_is(value)}" for name, value in given)
         kind: type[Exception] = TypeError if isinstance(error, TypeError | AttributeError) else ValueError
         kind = IndexError if isinstance(error, IndexError) else kind
-        return kind(f"{self.name}: {error} (given {said})")
+        return kind(f"{self.name}: {line} (given {said})")
 
 
 def gated(function: Callable[P, R]) -> Callable[P, R]:

@@ -71,7 +71,8 @@ class Kind:
         if self.admits(value):
             return
         of_its_kind = isinstance(value, Tensor | np.ndarray) and any(value.dtype.kind in a.kinds for a in self.arrays)
-        raise (ValueError if of_its_kind else TypeError)(f"{where} must be {self.text}, got {what_is(value)}")
+        got = what_is(value).replace(" tensor ", " array " if Tensor in self.plain else " tensor ", 1)
+        raise (ValueError if of_its_kind else TypeError)(f"{where} must be {self.text}, got {got}")
 
     def admits(self, value: Any) -> bool:
         """Tell whether the annotation has room for ``value``."""
@@ -152,3 +153,8 @@ def what_is(value: Any) -> str:
         return repr(value)
     text = " ".join(repr(value).split())
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+def why_no_array(error: Exception) -> str:
+    """Say in a few words why NumPy makes no array of something."""
+    return "its rows have different lengths" if "inhomogeneous" in str(error) else str(error)

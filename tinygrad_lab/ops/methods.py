@@ -60,7 +60,9 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], T
             return wrap(np.asarray(compare(*pair)))
         except (TypeError, ValueError) as error:
             name, what = compare.__name__.strip("_"), f"input {what_is(self)}, other {what_is(other)}"
-            raise type(error)(f"{name}: {error} (given {what})") from None
+            if isinstance(error, TypeError):
+                raise TypeError(f"{name}: cannot be computed of {what}") from None
+            raise ValueError(f"{name}: {error} (given {what})") from None
 
     return compared
 
@@ -71,7 +73,11 @@ def _logical(name: str, combine: Callable[[Any, Any], Any]) -> Callable[[Tensor,
     def combined(self: Tensor, other: Tensor) -> Tensor:
         if not isinstance(other, Tensor):
             raise TypeError(f"{name}: other must be a Tensor, got {type(other).__name__}")
-        return wrap(np.asarray(combine(self._data, other._data)))
+        try:
+            return wrap(np.asarray(combine(self._data, other._data)))
+        except ValueError:
+            shapes_given = f"{self._data.shape} and other of shape {other._data.shape}"
+            raise ValueError(f"{name}: input of shape {shapes_given} do not fit together") from None
 
     return combined
 
@@ -135,6 +141,8 @@ class TensorMethods:
     logical_xor = _logical("logical_xor", np.logical_xor)
 
     def __invert__(self) -> Tensor:
+        if self._data.dtype.kind == "f":
+            raise TypeError(f"invert: input must be a boolean or integer tensor, got {what_is(self)}")
         return wrap(np.asarray(~self._data))
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -148,6 +156,8 @@ class TensorMethods:
         return builtins.bool(self._data.item() != 0)
 
     def __float__(self) -> builtins.float:
+        if self.numel() != 1:
+            raise ValueError(f"float() of a tensor of shape {self._data.shape}: it must have one element")
         return builtins.float(self._data.item())
 
     def __index__(self) -> int:
@@ -311,11 +321,20 @@ class TensorMethods:
         return self._data.size
 
     def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of a tensor without dimensions")
         return len(self._data)
 
     def size(self, dim: Any = None) -> Any:
         """Return the shape, or the length of one dimension."""
-        return self._data.shape if dim is None else self._data.shape[dim]
+        if dim is None:
+            return self._data.shape
+        try:
+            return self._data.shape[operator.index(dim)]
+        except TypeError:
+            raise TypeError(f"size: dim must be an int, got {what_is(dim)}") from None
+        except IndexError:
+            raise IndexError(f"size: dim {dim} is out of range for input of shape {self._data.shape}") from None
 
     # ---- out of the engine ------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -373,6 +392,12 @@ class TensorMethods:
     def new_full(self, size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
         """Return one value, in another shape and this tensor's dtype, or in the one given."""
         return wrap(np.full(size, fill_value, dtype or self._data.dtype))
+
+    def __copy__(self) -> Tensor:
+        this = typing.cast(Tensor, self)
+        this._check_leaf("copy")
+        made, of = this.__reduce__()
+        return typing.cast(Tensor, made(*of))
 
     def clone(self) -> Tensor:
         """Return a copy of the values that passes gradients on."""

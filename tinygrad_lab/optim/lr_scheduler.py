@@ -74,7 +74,7 @@ class LinearLR(LRScheduler):
     """base × a factor that goes from start_factor to end_factor in total_iters steps, and stays there."""
 
     def __init__(
-        self, optimizer: Optimizer, start_factor: Number = 1.0 / 3, end_factor: Number = 1.0, total_iters: int = 5
+        self, optimizer: Optimizer, start_factor: Number = 1.0 / 3, end_factor: Number = 1.0, total_iters: Number = 5
     ) -> None:
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1 or total_iters < 1:
             raise ValueError(
@@ -92,7 +92,7 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from base to eta_min in T_max steps, and back up in the next T_max (Loshchilov & Hutter 2017)."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: Number = 0.0) -> None:
+    def __init__(self, optimizer: Optimizer, T_max: Number, eta_min: Number = 0.0) -> None:
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max must be at least 1, got {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
@@ -112,7 +112,7 @@ class CosineWithWarmup(LRScheduler):
         min_lr: the rate at the end, for every group.
     """
 
-    def __init__(self, optimizer: Optimizer, warmup_steps: int, total_steps: int, min_lr: Number = 0) -> None:
+    def __init__(self, optimizer: Optimizer, warmup_steps: Number, total_steps: Number, min_lr: Number = 0) -> None:
         if not 0 <= warmup_steps < total_steps:
             raise ValueError(
                 "CosineWithWarmup: needs 0 <= warmup_steps < total_steps, "
@@ -138,7 +138,7 @@ class Noam(LRScheduler):
         factor: 1 in the paper.
     """
 
-    def __init__(self, optimizer: Optimizer, d_model: int, warmup_steps: int, factor: Number = 1) -> None:
+    def __init__(self, optimizer: Optimizer, d_model: int, warmup_steps: Number, factor: Number = 1) -> None:
         if d_model < 1 or warmup_steps < 1:
             raise ValueError(
                 f"Noam: d_model and warmup_steps must be at least 1, got d_model={d_model}, warmup_steps={warmup_steps}"

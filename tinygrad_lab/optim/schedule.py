@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tinygrad_lab.ops.gate import gated_constructor
 from tinygrad_lab.optim.optimizer import Optimizer
 
 Number = float | int
@@ -17,6 +18,13 @@ class LRScheduler:
     Building one sets the optimiser's learning rates for its first step.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the settings of every schedule checked."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = gated_constructor(cls.__init__)  # type: ignore[method-assign]  # the same one, behind a gate
+
+    @gated_constructor
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.base_lrs: list[Any] = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tinygrad_lab.ops.gate import gated
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
 
+@gated
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float | int,
@@ -45,6 +48,7 @@ def clip_grad_norm_(
     return Tensor(np.array(total, gradients[0].dtype if gradients else np.float32))
 
 
+@gated
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float | int) -> None:
     """Clip every entry of every gradient to [−clip_value, clip_value]."""
     for gradient in _gradients(parameters):
@@ -53,7 +57,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float | 
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    tensors = [parameters] if isinstance(parameters, Tensor) else parameters
+    if not isinstance(parameters, Iterable):
+        hint = ": write .parameters()" if hasattr(parameters, "parameters") else ""
+        raise TypeError(f"parameters must be Tensors, got {type(parameters).__name__}{hint}")
+    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"parameters must be Tensors, got {what_is(tensor)}")
     return [tensor.grad for tensor in tensors if tensor.grad is not None]
 
 
