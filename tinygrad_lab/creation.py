@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.ops.gate import gated
-from tinygrad_lab.ops.kinds import what_is, why_no_array
+from tinygrad_lab.ops.kinds import what_is
 from tinygrad_lab.ops.operation import Num
 from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Generator
@@ -14,10 +14,7 @@ from tinygrad_lab.typing import Generator
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor with a copy of ``data``."""
-    try:
-        return Tensor(data, dtype, requires_grad)
-    except ValueError as error:  # NumPy's: rows of different lengths, words that are no numbers
-        raise ValueError(f"tensor: data cannot be made into one array of numbers: {why_no_array(error)}") from None
+    return Tensor(data, dtype, requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

@@ -57,7 +57,11 @@ class Tensor(TensorMethods):
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
             data = data._data
-        array = np.array(data, dtype=dtype)
+        try:
+            array = np.array(data, dtype=dtype)
+        except ValueError as error:  # of rows of different lengths NumPy speaks of inhomogeneous shapes
+            why = "its rows have different lengths" if "inhomogeneous" in str(error) else str(error)
+            raise ValueError(f"Tensor: data cannot be made into one array of numbers: {why}") from None
         if dtype is None and not isinstance(data, np.ndarray | np.generic) and array.dtype == np.float64:
             array = array.astype(np.float32)
         if array.dtype.kind not in "fiub":
@@ -153,17 +157,24 @@ class Tensor(TensorMethods):
         if self._node is not None:
             self._node.retained[self._index] = ref(self)
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
 
         Args:
             gradient: the incoming gradient, same shape as this tensor; a one-element tensor needs none.
             retain_graph: keep the graph for a second call; otherwise it is released on the way.
+            create_graph: torch's; gradients of gradients are not recorded here, so it must be False.
 
         Raises:
+            NotImplementedError: ``create_graph``.
+            TypeError: a ``gradient`` that is no array of numbers.
             RuntimeError: no graph, a released graph, a saved array changed in place, no ``gradient``.
             ValueError: a ``gradient`` of the wrong shape.
         """
+        if create_graph:
+            raise NotImplementedError(
+                "backward(): create_graph is True, it must be False here: no gradients of gradients"
+            )
         for tensor, value in backpropagate(self, gradient, retain_graph):
             if not tensor._requires_grad:  # it was frozen after the forward pass
                 continue
@@ -319,7 +330,11 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
                 "tensor has the default gradient 1"
             )
         return np.ones_like(root._data)
-    seed = np.array(gradient._data if isinstance(gradient, Tensor) else gradient, dtype=root.dtype)
+    try:
+        seed = np.array(gradient._data if isinstance(gradient, Tensor) else gradient, dtype=root.dtype)
+    except (TypeError, ValueError):
+        what = " ".join(repr(gradient).split())[:60]
+        raise TypeError(f"backward(): gradient must be a Tensor or numbers, got {what}") from None
     if seed.shape != root.shape:
         raise ValueError(f"backward(): gradient has shape {seed.shape}, the tensor has {root.shape}")
     return seed

@@ -253,7 +253,7 @@ def _taken_up(options: argparse.Namespace) -> Run:
     path = options.out / LAST
     try:
         training = load(path)[1]["training"]
-        fields = {n: tuple(v) if isinstance(v, list) else v for n, v in training["config"].items()}  # as JSON has them
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in training["config"].items()}
         saved, position = LlamaConfig(**fields), training["position"]
         recipe = replace(Recipe(**position["recipe"]), **given(options, Recipe))
         size = position["size"]

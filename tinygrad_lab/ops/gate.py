@@ -119,7 +119,7 @@ class Gate:
         return _ours(error) and (named or not written)
 
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
-        """Return an error that names this function, in one line, and where it is NumPy's or Python's own, the arguments.
+        """Return an error that names this function in one line, and if it is NumPy's or Python's own, the arguments.
 
         It is raised where it is made: a variable for it would keep the frame, and the arrays in it, alive.
         """
