@@ -7,6 +7,8 @@ from tinygrad_lab.ops.rotary import rotary_embedding
 
 
 def as_complex_numbers(torch, x, cos, sin, interleaved=False):
+    if not x.numel():
+        return x * 1  # torch views nothing as complex in some layouts only
     half = x.shape[-1] // 2
     pairs = x.unflatten(-1, (half, 2)) if interleaved else x.unflatten(-1, (2, half)).transpose(-1, -2)
     turned = torch.view_as_real(torch.complex(pairs[..., 0], pairs[..., 1]) * torch.complex(cos, sin))
