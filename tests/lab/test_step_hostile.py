@@ -9,7 +9,7 @@ from tests.lab.command import run
 from tinygrad_lab.complaints import LONGEST
 from tinygrad_lab.lab.stepping.functions import FUNCTIONS
 
-SECONDS = 2.0  # the longest that any expression may take
+SECONDS = 2.0  # of processor time, the longest that any expression may take
 OPERATORS = ["+", "-", "*", "/", "+", "-", "*", "**", "@"]
 COLUMN, ROW = f"x={[[1.5]] * 9_000}", f"y={[[0.5] * 9_000]}"
 
@@ -76,9 +76,9 @@ HOSTILE = [*BY_HAND, *made_up(200 - len(BY_HAND))]
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
 def test_the_hostile_is_a_trace_or_one_line(words: tuple[str, ...]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     result = run("step", "--", *words)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     if result.code == 0:
         assert "backward" in result.out
         return
