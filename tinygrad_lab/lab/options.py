@@ -80,6 +80,10 @@ class WithFields(click.Command):
     Its first argument is the paper.
     """
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click remembers the first one's)
+        """``-h`` and ``--help``, in whichever context the command was asked first."""
+        return ["-h", "--help"]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[__name__] = list(args)
         return super().parse_args(ctx, args)
