@@ -1,0 +1,155 @@
+"""A loss worked out on the parts of its batch at once, by worker processes, one for each core.
+
+NumPy's matrix products use several cores by themselves; everything between them uses one.  So a large enough step is
+cut at the top: each process runs forward and backward on its part of the batch, with one core for its products, and the
+gradients are added.  Losses are sums over a denominator that the batch carries, so they add up to that of the whole.
+"""
+
+import functools
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinygrad_lab import random
+from tinygrad_lab.modes import state
+from tinygrad_lab.nn.module import Module
+from tinygrad_lab.ops.operation import Float, operation
+from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array, Backward, Gradients, Needs
+from tinygrad_lab.workers import crew, threads
+from tinygrad_lab.workers.cores import one_blas_thread, parts_that_pay
+from tinygrad_lab.workers.gradients import add
+from tinygrad_lab.workers.step import Step
+
+M = TypeVar("M", bound=Module)
+Batch = TypeVar("Batch", bound=Mapping[str, Any])  # Tensors, and plain numbers
+
+
+def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]:
+    """Decorate ``loss(model, batch)``: where it pays, the batch is worked on in parts, one for each core.
+
+    For a loss in which no item of the batch depends on another (no statistics over the batch), and a batch of Tensors
+    whose first axis is the batch and of plain numbers, which all parts get: the denominators among them.  The result is
+    the same up to rounding, but for dropout: each part draws from a stream of its own, seeded by the generator.  Same
+    seed, same numbers, for a given number of parts, whoever works on them.
+
+    The first part is done here, the others by worker processes (``tinygrad_lab.workers``).  They have a copy of the
+    model: what ``loss`` leaves behind in it, other than gradients, stays with them.  Where a model cannot be copied
+    into another process there are two parts at most, on two threads.
+
+    A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
+    does a small one (``cores.parts_that_pay``); with ``TINYGRAD_LAB_WORKERS=1`` all do.
+    """
+
+    @functools.wraps(loss)
+    def cut(model: M, batch: Batch) -> Tensor:
+        parameters = list(model.parameters())
+        work = None if _watched() else _begun(loss, model, batch, parameters)
+        if work is None:
+            return loss(model, batch)
+        return parts(work, *(parameter for parameter in parameters if parameter.requires_grad))
+
+    cut.of_a_part = loss  # type: ignore[attr-defined]  # what workers run
+    return cut
+
+
+class Work(ABC):
+    """Parts that somebody works on: their sum, and its gradient for each parameter that needs one."""
+
+    @abstractmethod
+    def value(self) -> Array: ...
+
+    @abstractmethod
+    def gradients(self, dy: Array) -> list[Array | None]: ...
+
+
+@operation(r"\bar \theta = \textstyle\sum_k \bar y \, \frac{\partial y_k}{\partial \theta}")
+def parts(work: Work, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""], Backward]:  # noqa: ARG001
+    """y = Σ_k y_k, each a function of all ``parameters``; once only, the graphs of all are then released."""
+
+    def backward(needs: Needs, dy: Array) -> Gradients:  # noqa: ARG001  (only parameters that need one are passed)
+        return tuple(work.gradients(dy))
+
+    return work.value(), backward
+
+
+class OnWorkers(Work):
+    """The first part here, the others on the workers of the model."""
+
+    def __init__(self, step: Step, task: crew.Task) -> None:
+        self._step, self._task = step, task
+
+    def value(self) -> Array:
+        with one_blas_thread():
+            self._root = self._step.value(0)
+        return np.asarray(sum(self._task.values(), self._root._data))
+
+    def gradients(self, dy: Array) -> list[Array | None]:
+        with one_blas_thread():
+            totals = self._step.gradients(self._root, dy)
+        self._task.add_to(totals, dy)
+        return [totals[number] for number in self._step.learning]
+
+
+class OnThreads(Work):
+    """Two parts on two threads."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def value(self) -> Array:
+        self._step.seeds  # noqa: B018  (drawn before the threads could both ask)
+        self._roots = threads.both(self._step.value)
+        return np.asarray(self._roots[0]._data + self._roots[1]._data)
+
+    def gradients(self, dy: Array) -> list[Array | None]:
+        first, second = threads.both(lambda part: self._step.gradients(self._roots[part], dy))
+        for number, gradient in enumerate(second):
+            if gradient is not None:
+                add(first, number, gradient)
+        return [first[number] for number in self._step.learning]
+
+
+# ---- when and how a batch is cut -----------------------------------------------------------------------------------
+
+
+def _watched() -> bool:
+    """Whether somebody looks at single operations, or none is recorded: then there is one part only."""
+    return not state.grad_enabled or state.recorder is not None or state.draws is not None or state.anomaly
+
+
+def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
+    """Start on the parts of a batch; None if it is better left whole."""
+    size, elements = _size(batch), sum(parameter.numel() for parameter in parameters)
+    if size < 2 or not any(parameter.requires_grad for parameter in parameters):
+        return None
+    largest = max(value.numel() for value in batch.values() if isinstance(value, Tensor))
+    count = parts_that_pay(size, largest, elements)
+    if count == 1:
+        return None
+    generators = random.held_by(model.modules())
+    step = Step(loss, model, split(batch, size, count), parameters, generators)
+    if (task := crew.begin(step)) is not None:
+        return OnWorkers(step, task)
+    if threads.pay(largest, elements, len(parameters)):
+        return OnThreads(Step(loss, model, split(batch, size, 2), parameters, generators))
+    return None
+
+
+def _size(batch: Mapping[str, Any]) -> int:
+    """The number of items in a batch; 0 if it cannot be cut, or would lose a gradient by it."""
+    tensors = [value for value in batch.values() if isinstance(value, Tensor)]
+    sizes = {len(tensor) if tensor.ndim else 0 for tensor in tensors}
+    return sizes.pop() if len(sizes) == 1 and not any(tensor.requires_grad for tensor in tensors) else 0
+
+
+def split(batch: Mapping[str, Any], size: int, count: int) -> list[dict[str, Any]]:
+    """Cut a batch into parts that differ by one item at most, the larger first; plain numbers go to all."""
+    ends = [-(-size * part // count) for part in range(count + 1)]
+    return [
+        {name: v[start:end] if isinstance(v, Tensor) else v for name, v in batch.items()}
+        for start, end in itertools.pairwise(ends)
+    ]
