@@ -134,7 +134,7 @@ class Hand:
     def __init__(self, channel: Connection, place: Place) -> None:
         self._channel = channel
         self._owner = os.getpid()
-        self._pid: int | None = None
+        self.pid: int | None = None
         self._answers: list[Value | Done | Failure] = []
         self._owes = False
         self.lost = False
@@ -152,8 +152,8 @@ class Hand:
         return self._answers[min(place, len(self._answers) - 1)] if self._answers else None
 
     def _next(self) -> Any:
-        if self._pid is None:
-            self._pid = self._speak(self._channel.recv)
+        if self.pid is None:
+            self.pid = self._speak(self._channel.recv)
         return self._speak(self._channel.recv)
 
     def _speak(self, say: Callable[[], Any]) -> Any:
@@ -165,7 +165,7 @@ class Hand:
         except (EOFError, ConnectionError):
             self.dismiss()
             raise RuntimeError(
-                f"a worker process ({self._pid or 'just started'}) has ended in the middle of its work: killed from "
+                f"a worker process ({self.pid or 'just started'}) has ended in the middle of its work: killed from "
                 "outside, or out of memory. The next step starts another; TINYGRAD_LAB_WORKERS=1 works without any"
             ) from None
         except BaseException:
@@ -177,9 +177,9 @@ class Hand:
         if self.lost:
             return
         self.lost = True
-        if self._owes and self._pid is not None and self._owner == os.getpid():
+        if self._owes and self.pid is not None and self._owner == os.getpid():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
         self._channel.close()
 
 

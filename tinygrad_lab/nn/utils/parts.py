@@ -57,10 +57,9 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
 
 
 class Work(ABC):
-    """Parts that somebody works on: their sum, and its gradient for each parameter that needs one."""
+    """Parts whose forward pass is done: their sum, and its gradient for each parameter that needs one."""
 
-    @abstractmethod
-    def value(self) -> Array: ...
+    value: Array
 
     @abstractmethod
     def gradients(self, dy: Array) -> list[Array | None]: ...
@@ -73,7 +72,7 @@ def parts(work: Work, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""
     def backward(needs: Needs, dy: Array) -> Gradients:  # noqa: ARG001  (only parameters that need one are passed)
         return tuple(work.gradients(dy))
 
-    return work.value(), backward
+    return work.value, backward
 
 
 class OnWorkers(Work):
@@ -81,11 +80,9 @@ class OnWorkers(Work):
 
     def __init__(self, step: Step, task: crew.Task) -> None:
         self._step, self._task = step, task
-
-    def value(self) -> Array:
         with one_blas_thread():
-            self._root = self._step.value(0)
-        return np.asarray(sum(self._task.values(), self._root._data))
+            self._root = step.value(0)
+        self.value = np.asarray(sum(task.values(), self._root._data))
 
     def gradients(self, dy: Array) -> list[Array | None]:
         with one_blas_thread():
@@ -99,11 +96,9 @@ class OnThreads(Work):
 
     def __init__(self, step: Step) -> None:
         self._step = step
-
-    def value(self) -> Array:
-        self._step.seeds  # noqa: B018  (drawn before the threads could both ask)
-        self._roots = threads.both(self._step.value)
-        return np.asarray(self._roots[0]._data + self._roots[1]._data)
+        step.seeds  # noqa: B018  (drawn before both threads ask)
+        self._roots = threads.both(step.value)
+        self.value = np.asarray(self._roots[0]._data + self._roots[1]._data)
 
     def gradients(self, dy: Array) -> list[Array | None]:
         first, second = threads.both(lambda part: self._step.gradients(self._roots[part], dy))
