@@ -315,6 +315,13 @@ def test_what_has_no_copy_in_another_process_stays_here() -> None:
     assert pids(model) == []
 
 
+def test_a_mean_over_the_batch_keeps_it_whole() -> None:
+    model = Network()
+    model.first = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6))
+    loss(model, batch_of()).backward()
+    assert pids(model) == []
+
+
 def test_a_loss_need_not_be_decorated_where_it_is_defined() -> None:
     model = Network()
     in_parts(squared)(model, batch_of()).backward()

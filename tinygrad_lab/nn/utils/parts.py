@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_lab import random
 from tinygrad_lab.modes import state
 from tinygrad_lab.nn.module import Module
+from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
@@ -41,7 +42,7 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     into another process there are two parts at most, on two threads.
 
     A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
-    does a small one (``cores.parts_that_pay``); with ``TINYGRAD_LAB_WORKERS=1`` all do.
+    do a small one (``cores.parts_that_pay``) and one with BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
     """
 
     @functools.wraps(loss)
@@ -119,7 +120,7 @@ def _watched() -> bool:
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
     """Start on the parts of a batch; None if it is better left whole."""
     size, elements = _size(batch), sum(parameter.numel() for parameter in parameters)
-    if size < 2 or not any(parameter.requires_grad for parameter in parameters):
+    if size < 2 or not any(parameter.requires_grad for parameter in parameters) or _mixes_items(model):
         return None
     largest = max(value.numel() for value in batch.values() if isinstance(value, Tensor))
     count = parts_that_pay(size, largest, elements)
@@ -132,6 +133,11 @@ def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Seque
     if threads.pay(largest, elements, len(parameters)):
         return OnThreads(Step(loss, model, split(batch, size, 2), parameters, generators))
     return None
+
+
+def _mixes_items(model: Module) -> bool:
+    """Whether a layer needs all of a batch, for its mean."""
+    return any(isinstance(module, BatchNorm1d | BatchNorm2d) for module in model.modules())
 
 
 def _size(batch: Mapping[str, Any]) -> int:
