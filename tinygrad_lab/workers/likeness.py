@@ -45,23 +45,32 @@ def made_from(written: bytes, arrays: Sequence[Array]) -> tuple[Any, list[Tensor
     return model, [reader.tensors[number] for number in range(len(arrays))], reader.generators
 
 
+def _parameter(number: int, kind: type[Tensor], requires_grad: bool) -> Tensor:
+    """What stands for a parameter; ``_Reader`` knows which."""
+    raise NotImplementedError
+
+
+def _generator(number: int) -> Generator:
+    """What stands for a generator; ``_Reader`` makes one."""
+    raise NotImplementedError
+
+
 class _Writer(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, tensors: Sequence[Tensor], generators: Sequence[Generator]) -> None:
+    def __init__(
+        self, file: io.BytesIO, tensors: Sequence[Tensor], generators: Sequence[Generator]
+    ) -> None:
         super().__init__(file, protocol=5)
         self._tensors = {id(tensor): number for number, tensor in enumerate(tensors)}
         self._generators = {id(generator): number for number, generator in enumerate(generators)}
 
-    def persistent_id(self, thing: Any) -> Any:
-        if isinstance(thing, Tensor) and id(thing) in self._tensors:
-            return self._tensors[id(thing)], type(thing), thing.requires_grad
+    def reducer_override(self, thing: Any) -> Any:
+        """Say how something is made again; it is asked once for each, so what is tied stays tied."""
+        if id(thing) in self._tensors:
+            return _parameter, (self._tensors[id(thing)], type(thing), thing.requires_grad)
         if isinstance(thing, Generator):
             if id(thing) not in self._generators:
                 raise pickle.PicklingError("a generator that no module holds as an attribute")
-            return self._generators[id(thing)]
-        return None
-
-    def reducer_override(self, thing: Any) -> Any:
-        """Refuse what another process could not look up by its name."""
+            return _generator, (self._generators[id(thing)],)
         if isinstance(thing, type) or callable(thing):
             check_findable(getattr(thing, "__module__", None))
         return NotImplemented
@@ -74,18 +83,20 @@ class _Reader(pickle.Unpickler):
         self.tensors: dict[int, Tensor] = {}
         self.generators: dict[int, Generator] = {}
 
-    def persistent_load(self, name: Any) -> Any:
-        return self._generator(name) if isinstance(name, int) else self._tensor(*name)
+    def find_class(self, module: str, name: str) -> Any:
+        if module == __name__ and name in ("_parameter", "_generator"):
+            return getattr(self, name)
+        return super().find_class(module, name)
 
-    def _tensor(self, number: int, kind: type[Tensor], requires_grad: bool) -> Tensor:
-        if number not in self.tensors:  # tied weights are met twice and stay one
-            tensor = self.tensors[number] = kind.__new__(kind)
-            tensor._set(self._arrays[number], None, 0, [0])
-            tensor._requires_grad = requires_grad
-        return self.tensors[number]
+    def _parameter(self, number: int, kind: type[Tensor], requires_grad: bool) -> Tensor:
+        tensor = self.tensors[number] = kind.__new__(kind)
+        tensor._set(self._arrays[number], None, 0, [0])
+        tensor._requires_grad = requires_grad
+        return tensor
 
     def _generator(self, number: int) -> Generator:
-        return self.generators.setdefault(number, np.random.Generator(np.random.SFC64(0)))
+        generator = self.generators[number] = np.random.Generator(np.random.SFC64(0))
+        return generator
 
 
 # ---- functions by name ----------------------------------------------------------------------------
