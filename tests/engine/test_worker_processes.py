@@ -103,7 +103,7 @@ VICTIM = """
 from tests.engine.working import *
 import os
 os.environ["TINYGRAD_LAB_WORKERS"] = "3"
-cores.WORTHWHILE = 0
+paying.WORTHWHILE = paying.EACH = 0
 model = Network()
 loss(model, batch_of()).backward()
 from tinygrad_lab.workers import nursery
@@ -251,7 +251,7 @@ SCRIPT = """
 import os
 from tests.engine.working import *
 os.environ["TINYGRAD_LAB_WORKERS"] = "2"
-cores.WORTHWHILE = 0
+paying.WORTHWHILE = paying.EACH = 0
 
 class Mine(Network):
     pass

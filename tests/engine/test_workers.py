@@ -26,7 +26,7 @@ from tinygrad_lab.nn.utils.parts import OnThreads, parts, split
 from tinygrad_lab.random import record_draws
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.trace.record import Recorder, listening
-from tinygrad_lab.workers import cores
+from tinygrad_lab.workers import paying
 from tinygrad_lab.workers.step import Step
 
 pytestmark = [
@@ -328,11 +328,32 @@ def test_a_loss_need_not_be_decorated_where_it_is_defined() -> None:
     assert len(pids(model)) == 1
 
 
-def test_tiny_models_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "WORTHWHILE", 5e7)
-    model = Network()
-    loss(model, batch_of())
-    assert pids(model) == []
+TOKENS, IMAGES = Tensor(np.zeros((32, 64), int)), Tensor(np.zeros((64, 1, 32, 32), np.float32))
+VECTORS, SEQUENCES = Tensor(np.zeros((128, 784), np.float32)), Tensor(np.zeros((64, 100, 8), np.float32))
+MATRIX, LARGE, KERNEL = (Tensor(np.zeros(shape)) for shape in ((300, 200), (2000, 600), (100, 1, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("batch", "parameters", "parts"),
+    [
+        ([TOKENS], [MATRIX], 2),  # 32 · 64 · 60,000 uses are 1.2e8
+        ([TOKENS, Tensor(np.zeros(32))], [MATRIX, MATRIX], 4),
+        ([TOKENS], [LARGE] * 9, 8),  # as many as there are cores
+        ([TOKENS[:3]], [LARGE] * 9, 1),  # 64 uses each
+        ([TOKENS[:6]], [LARGE] * 9, 3),
+        ([VECTORS], [LARGE, LARGE], 1),  # 128 uses each
+        ([IMAGES], [LARGE, LARGE], 1),
+        ([IMAGES], [KERNEL], 3),  # 64 · 32 · 32 · 2,500 are 1.6e8
+        ([SEQUENCES], [MATRIX], 7),  # 64 · 100 · 60,000 are 3.8e8
+        ([TOKENS[:2]], [MATRIX], 1),
+    ],
+)
+def test_the_number_of_parts_goes_by_uses_of_parameters(
+    batch: list[Tensor], parameters: list[Tensor], parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "8")
+    assert paying.parts_that_pay(batch, parameters) == parts
 
 
 @pytest.mark.parametrize("bound", ["0", "-1", "two", "1.5"])

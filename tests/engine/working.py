@@ -11,7 +11,7 @@ from tinygrad_lab import nn
 from tinygrad_lab.nn.utils import in_parts
 from tinygrad_lab.random import generator
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores, crew, threads
+from tinygrad_lab.workers import crew, paying, threads
 
 
 class Network(nn.Module):
@@ -98,7 +98,8 @@ def assert_as_the_whole(model: nn.Module, batch: dict[str, Any]) -> None:
 
 def let_everything_pay(monkeypatch: Any, workers: int = 2) -> None:
     """Cut the smallest batch; never fall back on threads."""
-    monkeypatch.setattr(cores, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "EACH", 0)
     monkeypatch.setattr(threads, "WORTHWHILE", float("inf"))
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", str(workers))
 

@@ -14,7 +14,7 @@ from tinygrad_lab.modes import detect_anomaly
 from tinygrad_lab.nn.utils.parts import OnThreads, in_parts, parts
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores, crew, threads
+from tinygrad_lab.workers import cores, crew, paying, threads
 from tinygrad_lab.workers.cores import blas_threads
 from tinygrad_lab.workers.step import Step
 
@@ -59,7 +59,8 @@ def gradients(model: nn.Module) -> list[np.ndarray]:
 
 @pytest.fixture
 def everything_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "EACH", 0)
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     monkeypatch.setattr(crew, "possible", lambda: False)  # a system where threads are all there is
     monkeypatch.setattr(cores, "cores", lambda: 2)
@@ -170,7 +171,8 @@ def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "2")
     model = Network()
     in_parts(squared)(model, batch_of())
-    monkeypatch.setattr(cores, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "WORTHWHILE", 0)
+    monkeypatch.setattr(paying, "EACH", 0)
     in_parts(squared)(model, batch_of())  # processes would pay, threads do not
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")

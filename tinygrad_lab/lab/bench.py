@@ -5,8 +5,8 @@ thread pools go on spinning for a while after work, so call-by-call interleaving
 median of its blocks' medians.  PyTorch counts with the faster of its two forms where a paper has them: the one written
 out for reading, and the one that uses torch's own module for the paper's idea (``reference/<slug>/builtin.py``).
 
-Both sides use both cores: PyTorch inside its operations; the engine inside matrix products and, where a paper's loss is
-decorated with ``nn.utils.in_halves`` and the step is large enough, by working on the two halves of the batch at once.
+Both sides use all cores: PyTorch inside its operations; the engine by working on the parts of a batch at once, in as
+many processes (``nn.utils.in_parts``), and inside matrix products where a step is too small for that.
 The C library keeps freed memory for both (``allocator.py``).  ``train`` runs under the same conditions.
 """
 

@@ -1,4 +1,4 @@
-"""How many cores a step may use, how many parts pay, and the one thread BLAS has while parts run."""
+"""How many cores a step may use, and the one thread that BLAS has while parts run."""
 
 import functools
 import os
@@ -13,16 +13,6 @@ except ImportError:  # the engine alone needs NumPy only; then batches stay whol
     ThreadpoolController = None
 
 BOUND = "TINYGRAD_LAB_WORKERS"
-# Elements of a batch's largest array times the model's parameters: what a part must have at least.
-# For a worker a step costs about 0.3 ms of messages, and a pass over the parameters for the copy
-# that it reads and two over the gradients; of tiny models a whole step takes a millisecond or two.
-WORTHWHILE = 5e7
-
-
-def parts_that_pay(items: int, elements: int, parameters: int) -> int:
-    """Return the number of parts for a batch of ``items``: one for each core, as far as they pay."""
-    pays = int(elements * parameters / max(WORTHWHILE, 1))
-    return max(1, min(items, pays, cores()))
 
 
 def cores() -> int:

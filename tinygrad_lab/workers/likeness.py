@@ -56,9 +56,7 @@ def _generator(number: int) -> Generator:
 
 
 class _Writer(pickle.Pickler):
-    def __init__(
-        self, file: io.BytesIO, tensors: Sequence[Tensor], generators: Sequence[Generator]
-    ) -> None:
+    def __init__(self, file: io.BytesIO, tensors: Sequence[Tensor], generators: Sequence[Generator]) -> None:
         super().__init__(file, protocol=5)
         self._tensors = {id(tensor): number for number, tensor in enumerate(tensors)}
         self._generators = {id(generator): number for number, generator in enumerate(generators)}

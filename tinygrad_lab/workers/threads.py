@@ -5,20 +5,22 @@ The threads take turns at the interpreter between any two operations, so operati
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.workers.cores import one_blas_thread
 
 WORTHWHILE = 6e6  # elements of the batch times elements of a parameter, on average over the parameters
 R = TypeVar("R")
 
 
-def pay(elements: int, parameters: int, arrays: int) -> bool:
+def pay(batch: Sequence[Tensor], parameters: Sequence[Tensor]) -> bool:
     """Tell whether two threads are faster than one: Transformers of the papers' size ``small``, just."""
-    return elements * parameters >= WORTHWHILE * arrays
+    elements = max(tensor.numel() for tensor in batch)
+    return elements * sum(p.numel() for p in parameters) >= WORTHWHILE * len(parameters)
 
 
 def both(work: Callable[[int], R]) -> list[R]:

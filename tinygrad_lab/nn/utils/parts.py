@@ -21,8 +21,9 @@ from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 from tinygrad_lab.workers import crew, threads
-from tinygrad_lab.workers.cores import one_blas_thread, parts_that_pay
+from tinygrad_lab.workers.cores import one_blas_thread
 from tinygrad_lab.workers.gradients import add
+from tinygrad_lab.workers.paying import parts_that_pay
 from tinygrad_lab.workers.step import Step
 
 M = TypeVar("M", bound=Module)
@@ -42,7 +43,7 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     into another process there are two parts at most, on two threads.
 
     A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
-    do a small one (``cores.parts_that_pay``) and one with BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
+    do a small one (``workers.paying``) and one with BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
     """
 
     @functools.wraps(loss)
@@ -119,18 +120,18 @@ def _watched() -> bool:
 
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
     """Start on the parts of a batch; None if it is better left whole."""
-    size, elements = _size(batch), sum(parameter.numel() for parameter in parameters)
+    size = _size(batch)
     if size < 2 or not any(parameter.requires_grad for parameter in parameters) or _mixes_items(model):
         return None
-    largest = max(value.numel() for value in batch.values() if isinstance(value, Tensor))
-    count = parts_that_pay(size, largest, elements)
+    arrays = [value for value in batch.values() if isinstance(value, Tensor)]
+    count = parts_that_pay(arrays, parameters)
     if count == 1:
         return None
     generators = random.held_by(model.modules())
     step = Step(loss, model, split(batch, size, count), parameters, generators)
     if (task := crew.begin(step)) is not None:
         return OnWorkers(step, task)
-    if threads.pay(largest, elements, len(parameters)):
+    if threads.pay(arrays, parameters):
         return OnThreads(Step(loss, model, split(batch, size, 2), parameters, generators))
     return None
 
