@@ -105,7 +105,7 @@ def measure(
 
 
 def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[str] = ()) -> float:
-    """Megabytes that three training steps need at most, over the footprint of a warm process; in one of its own."""
+    """Megabytes that a few training steps need at most, over the footprint of a warm process; in one of its own."""
     command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side, *fields]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(result.stdout))

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from tinygrad_lab.workers import worker
 
@@ -58,6 +59,8 @@ class Nursery:
                 start_new_session=True,
                 env={**os.environ, **SETTINGS},
             )
+
+        self.pid = self._process.pid
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -98,6 +101,20 @@ def new_worker(memory: int) -> Connection:
         if _nursery is None:
             _nursery = Nursery()
         return _nursery.fork(memory)
+
+
+def processes() -> list[int]:
+    """Return the nursery and its workers, if there are any: who measures memory must count them."""
+    if _nursery is None:
+        return []
+    return [_nursery.pid, *_children(_nursery.pid)]
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
 
 
 @atexit.register
