@@ -26,7 +26,7 @@ from tinygrad_lab.nn.utils.parts import OnThreads, parts, split
 from tinygrad_lab.random import record_draws
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.trace.record import Recorder, listening
-from tinygrad_lab.workers import paying
+from tinygrad_lab.workers import crew, paying
 from tinygrad_lab.workers.step import Step
 
 pytestmark = [
@@ -423,3 +423,11 @@ def test_a_parameter_changed_between_forward_and_backward_is_told() -> None:
     with pytest.raises(RuntimeError, match="changed in place"):
         value.backward()
     assert_as_the_whole(model, batch_of())
+
+
+def test_a_report_says_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert crew.described() == "up to 2 processes"
+    monkeypatch.setattr(crew, "possible", lambda: False)
+    assert crew.described() == "up to 2 threads"
+    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")
+    assert crew.described() == "one process"

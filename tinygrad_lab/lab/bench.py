@@ -26,6 +26,7 @@ from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
+from tinygrad_lab.workers.crew import described
 
 BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05
@@ -137,5 +138,6 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
         for row in rows[:-1]
     ]
     columns = ("paper", "variant", "size", "numpy ms", "torch ms", "ratio", "numpy MB", "torch MB")
-    console.print_table(f"One training step, {rows[0]['threads']} threads", columns, lines, right=columns[3:])
+    title = f"One training step: {described()} against {rows[0]['threads']} threads of PyTorch"
+    console.print_table(title, columns, lines, right=columns[3:])
     console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

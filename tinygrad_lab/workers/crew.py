@@ -16,6 +16,7 @@ import numpy as np
 
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
+from tinygrad_lab.workers.cores import cores
 from tinygrad_lab.workers.gradients import add
 from tinygrad_lab.workers.likeness import Name, likeness, name_of
 from tinygrad_lab.workers.nursery import new_worker
@@ -41,6 +42,13 @@ def begin(step: Step) -> "Task | None":
         return None
     crew = crew_of(step.model, layout_of(step.parameters), len(batches))
     return crew.begin(picture, step.parameters, batches, step.seeds)
+
+
+def described() -> str:
+    """Say who works on the parts of a step here, for reports."""
+    if cores() == 1:
+        return "one process"
+    return f"up to {cores()} processes" if possible() else "up to 2 threads"
 
 
 class Crew:
