@@ -1,8 +1,9 @@
 """The case of nn.utils.parts: two functions of the same parameters, run on two threads, and their sum."""
 
 from tests.cases.case import case, normal, sizes
-from tinygrad_lab.nn.utils.parts import OnThreads, parts
+from tinygrad_lab.nn.utils.parts import parts
 from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.threads import OnThreads
 
 
 def first(x, w):

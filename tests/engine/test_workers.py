@@ -22,12 +22,13 @@ from tests.engine.working import (
 from tinygrad_lab import nn, no_grad, optim
 from tinygrad_lab.modes import detect_anomaly
 from tinygrad_lab.nn.utils import clip_grad_norm_, in_parts
-from tinygrad_lab.nn.utils.parts import OnThreads, parts, split
+from tinygrad_lab.nn.utils.parts import parts, split
 from tinygrad_lab.random import record_draws
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.trace.record import Recorder, listening
-from tinygrad_lab.workers import crew, paying
+from tinygrad_lab.workers import paying, shared
 from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.threads import OnThreads
 
 pytestmark = [
     pytest.mark.usefixtures("two_workers"),
@@ -74,7 +75,7 @@ def test_workers_and_threads_give_the_same_bits() -> None:
     model, twin, batch = Network(p=0.5), Network(p=0.5), batch_of()
     value = loss(model, batch)
     value.backward()
-    step = Step(squared, twin, split(batch, 7, 2), list(twin.parameters()), [twin.dropout.generator])
+    step = Step(squared, twin, split(batch, 2), list(twin.parameters()), [twin.dropout.generator])
     other = parts(OnThreads(step), *twin.parameters())
     other.backward()
     assert value.item() == other.item()
@@ -426,8 +427,8 @@ def test_a_parameter_changed_between_forward_and_backward_is_told() -> None:
 
 
 def test_a_report_says_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert crew.described() == "up to 2 processes"
-    monkeypatch.setattr(crew, "possible", lambda: False)
-    assert crew.described() == "up to 2 threads"
+    assert paying.described() == "up to 2 processes"
+    monkeypatch.setattr(shared, "possible", lambda: False)
+    assert paying.described() == "up to 2 threads"
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")
-    assert crew.described() == "one process"
+    assert paying.described() == "one process"

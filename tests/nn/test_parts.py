@@ -11,12 +11,13 @@ import pytest
 
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.modes import detect_anomaly
-from tinygrad_lab.nn.utils.parts import OnThreads, in_parts, parts
+from tinygrad_lab.nn.utils.parts import in_parts, parts
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores, crew, paying, threads
+from tinygrad_lab.workers import cores, paying, shared, threads
 from tinygrad_lab.workers.cores import blas_threads
 from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.threads import OnThreads
 
 
 class Network(nn.Module):
@@ -62,7 +63,7 @@ def everything_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paying, "WORTHWHILE", 0)
     monkeypatch.setattr(paying, "EACH", 0)
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
-    monkeypatch.setattr(crew, "possible", lambda: False)  # a system where threads are all there is
+    monkeypatch.setattr(shared, "possible", lambda: False)  # a system where threads are all there is
     monkeypatch.setattr(cores, "cores", lambda: 2)
 
 
@@ -167,7 +168,7 @@ def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> No
 
 
 def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "possible", lambda: False)
+    monkeypatch.setattr(shared, "possible", lambda: False)
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "2")
     model = Network()
     in_parts(squared)(model, batch_of())

@@ -26,7 +26,7 @@ from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
-from tinygrad_lab.workers.crew import described
+from tinygrad_lab.workers.paying import described
 
 BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05

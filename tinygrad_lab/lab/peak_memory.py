@@ -58,7 +58,8 @@ def proportional_mb() -> float:
     """What this process and the workers hold now; where that is not known, the most that this one ever held."""
     if not _shares_of("self").exists():
         return resident_mb(peak=True)
-    return sum(_share(pid) for pid in ("self", *processes()))
+    everybody: list[int | str] = ["self", *processes()]
+    return sum(_share(pid) for pid in everybody)
 
 
 def _shares_of(pid: int | str) -> Path:

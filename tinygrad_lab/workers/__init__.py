@@ -7,6 +7,7 @@ two operations; processes do not.  The order to read in:
     cores.py      how many cores there are, and the one thread that BLAS has while parts run
     step.py       a loss and the parts of a batch, whoever works on them
     gradients.py  the gradients of a part, by the number of the parameter
+    on_workers.py a step whose first part is done here, the others by workers
     crew.py       the workers of one model, as the training process sees them
     likeness.py   a model without its numbers, as bytes: what workers get when it has changed
     shared.py     the memory in which workers find the parameters and leave their gradients

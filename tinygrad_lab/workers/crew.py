@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -16,39 +15,13 @@ import numpy as np
 
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
-from tinygrad_lab.workers.cores import cores
 from tinygrad_lab.workers.gradients import add
-from tinygrad_lab.workers.likeness import Name, likeness, name_of
+from tinygrad_lab.workers.likeness import Name
 from tinygrad_lab.workers.nursery import new_worker
-from tinygrad_lab.workers.shared import Layout, SharedArrays, allocate, layout_of, possible
-from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.shared import Layout, SharedArrays, allocate
 from tinygrad_lab.workers.worker import Changed, Done, Failure, Job, Place, Value
 
 MOST = 4  # crews at once: whoever keeps many models trains one or a few at a time
-
-
-def begin(step: Step) -> "Task | None":
-    """Give the model's workers all parts but the first; None where that cannot be done.
-
-    It cannot be done on systems without memory that has no name, and for what has no copy in another
-    process: a model or a loss that is defined in a notebook or within a function, or that has hooks.
-    """
-    if not possible() or any(module._hooks for module in step.model.modules()):
-        return None
-    try:
-        picture = likeness(step.model, step.parameters, step.generators), name_of(step.loss)
-        batches = [pickle.dumps(batch, protocol=5) for batch in step.batches[1:]]
-    except Exception:  # pickling runs the code of what is pickled, which may raise anything
-        return None
-    crew = crew_of(step.model, layout_of(step.parameters), len(batches))
-    return crew.begin(picture, step.parameters, batches, step.seeds)
-
-
-def described() -> str:
-    """Say who works on the parts of a step here, for reports."""
-    if cores() == 1:
-        return "one process"
-    return f"up to {cores()} processes" if possible() else "up to 2 threads"
 
 
 class Crew:

@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores
+from tinygrad_lab.workers import cores, shared
 
 WORTHWHILE = 5e7  # uses of parameters in a part
 EACH = 128  # uses of one parameter in a part, on average
@@ -50,3 +50,10 @@ def _pixels(tensor: Tensor) -> int:
     """How many pixels it has: (B, C, H, W) images."""
     channels = tensor.shape[1] if tensor.ndim > 2 and tensor.dtype.kind == "f" else 1
     return tensor.numel() // max(channels, 1)
+
+
+def described() -> str:
+    """Say who works on the parts of a step here, for reports."""
+    if cores.cores() == 1:
+        return "one process"
+    return f"up to {cores.cores()} processes" if shared.possible() else "up to 2 threads"

@@ -1,6 +1,7 @@
 """One step, whoever works on it: a loss, and the parts of the batch."""
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,3 +53,12 @@ class Step:
         """Return the gradient for every parameter, by number."""
         found = by_number(self.parameters, backpropagate(root, dy))
         return [found.get(number) for number in range(len(self.parameters))]
+
+
+class Work(ABC):
+    """Parts whose forward pass is done: their sum, and its gradient for each parameter that needs one."""
+
+    value: Array
+
+    @abstractmethod
+    def gradients(self, dy: Array) -> list[Array | None]: ...

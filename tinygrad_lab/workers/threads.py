@@ -10,8 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+import numpy as np
+
 from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.typing import Array
 from tinygrad_lab.workers.cores import one_blas_thread
+from tinygrad_lab.workers.gradients import add
+from tinygrad_lab.workers.step import Step, Work
 
 WORTHWHILE = 6e6  # elements of the batch times elements of a parameter, on average over the parameters
 R = TypeVar("R")
@@ -21,6 +26,23 @@ def pay(batch: Sequence[Tensor], parameters: Sequence[Tensor]) -> bool:
     """Tell whether two threads are faster than one: Transformers of the papers' size ``small``, just."""
     elements = max(tensor.numel() for tensor in batch)
     return elements * sum(p.numel() for p in parameters) >= WORTHWHILE * len(parameters)
+
+
+class OnThreads(Work):
+    """Two parts on two threads."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        step.seeds  # noqa: B018  (drawn before both threads ask)
+        self._roots = both(step.value)
+        self.value = np.asarray(self._roots[0]._data + self._roots[1]._data)
+
+    def gradients(self, dy: Array) -> list[Array | None]:
+        first, second = both(lambda part: self._step.gradients(self._roots[part], dy))
+        for number, gradient in enumerate(second):
+            if gradient is not None:
+                add(first, number, gradient)
+        return [first[number] for number in self._step.learning]
 
 
 def both(work: Callable[[int], R]) -> list[R]:

@@ -7,11 +7,8 @@ gradients are added.  Losses are sums over a denominator that the batch carries,
 
 import functools
 import itertools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-
-import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.modes import state
@@ -20,11 +17,9 @@ from tinygrad_lab.nn.normalization import BatchNorm1d, BatchNorm2d
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
-from tinygrad_lab.workers import crew, threads
-from tinygrad_lab.workers.cores import one_blas_thread
-from tinygrad_lab.workers.gradients import add
+from tinygrad_lab.workers import shared, threads
 from tinygrad_lab.workers.paying import parts_that_pay
-from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.step import Step, Work
 
 M = TypeVar("M", bound=Module)
 Batch = TypeVar("Batch", bound=Mapping[str, Any])  # Tensors, and plain numbers
@@ -58,15 +53,6 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     return cut
 
 
-class Work(ABC):
-    """Parts whose forward pass is done: their sum, and its gradient for each parameter that needs one."""
-
-    value: Array
-
-    @abstractmethod
-    def gradients(self, dy: Array) -> list[Array | None]: ...
-
-
 @operation(r"\bar \theta = \textstyle\sum_k \bar y \, \frac{\partial y_k}{\partial \theta}")
 def parts(work: Work, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""], Backward]:  # noqa: ARG001
     """y = Σ_k y_k, each a function of all ``parameters``; once only, the graphs of all are then released."""
@@ -75,39 +61,6 @@ def parts(work: Work, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""
         return tuple(work.gradients(dy))
 
     return work.value, backward
-
-
-class OnWorkers(Work):
-    """The first part here, the others on the workers of the model."""
-
-    def __init__(self, step: Step, task: crew.Task) -> None:
-        self._step, self._task = step, task
-        with one_blas_thread():
-            self._root = step.value(0)
-        self.value = np.asarray(sum(task.values(), self._root._data))
-
-    def gradients(self, dy: Array) -> list[Array | None]:
-        with one_blas_thread():
-            totals = self._step.gradients(self._root, dy)
-        self._task.add_to(totals, dy)
-        return [totals[number] for number in self._step.learning]
-
-
-class OnThreads(Work):
-    """Two parts on two threads."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        step.seeds  # noqa: B018  (drawn before both threads ask)
-        self._roots = threads.both(step.value)
-        self.value = np.asarray(self._roots[0]._data + self._roots[1]._data)
-
-    def gradients(self, dy: Array) -> list[Array | None]:
-        first, second = threads.both(lambda part: self._step.gradients(self._roots[part], dy))
-        for number, gradient in enumerate(second):
-            if gradient is not None:
-                add(first, number, gradient)
-        return [first[number] for number in self._step.learning]
 
 
 # ---- when and how a batch is cut -----------------------------------------------------------------------------------
@@ -119,20 +72,20 @@ def _watched() -> bool:
 
 
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
-    """Start on the parts of a batch; None if it is better left whole."""
-    size = _size(batch)
-    if size < 2 or not any(parameter.requires_grad for parameter in parameters) or _mixes_items(model):
-        return None
+    """Work on the parts of a batch, forward; None if it is better left whole."""
     arrays = [value for value in batch.values() if isinstance(value, Tensor)]
-    count = parts_that_pay(arrays, parameters)
-    if count == 1:
+    if not _can_be_cut(arrays) or _mixes_items(model) or not any(p.requires_grad for p in parameters):
+        return None
+    if (count := parts_that_pay(arrays, parameters)) == 1:
         return None
     generators = random.held_by(model.modules())
-    step = Step(loss, model, split(batch, size, count), parameters, generators)
-    if (task := crew.begin(step)) is not None:
-        return OnWorkers(step, task)
+    if shared.possible():
+        from tinygrad_lab.workers import on_workers  # now only: it takes as long as a tenth of the engine
+
+        if (work := on_workers.begun(Step(loss, model, split(batch, count), parameters, generators))) is not None:
+            return work
     if threads.pay(arrays, parameters):
-        return OnThreads(Step(loss, model, split(batch, size, 2), parameters, generators))
+        return threads.OnThreads(Step(loss, model, split(batch, 2), parameters, generators))
     return None
 
 
@@ -141,15 +94,15 @@ def _mixes_items(model: Module) -> bool:
     return any(isinstance(module, BatchNorm1d | BatchNorm2d) for module in model.modules())
 
 
-def _size(batch: Mapping[str, Any]) -> int:
-    """The number of items in a batch; 0 if it cannot be cut, or would lose a gradient by it."""
-    tensors = [value for value in batch.values() if isinstance(value, Tensor)]
-    sizes = {len(tensor) if tensor.ndim else 0 for tensor in tensors}
-    return sizes.pop() if len(sizes) == 1 and not any(tensor.requires_grad for tensor in tensors) else 0
+def _can_be_cut(arrays: Sequence[Tensor]) -> bool:
+    """Whether a batch has several items, and no gradient would be lost by cutting it."""
+    sizes = {len(array) if array.ndim else 0 for array in arrays}
+    return len(sizes) == 1 and min(sizes) > 1 and not any(array.requires_grad for array in arrays)
 
 
-def split(batch: Mapping[str, Any], size: int, count: int) -> list[dict[str, Any]]:
-    """Cut a batch into parts that differ by one item at most, the larger first; plain numbers go to all."""
+def split(batch: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Cut a batch into parts that differ by one item at most; plain numbers go to all."""
+    size = next(len(value) for value in batch.values() if isinstance(value, Tensor))
     ends = [-(-size * part // count) for part in range(count + 1)]
     return [
         {name: v[start:end] if isinstance(v, Tensor) else v for name, v in batch.items()}
