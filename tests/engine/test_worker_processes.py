@@ -103,7 +103,7 @@ VICTIM = """
 from tests.engine.working import *
 import os
 os.environ["TINYGRAD_LAB_WORKERS"] = "3"
-paying.WORTHWHILE = paying.EACH = 0
+paying.WORTHWHILE = 0
 model = Network()
 loss(model, batch_of()).backward()
 from tinygrad_lab.workers import nursery
@@ -247,7 +247,7 @@ SCRIPT = """
 import os
 from tests.engine.working import *
 os.environ["TINYGRAD_LAB_WORKERS"] = "2"
-paying.WORTHWHILE = paying.EACH = 0
+paying.WORTHWHILE = 0
 
 class Mine(Network):
     pass

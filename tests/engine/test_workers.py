@@ -342,8 +342,12 @@ MATRIX, LARGE, KERNEL = (Tensor(np.zeros(shape)) for shape in ((300, 200), (2000
         ([TOKENS], [LARGE] * 9, 8),  # as many as there are cores
         ([TOKENS[:3]], [LARGE] * 9, 1),  # 64 uses each
         ([TOKENS[:6]], [LARGE] * 9, 3),
+        ([TOKENS[:6]], [MATRIX] * 4, 1),
+        ([TOKENS[:6]], [MATRIX] * 5, 2),
+        ([TOKENS[:6]], [MATRIX] * 30, 3),
         ([VECTORS], [LARGE, LARGE], 1),  # 128 uses each
         ([IMAGES], [LARGE, LARGE], 1),
+        ([IMAGES], [LARGE] + [KERNEL] * 20, 1),
         ([IMAGES], [KERNEL] * 20, 2),  # 64 · 32 · 32 / 25 patches, 50,000 numbers: 1.3e8
         ([SEQUENCES], [MATRIX], 7),  # 64 · 100 · 60,000 are 3.8e8
         ([TOKENS[:2]], [MATRIX], 1),

@@ -99,7 +99,6 @@ def assert_as_the_whole(model: nn.Module, batch: dict[str, Any]) -> None:
 def let_everything_pay(monkeypatch: Any, workers: int = 2) -> None:
     """Cut the smallest batch; never fall back on threads."""
     monkeypatch.setattr(paying, "WORTHWHILE", 0)
-    monkeypatch.setattr(paying, "EACH", 0)
     monkeypatch.setattr(threads, "WORTHWHILE", float("inf"))
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", str(workers))
 

@@ -11,7 +11,7 @@ STEPS = """
 import os
 from tests.engine.working import *
 os.environ["TINYGRAD_LAB_WORKERS"] = "3"
-paying.WORTHWHILE = paying.EACH = 0
+paying.WORTHWHILE = 0
 
 def engine():
     assert_as_the_whole(model, batch_of(50))

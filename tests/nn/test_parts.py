@@ -61,7 +61,6 @@ def gradients(model: nn.Module) -> list[np.ndarray]:
 @pytest.fixture
 def everything_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paying, "WORTHWHILE", 0)
-    monkeypatch.setattr(paying, "EACH", 0)
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     monkeypatch.setattr(shared, "possible", lambda: False)  # a system where threads are all there is
     monkeypatch.setattr(cores, "cores", lambda: 2)
@@ -173,7 +172,6 @@ def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch
     model = Network()
     in_parts(squared)(model, batch_of())
     monkeypatch.setattr(paying, "WORTHWHILE", 0)
-    monkeypatch.setattr(paying, "EACH", 0)
     in_parts(squared)(model, batch_of())  # processes would pay, threads do not
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")

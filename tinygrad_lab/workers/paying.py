@@ -2,17 +2,19 @@
 
 A part costs its worker about half a millisecond of messages, and every parameter about five passes
 over memory: the copy that the worker reads, the gradient that it leaves, the sum of the two.  What
-it saves is arithmetic, six operations for each use of a parameter.  So a part pays if it uses
-parameters often enough in all, and each one often enough.
+it saves is arithmetic, six operations for each use of a parameter.  So a part must use parameters
+often enough in all; and each weight often enough, unless all of them fit a cache, where a pass is
+nearly free.
 
 How often, the shapes say.  A weight is used once for each token; once for each item where items are
 images or vectors.  A kernel, with three axes or more, is used for each patch of its size that the
 images are cut into: deeper in a network there are fewer, and near its input they overlap.
 
 Measured at size ``small`` on two cores, time in two parts against that of the whole batch, whose
-products have both cores: Mamba 0.65, seq2seq 0.64, AlexNet 0.76, BERT 0.84, LeNet 0.94, LSTM 0.96.
-The autoencoder (1.24) and the network of the dropout paper (1.43) are all products, and 128 images
-are few uses of each of their weights: they stay whole.
+products have both cores: seq2seq 0.64, Mamba 0.65, AlexNet 0.76, Transformer 0.79, BERT 0.84, LoRA
+0.85, FoX 0.86, LLaMA 0.88, LeNet 0.94, LSTM 0.96.  The autoencoder (1.24) and the network of the
+dropout paper (1.43) are all products, and 128 images are few uses of each of their weights: they
+stay whole, as AlexNet does at size ``paper`` (1.05 with 16 images).
 """
 
 import math
@@ -22,16 +24,19 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.workers import cores, shared
 
 WORTHWHILE = 5e7  # uses of parameters in a part
-EACH = 128  # uses of one parameter in a part, on average
+EACH = 128  # uses of one weight in a part
+CACHED = 2**18  # weights, a megabyte of them, that a part may use less often
 
 
 def parts_that_pay(batch: Sequence[Tensor], parameters: Sequence[Tensor]) -> int:
     """Return the number of parts, for at most one item each and one core each."""
     places = max(_places(tensor) for tensor in batch)
     pixels = max(_pixels(tensor) for tensor in batch)
-    uses = sum(_uses(parameter, places, pixels) for parameter in parameters)
-    least = max(WORTHWHILE, EACH * sum(parameter.numel() for parameter in parameters), 1)
-    return max(1, min(len(batch[0]), cores.cores(), int(uses // least)))
+    pays = sum(_uses(parameter, places, pixels) for parameter in parameters) // max(WORTHWHILE, 1)
+    weights = sum(parameter.numel() for parameter in parameters if parameter.ndim < 3)
+    if weights > CACHED:
+        pays = min(pays, places // EACH)
+    return max(1, min(len(batch[0]), cores.cores(), int(pays)))
 
 
 def _uses(parameter: Tensor, places: int, pixels: int) -> int:
