@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.working import (
+    Fragile,
     Network,
     assert_as_the_whole,
     assert_close,
@@ -400,6 +401,16 @@ def narrow(model: Network, batch: dict[str, Any]) -> Tensor:
     """Gives the model what it cannot take, on workers only."""
     mine = batch["owner"] == os.getpid()
     return squared(model, batch if mine else batch | {"x": batch["x"][:, :5]})
+
+
+def test_a_model_that_workers_cannot_make_is_told_at_every_step() -> None:
+    model = Network()
+    model.part = Fragile()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no Fragile here"):
+            loss(model, batch_of())
+    del model.part
+    assert_as_the_whole(model, batch_of())
 
 
 def test_an_error_backwards_comes_out_of_backward() -> None:

@@ -31,6 +31,16 @@ class Network(nn.Module):
         return self.last(self.dropout(self.tied(self.first(x).tanh() * self.slope).tanh()))
 
 
+class Fragile:
+    """Cannot be made in another process, which is known only there."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("no Fragile here")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"a": "state"}
+
+
 def squared(model: Any, batch: dict[str, Any]) -> Tensor:
     return ((model(batch["x"]) - batch["y"]) ** 2).sum() / batch["count"]
 

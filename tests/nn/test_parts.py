@@ -161,9 +161,12 @@ def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> No
     wanted["x"].requires_grad_()
     halved(model, wanted).backward()
     assert wanted["x"].grad is not None
+    handle = model.first.register_forward_hook(lambda *_: None)
+    halved(model, batch_of())
+    handle.remove()
     uneven = batch_of() | {"y": Tensor(np.zeros((1, 1), np.float32))}
     halved(model, uneven)
-    assert len(model.threads) == 6
+    assert len(model.threads) == 7
 
 
 def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,8 @@ def begun(step: Step) -> "OnWorkers | None":
     """Run a step forward, all parts but the first on workers; None where that cannot be done.
 
     It cannot be done for what has no copy in another process: a model or a loss that is defined in a
-    notebook or within a function, or that has hooks.
+    notebook or within a function.
     """
-    if any(module._hooks for module in step.model.modules()):
-        return None
     try:
         picture = likeness(step.model, step.parameters, step.generators), name_of(step.loss)
         batches = [pickle.dumps(batch, protocol=5) for batch in step.batches[1:]]

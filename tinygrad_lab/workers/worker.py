@@ -98,11 +98,14 @@ class Worker:
             array.flags.writeable = False  # a loss that changes a parameter must not do it unseen
         self._parameters = memory.parameters
         self._gradients = memory.gradients[number]
+        self._untaken: Changed | None = None
 
     def answers(self, job: Job) -> Iterator[Value | Done]:
         """The value of this part, as soon as it is known, then the gradients."""
-        if job.changed is not None:
-            self._take_up(job.changed)
+        self._untaken = job.changed or self._untaken  # if it fails, it fails again in the next step
+        if self._untaken is not None:
+            self._take_up(self._untaken)
+            self._untaken = None
         own = streams(job.seeds, job.part)
         state.streams = {id(self.generators[number]): own[number] for number in self.generators}
         state.grad_enabled = True

@@ -38,7 +38,7 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     into another process there are two parts at most, on two threads.
 
     A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
-    do a small one (``workers.paying``) and one with BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
+    do a small one (``workers.paying``) and a model with hooks or BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
     """
 
     @functools.wraps(loss)
@@ -74,7 +74,7 @@ def _watched() -> bool:
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
     """Work on the parts of a batch, forward; None if it is better left whole."""
     arrays = [value for value in batch.values() if isinstance(value, Tensor)]
-    if not _can_be_cut(arrays) or _mixes_items(model) or not any(p.requires_grad for p in parameters):
+    if not _can_be_cut(arrays) or _needs_whole(model) or not any(p.requires_grad for p in parameters):
         return None
     if (count := parts_that_pay(arrays, parameters)) == 1:
         return None
@@ -89,9 +89,9 @@ def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Seque
     return None
 
 
-def _mixes_items(model: Module) -> bool:
-    """Whether a layer needs all of a batch, for its mean."""
-    return any(isinstance(module, BatchNorm1d | BatchNorm2d) for module in model.modules())
+def _needs_whole(model: Module) -> bool:
+    """Whether a layer needs all of a batch, for its mean, or a hook would see parts of outputs."""
+    return any(isinstance(module, BatchNorm1d | BatchNorm2d) or module._hooks for module in model.modules())
 
 
 def _can_be_cut(arrays: Sequence[Tensor]) -> bool:
