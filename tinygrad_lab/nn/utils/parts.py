@@ -38,7 +38,7 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     into another process there are two parts at most, on two threads.
 
     A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
-    do a small one (``workers.paying``) and a model with hooks or BatchNorm; with ``TINYGRAD_LAB_WORKERS=1`` all of them do.
+    do a small one (``workers.paying``) and a model with hooks or BatchNorm; ``TINYGRAD_LAB_WORKERS=1`` keeps all whole.
     """
 
     @functools.wraps(loss)
