@@ -33,18 +33,20 @@ GENERATOR = "tinygrad-lab step"  # what a page says of its maker
 SCRIPTS = ("tensors.js", "graph.js", "sources.js", "quiz.js", "stepper.js")
 
 
-def render(traced: Traced, quiz: bool = False) -> str:
+def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
     """A whole HTML document.
 
     Args:
         traced: what to show.
         quiz: hide each gradient until it has been answered.
+        served: whether ``serve`` stands behind it, so that numbers can be changed.
     """
     folder = resources.files("tinygrad_lab.lab.stepping") / "web"
     return _template().render(
         title=traced.title,
         generator=GENERATOR,
         quiz=quiz,
+        served=served,
         style=(folder / "page.css").read_text(encoding="utf-8"),
         script="".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
         data=embedded(contents(traced, quiz)),
