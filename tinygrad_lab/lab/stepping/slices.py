@@ -1,4 +1,8 @@
-"""A tensor as matrices: its last two dimensions lie in the plane, one index of the others is seen at a time."""
+"""A tensor as matrices: one index of all but two of its dimensions is seen at a time.
+
+In the plane lie the last two dimensions that have more than one index.  A small matrix stays what it is, also one of a
+single row or column.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,16 +10,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_lab.trace.axes import Axis
+from tinygrad_lab.trace.tensors import FULL
+
+
+def _long(shape: Sequence[int]) -> list[int]:
+    if len(shape) == 2 and math.prod(shape) <= FULL:
+        return [0, 1]
+    return [axis for axis, size in enumerate(shape) if size > 1]
 
 
 def plane(shape: Sequence[int]) -> list[int]:
-    """The dimensions that lie in the plane: the last two that have more than one index."""
-    return [axis for axis, size in enumerate(shape) if size > 1][-2:]
+    """The dimensions that lie in the plane."""
+    return _long(shape)[-2:]
 
 
 def leading(shape: Sequence[int]) -> list[int]:
     """The dimensions before those, that have more than one index."""
-    return [axis for axis, size in enumerate(shape) if size > 1][:-2]
+    return _long(shape)[:-2]
 
 
 def count(shape: Sequence[int]) -> int:
