@@ -28,7 +28,7 @@ def test_a_nan_is_told_with_the_step_that_made_it() -> None:
 
 def test_json(tmp_path: Path) -> None:
     data = json.loads(run("step", *NEURON, "--json", "-").out)
-    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (1, 6, "w*x")
+    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (2, 6, "w*x")
     assert run("step", *NEURON, "--json", str(tmp_path / "trace.json")).out == ""
     assert json.loads((tmp_path / "trace.json").read_text()) == data
     assert run("step", *NEURON, "--json", str(tmp_path / "nowhere" / "trace.json")).code == 2

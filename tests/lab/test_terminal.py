@@ -8,9 +8,11 @@ from rich.console import Console
 from textual.widgets import Input, OptionList, Static
 
 from tinygrad_lab.lab.stepping import drawing
+from tinygrad_lab.lab.stepping.pictures import cells, picture
 from tinygrad_lab.lab.stepping.target import trace_target
 from tinygrad_lab.lab.stepping.terminal import Stepper
 from tinygrad_lab.trace import Backward
+from tinygrad_lab.trace.axes import Axis
 
 NEURON = ("relu(w*x + b)", ["w=2", "x=-3", "b=7"])
 
@@ -170,16 +172,54 @@ def test_every_step_of_a_paper_can_be_drawn(slug):
     assert f"papers/{slug}/model.py" in caught.get()
 
 
-def test_tensors_as_numbers_and_heat_maps():
-    assert drawing.picture(np.array(2.5)).plain == "2.5"
-    assert drawing.picture(np.array([[1, 2], [3, -4]])).plain.splitlines() == [" 1  2", " 3 -4"]
-    assert drawing.picture(None).plain == "not used"
-    assert drawing.picture(np.zeros((0, 3))).plain == "0×3, empty"
+# ---- pictures -------------------------------------------------------------------------------------------------------
+
+
+def drawn(array, number=0, axes=None):
+    """What a tensor's picture reads like."""
+    console = Console(width=100, color_system=None)
+    with console.capture() as caught:
+        console.print(picture(array, number, axes))
+    return caught.get().rstrip("\n")
+
+
+def test_small_tensors_are_numbers():
+    assert drawn(np.array(2.5)) == "2.5"
+    assert drawn(np.array([[1, 2], [3, -4]])) == " 1  2\n 3 -4"
+    assert drawn(None) == "not used"
+    assert drawn(np.zeros((0, 3))) == "0×3, empty"
+
+
+def test_of_more_dimensions_each_matrix_has_its_index():
+    values = np.arange(12.0).reshape(2, 3, 2)
+    assert drawn(values).splitlines() == ["axis 0 0", "0 1", "2 3", "4 5", "axis 0 1", " 6  7", " 8  9", "10 11"]
+    assert drawn(values, axes=[Axis("head"), Axis(), Axis()]).splitlines()[4] == "head 1"
+
+
+def test_of_a_large_tensor_one_matrix_at_a_time():
+    filters = np.arange(150.0).reshape(6, 1, 5, 5)
+    text = drawn(filters, 2, [Axis("filter"), Axis("channel"), Axis("row"), Axis("column")])
+    assert "6×1×5×5  from 0 to 149" in text
+    assert "matrix 3 of 6" in text
+    assert "filter 2" in text
+    assert " ".join(text.splitlines()[-1].split()) == "70 71 72 73 74"
+    assert "filter 0" in drawn(filters, 6, [Axis("filter"), *[Axis()] * 3])  # from the start again
+
+
+def test_what_is_cut_off_is_said():
+    assert "only rows 0 to 23 of 30, columns 0 to 39 of 50" in drawn(np.ones((30, 50)))
+    assert "in lines of 40" in drawn(np.ones(100))
+    assert "only" not in drawn(np.ones((9, 9)))
+
+
+def test_colours_of_cells_and_their_scale():
     values = np.linspace(-1, 1, 400).reshape(20, 20)
     values[0, 0] = np.nan
-    cells = drawing.heat_map(values)
-    assert cells.plain.count("!") == 1
-    assert [len(line) for line in cells.plain.splitlines()] == [32] * 16
-    colours = [str(span.style.bgcolor.triplet.hex) for span in cells.spans if not isinstance(span.style, str)]
-    assert colours[0].endswith("dc") or int(colours[0][5:], 16) > 150  # blue below zero
+    text, scale = cells(values, 1.0)
+    assert text.plain.count("!") == 1
+    assert [len(line) for line in text.plain.splitlines()] == [40] * 20
+    colours = [str(span.style.bgcolor.triplet.hex) for span in text.spans if not isinstance(span.style, str)]
+    assert int(colours[0][5:], 16) > 150  # blue below zero
     assert int(colours[-1][1:3], 16) > 200  # orange above
+    assert "-1 " in scale.plain
+    assert scale.plain.endswith(" 1, middle 0")

@@ -30,7 +30,10 @@ from tinygrad_lab.trace.schema import as_json, relative
 Json = dict[str, Any]
 
 GENERATOR = "tinygrad-lab step"  # what a page says of its maker
-SCRIPTS = ("tensors.js", "graph.js", "sources.js", "quiz.js", "stepper.js")
+SCRIPTS = (
+    "numbers.js", "slices.js", "matrices.js", "tensors.js", "graph.js", "sources.js", "tree.js", "quiz.js", "score.js",
+    "looked.js", "stepper.js", "address.js",
+)  # fmt: skip
 
 
 def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
