@@ -10,6 +10,7 @@ from tinygrad_lab.lab.shown import configuration, path, shown, trained
 from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.lab.stepping.target import trace_target
 from tinygrad_lab.paper import Paper
+from tinygrad_lab.trace.schema import as_json
 
 PAPERS = registry.discover().values()
 VARIANTS = [(paper, variant) for paper in PAPERS for variant in paper.variants]
@@ -56,16 +57,21 @@ def test_all_weights_together_are_small() -> None:
 def test_random_is_the_untrained_model_on_the_batch_that_parity_compares() -> None:
     traced = trace_target("lenet", random=True)
     assert traced.item == "random numbers, untrained weights"
-    assert not traced.labels
+    assert not any(axis.labels for value in traced.trace.values for axis in value.axes)
     image = next(value for value in traced.trace.values if value.name == "image")
     assert image.array.shape == (4, 1, 16, 16)
     assert trace_target("lenet").item == "a handwritten 7"
 
 
 def test_words_stand_along_the_axes() -> None:
-    traced = trace_target("transformer")
-    assert traced.labels[6] == ["black", "cats", "see", "small", "dogs", "</s>"]
-    assert traced.labels[8][0] == "<s>"
+    """Of an attention matrix: the target's words down the side, the source's along the top."""
+    data = as_json(trace_target("transformer").trace)
+    fused = [step["inside"]["values"] for step in data["steps"] if step.get("inside") and "_attn" in step["module"]]
+    weights = [value["axes"][-2:] for values in fused for value in values if value["name"] == "weights"]
+    source = ["black", "cats", "see", "small", "dogs", "</s>"]
+    target = ["<s>", "les", "chats", "noirs", "voient", "les", "petits", "chiens"]
+    found = [[axis["labels"] for axis in axes] for axes in weights]
+    assert found == [[source, source]] * 2 + [[target, target], [target, source]] * 2
 
 
 def test_a_number_is_changed_and_everything_is_computed_anew() -> None:

@@ -34,6 +34,7 @@ SCRIPTS = (
     "numbers.js", "slices.js", "matrices.js", "tensors.js", "graph.js", "sources.js", "tree.js", "quiz.js", "score.js",
     "looked.js", "stepper.js", "address.js",
 )  # fmt: skip
+CHANGING = "change.js"  # only where a server stands behind the page
 
 
 def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
@@ -45,14 +46,15 @@ def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
         served: whether ``serve`` stands behind it, so that numbers can be changed.
     """
     folder = resources.files("tinygrad_lab.lab.stepping") / "web"
+    scripts = (*SCRIPTS, CHANGING) if served else SCRIPTS
     return _template().render(
         title=traced.title,
         generator=GENERATOR,
         quiz=quiz,
         served=served,
         style=(folder / "page.css").read_text(encoding="utf-8"),
-        script="".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        data=embedded(contents(traced, quiz)),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in scripts),
+        data=embedded(contents(traced, quiz, served)),
     )
 
 
@@ -89,7 +91,7 @@ def is_ours(path: Path) -> bool:
         return f'content="{GENERATOR}"'.encode() in file.read(1000)
 
 
-def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
+def contents(traced: Traced, quiz: bool, served: bool = False) -> dict[str, Any]:
     """What the page is given: the trace as JSON, with a layout for each graph, MathML, questions and sources."""
     data = as_json(traced.trace)
     if quiz:
@@ -97,7 +99,9 @@ def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
     formulas = Formulas()
     sources = {name: [_lines(text, 1, name)] for name, text in traced.sources.items()}
     _finish(data, data["tensors"], formulas, sources)
-    return {"title": traced.title, "quiz": quiz, "trace": data, "forms": formulas.forms, "sources": sources}
+    changeable = {name: list(words) for name, words in traced.changeable.items()} if served else None
+    title = {"title": traced.title, "item": traced.item, "quiz": quiz, "changeable": changeable}
+    return {**title, "trace": data, "forms": formulas.forms, "sources": sources}
 
 
 def _ask(trace: Trace, data: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ class Session:
             before = self._subject.get(request["name"], request["index"])
             self._subject.change(**request)
             try:
-                return contents(self.traced(), quiz=False)
+                return contents(self.traced(), quiz=False, served=True)
             except REFUSED as error:
                 self._subject.change(request["name"], request["index"], before)
                 raise UsageError(str(error)) from error
@@ -74,7 +74,7 @@ class Session:
         """Take back all changes."""
         with self._one_at_a_time:
             self._subject = self._make()
-            return contents(self.traced(), quiz=False)
+            return contents(self.traced(), quiz=False, served=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -120,8 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # whoever asked may be gone
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a line for each change helps nobody."""

@@ -1,6 +1,7 @@
 """What is stepped through of a paper: a model and one batch, whose numbers can be changed one by one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 from tinygrad_lab.shown import Item
 from tinygrad_lab.trace import Trace, record, trace
+from tinygrad_lab.trace.axes import Axis
+from tinygrad_lab.trace.steps import Value
 
 RECORDED = 50_000  # operations that are recorded, of which a module may be chosen
 LARGEST, LARGEST_WHOLE = 1e30, 1_000_000  # numbers that can be put in
@@ -66,7 +69,19 @@ class Subject:
         self.side.restore_random_state(self._start)
         with record({name: v for name, v in self.batch.items() if isinstance(v, Tensor)}, RECORDED):
             loss = self.side.loss(self.model, self.batch)
-        return trace(loss)
+        traced = trace(loss)
+        for value in traced.values:
+            value.axes = self._labelled(value)
+        return traced
+
+    def _labelled(self, value: Value) -> list[Axis]:
+        """A value's dimensions with the words that stand along them."""
+        labels = self.labels()
+        axes = value.axes or [Axis()] * value.array.ndim
+        known = [
+            replace(a, labels=labels[n]) if n in labels else a for a, n in zip(axes, value.array.shape, strict=True)
+        ]
+        return known if any(axis != Axis() for axis in known) else []
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What can be changed, by the names that it has in a trace: the batch and the model's parameters."""

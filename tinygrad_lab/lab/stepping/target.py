@@ -27,8 +27,8 @@ class Traced:
         target: what was asked for: the paper's slug, or the expression.
         sources: the texts that steps refer to, by the name that they are given in JSON.
         item: what a paper is shown with: "a handwritten 7"; "" with an expression.
-        labels: by the length of an axis, what its places are called: the words of a sentence.
-        words: by the name of a value, what its whole numbers stand for.
+        changeable: by their names, the values whose numbers can be changed where a server stands behind the page, each
+            with what its whole numbers stand for.
     """
 
     trace: Trace
@@ -36,8 +36,7 @@ class Traced:
     target: str
     sources: dict[str, str]
     item: str = ""
-    labels: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    changeable: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def trace_target(
@@ -92,7 +91,11 @@ def trace_subject(slug: str, subject: Subject, module: str | None) -> Traced:
         sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(traced).items() if size <= LARGEST)
         raise UsageError(f"{title} has {len(traced)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
     item = subject.item.title if subject.item else "random numbers, untrained weights"
-    return Traced(traced, title, slug, sources(traced), item, subject.labels(), subject.words)
+    return Traced(traced, title, slug, sources(traced), item, _changeable(subject))
+
+
+def _changeable(subject: Subject) -> dict[str, Sequence[str]]:
+    return {name: subject.words.get(name, ()) for name in subject.arrays()}
 
 
 def modules_called(name: str, model: nn.Module) -> list[str]:

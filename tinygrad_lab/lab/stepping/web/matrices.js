@@ -15,8 +15,11 @@ function indexAt(tensor, index, place, columns) {
 const wordsAt = (tensor, axes, index, place, columns, value) =>
   `${indexInWords(tensor.shape, axes, indexAt(tensor, index, place, columns))}: ${threeDigits(tensor, value)}`;
 
+/* Whether a value's numbers can be changed: where a server stands behind the page, the batch's and the parameters'. */
+const canChange = (name) => Boolean(page.changeable) && Object.hasOwn(page.changeable, name);
+
 /* Numbers in cells, tinted; the texts of a dimension at its edge; a vector as lines of eight. */
-function tableOf(tensor, matrix, axes, index, labels) {
+function tableOf(tensor, matrix, name, axes, index, labels) {
   const vector = planeOf(tensor.shape).length < 2 && !labels[0];
   const width = vector ? Math.min(8, matrix.columns) : matrix.columns;
   const largest = tensor.values ? largestOf(tensor.values) : tensor.picture.largest;
@@ -32,6 +35,7 @@ function tableOf(tensor, matrix, axes, index, labels) {
       cell.textContent = written ? threeDigits(tensor, value) : "";
       cell.title = indexInWords(tensor.shape, axes, indexAt(tensor, index, start + column, matrix.columns)) + exact;
       cell.style.backgroundColor = tint(value, largest, written ? 0.3 : 0.9);
+      if (canChange(name)) offer(cell, name, indexAt(tensor, index, start + column, matrix.columns), value);
     });
   }
   return table;
@@ -64,7 +68,7 @@ function pictureOf(tensor, matrix, name, axes, index) {
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
     return value === undefined ? "nothing here" : wordsAt(tensor, axes, index, cells[n], stride, value);
-  });
+  }, canChange(name) && ((n) => change(canvas, name, indexAt(tensor, index, cells[n], stride), matrix.numbers[cells[n]])));
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
 }
 
@@ -90,7 +94,7 @@ function paint(canvas, values, largest) {
 }
 
 /* The index and number under the pointer; with the keyboard a cursor that arrows move. */
-function read(canvas, readout, rows, columns, words) {
+function read(canvas, readout, rows, columns, words, chosen) {
   const mark = make("span", { class: "cursor", hidden: "" });
   let at = 0;
   const show = (n) => {
@@ -108,7 +112,15 @@ function read(canvas, readout, rows, columns, words) {
   });
   canvas.addEventListener("focus", () => show(at));
   canvas.addEventListener("blur", () => { mark.hidden = true; });
+  if (chosen) {
+    canvas.classList.add("changeable");
+    canvas.addEventListener("click", () => chosen(at));
+  }
   canvas.addEventListener("keydown", (event) => {
+    if (chosen && event.key === "Enter") {
+      event.stopPropagation();
+      chosen(at);
+    }
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     if (!by) return;
     event.preventDefault();

@@ -7,7 +7,9 @@ const chosen = new Map(); // by name and shape: the index that was chosen last
 function tensorElement(tensor, name, axes) {
   const box = make("span", { class: "tensor" });
   if (only(tensor) !== null) {
-    box.append(make("span", { class: "one", title: String(tensor.values[0]) }, only(tensor)));
+    const one = make("span", { class: "one", title: String(tensor.values[0]) }, only(tensor));
+    if (canChange(name)) offer(one, name, tensor.shape.map(() => 0), tensor.values[0]);
+    box.append(one);
   } else if (!sizeOf(tensor.shape)) {
     box.append(make("small", {}, `${shapeOf(tensor)}: empty`));
   } else {
@@ -80,7 +82,7 @@ function oneMatrix(tensor, name, axes, index, captioned) {
   const matrix = { numbers: known, rows: plane.length < 2 ? 1 : shape[plane[0]], columns: shape[plane.at(-1)], size };
   const labels = plane.map((axis) => labelsAlong(axes, axis, index, shape[axis]));
   const few = size <= NUMBERS && (matrix.columns <= COLUMNS || plane.length < 2);
-  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, axes, index, labels) : pictureOf(tensor, matrix, name, axes, index));
+  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, name, axes, index, labels) : pictureOf(tensor, matrix, name, axes, index));
   return part;
 }
 
