@@ -16,6 +16,7 @@ const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 <
 
 function prepare(trace) {
   if (trace.graph) return;
+  for (const value of trace.values) if (value.axes !== undefined) value.axes = page.trace.axes[value.axes];
   trace.byNumber = new Map(trace.values.map((value) => [value.number, value]));
   trace.history = new Map(); // value -> its contributions, each with its step, in order
   trace.backwardOf = new Map();
