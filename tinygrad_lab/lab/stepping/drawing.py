@@ -35,7 +35,8 @@ def brief(array: np.ndarray) -> str:
     """A few numbers, or a shape."""
     if array.size > BRIEF:
         return "×".join(map(str, array.shape))
-    return np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    text = np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    return text.replace("\n", "")
 
 
 # ---- the graph ------------------------------------------------------------------------------------------------------

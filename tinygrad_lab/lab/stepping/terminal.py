@@ -41,7 +41,8 @@ class Stepper(App[None]):
     """
 
     CSS = """
-    #left { width: 44; border-right: solid $panel; }
+    #left { width: 2fr; max-width: 44; border-right: solid $panel; }
+    #right { width: 3fr; }
     #steps { height: 1fr; }
     #filter { display: none; border: none; height: 1; padding: 0 1; background: $panel; }
     #filter.asking { display: block; }
@@ -86,7 +87,7 @@ class Stepper(App[None]):
             with Vertical(id="left"):
                 yield Input(id="filter", placeholder="operation, module or value; Esc: all steps")
                 yield StepTree(id="steps")
-            with VerticalScroll(can_focus=False):
+            with VerticalScroll(id="right", can_focus=False):
                 for part in ("heading", "graph", "rule", "source", "tensors"):
                     yield Static(id=part, markup=False)
         with Vertical(id="quiz"):
@@ -96,6 +97,9 @@ class Stepper(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
+        self.call_after_refresh(self.begin)  # the tree scrolls to a step once it has a size
+
+    def begin(self) -> None:
         self.enter()
         if self.asking and not self.question():
             self.say("→ goes on. On the way back you are asked for each gradient.")
@@ -214,8 +218,8 @@ class Stepper(App[None]):
 
     # ---- keys -------------------------------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  # Textual's
-        """Arrows belong to the field that is being typed in."""
-        return not (action == "move" and isinstance(self.focused, Input))
+        """Arrows and letters belong to the field that is being typed in."""
+        return action in ("close", "quit") or not isinstance(self.focused, Input)
 
     def action_move(self, by: int) -> None:
         place = self.level.position + by

@@ -53,19 +53,25 @@ function pictureOf(tensor, matrix, name, axes, index) {
   const cells = Array.from({ length: rows * columns }, (_, n) => Math.floor(n / columns) * stride + n % columns);
   const canvas = make("canvas", { width: columns, height: rows, role: "img", tabindex: 0,
     "aria-label": `picture of ${name}, ${rows} by ${columns}; arrow keys read its numbers` });
-  const cell = Math.max(2, Math.min(14, Math.floor(420 / columns), Math.floor(300 / rows)));
-  canvas.style.width = `${columns * cell}px`;
+  const [width, height] = sizeOnScreen(rows, columns);
+  Object.assign(canvas.style, { width: `${width}px`, aspectRatio: `${width} / ${height}` });
   paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.picture.largest);
   const readout = make("output", { class: "readout" }, "point at a cell for its index and number");
-  const frame = make("span", { class: "framed", style: `max-width: ${columns * cell + 40}px` },
+  const frame = make("span", { class: "framed", style: `max-width: ${width + 26}px` },
     make("span", { class: "top-edge" }, make("span", {}, "0"), make("span", {}, vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1])), make("span", {}, String(columns - 1))),
-    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
+    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector || height < 90 ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
     make("span", { class: "surface" }, canvas));
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
     return value === undefined ? "nothing here" : wordsAt(tensor, axes, index, cells[n], stride, value);
   });
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
+}
+
+/* Square cells, as large as the space allows; where a side has but a few, they are stretched along it. */
+function sizeOnScreen(rows, columns) {
+  const cell = Math.max(2, Math.min(14, Math.floor(420 / columns), Math.floor(300 / rows)));
+  return [columns * (columns > 12 ? cell : 14), rows * (rows > 12 ? cell : 14)];
 }
 
 function cutOff(matrix, rows, columns, total, vector) {
