@@ -354,6 +354,17 @@ def test_of_more_dimensions_each_matrix_has_its_index():
     assert drawn(values, axes=[Axis("head"), Axis(), Axis()]).splitlines()[4] == "head 1"
 
 
+def test_words_stand_at_the_edges():
+    axes = [
+        Axis("batch"),
+        Axis("query", [["a", "cat"], ["the", "dog"]], "batch"),
+        Axis("key", [["x", "y"], ["u", "v"]], "batch"),
+    ]
+    text = drawn(np.arange(8.0).reshape(2, 2, 2), 0, axes)
+    assert text.splitlines() == ["batch 0", "    x y", "  a 0 1", "cat 2 3", "batch 1", "    u v", "the 4 5", "dog 6 7"]
+    assert drawn(np.array([1.0, 2.5]), 0, [Axis("token", ["the", "cat"])]).splitlines() == ["the cat", "  1 2.5"]
+
+
 def test_of_a_large_tensor_one_matrix_at_a_time():
     filters = np.arange(150.0).reshape(6, 1, 5, 5)
     text = drawn(filters, 2, [Axis("filter"), Axis("channel"), Axis("row"), Axis("column")])

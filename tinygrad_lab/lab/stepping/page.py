@@ -32,7 +32,7 @@ Json = dict[str, Any]
 GENERATOR = "tinygrad-lab step"  # what a page says of its maker
 SCRIPTS = (
     "numbers.js", "slices.js", "matrices.js", "tensors.js", "graph.js", "sources.js", "tree.js", "quiz.js", "score.js",
-    "looked.js", "stepper.js", "address.js",
+    "looked.js", "stepper.js", "moving.js", "address.js",
 )  # fmt: skip
 
 
