@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Look
 from tests.browser.test_stepper import NEURON, REUSE, at, html, shown
 from tinygrad_lab.lab.stepping import page as pages
+from tinygrad_lab.lab.stepping.outline import Branch, outline, walk
 from tinygrad_lab.lab.stepping.target import trace_target
 
 
@@ -39,17 +40,19 @@ def test_two_roots_and_branches_of_modules(look: Look, lenet: Path) -> None:
     assert "s2 9" in rows(page)
 
 
-def test_lone_branches_join_and_repeated_modules_keep_the_order(look: Look) -> None:
-    page = look(html(NEURON)).page
-    paths = ["a.b", "a.b", "c", "a.b.d", "", "c"]
-    names = page.evaluate(
-        """paths => {
-           const own = (b) => [`${b.name} ${b.count}`, ...flat(b.children)];
-           const flat = (all) => all.flatMap((b) => b.children ? own(b) : b.step);
-           return flat(branches(paths.map((_, n) => n), (n) => paths[n] ? paths[n].split('.') : [])); }""",
-        paths,
-    )
-    assert names == ["a.b 2", 0, 1, "c 1", 2, "a.b.d 1", 3, 4, "c 1", 5]
+@pytest.mark.parametrize("slug", ["lenet", "transformer", "seq2seq_attention"])
+def test_the_tree_is_that_of_the_terminal(look: Look, slug: str) -> None:
+    traced = trace_target(slug)
+    page = look(pages.render(traced)).page
+    script = """() => {
+        const own = (b) => b.root ? b.name.toLowerCase() : b.children ? b.name : b.step.index;
+        const rows = (b, depth) => [[depth, own(b)], ...(b.children || []).flatMap((child) => rows(child, depth + 1))];
+        return [...document.getElementById('list').children].flatMap((root) => rows(root.branch, 0)); }"""
+    expected = [
+        [depth, item.name if isinstance(item, Branch) else item.index]
+        for depth, item in walk(outline(list(traced.trace)))
+    ]
+    assert page.evaluate(script) == expected
 
 
 def test_one_tab_stop_and_arrows_inside(look: Look, lenet: Path) -> None:

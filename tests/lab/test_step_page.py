@@ -141,6 +141,15 @@ def test_questions_are_there_in_a_quiz_only() -> None:
     assert asked[0] == [None, None]
     assert [question["answer"] for question in asked[1]] == [3, 2]
     assert asked[1][0]["slips"][0][0] == -3
+    assert page.contents(product, True)["slips"][asked[1][0]["slips"][0][1]].endswith("the sign is not.")
+
+
+def test_what_is_inside_an_operation_is_asked_too() -> None:
+    data = page.contents(trace_target("sum(softmax(x) * v)", ["x=[1, 2]", "v=[3, 5]"]), quiz=True)
+    inner = next(step["inside"] for step in data["trace"]["steps"] if step.get("inside"))
+    asked = [given_.get("question") for step in inner["steps"] for given_ in step.get("contributions", ())]
+    assert len(asked) > 3
+    assert all(asked)
 
 
 # ---- formulas -------------------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ def test_a_product_in_full():
         ],
         "not_finite": None,
         "tensors": [{"shape": [], "dtype": "float64", "values": [value]} for value in (2, -3, -6, 1)],
+        "axes": [],
     }  # fmt: skip
 
 

@@ -3,12 +3,13 @@
     {"version": 2,
      "result": 7,                               number of the value that was differentiated
      "values": [{"number": 7, "name": "loss", "kind": "parameter" | "input" | "constant" | "result", "uses": 1,
-                 "tensor": 12, "gradient": 13 | null, "axes": [AXIS, ...] where something is known}, ...],
+                 "tensor": 12, "gradient": 13 | null, "axes": 2, where something is known}, ...],
      "operations": {"multiply": {"rule": LaTeX, "symbols": {"x": "x", "y": "y"}, "doc": first line of its docstring,
                                  "fused": false}, ...},
      "steps": [STEP, ...],
      "not_finite": {"step": 2, "what": "NaN" | "Infinity" | "-Infinity"} | null,
-     "tensors": [TENSOR, ...]}                  every tensor above and below is a place in this list
+     "tensors": [TENSOR, ...],                  every tensor above and below is a place in this list
+     "axes": [[AXIS, ...], ...]}                so are a value's dimensions in this one
 
 A forward STEP, an operation that was run:
 
@@ -34,9 +35,9 @@ with "by" there is a list of them for each index of the dimension of that name (
     {"name": "token", "labels": [["a", "cat"], ["the", "dog"]], "by": "batch"}
 
 ``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
-fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version" and "tensors" of its own.  Operations
-are opened breadth first until INSIDE_BYTES of them are there; one with more than INSIDE_STEPS steps, or one that finds
-no more room, only says how many steps it would have.
+fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version", "tensors" and "axes" of its own.
+Operations are opened breadth first until INSIDE_BYTES of them are there; one with more than INSIDE_STEPS steps, or one
+that finds no more room, only says how many steps it would have.
 
 A TENSOR of up to 64 elements is given in full, row by row; of a larger one the first elements, to three digits:
 
@@ -55,6 +56,7 @@ identify it among those of its dtype.  Files below the project are named relativ
 
 import json
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +81,22 @@ STEP_BYTES = 250  # the least that a step takes in JSON
 PROJECT = Path(__file__).parents[2]
 
 
-def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
+def as_json(
+    trace: Trace, open_fused: bool = True, each: Callable[[Trace, dict[str, Any]], None] = lambda *_: None
+) -> dict[str, Any]:
     """Return a trace as plain data, see above.
 
     Args:
         trace: what to write.
         open_fused: whether fused operations come with what is inside.
+        each: gets every trace with its data, those inside it too, and may add to the data.
     """
     writer = _Writer()
     data = writer.trace(trace)
+    each(trace, data)
     if open_fused:
-        writer.open_all(trace, data)
-    return {"version": VERSION, **data, "tensors": writer.tensors}
+        writer.open_all(trace, data, each)
+    return {"version": VERSION, **data, "tensors": writer.tensors, "axes": writer.axes}
 
 
 def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
@@ -115,11 +121,12 @@ class _Writer:
 
     def __init__(self) -> None:
         self.tensors: list[dict[str, Any]] = []
+        self.axes: list[list[dict[str, Any]]] = []
         self._places: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._room = INSIDE_BYTES
         self._pictured = PICTURED
 
-    def open_all(self, trace: Trace, data: dict[str, Any]) -> None:
+    def open_all(self, trace: Trace, data: dict[str, Any], each: Callable[[Trace, dict[str, Any]], None]) -> None:
         """Write what is inside the fused operations, and inside those of their definitions, as far as there is room."""
         self._pictured = INSIDE_PICTURED
         waiting = deque([(trace, data)])
@@ -134,6 +141,7 @@ class _Writer:
                     }
                 else:
                     written["steps"][step.index]["inside"] = content
+                    each(inner, content)
                     waiting.append((inner, content))
 
     def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
@@ -166,6 +174,12 @@ class _Writer:
             self.tensors.append(tensor(array, self._pictured))
         return self._places[key]
 
+    def _axes(self, axes: Sequence[Axis]) -> int:
+        written = [_axis(axis) for axis in axes]
+        if written not in self.axes:
+            self.axes.append(written)
+        return self.axes.index(written)
+
     def _value(self, value: Value) -> dict[str, Any]:
         return {
             "number": value.number,
@@ -174,7 +188,7 @@ class _Writer:
             "uses": value.uses,
             "tensor": self._tensor(value.array),
             "gradient": None if value.gradient is None else self._tensor(value.gradient),
-            **({"axes": [_axis(axis) for axis in value.axes]} if value.axes else {}),
+            **({"axes": self._axes(value.axes)} if value.axes else {}),
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:

@@ -9,22 +9,17 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from tinygrad_lab.lab.stepping.outline import Step, forward_of
 from tinygrad_lab.lab.stepping.pictures import picture
-from tinygrad_lab.trace import Backward, Forward, Trace, Value
+from tinygrad_lab.trace import Forward, Trace, Value
 from tinygrad_lab.trace.plain import plain
 from tinygrad_lab.trace.rule import contributions
 from tinygrad_lab.trace.schema import relative
 from tinygrad_lab.trace.tensors import FULL
 
-Step = Forward | Backward
 HIDDEN = "?"
 BRIEF = 4  # numbers that fit into the graph
 AROUND = 4  # source lines shown before and after the one that is lit
-
-
-def forward_of(step: Step) -> Forward:
-    """The step itself, or the one that a backward step differentiates."""
-    return step.forward if isinstance(step, Backward) else step
 
 
 def heading(step: Step) -> Text:
@@ -40,7 +35,8 @@ def brief(array: np.ndarray) -> str:
     """A few numbers, or a shape."""
     if array.size > BRIEF:
         return "×".join(map(str, array.shape))
-    return np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    text = np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    return text.replace("\n", "")
 
 
 # ---- the graph ------------------------------------------------------------------------------------------------------
@@ -104,9 +100,9 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
     made, used = [], []
     for other in trace:
         if isinstance(other, Forward):
-            made += [f"{i.value.name} by {other.operation.name} ({other.index})" for i in forward.inputs
+            made += [f"{i.value.name} by {other.operation.name} ({other.index + 1})" for i in forward.inputs
                      if any(i.value is value for value in other.outputs)]  # fmt: skip
-            used += [f"{v.name} by {other.operation.name} ({other.index})" for v in forward.outputs
+            used += [f"{v.name} by {other.operation.name} ({other.index + 1})" for v in forward.outputs
                      if any(v is item.value for item in other.inputs)]  # fmt: skip
     lines = []
     if made:

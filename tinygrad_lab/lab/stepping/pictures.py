@@ -51,15 +51,23 @@ def _slice(array: np.ndarray, number: int, axes: Sequence[Axis], largest: float 
     title = slices.title(array.shape, number, axes)
     head: list[RenderableType] = [Text(title, "dim")] if title else []
     if largest is None or (matrix.size <= FULL and matrix.shape[1] <= NUMBERS):
-        return [*head, _grid(matrix)]
+        known = slices.labels(array.shape, number, axes)
+        return [*head, _grid(matrix, *([(), *known] if len(known) == 1 else known))]
     return [*head, *cells(matrix.astype(np.float64), largest)]
 
 
-def _grid(matrix: np.ndarray) -> Text:
-    """Right-aligned numbers."""
+def _grid(matrix: np.ndarray, side: Sequence[str] = (), top: Sequence[str] = ()) -> Text:
+    """Right-aligned numbers, with the texts at their edges."""
     rows = [[f"{value:.4g}" for value in row] for row in matrix]
-    width = max(len(cell) for row in rows for cell in row)
-    return Text("\n".join(" ".join(f"{cell:>{width}}" for cell in row) for row in rows))
+    width = max(len(cell) for row in [*rows, top] for cell in row)
+    before = max((len(text) for text in side), default=0)
+    text = Text()
+    if len(top):
+        text.append(" " * (before + 1 if before else 0) + " ".join(f"{name:>{width}}" for name in top) + "\n", "dim")
+    for place, row in enumerate(rows):
+        text.append(f"{side[place]:>{before}} " if len(side) else "", "dim")
+        text.append(" ".join(f"{cell:>{width}}" for cell in row) + "\n")
+    return text[:-1]
 
 
 def cells(matrix: np.ndarray, largest: float) -> list[Text]:

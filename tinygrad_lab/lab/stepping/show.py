@@ -9,10 +9,12 @@ import click
 
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.stepping import page
+from tinygrad_lab.lab.stepping.outline import Branch, branches, walk
 from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
 from tinygrad_lab.trace.schema import as_json, not_finite
 
+BEFORE = len("   0 forward   ")  # of a step's line: what stands before its operation
 PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
 
 
@@ -66,10 +68,12 @@ def on_a_terminal() -> bool:
 
 
 def print_steps(traced: Traced) -> None:
-    """A line for each step; where a number was lost, which step lost it."""
+    """A line for each step, below its module's; where a number was lost, which step lost it."""
     click.echo(f"{traced.title}: {traced.item}" if traced.item else traced.title)
-    for step in traced.trace:
-        click.echo(str(step))
+    for depth, item in walk(branches(list(traced.trace))):
+        indent = "  " * depth
+        text = " " * BEFORE + item.name if isinstance(item, Branch) else str(item)
+        click.echo(text[:BEFORE] + indent + text[BEFORE:])
     born = not_finite(traced.trace)
     if born:
         name = traced.trace[born["step"]].operation.name

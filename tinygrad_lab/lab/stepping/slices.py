@@ -5,7 +5,7 @@ single row or column.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,6 +38,22 @@ def matrix(array: np.ndarray, number: int) -> np.ndarray:
     """One of them, by its place among them; a vector is one line."""
     flat = array.reshape(count(array.shape), *(array.shape[axis] for axis in plane(array.shape)))
     return np.atleast_2d(flat[number])
+
+
+def labels(shape: Sequence[int], number: int, axes: Sequence[Axis]) -> list[Sequence[str]]:
+    """The texts along each dimension in the plane; none where nothing is known."""
+    places = leading(shape)
+    indices = np.unravel_index(number, [shape[axis] for axis in places]) if places else ()
+    at = {axes[place].name: int(index) for place, index in zip(places, indices, strict=True)} if axes else {}
+    return [_along(axes[axis], at, shape[axis]) if axes else () for axis in plane(shape)]
+
+
+def _along(axis: Axis, at: Mapping[str, int], size: int) -> Sequence[str]:
+    """Those of a dimension; where it has a list for each index of another one, that list."""
+    found = axis.labels
+    if axis.by:
+        found = axis.labels[at[axis.by]] if axis.by in at else ()
+    return found if len(found) == size else ()
 
 
 def title(shape: Sequence[int], number: int, axes: Sequence[Axis] = ()) -> str:

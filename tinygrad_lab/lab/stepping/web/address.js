@@ -43,5 +43,16 @@ function follow(hash) {
   arrive();
 }
 
+/* A link to a step; where the page has no address of its own, it is only gone to. */
+function linkTo(address, text) {
+  const link = make("a", { href: address }, text);
+  link.addEventListener("click", (event) => {
+    if (location.protocol !== "about:") return;
+    event.preventDefault();
+    follow(address);
+  });
+  return link;
+}
+
 window.addEventListener("hashchange", () => follow(location.hash));
 follow(location.hash);

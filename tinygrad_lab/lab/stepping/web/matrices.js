@@ -15,11 +15,12 @@ function indexAt(tensor, index, place, columns) {
 const wordsAt = (tensor, axes, index, place, columns, value) =>
   `${indexInWords(tensor.shape, axes, indexAt(tensor, index, place, columns))}: ${threeDigits(tensor, value)}`;
 
-/* Whether a value's numbers can be changed: where a server stands behind the page, the batch's and the parameters'. */
-const canChange = (name) => Boolean(page.changeable) && Object.hasOwn(page.changeable, name);
+/* The name under which a value's numbers can be changed: where a server stands behind the page, and only what the model
+   is given, its batch and parameters. */
+const changeableAs = (value) => page.changeable && value.kind !== "result" && Object.hasOwn(page.changeable, value.name) ? value.name : null;
 
 /* Numbers in cells, tinted; the texts of a dimension at its edge; a vector as lines of eight. */
-function tableOf(tensor, matrix, name, axes, index, labels) {
+function tableOf(tensor, matrix, axes, index, labels, changes) {
   const vector = planeOf(tensor.shape).length < 2 && !labels[0];
   const width = vector ? Math.min(8, matrix.columns) : matrix.columns;
   const largest = tensor.values ? largestOf(tensor.values) : tensor.picture.largest;
@@ -35,7 +36,7 @@ function tableOf(tensor, matrix, name, axes, index, labels) {
       cell.textContent = written ? threeDigits(tensor, value) : "";
       cell.title = indexInWords(tensor.shape, axes, indexAt(tensor, index, start + column, matrix.columns)) + exact;
       cell.style.backgroundColor = tint(value, largest, written ? 0.3 : 0.9);
-      if (canChange(name)) offer(cell, name, indexAt(tensor, index, start + column, matrix.columns), value);
+      if (changes) offer(cell, changes, indexAt(tensor, index, start + column, matrix.columns), value);
     });
   }
   return table;
@@ -48,7 +49,7 @@ function edge(table, top, side) {
 }
 
 /* A picture with first and last index at its edges. */
-function pictureOf(tensor, matrix, name, axes, index) {
+function pictureOf(tensor, matrix, name, axes, index, changes) {
   const plane = planeOf(tensor.shape), vector = plane.length < 2;
   const columns = Math.min(vector ? LINE : MOST_COLUMNS, matrix.columns);
   const total = vector ? Math.ceil(matrix.columns / columns) : matrix.rows;
@@ -57,19 +58,25 @@ function pictureOf(tensor, matrix, name, axes, index) {
   const cells = Array.from({ length: rows * columns }, (_, n) => Math.floor(n / columns) * stride + n % columns);
   const canvas = make("canvas", { width: columns, height: rows, role: "img", tabindex: 0,
     "aria-label": `picture of ${name}, ${rows} by ${columns}; arrow keys read its numbers` });
-  const cell = Math.max(2, Math.min(14, Math.floor(420 / columns), Math.floor(300 / rows)));
-  canvas.style.width = `${columns * cell}px`;
+  const [width, height] = sizeOnScreen(rows, columns);
+  Object.assign(canvas.style, { width: `${width}px`, aspectRatio: `${width} / ${height}` });
   paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.picture.largest);
   const readout = make("output", { class: "readout" }, "point at a cell for its index and number");
-  const frame = make("span", { class: "framed", style: `max-width: ${columns * cell + 40}px` },
+  const frame = make("span", { class: "framed", style: `max-width: ${width + 26}px` },
     make("span", { class: "top-edge" }, make("span", {}, "0"), make("span", {}, vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1])), make("span", {}, String(columns - 1))),
-    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
+    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector || height < 90 ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
     make("span", { class: "surface" }, canvas));
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
     return value === undefined ? "nothing here" : wordsAt(tensor, axes, index, cells[n], stride, value);
-  }, canChange(name) && ((n) => change(canvas, name, indexAt(tensor, index, cells[n], stride), matrix.numbers[cells[n]])));
+  }, changes && ((n) => change(canvas, changes, indexAt(tensor, index, cells[n], stride), matrix.numbers[cells[n]])));
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
+}
+
+/* Square cells, as large as the space allows; where a side has but a few, they are stretched along it. */
+function sizeOnScreen(rows, columns) {
+  const cell = Math.max(2, Math.min(14, Math.floor(420 / columns), Math.floor(300 / rows)));
+  return [columns * (columns > 12 ? cell : 14), rows * (rows > 12 ? cell : 14)];
 }
 
 function cutOff(matrix, rows, columns, total, vector) {

@@ -7,7 +7,6 @@ const sources = new Sources(page.sources, $("source-pane"), $("file"), $("source
 const tree = new Tree($("list"), (index) => go(index));
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let frames = []; // the trace and those opened inside it, each with the step it stands at
-let timer = null;
 
 const frame = () => frames[frames.length - 1];
 const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th"}`;
@@ -16,6 +15,7 @@ const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 <
 
 function prepare(trace) {
   if (trace.graph) return;
+  for (const value of trace.values) if (value.axes !== undefined) value.axes = page.trace.axes[value.axes];
   trace.byNumber = new Map(trace.values.map((value) => [value.number, value]));
   trace.history = new Map(); // value -> its contributions, each with its step, in order
   trace.backwardOf = new Map();
@@ -149,7 +149,7 @@ function named(trace, number, before, tensor) {
   const value = trace.byNumber.get(number);
   const who = make("div", { class: "who" }, make("span", { class: "quiet" }, before), make("b", {}, value.name),
     make("span", { class: "quiet" }, tensor.shape.length ? shapeOf(tensor) : ""));
-  return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes));
+  return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes, before.startsWith("gradient") ? null : changeableAs(value)));
 }
 
 function forwardParts(trace, step) {
@@ -231,74 +231,3 @@ function gradientNow(trace, number, index) {
   const first = made ? trace.steps.find((step) => step.phase === "backward") : null;
   return first && index >= first.index ? only(tensors[first.incoming.find((place) => place !== null)]) || "" : null;
 }
-
-/* ---- the quiz --------------------------------------------------------------------------------------------------- */
-
-const hidden = (given) => page.quiz && given.question && !answers.has(given);
-
-function settle(given, first, says) {
-  answers.set(given, { says, first, address: addressOf(frames.map((each) => each.at)), text: given.question.text });
-  writeScore();
-  go(frame().at);
-  const next = $("step").querySelector(".ask input");
-  if (next) next.focus({ preventScroll: true }); else $("next").focus();
-}
-
-/* ---- moving ----------------------------------------------------------------------------------------------------- */
-
-const asks = () => $("step").querySelector(".ask") !== null;
-
-function pause() {
-  clearInterval(timer);
-  timer = null;
-  $("play").setAttribute("aria-pressed", "false");
-  $("play").setAttribute("aria-label", "Play");
-}
-
-function play() {
-  if (timer) return pause();
-  if (frame().at === frame().trace.steps.length - 1) go(0);
-  $("play").setAttribute("aria-pressed", "true");
-  $("play").setAttribute("aria-label", "Pause");
-  timer = setInterval(() => {
-    if (asks() || frame().at === frame().trace.steps.length - 1) pause();
-    else go(frame().at + 1);
-  }, 1100);
-}
-
-const moves = {
-  ArrowRight: () => go(frame().at + 1), ArrowLeft: () => go(frame().at - 1), " ": play,
-  Home: () => go(0), End: () => go(frame().trace.steps.length - 1),
-  Escape: () => frames.length > 1 && leave(frames.length - 1),
-  Enter: () => { const button = $("step").querySelector(".open"); if (button) button.click(); },
-  b: () => { const button = $("step").querySelector(".other"); if (button) button.click(); },
-  "/": () => { showTree(true); $("filter").focus(); },
-};
-
-function showTree(shown) {
-  $("list-pane").classList.toggle("shown", shown);
-  $("tree").setAttribute("aria-expanded", String(shown));
-}
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=range])");
-  const pressing = event.target.closest("button, input, a") && [" ", "Enter"].includes(event.key);
-  if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || !moves[event.key]) return;
-  event.preventDefault();
-  if (event.key !== " ") pause();
-  moves[event.key]();
-});
-$("first").addEventListener("click", moves.Home);
-$("back").addEventListener("click", moves.ArrowLeft);
-$("play").addEventListener("click", play);
-$("next").addEventListener("click", moves.ArrowRight);
-$("last").addEventListener("click", moves.End);
-$("slider").addEventListener("input", () => go(Number($("slider").value)));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => go(frame().at));
-$("filter").addEventListener("input", fillTree);
-$("filter").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") $("filter").value = "";
-  if (event.key === "Escape") fillTree();
-  if (event.key === "ArrowDown") tree.stand(tree.focused);
-});
-$("tree").addEventListener("click", () => showTree(!$("list-pane").classList.contains("shown")));

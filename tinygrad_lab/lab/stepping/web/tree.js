@@ -60,6 +60,7 @@ class Tree {
       label.append(make("span", { class: "number" }, String(step.index + 1)),
         make("span", { class: "name" }, step.phase === "backward" ? `∂ ${step.operation}` : step.operation));
     }
+    element.setAttribute("aria-label", branch.children ? `${branch.name}, ${branch.count} steps` : label.textContent.replace(/^\d+/, "$& "));
     label.style.paddingLeft = `${0.5 + 0.75 * (level - 1)}rem`;
     if (branch.step) this.items.set(branch.step.index, branch);
     return element;
