@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.documents import brief, document, shown
+from tinygrad_lab.documents import MOST, brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.peak_memory import resident_mb
@@ -92,6 +92,8 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     numbers = (int, float) if isinstance(default, float) else (type(default),)
     if type(value) not in numbers:
         raise ValueError(f"{name} must be like {default!r}, got {shown(value)}")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise ValueError(f"{name} must be at most {MOST:,}, got {shown(value)}")
     if isinstance(default, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
 

@@ -20,6 +20,7 @@ from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import StoppedError, UsageError
+from tinygrad_lab.lab.position import Position
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -100,10 +101,15 @@ class Training:
         """
         config = asdict(self.config if saved is None else saved)
         try:
-            position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, config)
-            self.batches.restore(position["batches"])
-            self.step, self.seconds = position["step"], position["seconds"]
-            self.losses, self.history = position["losses"], position["history"]
+            saved_position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, config)
+            position = Position.of(saved_position, "position", self.steps, len(self.batches))
+            if self.scheduler.last_epoch != position.step:
+                raise ValueError(
+                    f"the schedule is at {self.scheduler.last_epoch}, {position.step} steps are done"
+                )
+            self.batches.restore(position.batches)
+            self.step, self.seconds = position.step, position.seconds
+            self.losses, self.history = position.losses, position.history
         except CheckpointError as error:
             raise UsageError(f"--resume: {error}") from error
         except (KeyError, ValueError) as error:
