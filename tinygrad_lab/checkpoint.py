@@ -25,7 +25,7 @@ from tinygrad_lab.files import settle
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
-from tinygrad_lab.resuming import check_alike, check_same, checked_training, unchanged_unless_whole
+from tinygrad_lab.resuming import Check, check_alike, check_same, checked_training, unchanged_unless_whole
 from tinygrad_lab.stored import TensorFile
 from tinygrad_lab.typing import Array, Generator
 
@@ -194,10 +194,14 @@ def load_training(
     scheduler: LRScheduler | None = None,
     generators: Mapping[str, Generator] | None = None,
     config: Any = None,
+    check: Check | None = None,
 ) -> Any:
     """Put a run back where ``save_training`` left it, and return its ``position``.
 
     The objects must be built as they were for the run that was saved.  Nothing is changed unless everything fits.
+
+    Args:
+        check: called with the position and the states of optimizer and scheduler; a ``ValueError`` refuses them.
 
     Raises:
         CheckpointError: the file cannot be read, or something in it does not fit.
@@ -218,6 +222,8 @@ def load_training(
             if name in tensors:
                 check_same(f"dtype of {name}", str(tensors[name].dtype), str(own.dtype))
         saved = training["scheduler"] and training["scheduler"]["state"]
+        if check is not None:
+            check(training["position"], optimizer_state, saved or {})
         with unchanged_unless_whole(optimizer, scheduler, generators or {}):
             optimizer.load_state_dict(optimizer_state)
             if scheduler is not None:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
 from tinygrad_lab.typing import Generator
 
+Check = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None]  # of position, optimizer's state and scheduler's
 
 @contextmanager
 def unchanged_unless_whole(

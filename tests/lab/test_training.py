@@ -47,7 +47,7 @@ def test_resumed_run_equals_the_uninterrupted_one(side: str, tmp_path: Path) -> 
     first = training(side, tmp_path / "parts")
     steps = first.side.train(first.model, first.optimizer, first.scheduler, first.batches)
     for _ in range(5):  # interrupted in the middle of the first epoch
-        next(steps)
+        first.losses.append(next(steps))
         first.step += 1
     first.save()
     second = training(side, tmp_path / "parts")
@@ -58,7 +58,7 @@ def test_resumed_run_equals_the_uninterrupted_one(side: str, tmp_path: Path) -> 
     expected, found = whole.side.state(whole.model), second.side.state(second.model)
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-    assert second.history[-1]["error"] == whole.history[-1]["error"]
+    assert second.history == whole.history
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:

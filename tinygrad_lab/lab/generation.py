@@ -18,6 +18,7 @@ from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.documents import MOST, brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.options import LARGEST_SEED
 from tinygrad_lab.lab.peak_memory import resident_mb
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import CHECKPOINT, run_folder
@@ -92,8 +93,11 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     numbers = (int, float) if isinstance(default, float) else (type(default),)
     if type(value) not in numbers:
         raise ValueError(f"{name} must be like {default!r}, got {shown(value)}")
-    if isinstance(value, int) and abs(value) > MOST:
-        raise ValueError(f"{name} must be at most {MOST:,}, got {shown(value)}")
+    most = LARGEST_SEED if name == "seed" else MOST
+    if isinstance(value, int) and abs(value) > most:
+        raise ValueError(f"{name} must be at most {most:,}, got {shown(value)}")
+    if name == "seed" and value < 0:
+        raise ValueError(f"seed must be from 0 up, got {value}")
     if isinstance(default, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
 

@@ -7,7 +7,7 @@ at whatever instant, and is taken up again, ends as if it had never been: same w
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import StoppedError, UsageError
-from tinygrad_lab.lab.position import Position
+from tinygrad_lab.lab.position import Position, check_pace, place
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -99,34 +99,45 @@ class Training:
         Raises:
             UsageError: there is none, or it does not fit this configuration.
         """
-        config = asdict(self.config if saved is None else saved)
+        config = self.config if saved is None else saved
+        position = self._read_position(config)
+        self.batches.restore(place(self.batches, position.step))
+        self.step, self.seconds = position.step, position.seconds
+        self.losses, self.history = position.losses, position.history
+        self._saved_step = self.step
+        if config != self.config:
+            self._reschedule()
+
+    def _read_position(self, config: Any) -> Position:
+        """Load the checkpoint, if every part of it is of one run with this configuration."""
+        found: list[Position] = []
+
+        def check(position: Any, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any]) -> None:
+            found.append(Position.of(position, self.steps, self.batches))
+            saved = {"optimizer": optimizer, "scheduler": scheduler}
+            own = self._schedule_after(found[-1].step, config)
+            check_pace(found[-1].step, saved, {name: part.state_dict() for name, part in own.items()})
+
         try:
-            saved_position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, config)
-            position = Position.of(saved_position, "position", self.steps, len(self.batches))
-            if self.scheduler.last_epoch != position.step:
-                raise ValueError(
-                    f"the schedule is at {self.scheduler.last_epoch}, {position.step} steps are done"
-                )
-            self.batches.restore(position.batches)
-            self.step, self.seconds = position.step, position.seconds
-            self.losses, self.history = position.losses, position.history
+            self.side.resume(self.path, self.model, self.optimizer, self.scheduler, asdict(config), check)
         except CheckpointError as error:
             raise UsageError(f"--resume: {error}") from error
-        except (KeyError, ValueError) as error:
-            raise UsageError(f"--resume: {self.path} cannot be gone on from: {error}") from error
-        self._saved_step = self.step
-        if saved is not None and saved != self.config:
-            self._reschedule()
+        return found[-1]
 
     def _reschedule(self) -> None:
         """Put the schedule where it would be if the run had been this long from the beginning."""
-        optimizer, scheduler = self.side.optimizer(self.model, self.config, self.steps)
+        moved = self._schedule_after(self.step, self.config)
+        self.scheduler.load_state_dict(moved["scheduler"].state_dict())
+        for own, other in zip(self.optimizer.param_groups, moved["optimizer"].param_groups, strict=True):
+            own["lr"] = other["lr"]
+
+    def _schedule_after(self, step: int, config: Any) -> dict[str, Any]:
+        """A new optimiser and schedule, which has made so many steps of a run with this configuration."""
+        optimizer, scheduler = self.side.optimizer(self.model, config, config.epochs * len(self.batches))
         with warnings.catch_warnings(action="ignore"):  # torch misses the steps of the optimiser
-            for _ in range(self.step):
+            for _ in range(step):
                 scheduler.step()
-        self.scheduler.load_state_dict(scheduler.state_dict())
-        for own, moved in zip(self.optimizer.param_groups, optimizer.param_groups, strict=True):
-            own["lr"] = moved["lr"]
+        return {"optimizer": optimizer, "scheduler": scheduler}
 
     # ---- running ------------------------------------------------------------------------------------
     def run(self) -> None:
@@ -255,8 +266,9 @@ def start(
     keep_freed_memory()
     try:
         training = Training(paper, side, config, folder, size, save_every)
-    except ValueError as error:
-        raise UsageError(f"{paper.slug}: {error}") from error
+    except (ValueError, MemoryError) as error:
+        whose = f"--resume: the configuration in {path} cannot be taken" if resume else paper.slug
+        raise UsageError(f"{whose}: {error}") from error
     if resume:
         training.resume(saved)
     return training
