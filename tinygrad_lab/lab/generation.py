@@ -79,6 +79,8 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
         raise CheckpointError(f"{path} is no run of this {paper.slug}: its configuration differs in {odd}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}  # JSON has no tuples
     try:
+        if values["variant"] not in [*paper.variants]:
+            raise ValueError(f"variant must be one of {', '.join(paper.variants)}, got {shown(values['variant'])}")
         for name, value in values.items():
             _check_kind(name, value, known[name])
             if isinstance(value, int) and isinstance(known[name], float):
@@ -93,6 +95,9 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     numbers = (int, float) if isinstance(default, float) else (type(default),)
     if type(value) not in numbers:
         raise ValueError(f"{name} must be like {default!r}, got {shown(value)}")
+    if isinstance(value, tuple):
+        for item in value:
+            _check_kind(name, item, default[0] if default else 0)
     most = LARGEST_SEED if name == "seed" else MOST
     if isinstance(value, int) and abs(value) > most:
         raise ValueError(f"{name} must be at most {most:,}, got {shown(value)}")

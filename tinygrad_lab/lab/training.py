@@ -16,6 +16,8 @@ import numpy as np
 from rich.progress import Progress
 
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.data import DataError
+from tinygrad_lab.documents import brief
 from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
@@ -232,6 +234,7 @@ def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
     return Path("runs") / f"{slug}-{config.variant}-{size}-{side}"
 
 
+UNFIT = (ValueError, TypeError, RuntimeError, MemoryError, OverflowError, CheckpointError, DataError)
 ROOM = ("vocab", "max_length", "max_positions")  # in the names of fields that data must find room in
 
 
@@ -266,9 +269,12 @@ def start(
     keep_freed_memory()
     try:
         training = Training(paper, side, config, folder, size, save_every)
-    except (ValueError, MemoryError) as error:
-        whose = f"--resume: the configuration in {path} cannot be taken" if resume else paper.slug
-        raise UsageError(f"{whose}: {error}") from error
+    except UNFIT as error:
+        if resume:
+            raise UsageError(f"--resume: {path}: its configuration makes no run: {brief(error)}") from error
+        if not isinstance(error, ValueError):
+            raise
+        raise UsageError(f"{paper.slug}: {error}") from error
     if resume:
         training.resume(saved)
     return training
