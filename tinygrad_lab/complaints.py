@@ -12,8 +12,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
-from typing import NoReturn
 
 DEBUG = "TINYGRAD_LAB_DEBUG"
 LONGEST = 500  # characters of what is said
@@ -22,12 +20,7 @@ STOPPED, UNREAD, TERMINATED = 130, 141, 143  # 128 and the number of the signal,
 
 
 class Terminated(BaseException):
-    """SIGTERM has come; what handles errors does not handle this."""
-
-
-def terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Handle SIGTERM, for a program that wants to close its files."""
-    raise Terminated
+    """SIGTERM has come to a program that wants to close its files; what handles errors does not handle this."""
 
 
 def ended(run: Callable[[], int | None], name: str, *expected: type[Exception]) -> int:

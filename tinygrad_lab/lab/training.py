@@ -29,6 +29,7 @@ from tinygrad_lab.random import generator
 from tinygrad_lab.stopping import Asked, StopRequest, kept_back
 
 CHECKPOINT = "last.safetensors"
+HOPELESS = 1e19  # a loss whose square float32 does not have
 SAVE_EVERY = 60  # seconds between two checkpoints, unless told otherwise
 
 
@@ -149,7 +150,8 @@ class Training:
             StoppedError: by Ctrl-C or SIGTERM, between two steps or in an evaluation; or a loss was no number.
         """
         try:
-            with kept_back() as self._asked:
+            # NumPy would warn of every overflow, PyTorch of none: where they lead to, the run says by itself
+            with warnings.catch_warnings(action="ignore", category=RuntimeWarning), kept_back() as self._asked:
                 self._until_asked_to_stop()
         except KeyboardInterrupt:  # in the middle of something: nothing of that is kept
             raise StoppedError(f"stopped at once, after {self._place()}; {self._how_to_go_on()}", 130) from None
@@ -172,17 +174,28 @@ class Training:
             self._finish_epoch(look.metrics)
 
     def _losses(self, bar: Progress) -> Iterator[float]:
-        losses = self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        losses = self._until_overflow(
+            self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        )
         begin = time.perf_counter()
         for loss in console.ticking(losses, bar, "training", self.steps, self.step):
             self._count(loss, time.perf_counter() - begin)
             yield loss
             begin = time.perf_counter()
 
+    def _until_overflow(self, losses: Iterator[float]) -> Iterator[float]:
+        """The same losses; PyTorch does not take a step that is longer than its numbers go."""
+        try:
+            yield from losses
+        except (RuntimeError, OverflowError) as error:
+            if "overflow" not in str(error):
+                raise
+            raise self._failed(f"step {self.step + 1} of {self.steps} overflows") from error
+
     def _count(self, loss: float, seconds: float) -> None:
         """A step has been made; now is the time to save, and to stop."""
-        if not math.isfinite(loss):
-            raise StoppedError(f"the loss of step {self.step + 1} of {self.steps} is {loss}; {self._last_good()}", 1)
+        if not abs(loss) < HOPELESS:
+            raise self._failed(f"the loss of step {self.step + 1} of {self.steps} is {loss:.3g}")
         self.step += 1
         self.seconds += seconds
         self.losses.append(loss)
@@ -212,13 +225,17 @@ class Training:
         """A step can spoil the weights although its loss was a number: such a state is not worth keeping."""
         for name, value in self.model.state_dict().items():
             if not _finite(np.asarray(value)):
-                raise StoppedError(f"step {self.step} of {self.steps} has spoiled {name}; {self._last_good()}", 1)
+                raise self._failed(f"step {self.step} of {self.steps} has spoiled {name}")
 
     def _place(self) -> str:
         return f"step {self.step} of {self.steps}"
 
-    def _last_good(self) -> str:
-        return f"{self.path} is of step {self._saved_step}, before that: a smaller learning rate may help"
+    def _failed(self, how: str) -> StoppedError:
+        return StoppedError(
+            f"{how}; {self.path} is of step {self._saved_step}, before that: "
+            f"a learning rate below {self.config.learning_rate:g}, in another --out, may help",
+            1,
+        )
 
     def _how_to_go_on(self) -> str:
         return f"saved {self.path} at step {self._saved_step}: --resume goes on"
