@@ -204,6 +204,28 @@ class Writer:
                 raise CheckpointError(f"{name} does not fit its own configuration: {error}") from error
             raise UsageError(f"--weights {name}: {error}") from error
 
+    def check(self, prompts: Iterable[str]) -> None:
+        """See to it that all of them can be taken, before the first is.
+
+        Raises:
+            UsageError: a prompt the model cannot take.
+        """
+        source = self.source
+        try:
+            for prompt in prompts:
+                for _ in self.inference.generate(self._taken, source.config, prompt, self.options, source.vocabularies):
+                    pass
+        except ValueError as error:
+            raise UsageError(f"generate: {error}") from error
+
+    def _taken(self, tokens: list[int], _options: Any) -> Iterable[int]:
+        """In the place of a search: nothing is written, and no time spent."""
+        if not tokens:
+            raise ValueError("the prompt must have at least one token, got none")
+        if hasattr(self.inference, "check"):
+            self.inference.check(tokens, self.source.config)
+        return iter(())
+
     def write(self, prompt: str, echo: bool) -> str:
         """All that the model writes for ``prompt``; printed piece by piece with ``echo``.
 
