@@ -79,6 +79,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert again.step == 1
 
 
+def test_a_batch_that_is_larger_than_the_data_is_said(tmp_path: Path) -> None:
+    words = ("train", "lenet", "--size", "tiny", "--dataset", "digits", "--epochs", "1", "--batch-size", "10000000")
+    result = run(*words, "--out", str(tmp_path))
+    assert result.code == 0
+    assert re.match(r"a batch of 10,000,000 is more than there is: each has all [1-9],\d{3} items\n", result.err)
+
+
 def test_an_existing_checkpoint_is_never_overwritten_unasked(tmp_path: Path) -> None:
     first = training("numpy", tmp_path)
     first.save()

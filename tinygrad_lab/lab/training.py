@@ -149,6 +149,10 @@ class Training:
         Raises:
             StoppedError: by Ctrl-C or SIGTERM, between two steps or in an evaluation; or a loss was no number.
         """
+        if self.batches.batch_size > self.batches.items:
+            console.stderr.print(
+                f"a batch of {self.batches.batch_size:,} is more than there is: each has all {self.batches.items:,} items"
+            )
         try:
             # NumPy would warn of every overflow, PyTorch of none: where they lead to, the run says by itself
             with warnings.catch_warnings(action="ignore", category=RuntimeWarning), kept_back() as self._asked:
