@@ -13,6 +13,7 @@ from tinygrad_lab.typing import Generator
 
 Check = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None]  # of position, optimizer's state and scheduler's
 
+
 @contextmanager
 def unchanged_unless_whole(
     optimizer: Optimizer, scheduler: LRScheduler | None, generators: Mapping[str, Generator]

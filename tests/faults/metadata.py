@@ -96,7 +96,12 @@ class Victim:
 
 def _free(place: tuple[Any, ...]) -> bool:
     """Whether nothing else says what must stand there: a metric of an epoch that has ended, another variant's field."""
-    return "channels" in place or "history" in place and isinstance(place[-1], str) and place[-1] not in ("history", "training loss")
+    return (
+        "channels" in place
+        or "history" in place
+        and isinstance(place[-1], str)
+        and place[-1] not in ("history", "training loss")
+    )
 
 
 def _begin(run: Training) -> None:

@@ -14,10 +14,7 @@ from random import Random
 
 ROOT = Path(__file__).parent.parent.parent
 # As the installed command begins, and a line when it has: before that Python itself is still on its way.
-PROGRAM = (
-    "import sys, tinygrad_lab_command as command; print('begun', file=sys.stderr, flush=True); "
-    "command.main()"
-)
+PROGRAM = "import sys, tinygrad_lab_command as command; print('begun', file=sys.stderr, flush=True); command.main()"
 COMMANDS = {  # and seconds within which something happens
     "papers": (["papers"], 1.2),
     "train": (["train", "lenet", "--size", "tiny", "--dataset", "digits"], 2.0),
@@ -55,7 +52,10 @@ def main() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             ends = [signalled(name, number, draw) for _ in range(int(sys.argv[1]))]
             wrong = [end for end in ends if bad(number, *end)]
-            print(f"{name:15} {number.name}: codes {dict(Counter(code for code, _ in ends))}, {len(wrong)} bad", flush=True)
+            print(
+                f"{name:15} {number.name}: codes {dict(Counter(code for code, _ in ends))}, {len(wrong)} bad",
+                flush=True,
+            )
             print(*wrong, sep="\n")
             lost += len(wrong)
     sys.exit(bool(lost))

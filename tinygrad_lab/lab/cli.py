@@ -195,7 +195,8 @@ def generate(
     The checkpoint is of either side; how to search or sample is set by further options, which generate SLUG --help
     lists: generate lstm --prompt "The Time Traveller" --temperature 0.5.
 
-    Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0.
+    Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0. What is
+    written is text alone: it ends before the token that says the end, and other markers are left out.
     """
     from tinygrad_lab.lab import console, generation
 
