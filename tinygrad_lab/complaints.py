@@ -2,8 +2,8 @@
 
 sys.exit(ended(main, "papers.lenet.train"))
 
-0 fine; 1 a check failed; 2 anything else that went wrong, with one line on stderr; 130 after Ctrl-C, 143 after SIGTERM; 141
-where nobody reads any more what it writes.  With TINYGRAD_LAB_DEBUG=1 the traceback comes before the line.
+0 fine; 1 a check failed; 2 anything else that went wrong, with one line on stderr; 130 after Ctrl-C; 143 after SIGTERM;
+141 where nobody reads any more what it writes.  With TINYGRAD_LAB_DEBUG=1 the traceback comes before the line.
 """
 
 import io

@@ -78,10 +78,11 @@ def parse(text: str | bytes, called: str) -> Any:
 def _inside(way: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Lists and objects in a value, with the first few names on the way to them."""
     if isinstance(value, dict):
-        items = (((*way, name)[:NAMED], item) for name, item in value.items())
-    else:
-        items = ((way, item) for item in value) if isinstance(value, list) else iter(())
-    return (item for item in items if isinstance(item[1], dict | list))
+        for name, item in value.items():
+            if isinstance(item, dict | list):
+                yield (*way, name)[:NAMED], item
+    elif isinstance(value, list):
+        yield from ((way, item) for item in value if isinstance(item, dict | list))
 
 
 def read_document(path: Path, limit: int = LARGEST) -> "Document":

@@ -8,9 +8,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.faults.damage import NOWHERE, places
 from tests.faults.instants import CASES
@@ -19,9 +21,10 @@ from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.complaints import one_line
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.lab.taking_up import Wishes, taken_up
-from tinygrad_lab.lab.training import CHECKPOINT, Training
+from tinygrad_lab.lab.training import Training
+from tinygrad_lab.stopping import StopRequest
 
 LONGEST = 300  # characters of a refusal, without the folder's name
 NAMES = ("config", "weight", "optimizer", "position")  # what does not fit a field that is a possible one
@@ -96,33 +99,21 @@ class Victim:
 
 def _free(place: tuple[Any, ...]) -> bool:
     """Whether nothing else says what must stand there: a metric of an epoch that has ended, another variant's field."""
-    return (
-        "channels" in place
-        or "history" in place
-        and isinstance(place[-1], str)
-        and place[-1] not in ("history", "training loss")
-    )
+    metric = "history" in place and isinstance(place[-1], str) and place[-1] not in ("history", "training loss")
+    return metric or "channels" in place
 
 
 def _begin(run: Training) -> None:
-    """Run until the second epoch has made some steps, and save."""
-    made = iter(range(len(run.batches) + STEPS))
+    """Run until the second epoch has made some steps; the run saves where it is stopped."""
     count = run._count
 
     def counted(loss: float, seconds: float) -> None:
         count(loss, seconds)
-        if next(made, None) is None or run.step == len(run.batches) + STEPS:
-            raise EndOfTest
+        if run.step == len(run.batches) + STEPS:
+            raise StopRequest(130)
 
-    run._count = counted  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(run, "_count", counted), suppress(StoppedError):
         run.run()
-    except EndOfTest:
-        run.save()
-
-
-class EndOfTest(Exception):
-    """The run is where it is wanted."""
 
 
 def alike(one: Any, other: Any) -> bool:

@@ -194,7 +194,7 @@ def test_another_kind_of_adapter_is_refused_by_its_name(kind: Any, side: str, tm
         "lm_head.lora_A.weight",
         "lm_head.base_layer.weight",
         "blocks.0.attention.q_proj.lora_embedding_A",
-    ],  # fmt: skip
+    ],
 )
 def test_adapters_of_embeddings_are_refused_by_their_name(name: str, side: str, tmp_path: Path) -> None:
     saved(tmp_path)

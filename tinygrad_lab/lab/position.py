@@ -4,7 +4,6 @@ Much of it follows from the number of steps: where the batches are, the learning
 A file that says otherwise is of another run, or was changed by somebody, and is refused.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from tinygrad_lab.data.batches import Batches
 from tinygrad_lab.documents import Document, document, shown
 
+LARGEST = 1e300  # of numbers that a run counts with; NaN and the infinite are not below it
 LEAST_LOSS = -1e-3  # rounding takes a loss of 0 a little below it
 
 
@@ -118,4 +118,4 @@ def _is_loss(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is float and math.isfinite(value) or type(value) is int and abs(value) < 1 << 53
+    return type(value) in (int, float) and abs(value) < LARGEST

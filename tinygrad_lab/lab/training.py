@@ -4,7 +4,6 @@ What is saved is always the state between two steps, the losses of the epoch so 
 at whatever instant, and is taken up again, ends as if it had never been: same weights, same history, same schedule.
 """
 
-import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -149,10 +148,9 @@ class Training:
         Raises:
             StoppedError: by Ctrl-C or SIGTERM, between two steps or in an evaluation; or a loss was no number.
         """
-        if self.batches.batch_size > self.batches.items:
-            console.stderr.print(
-                f"a batch of {self.batches.batch_size:,} is more than there is: each has all {self.batches.items:,} items"
-            )
+        size, items = self.batches.batch_size, self.batches.items
+        if size > items:
+            console.stderr.print(f"a batch of {size:,} is more than there is: each has all {items:,} items")
         try:
             # NumPy would warn of every overflow, PyTorch of none: where they lead to, the run says by itself
             with warnings.catch_warnings(action="ignore", category=RuntimeWarning), kept_back() as self._asked:

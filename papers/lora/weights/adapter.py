@@ -149,7 +149,7 @@ def check_linear(path: Path, name: str, modules: Mapping[str, nn.Module]) -> Non
     outer = layer.endswith(OUTER) and not (layer in modules and name.endswith(ENDS))
     if outer or "lora_embedding" in name:
         raise CheckpointError(
-            f"{path}: target_modules: {layer} is no linear layer of this model, others are not adapted here"
+            f"{path}: target_modules: {layer} is no linear layer of this model; only such are adapted"
         )
 
 

@@ -150,9 +150,7 @@ def check_linear(path: Path, name: str, modules: Mapping[str, nn.Module]) -> Non
     layer = re.split(r"\.(?=lora_|base_layer|weight)", name.removeprefix(PREFIX))[0]
     outer = layer.endswith(OUTER) and not (layer in modules and name.endswith(ENDS))
     if outer or "lora_embedding" in name:
-        raise ValueError(
-            f"{path}: target_modules: {layer} is no linear layer of this model, others are not adapted here"
-        )
+        raise ValueError(f"{path}: target_modules: {layer} is no linear layer of this model; only such are adapted")
 
 
 def read_config(path: Path) -> dict[str, Any]:
