@@ -146,7 +146,7 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
 
 
 def check_linear(path: Path, name: str, modules: Mapping[str, nn.Module]) -> None:
-    """Raise ValueError for a tensor that is not of a linear layer: PEFT can adapt embeddings, and keep what they were."""
+    """Raise ValueError for a tensor that is not of a linear layer, as PEFT can write of embeddings."""
     layer = re.split(r"\.(?=lora_|base_layer|weight)", name.removeprefix(PREFIX))[0]
     outer = layer.endswith(OUTER) and not (layer in modules and name.endswith(ENDS))
     if outer or "lora_embedding" in name:
