@@ -12,7 +12,7 @@ from tinygrad_lab.lab.stepping import page
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
 from tinygrad_lab.trace.schema import as_json, not_finite
 
-PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
+PRINTERS = ("", "dumb", "unknown")  # terminals that can only go on to the next line, or do not say what they can
 
 
 def show(
