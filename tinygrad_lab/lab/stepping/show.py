@@ -15,7 +15,7 @@ from tinygrad_lab.lab.stepping.target import Traced, trace_target
 from tinygrad_lab.trace.schema import as_json, not_finite
 
 BEFORE = len("   0 forward   ")  # of a step's line: what stands before its operation
-PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
+PRINTERS = ("", "dumb", "unknown")  # terminals that can only go on to the next line, or do not say what they can
 
 
 def show(
