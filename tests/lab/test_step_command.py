@@ -19,6 +19,14 @@ def test_where_there_is_no_terminal_the_steps_are_printed() -> None:
     assert len(lines) == 7
 
 
+def test_printed_steps_stand_below_their_modules() -> None:
+    lines = run("step", "lenet").out.splitlines()
+    assert lines[1] == "               c1"
+    assert lines[2].startswith("   0 forward     conv2d(input=image")
+    assert lines[3].startswith("   1 forward   multiply(")
+    assert lines[-1].startswith("  98 backward    conv2d: ")
+
+
 def test_a_nan_is_told_with_the_step_that_made_it() -> None:
     result = run("step", "log(x) * 2", "x=-1")
     assert result.code == 0
@@ -28,7 +36,7 @@ def test_a_nan_is_told_with_the_step_that_made_it() -> None:
 
 def test_json(tmp_path: Path) -> None:
     data = json.loads(run("step", *NEURON, "--json", "-").out)
-    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (1, 6, "w*x")
+    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (2, 6, "w*x")
     assert run("step", *NEURON, "--json", str(tmp_path / "trace.json")).out == ""
     assert json.loads((tmp_path / "trace.json").read_text()) == data
     assert run("step", *NEURON, "--json", str(tmp_path / "nowhere" / "trace.json")).code == 2

@@ -66,7 +66,7 @@ def read(text: str) -> tuple[dict[str, Any], list[str]]:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_papers_pages_are_small_and_complete(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = contents(slug)
-    monkeypatch.setattr(page, "contents", lambda traced, quiz: data)  # not a second time
+    monkeypatch.setattr(page, "contents", lambda *_: data)  # not a second time
     text = page.render(traced(slug))
     assert len(text.encode()) < 1_500_000
     written, addresses = read(text)
@@ -141,6 +141,15 @@ def test_questions_are_there_in_a_quiz_only() -> None:
     assert asked[0] == [None, None]
     assert [question["answer"] for question in asked[1]] == [3, 2]
     assert asked[1][0]["slips"][0][0] == -3
+    assert page.contents(product, True)["slips"][asked[1][0]["slips"][0][1]].endswith("the sign is not.")
+
+
+def test_what_is_inside_an_operation_is_asked_too() -> None:
+    data = page.contents(trace_target("sum(softmax(x) * v)", ["x=[1, 2]", "v=[3, 5]"]), quiz=True)
+    inner = next(step["inside"] for step in data["trace"]["steps"] if step.get("inside"))
+    asked = [given_.get("question") for step in inner["steps"] for given_ in step.get("contributions", ())]
+    assert len(asked) > 3
+    assert all(asked)
 
 
 # ---- formulas -------------------------------------------------------------------------------------------------------

@@ -266,6 +266,8 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
     help="Write an interactive page. An older page of this command is replaced, any other file is left alone.",
 )  # fmt: skip
 @click.option("--quiz", is_flag=True, help="Ask for each gradient before it is shown.")
+@click.option("--random", is_flag=True, help="A paper untrained, on random numbers, not with what it has learned.")
+@click.option("--serve", "serving", is_flag=True, help="A paper's page with the engine behind it: change any number.")
 @json_option
 def step(
     target: str | None,
@@ -274,6 +276,8 @@ def step(
     variant: str | None,
     html_file: Path | None,
     quiz: bool,
+    random: bool,
+    serving: bool,
     json_file: str | None,
 ) -> None:
     """Step through a paper at its tiny size, or through an expression: every operation, forwards and backwards.
@@ -288,7 +292,12 @@ def step(
 
     if target is None:
         raise UsageError('Missing argument TARGET: a paper, as in step lenet, or as in step "w*x + b" w=2 x=-3 b=1')
-    show.show(target, values, module, variant, html_file, json_file, quiz)
+    if serving:
+        if values or html_file or json_file or quiz:
+            raise UsageError("--serve goes with a paper, --module, --variant and --random, with nothing else")
+        show.serve(target, module, variant, random)
+    else:
+        show.show(target, values, module, variant, random, html_file, json_file, quiz)
 
 
 @cli.command()

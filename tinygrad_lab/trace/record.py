@@ -12,6 +12,7 @@ import numpy as np
 from tinygrad_lab.modes import calling_frame, running_module, state
 from tinygrad_lab.ops.operation import Arguments, OperationInfo
 from tinygrad_lab.tensor import Node, Tensor, backpropagate
+from tinygrad_lab.trace.axes import name_axes
 from tinygrad_lab.trace.steps import Backward, Contribution, Forward, Input, Trace, Value
 
 Settings = dict[str, Any]  # arguments by name
@@ -110,7 +111,9 @@ class Recorder:
         """Differentiate ``result``, which was computed while this recorder listened; see ``trace`` below."""
         self.forget_backward()
         self.differentiate(result, gradient)
-        return Trace(list(self.steps), self.values, self.value_of(result))
+        traced = Trace(list(self.steps), self.values, self.value_of(result))
+        name_axes(traced)
+        return traced
 
     def differentiate(self, result: Tensor, gradient: Any = None) -> None:
         """Record the steps backwards from ``result``."""
@@ -128,7 +131,8 @@ class Recorder:
         inputs = [Input(name, self._value(v, "constant")) for name, v in named if isinstance(v, Tensor)]
         for item in inputs:
             item.value.uses += 1
-        return inputs, {name: value for name, value in named if not isinstance(value, Tensor) and value is not None}
+        settings = [(name, value) for name, value in named if not isinstance(value, Tensor)]
+        return inputs, {name: value for name, value in settings if value is not None or info.requires(name)}
 
     @staticmethod
     def _by_parameter(info: OperationInfo, args: Arguments) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.trace import html
+from tinygrad_lab.trace.axes import Axis
 from tinygrad_lab.trace.rule import with_numbers
 
 
@@ -25,6 +26,7 @@ class Value:
         array: its numbers.
         gradient: the derivative of the traced result by it, when the last contribution has come; None without one.
         uses: how many arguments of operations it was.
+        axes: what its dimensions are called, and the texts at their edges; None where nothing is known.
     """
 
     number: int
@@ -33,6 +35,7 @@ class Value:
     array: np.ndarray
     gradient: np.ndarray | None = None
     uses: int = 0
+    axes: list[Axis] | None = None
 
     def __repr__(self) -> str:
         return f"{self.name} = {shown(self.array)}"

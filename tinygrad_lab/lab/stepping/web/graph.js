@@ -13,7 +13,7 @@ function draw(tag, attributes, text) {
 const shortened = (name) => name.length <= LONGEST ? name : "…" + name.slice(1 - LONGEST);
 
 class Graph {
-  constructor(trace, tensors, onChoose) {
+  constructor(trace, tensors, onChoose, onLook) {
     const { width, height, values, steps, lines } = trace.layout;
     this.trace = trace;
     this.tensors = tensors;
@@ -25,7 +25,7 @@ class Graph {
     this.lit = [];
     this.shown = -1;
     for (const step of trace.steps) if (step.phase === "forward") this.drawEdges(step, values, steps, lines);
-    for (const value of trace.values) if (values[value.number]) this.drawValue(value, values[value.number]);
+    for (const value of trace.values) if (values[value.number]) this.drawValue(value, values[value.number], onLook);
     for (const step of trace.steps) if (step.phase === "forward") this.drawOperation(step, steps[step.index], onChoose);
   }
 
@@ -62,13 +62,14 @@ class Graph {
     return group;
   }
 
-  drawValue(value, place) {
+  drawValue(value, place, onLook) {
     const group = this.box(value.kind, value.name, place, 36);
     const tensor = this.tensors[value.tensor];
     group.append(draw("text", { x: place[0], y: place[1] - 3 }, shortened(value.name)));
     const data = only(tensor) || shapeOf(tensor);
     const number = draw("text", { x: place[0], y: place[1] + 11, class: "number" }, data);
     group.append(number);
+    group.addEventListener("click", () => onLook(value.number));
     this.values[value.number] = { group, number, data, kind: value.kind };
   }
 
