@@ -1,0 +1,99 @@
+"""What an exercise is: a right answer, from which the student's file and the wrong answers are cut.
+
+The right answer is one function in plain NumPy that returns y and ``backward(dy)``.  The student's file is its source
+with an empty backward, and a slip is its source with one place changed: so both always fit the answer.
+"""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.lab.exercises.draws import Case, Draw
+
+BACKWARD = re.compile(r"^    def backward\(dy\):\n((?:        .*\n|\n)*)", re.M)
+Answer = Callable[..., Any]  # (*arguments) -> y, backward
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A classic mistake: what stands in the right answer, what is written in its place, and what is said to it."""
+
+    right: str
+    wrong: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One operation whose backward is to be written.
+
+    Attributes:
+        answer: the right one; its docstring is the task.
+        title: one line for the list.
+        paper: where the operation comes from.
+        inputs: the parameters that have a gradient, in the order in which backward returns them.
+        cases: arguments to try it at; the first is an ordinary one.
+        slips: classic mistakes, likeliest first.
+        hints: three, from a nudge to nearly everything.
+        operation: the engine's own, by name.
+        engine: the same on the engine's tensors: (functional, *arguments) -> y.
+        torch: the same on PyTorch's: (torch, *arguments) -> y; where left out, ``engine`` with torch.nn.functional.
+    """
+
+    answer: Answer
+    title: str
+    paper: str
+    inputs: tuple[str, ...]
+    cases: Callable[[Draw], Iterator[Case]]
+    slips: Sequence[Slip]
+    hints: tuple[str, str, str]
+    operation: str
+    engine: Callable[..., Any]
+    torch: Callable[..., Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's, the file's and the command's."""
+        return self.answer.__name__
+
+    @property
+    def gradients(self) -> tuple[str, ...]:
+        """What backward returns: dx, dweight."""
+        return tuple(f"d{name}" for name in self.inputs)
+
+    @cached_property
+    def source(self) -> str:
+        """The right answer, as it is written."""
+        return textwrap.dedent(inspect.getsource(self.answer))
+
+    def file(self) -> str:
+        """What the student begins with."""
+        wanted = ", ".join(self.gradients)
+        empty = f"    def backward(dy):\n        return ...  # in place of the dots: {wanted}\n\n"
+        source, count = BACKWARD.subn(lambda found: empty, self.source, count=1)
+        assert count == 1, self.name
+        head = f'"""{self.title}\n\n{self.paper}\n\nWrite backward, then: tinygrad-lab exercise {self.name} --check\n"""'
+        return f"{head}\n\nimport numpy as np\n\n\n{source}"
+
+    def with_slip(self, slip: Slip) -> str:
+        """The right answer with one mistake in it."""
+        assert self.source.count(slip.right) == 1, f"{self.name}: {slip.right!r} stands there not once"
+        return self.source.replace(slip.right, slip.wrong)
+
+    def wrong_answer(self, slip: Slip) -> Answer:
+        """The function that somebody wrote who made this mistake."""
+        return defined(self.with_slip(slip), self.name)
+
+
+def defined(source: str, name: str) -> Answer:
+    """Return the function of that name which a source of our own defines."""
+    space: dict[str, Any] = {"np": np}
+    exec(source, space)
+    found: Answer = space[name]
+    return found
