@@ -60,6 +60,6 @@ def find(name: str) -> Exercise:
     """
     if name in EXERCISES:
         return EXERCISES[name]
-    near = difflib.get_close_matches(name, EXERCISES, n=3)
+    near = difflib.get_close_matches(name, EXERCISES, n=3, cutoff=0.7)
     told = f"did you mean {' or '.join(near)}?" if near else "tinygrad-lab exercise lists them"
     raise UsageError(f"unknown exercise {name!r}; {told}")

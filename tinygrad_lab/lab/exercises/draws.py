@@ -31,7 +31,7 @@ class Case:
             return value
         return value.copy() if self.layout is None else self.layout(value)
 
-    def incoming(self, y: np.ndarray) -> np.ndarray:
+    def incoming(self, y: np.ndarray | np.generic) -> np.ndarray:
         """A gradient to come in, in the shape and dtype of the output; the same one every time."""
         rng = np.random.default_rng(len(self.label))
         return self.placed(np.asarray(rng.uniform(0.5, 2.0, y.shape) * rng.choice((-1, 1), y.shape), y.dtype))

@@ -76,10 +76,11 @@ class Exercise:
         """What the student begins with."""
         wanted = ", ".join(self.gradients)
         empty = f"    def backward(dy):\n        return ...  # in place of the dots: {wanted}\n\n"
-        source, count = BACKWARD.subn(lambda found: empty, self.source, count=1)
-        assert count == 1, self.name
-        head = f'"""{self.title}\n\n{self.paper}\n\nWrite backward, then: tinygrad-lab exercise {self.name} --check\n"""'
-        return f"{head}\n\nimport numpy as np\n\n\n{source}"
+        before, _, after = BACKWARD.split(self.source, maxsplit=1)
+        head = (
+            f'"""{self.title}\n\n{self.paper}\n\nWrite backward, then: tinygrad-lab exercise {self.name} --check\n"""'
+        )
+        return f"{head}\n\nimport numpy as np\n\n\n{before}{empty}{after}"
 
     def with_slip(self, slip: Slip) -> str:
         """The right answer with one mistake in it."""

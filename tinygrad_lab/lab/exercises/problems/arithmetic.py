@@ -33,7 +33,7 @@ def multiply_cases(draw):
 
 MULTIPLY = Exercise(
     multiply,
-    "multiply: in a product, each factor's derivative is the other factor",
+    "multiply: two factors, two gradients",
     "The chain rule itself; Baydin et al. 2018, Automatic Differentiation in Machine Learning, section 3.2.",
     ("a", "b"),
     multiply_cases,
@@ -128,7 +128,7 @@ def exp_cases(draw):
 
 EXP = Exercise(
     exp,
-    "exp: the function that is its own derivative",
+    "exp: the function inside every softmax",
     "Every softmax and every gate is made of it.",
     ("x",),
     exp_cases,
@@ -175,8 +175,8 @@ def power_cases(draw):
 
 POWER = Exercise(
     power,
-    "power: the exponent comes down",
-    "The power rule; with p = 1/2 it is the root in every normalisation.",
+    "power: squares, roots and reciprocals in one",
+    "With p = 1/2 it is the root in every normalisation.",
     ("x",),
     power_cases,
     (

@@ -65,7 +65,7 @@ ATTENTION = Exercise(
              "You took the softmax's diagonal only: each weight depends on every score of its row; Σ dP·P is "
              "subtracted."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p",
-             "You forgot that the weights of a row add up to 1: Σ dP·P over the keys is subtracted before P multiplies."),
+             "You forgot that a row's weights add up to 1: Σ dP·P over the keys is subtracted before P multiplies."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp",
              "You went past the softmax: what arrives at the weights, dP, must go back through it to the scores."),
         Slip("(dp * p).sum(axis=-1, keepdims=True)", "(dp * p).sum(axis=0, keepdims=True)",
@@ -146,7 +146,8 @@ FORGETTING_ATTENTION = Exercise(
              "You have the sign of c_j wrong: D_ij = c_i − c_j, so a column's sum is subtracted."),
         Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)", "dc = dscores.sum(axis=1)",
              "You summed the rows only, which gives 0: c_j of the keys enters too, with a minus."),
-        Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)", "dc = scale * (dscores.sum(axis=1) - dscores.sum(axis=0))",
+        Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)",
+             "dc = scale * (dscores.sum(axis=1) - dscores.sum(axis=0))",
              "You scaled the gate's gradient by 1/√h: D is added after the scale, so it does not feel it."),
         Slip("dquery = scale * (dscores @ key)", "dquery = dscores @ key",
              "You forgot the scale 1/√h in dquery: the forward multiplies the scores by it, so the backward does too."),

@@ -53,7 +53,7 @@ def conv2d_cases(draw):
 
 CONV2D = Exercise(
     conv2d,
-    "conv2d: every pixel collects from all windows it was in",
+    "conv2d: one small kernel, at every place",
     "LeCun et al. 1989 and 1998, section II.A.",
     ("x", "weight", "bias"),
     conv2d_cases,
@@ -80,7 +80,8 @@ CONV2D = Exercise(
     (
         "Look at one tap (i, j): it is a product of patch(x, i, j) with the matrix weight[:, :, i, j].",
         "Backwards, each tap adds dy times that matrix to its patch of dx, and gets a sum over images and positions.",
-        "Loop over the taps; patch(dx, i, j)[...] += ... for x, one einsum to (F, C) for the weight; bias as in linear.",
+        "Loop over the taps; patch(dx, i, j)[...] += ... for x, one einsum to (F, C) for the weight; bias as in"
+        " linear.",
     ),
     "conv2d",
     lambda functional, x, weight, bias, stride: functional.conv2d(x, weight, bias, stride),
@@ -119,14 +120,17 @@ def max_pool2d(x, size, stride):
 def max_pool2d_cases(draw):
     yield Case("windows of 2 × 2", {"x": draw.distinct(2, 2, 4, 4), "size": 2, "stride": 2})
     yield Case("windows of 3 × 3 that overlap", {"x": draw.distinct(1, 2, 5, 5), "size": 3, "stride": 2})
-    yield Case("a pixel that wins everywhere", {"x": np.eye(3)[1][:, None] * np.eye(3)[1] + 0.01 * draw.distinct(1, 1, 3, 3), "size": 2, "stride": 1})
+    yield Case(
+        "a pixel that wins everywhere",
+        {"x": np.eye(3)[1][:, None] * np.eye(3)[1] + 0.01 * draw.distinct(1, 1, 3, 3), "size": 2, "stride": 1},
+    )
     yield Case("windows of one pixel", {"x": draw.distinct(1, 1, 3, 3), "size": 1, "stride": 1})
     yield Case("ties", {"x": np.round(draw.normal(1, 2, 4, 4)), "size": 2, "stride": 2}, smooth=False)
 
 
 MAX_POOL2D = Exercise(
     max_pool2d,
-    "max pooling: only the winner of each window",
+    "max pooling: the largest pixel of each window",
     "Krizhevsky, Sutskever, Hinton 2012, section 3.4, whose windows overlap.",
     ("x",),
     max_pool2d_cases,

@@ -34,7 +34,7 @@ def embedding_cases(draw):
 
 EMBEDDING = Exercise(
     embedding,
-    "embedding: a word that occurs twice gets both gradients",
+    "embedding: rows of a table, looked up by number",
     "Bengio et al. 2003; the first layer of every language model here.",
     ("weight",),
     embedding_cases,
@@ -43,8 +43,8 @@ EMBEDDING = Exercise(
              "You forgot to accumulate: with a repeated index dweight[index] += dy (and = too) keeps the last one "
              "only; np.add.at adds them all."),
         Slip("np.add.at(dweight, index, dy)",
-             "np.add.at(dweight, index, dy)\n        dweight /= np.maximum(np.bincount(index, minlength=len(weight)), 1)"
-             "[:, None]",
+             "np.add.at(dweight, index, dy)\n        uses = np.bincount(index, minlength=len(weight))[:, None]"
+             "\n        dweight /= np.maximum(uses, 1)",
              "You took the mean over the uses of a word: contributions of several uses add up, nothing divides them."),
         Slip("return dweight", "return dy",
              "You returned what comes in for each word: each row belongs to a row of the table, and is added to it."),
@@ -88,7 +88,7 @@ def dropout_cases(draw):
 
 DROPOUT = Exercise(
     dropout,
-    "dropout: the same mask, the same scale",
+    "dropout: units that are switched off for one step",
     "Srivastava et al. 2014, Dropout, section 4 (with the scale moved into training).",
     ("x",),
     dropout_cases,

@@ -94,7 +94,7 @@ def cross_entropy_cases(draw):
 
 CROSS_ENTROPY = Exercise(
     cross_entropy,
-    "cross-entropy: what is left is p − q",
+    "cross-entropy: softmax, logarithm, choice and mean in one",
     "Bridle 1990; LeCun et al. 1998, section II, call it the discriminative criterion.",
     ("x",),
     cross_entropy_cases,

@@ -31,8 +31,8 @@ def matmul_cases(draw):
 
 MATMUL = Exercise(
     matmul,
-    "matmul: the other factor, transposed, on its own side",
-    "The one product that nearly all of the time is spent in.",
+    "matmul: the product that all the time is spent in",
+    "Baydin et al. 2018, Automatic Differentiation in Machine Learning, section 3.2, with matrices.",
     ("a", "b"),
     matmul_cases,
     (

@@ -10,7 +10,9 @@ from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
 
 def lstm(x, weight_ih, weight_hh, bias):
-    """A layer of LSTM cells over T steps, from h = c = 0.    x (T, I), W_ih (4 H, I), W_hh (4 H, H), b (4 H,) -> y (T, H)
+    """A layer of H LSTM cells over T steps, from h = c = 0.
+
+    x (T, I), W_ih (4 H, I), W_hh (4 H, H), b (4 H,) -> y (T, H)
 
         a_t = W_ih x_t + W_hh h_{t-1} + b,  four blocks of H in the order i, f, g, o
         i, f, o = σ(a_i), σ(a_f), σ(a_o);  g = tanh(a_g)
@@ -98,13 +100,12 @@ LSTM = Exercise(
              "You forgot to accumulate dbias through time: every step used the bias, and each use adds its gradient "
              "(+=)."),
         Slip("            dc = dc * f\n", "            dc = 0 * dc\n",
-             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f."),
+             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and what h_t "
+             "sends is added to it."),
         Slip("            dc = dc * f\n", "",
              "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is too."),
         Slip("            dh = weight_hh.T @ da\n", "            dh = 0 * dh\n",
              "You dropped what comes to h from the next step: h_t went into its gates, so W_hhᵀ da is added to dy."),
-        Slip("dh = dh + dy[t]\n            dc = dc + dh", "dh = dh + dy[t]\n            dc = dh",
-             "You overwrote dc: c_t is used twice, in h_t and in c_{t+1}, and both gradients add up."),
         Slip("di, df, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "df, di, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "You swapped the gates i and f: i multiplied g, f multiplied c_{t-1}."),
@@ -120,7 +121,7 @@ LSTM = Exercise(
              "You multiplied by h_t: W_hh was multiplied by the state before the step, h_{t-1}."),
     ),
     (
-        "Do one step on paper first: dh and dc come in, the four gates' gradients and dh, dc of the step before go out.",
+        "Do one step on paper first: dh and dc come in; the gates' gradients, and dh, dc of the step before, go out.",
         "dc gets a second term from h = o tanh(c). c_t and h_t are both used by the step after: keep dh and dc in the "
         "loop, which runs backwards.",
         "Stack the four da in the order i, f, g, o; then it is a linear layer, whose weights add up over all steps.",
@@ -221,8 +222,8 @@ SELECTIVE_SCAN = Exercise(
     (
         "Go backwards in time and keep one thing in the loop: the whole gradient of h_t.",
         "dh_t = C_t dy_t + exp(Δ_{t+1} A) dh_{t+1}. From it everything else of the step follows.",
-        "Give the exponent Δ A a gradient of its own: dh · h_{t-1} · exp(Δ A); it goes to A (summed over time) and to Δ, "
-        "which is in Δ B u as well.",
+        "Give the exponent Δ A a gradient of its own: dh · h_{t-1} · exp(Δ A); it goes to A (summed over time) and "
+        "to Δ, which is in Δ B u as well.",
     ),
     "selective_scan",
     engine_selective_scan,

@@ -33,8 +33,8 @@ def sum_along(x, dim):
 
 SUM = Exercise(
     sum_along,
-    "sum along a dimension: its backward is a copy",
-    "The mirror image of add_bias: what is summed forwards is copied backwards.",
+    "sum along a dimension: many in, one out",
+    "The mirror image of broadcasting, whose backward add_bias asks for.",
     ("x",),
     along_a_dimension,
     (
@@ -79,7 +79,7 @@ def mean_along(x, dim):
 
 MEAN = Exercise(
     mean_along,
-    "mean along a dimension: everyone gets an n-th",
+    "mean along a dimension: a sum, and a constant",
     "Found inside every loss and every normalisation.",
     ("x",),
     along_a_dimension,
@@ -137,7 +137,7 @@ AMAX = Exercise(
     ("x",),
     amax_cases,
     (
-        Slip("share = largest / largest.sum(axis=dim, keepdims=True, dtype=x.dtype)", "share = largest * x.dtype.type(1)",
+        Slip("share = largest / largest.sum(axis=dim, keepdims=True, dtype=x.dtype)", "share = largest",
              "You gave every one of several equal maxima the whole gradient: together they would get more than came "
              "in, so they share it."),
         Slip("largest = x == np.expand_dims(y, dim)",

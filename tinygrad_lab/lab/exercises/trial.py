@@ -1,0 +1,87 @@
+"""A student's file in a process of its own: whatever it does, it ends soon, and there is one sentence for it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tinygrad_lab
+
+SECONDS = 10  # of processor time; of the clock, twice as many
+MEGABYTES = 2048  # of address space, of which NumPy alone takes a good part
+SHOWN_LINES, SHOWN_CHARACTERS = 10, 1000
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a file did: a fault or the runs of all cases, and what it printed."""
+
+    outcome: dict[str, Any]
+    printed: str
+
+
+def tried(name: str, path: Path, seconds: int = SECONDS) -> Trial:
+    """Run a file at all cases of an exercise."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome, output = Path(folder, "outcome.json"), Path(folder, "output.txt")
+        with output.open("wb") as stream:
+            fault = _run([name, str(path), str(outcome), str(seconds), str(MEGABYTES)], stream, 2 * seconds)
+        printed = _beginning(output.read_bytes())
+        if fault is None:
+            return Trial(_read(outcome, path), printed)
+        return Trial({"fault": fault}, printed)
+
+
+def _run(words: list[str], stream: Any, seconds: int) -> str | None:
+    """Run the process to its end, and end whatever it has started; what is wrong if it did not end well."""
+    house = str(Path(tinygrad_lab.__file__).parent.parent)
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": house}
+    command = [sys.executable, "-P", "-W", "ignore", "-m", f"{__package__}.running", *words]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, start_new_session=True
+    )
+    try:
+        return _ended(process.wait(seconds), seconds // 2)
+    except subprocess.TimeoutExpired:
+        return _too_long(seconds // 2)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _ended(code: int, seconds: int) -> str | None:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return _too_long(seconds)
+    if code < 0:
+        return f"the file ended its process by the signal {signal.Signals(-code).name}."
+    return f"the file ended its process by itself, with the code {code}, before it was checked." if code else None
+
+
+def _too_long(seconds: int) -> str:
+    return f"the file was still running after {seconds} seconds, and was stopped: is there a loop that never ends?"
+
+
+def _read(outcome: Path, path: Path) -> dict[str, Any]:
+    """What the process wrote down."""
+    try:
+        found: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"fault": f"{path.name} ended its process by itself before it was checked."}
+    return found
+
+
+def _beginning(output: bytes) -> str:
+    """The first lines of what was printed."""
+    text = output.decode("utf-8", errors="replace")
+    lines = text[:SHOWN_CHARACTERS].splitlines()
+    more = ["..."] if len(lines) > SHOWN_LINES or len(text) > SHOWN_CHARACTERS else []
+    safe = ["".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line) for line in lines[:SHOWN_LINES]]
+    return "\n".join(safe + more)
