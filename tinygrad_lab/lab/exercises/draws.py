@@ -34,7 +34,9 @@ class Case:
     def incoming(self, y: np.ndarray | np.generic) -> np.ndarray:
         """A gradient to come in, in the shape and dtype of the output; the same one every time."""
         rng = np.random.default_rng(len(self.label))
-        return self.placed(np.asarray(rng.uniform(0.5, 2.0, y.shape) * rng.choice((-1, 1), y.shape), y.dtype))
+        dy = rng.uniform(0.5, 2.0, y.shape) * rng.choice((-1, 1), y.shape)
+        placed: np.ndarray = self.placed(np.asarray(dy, y.dtype))
+        return placed
 
 
 class Draw:

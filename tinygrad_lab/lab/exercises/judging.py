@@ -146,7 +146,7 @@ def _faults(tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _solved(exercise: Exercise, tries: Sequence[Tried]) -> Verdict:
-    digits = {}
+    digits: dict[str, float] = {}
     for tried in tries:
         for witness in tried.witnesses:
             if tried.case.smooth:

@@ -65,7 +65,8 @@ def answer_of(exercise: Exercise, path: Path) -> Any:
     try:
         code = compile(path.read_bytes(), str(path), "exec")
     except SyntaxError as error:
-        raise FaultError(f"{path.name}, line {error.lineno or 0}, is no Python: {error.msg}.") from None
+        line = f", line {error.lineno}," if error.lineno else ""
+        raise FaultError(f"{path.name}{line} is no Python: {error.msg}.") from None
     except ValueError as error:  # a null byte
         raise FaultError(f"{path.name} is no Python: {error}.") from None
     told("the file", path, lambda: exec(code, space))

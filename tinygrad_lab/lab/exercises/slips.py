@@ -85,7 +85,7 @@ def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
         for j, other in enumerate(exercise.inputs)
         if j != k
     }
-    return {
+    made = {
         f"{name} has the wrong sign, everywhere.": -right[k],
         f"You returned what comes in: multiply dy by the local derivative of y by {own}.": dy,
         "You returned the local derivative alone: multiply it by what comes in, dy.": local[k],
@@ -93,6 +93,7 @@ def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
         f"You have {name} transposed: it has the shape of {own}.": right[k].T,
         **swapped,
     }
+    return {says: np.asarray(gradient) for says, gradient in made.items()}
 
 
 def _factor(right: Sequence[Any], k: int, seen: Seen) -> str | None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import tinygrad_lab
 
-SECONDS = 10  # of processor time; of the clock, twice as many
+SECONDS, CLOCK_SECONDS = 5, 15  # of processor time, and of the clock, which a busy machine may take
 MEGABYTES = 2048  # of address space, of which NumPy alone takes a good part
 SHOWN_LINES, SHOWN_CHARACTERS = 10, 1000
+TOO_LONG = "the file was stopped, for it took far too long: is there a loop that never ends?"
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -27,19 +28,19 @@ class Trial:
     printed: str
 
 
-def tried(name: str, path: Path, seconds: int = SECONDS) -> Trial:
+def tried(name: str, path: Path) -> Trial:
     """Run a file at all cases of an exercise."""
     with tempfile.TemporaryDirectory() as folder:
         outcome, output = Path(folder, "outcome.json"), Path(folder, "output.txt")
         with output.open("wb") as stream:
-            fault = _run([name, str(path), str(outcome), str(seconds), str(MEGABYTES)], stream, 2 * seconds)
+            fault = _run([name, str(path), str(outcome), str(SECONDS), str(MEGABYTES)], stream)
         printed = _beginning(output.read_bytes())
         if fault is None:
             return Trial(_read(outcome, path), printed)
         return Trial({"fault": fault}, printed)
 
 
-def _run(words: list[str], stream: Any, seconds: int) -> str | None:
+def _run(words: list[str], stream: Any) -> str | None:
     """Run the process to its end, and end whatever it has started; what is wrong if it did not end well."""
     house = str(Path(tinygrad_lab.__file__).parent.parent)
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": house}
@@ -48,25 +49,22 @@ def _run(words: list[str], stream: Any, seconds: int) -> str | None:
         command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, start_new_session=True
     )
     try:
-        return _ended(process.wait(seconds), seconds // 2)
+        return _ended(process.wait(CLOCK_SECONDS))
     except subprocess.TimeoutExpired:
-        return _too_long(seconds // 2)
+        return TOO_LONG
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _ended(code: int, seconds: int) -> str | None:
+def _ended(code: int) -> str | None:
+    """What is wrong with how a process ended."""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return _too_long(seconds)
+        return TOO_LONG
     if code < 0:
         return f"the file ended its process by the signal {signal.Signals(-code).name}."
     return f"the file ended its process by itself, with the code {code}, before it was checked." if code else None
-
-
-def _too_long(seconds: int) -> str:
-    return f"the file was still running after {seconds} seconds, and was stopped: is there a loop that never ends?"
 
 
 def _read(outcome: Path, path: Path) -> dict[str, Any]:

@@ -93,17 +93,15 @@ def pytorch(exercise: Exercise, case: Case, dy: np.ndarray) -> Gradients:
     """The gradients by PyTorch's autograd."""
     import torch
 
-    tensors = {
-        name: torch.tensor(np.ascontiguousarray(value).reshape(value.shape), requires_grad=name in exercise.inputs)
-        if isinstance(value, np.ndarray)
-        else value
+    tensors: dict[str, Any] = {
+        name: torch.tensor(value, requires_grad=name in exercise.inputs) if isinstance(value, np.ndarray) else value
         for name, value in case.fresh().items()
     }
     if exercise.torch is None:
         y = exercise.engine(torch.nn.functional, **tensors)
     else:
         y = exercise.torch(torch, **tensors)
-    y.backward(torch.tensor(np.ascontiguousarray(dy).reshape(dy.shape)))
+    y.backward(torch.tensor(dy))
     return [tensors[name].grad.numpy() for name in exercise.inputs]
 
 

@@ -100,8 +100,8 @@ LSTM = Exercise(
              "You forgot to accumulate dbias through time: every step used the bias, and each use adds its gradient "
              "(+=)."),
         Slip("            dc = dc * f\n", "            dc = 0 * dc\n",
-             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and what h_t "
-             "sends is added to it."),
+             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and adds to "
+             "what h_t sends."),
         Slip("            dc = dc * f\n", "",
              "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is too."),
         Slip("            dh = weight_hh.T @ da\n", "            dh = 0 * dh\n",
