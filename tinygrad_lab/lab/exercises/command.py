@@ -144,7 +144,7 @@ def as_json(exercise: Exercise, verdict: Verdict) -> dict[str, Any]:
 
 def print_verdict(exercise: Exercise, verdict: Verdict) -> None:
     """The sentences, and how to go on."""
-    click.echo(f"{exercise.name}: {' '.join(verdict.says)}")
+    click.echo("\n".join([f"{exercise.name}: {verdict.says[0]}", *verdict.says[1:]]))
     if verdict.solved and not has_torch():
         click.echo("(PyTorch is not installed here, and was not asked.)")
 

@@ -53,7 +53,7 @@ def judge(exercise: Exercise, outcome: dict[str, Any]) -> Verdict:
     tries = [trial_of(exercise, case, run) for case, run in zip(cases_of(exercise.cases), outcome["runs"], strict=True)]
     if all(tried.fault for tried in tries):
         return Verdict(False, (str(tries[0].fault),))
-    return _forward(exercise, tries) or _gradients(exercise, tries) or _faults(tries) or _solved(exercise, tries)
+    return _forward(exercise, tries) or _gradients(exercise, tries) or _faults(tries) or _solved(tries)
 
 
 def trial_of(exercise: Exercise, case: Case, run: dict[str, Any]) -> Tried:
@@ -100,10 +100,18 @@ def _gradients(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
         if wrong:
             verdict = _wrong(exercise, tried, wrong)
             slip = recognised(exercise, wrong[0], [(t.case, t.gradients, t.fault) for t in tries])
-            faults = _faults(tries)
-            more = (slip,) if slip else faults.says if faults else ()
-            return dataclasses.replace(verdict, says=(*verdict.says, *more))
+            return dataclasses.replace(verdict, says=(*verdict.says, slip)) if slip else _unnamed(verdict, tries)
     return _types(exercise, tries)
+
+
+def _unnamed(verdict: Verdict, tries: Sequence[Tried]) -> Verdict:
+    """A mistake that no slip explains: what an exception says tells more, and so does where it is right."""
+    faults = _faults(tries)
+    if faults:
+        return faults
+    right = sum(not any(map(tried.is_wrong, range(len(tried.gradients)))) for tried in tries)
+    more = (f"It is right in {right} of {len(tries)} cases.",) if right else ()
+    return dataclasses.replace(verdict, says=(*verdict.says, *more))
 
 
 def _wrong(exercise: Exercise, tried: Tried, wrong: Sequence[int]) -> Verdict:
@@ -120,10 +128,19 @@ def _wrong(exercise: Exercise, tried: Tried, wrong: Sequence[int]) -> Verdict:
         distance = np.nan_to_num(np.abs(got - worst[0].gradients[k]), nan=np.inf)
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(distance)), got.shape))
     where = f"{name}[{', '.join(map(str, entry))}]" if entry else name
-    said = ", ".join(f"{w.name} {_number(w.gradients[k][entry])}" for w in tried.witnesses[1:])
-    must = f"{_number(expected[entry])}{f' ({said})' if said else ''}"
-    says = f"{where} is {_number(got[entry])}, it must be {must} (case: {label}){others}."
+    says = (
+        f"{where} is {_number(got[entry])}, it must be {_number(expected[entry])} ({_said(tried, k, entry)}){others}."
+    )
     return Verdict(False, (says,), name, label, entry, float(got[entry]), float(expected[entry]))
+
+
+def _said(tried: Tried, k: int, entry: tuple[int, ...]) -> str:
+    """Who says so, and in which case; each witness with its number where they differ in what is shown."""
+    numbers = {witness.name: _number(witness.gradients[k][entry]) for witness in tried.witnesses}
+    others = [name for name in numbers if name != tried.witnesses[0].name] or list(numbers)
+    if len(set(numbers.values())) == 1:
+        return f"so say {' and '.join(others)}; case: {tried.case.label}"
+    return f"{', '.join(f'{name} {numbers[name]}' for name in others)}; case: {tried.case.label}"
 
 
 def _types(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
@@ -145,7 +162,7 @@ def _faults(tries: Sequence[Tried]) -> Verdict | None:
     return None
 
 
-def _solved(exercise: Exercise, tries: Sequence[Tried]) -> Verdict:
+def _solved(tries: Sequence[Tried]) -> Verdict:
     digits: dict[str, float] = {}
     for tried in tries:
         for witness in tried.witnesses:
@@ -155,8 +172,8 @@ def _solved(exercise: Exercise, tries: Sequence[Tried]) -> Verdict:
                     for a, b in zip(tried.gradients, witness.gradients, strict=True)
                 )
                 digits[witness.name] = min(digits.get(witness.name, 16.0), -np.log10(max(error, 1e-16)))
-    agree = ", ".join(f"{name} to {int(count)} digits" for name, count in digits.items())
-    return Verdict(True, (f"solved: {len(tries)} cases, {', '.join(exercise.gradients)} agree with {agree}.",))
+    agree = ", ".join(f"{name} {int(count)}" for name, count in digits.items())
+    return Verdict(True, (f"solved, in all {len(tries)} cases. Digits that agree with {agree}.",))
 
 
 def _number(value: Any) -> str:

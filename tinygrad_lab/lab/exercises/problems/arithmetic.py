@@ -88,6 +88,8 @@ ADD_BIAS = Exercise(
              "You forgot the sum over the rows: the bias was used once for every row, and each use sends a gradient."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum(axis=1)",
              "You summed over the wrong axis: the bias was copied along the rows (axis 0), so sum along them."),
+        Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum()",
+             "You summed over everything: each column has a bias of its own, so sum over the rows only (axis 0)."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.mean(axis=0)",
              "You took the mean over the rows: contributions of several uses add up, nothing divides them."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy[0]",

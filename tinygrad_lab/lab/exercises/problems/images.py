@@ -73,6 +73,9 @@ CONV2D = Exercise(
              "You multiplied all pixels by the first output's gradient: each position has its own dy."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy.sum(axis=0)",
              "You summed over the images only: the bias was used at every position too, so sum over axes 0, 2 and 3."),
+        Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy",
+             "You forgot the sum in dbias: it was added at every position of every image, and each use sends a "
+             "gradient."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy.mean(axis=(0, 2, 3))",
              "You took the mean over images and positions: contributions of several uses add up, nothing divides "
              "them."),

@@ -100,8 +100,8 @@ LSTM = Exercise(
              "You forgot to accumulate dbias through time: every step used the bias, and each use adds its gradient "
              "(+=)."),
         Slip("            dc = dc * f\n", "            dc = 0 * dc\n",
-             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and adds to "
-             "what h_t sends."),
+             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and adds "
+             "to what h_t sends."),
         Slip("            dc = dc * f\n", "",
              "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is too."),
         Slip("            dh = weight_hh.T @ da\n", "            dh = 0 * dh\n",
@@ -109,6 +109,11 @@ LSTM = Exercise(
         Slip("di, df, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "df, di, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "You swapped the gates i and f: i multiplied g, f multiplied c_{t-1}."),
+        Slip("[di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]",
+             "[di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)]",
+             "You stacked the blocks in another order than i, f, g, o, in which the forward cuts them."),
+        Slip("[di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]", "[di, df, dg, do]",
+             "You went past the gates' nonlinearities: from i, f, o back to a there is σ' = y(1 − y), from g tanh'."),
         Slip("dg * (1 - g**2)", "dg * g * (1 - g)",
              "You used the sigmoid's slope for g: it is a tanh, with 1 − g²."),
         Slip("dh * o * (1 - np.tanh(c) ** 2)", "dh * o",
