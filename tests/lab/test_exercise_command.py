@@ -12,7 +12,9 @@ import pytest
 from tests.lab.command import run
 from tinygrad_lab.lab.exercises import trial
 from tinygrad_lab.lab.exercises.catalogue import EXERCISES
+from tinygrad_lab.lab.exercises.judging import judge
 from tinygrad_lab.lab.exercises.record import NAME as RECORD
+from tinygrad_lab.lab.exercises.running import run_file
 
 RIGHT = """
 import numpy as np
@@ -40,7 +42,7 @@ def with_backward(*lines: str, before: str = "") -> str:
 
 
 def check(source: str, name: str = "multiply"):
-    Path(f"{name}.py").write_text(source, encoding="utf-8")
+    Path(f"{name}.py").write_bytes(source.encode("utf-8"))
     return run("exercise", name, "--check")
 
 
@@ -162,12 +164,10 @@ def test_json_of_the_list_and_of_a_check() -> None:
 
 # ---- files that want to do harm, or do it unasked -------------------------------------------------------------------
 
-HOSTILE = {
-    "raises": (with_backward("raise ValueError('no idea')"), "backward raised ValueError in line 6: no idea."),
+WRONG = {
     "raises at once": ("1 / 0\n", "the file raised ZeroDivisionError in line 1: division by zero."),
     "forward raises": ("def multiply(a, b):\n    return c\n", "multiply() raised NameError in line 2"),
     "no Python": ("def multiply(a, b)\n", "multiply.py, line 1, is no Python: expected ':'."),
-    "null byte": ("x = 1\0\n", "multiply.py is no Python"),
     "not UTF-8": ("x = '\udcff'\n", "is no Python"),
     "no function": ("x = 1\n", "multiply.py defines no function multiply."),
     "no backward": ("def multiply(a, b):\n    return a * b\n", "multiply must return y and backward, it"),
@@ -185,6 +185,13 @@ HOSTILE = {
     "another shape": (with_backward("return dy.sum(), dy * a"), "da has the shape (), it must be (3, 4)"),
     "writes into dy": (with_backward("dy *= b", "return dy, dy * a"), "backward writes into dy, which others"),
     "writes into a": (with_backward("a[...] = 0", "return dy * b, dy * a"), "backward writes into a, which others"),
+    "no forward": (with_backward("return ..., ..."), "backward is not written yet: return da, db in place"),
+    "writes into y": (with_backward("y[...] = 0", "return dy * b, dy * a"), "backward writes into y, which others"),
+}  # fmt: skip
+
+HARMFUL = {
+    "raises": (with_backward("raise ValueError('no idea')"), "backward raised ValueError in line 6: no idea."),
+    "null byte": ("x = 1\0\n", "multiply.py is no Python"),
     "sys.exit": (with_backward("import sys; sys.exit(0)"), "backward calls sys.exit in line 6"),
     "exit at once": ("raise SystemExit\n", "the file calls sys.exit in line 1"),
     "os._exit": (with_backward("import os; os._exit(0)"), "ended its process by itself before it was checked"),
@@ -196,15 +203,23 @@ HOSTILE = {
     "takes all memory": (with_backward("return np.ones(2**36), dy"), "needs more memory than an exercise may have"),
     "goes too deep": (with_backward("return backward(dy)"), "backward raised RecursionError in line 6"),
     "prints without end": (with_backward("while True: print('x' * 999)"), "backward prints without end in line 6"),
-    "no forward": (with_backward("return ..., ..."), "backward is not written yet: return da, db in place"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("kind", WRONG)
 def test_one_sentence_is_said_of_it(kind: str) -> None:
-    source, said = HOSTILE[kind]
-    Path("multiply.py").write_bytes(source.encode("utf-8", "surrogateescape"))
-    result = run("exercise", "multiply", "--check")
+    source, said = WRONG[kind]
+    path = Path("multiply.py")
+    path.write_bytes(source.encode("utf-8", "surrogateescape"))
+    found = judge(EXERCISES["multiply"], run_file(EXERCISES["multiply"], path))
+    assert not found.solved
+    assert said in found.says[0]
+
+
+@pytest.mark.parametrize("kind", HARMFUL)
+def test_one_sentence_is_said_of_what_does_harm(kind: str) -> None:
+    source, said = HARMFUL[kind]
+    result = check(source)
     assert result.code == 1
     assert said in result.out, result.out
     assert result.out.startswith("multiply: ")

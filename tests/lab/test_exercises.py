@@ -1,6 +1,7 @@
 """Exercises: the engine solves every one, and every classic slip is told from every other."""
 
 import ast
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from tinygrad_lab.lab.exercises.catalogue import EXERCISES
 from tinygrad_lab.lab.exercises.witnesses import engine_answer
 
 
-def {name}(**arguments):
-    y, backward = engine_answer(EXERCISES[{name!r}])(**arguments)
+def {name}(*values):
+    y, backward = engine_answer(EXERCISES[{name!r}])(**dict(zip({parameters}, values)))
     return y, lambda dy: tuple(backward(dy))
 """
 
@@ -38,6 +39,10 @@ def slip_of(name: str, number: int) -> tuple[Exercise, Slip]:
     return EXERCISES[name], EXERCISES[name].slips[number]
 
 
+def parameters_of(exercise: Exercise) -> list[str]:
+    return list(inspect.signature(exercise.answer).parameters)
+
+
 @pytest.fixture(params=EXERCISES, ids=str)
 def exercise(request: pytest.FixtureRequest) -> Exercise:
     return EXERCISES[request.param]
@@ -47,7 +52,7 @@ def exercise(request: pytest.FixtureRequest) -> Exercise:
 
 
 def test_the_engine_solves_it(exercise: Exercise, tmp_path: Path) -> None:
-    assert verdict(exercise, ENGINE.format(name=exercise.name), tmp_path).solved
+    assert verdict(exercise, ENGINE.format(name=exercise.name, parameters=parameters_of(exercise)), tmp_path).solved
 
 
 def test_its_own_answer_solves_it(exercise: Exercise, tmp_path: Path) -> None:
@@ -167,6 +172,7 @@ def test_it_has_a_source_and_an_operation_of_the_engine(exercise: Exercise) -> N
 def test_cases_are_the_same_every_time(exercise: Exercise) -> None:
     once, again = cases_of(exercise.cases), cases_of(exercise.cases)
     assert len(once) >= 11
+    assert all(list(case.arguments) == parameters_of(exercise) for case in once)
     for one, other in zip(once, again, strict=True):
         assert all(np.array_equal(one.arguments[name], other.arguments[name]) for name in one.arguments)
 

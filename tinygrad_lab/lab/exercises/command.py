@@ -70,7 +70,7 @@ def report(value: Any, json_file: str | None, show: Callable[[Any], None]) -> No
         show(value)
 
 
-# ---- the list -------------------------------------------------------------------------------------------------------
+# ---- the list ------------------------------------------------------------------------------------
 
 
 def listing(folder: Path) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def _about(title: str) -> str:
     return title.partition(": ")[2]
 
 
-# ---- one exercise ---------------------------------------------------------------------------------------------------
+# ---- one exercise --------------------------------------------------------------------------------
 
 
 def begun(exercise: Exercise, folder: Path) -> str:

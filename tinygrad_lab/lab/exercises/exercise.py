@@ -77,7 +77,8 @@ class Exercise:
         wanted = ", ".join(self.gradients)
         empty = f"    def backward(dy):\n        return ...  # in place of the dots: {wanted}\n\n"
         before, _, after = BACKWARD.split(self.source, maxsplit=1)
-        head = f'"""{self.title}\n\n{self.paper}\n\nWrite backward, then: tinygrad-lab exercise {self.name} --check    (--hint gives a hint)\n"""'
+        follow = f"Write backward, then: tinygrad-lab exercise {self.name} --check    (--hint helps)"
+        head = f'"""{self.title}\n\n{self.paper}\n\n{follow}\n"""'
         return f"{head}\n\nimport numpy as np\n\n\n{before}{empty}{after}"
 
     def with_slip(self, slip: Slip) -> str:

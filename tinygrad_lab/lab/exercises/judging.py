@@ -76,7 +76,7 @@ def _array(item: dict[str, Any]) -> np.ndarray:
     return np.array(item["values"], item["dtype"]).reshape(item["shape"])
 
 
-# ---- what can be wrong ----------------------------------------------------------------------------------------------
+# ---- what can be wrong ---------------------------------------------------------------------------
 
 
 def _forward(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:

@@ -43,7 +43,7 @@ class FaultError(Exception):
     """What is wrong with a file, in one sentence."""
 
 
-# ---- the file -------------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
 
 
 def run_file(exercise: Exercise, path: Path) -> dict[str, Any]:
@@ -80,20 +80,20 @@ def run_case(exercise: Exercise, answer: Any, case: Case, path: Path) -> dict[st
     """y and the gradients of one case; or what went wrong there, if another case may still tell more."""
     arguments = case.fresh()
     try:
-        result = told(f"{exercise.name}()", path, lambda: answer(**arguments))
+        result = told(f"{exercise.name}()", path, lambda: answer(*arguments.values()))
         y, backward = parts(exercise, result)
         unchanged("the forward", case.fresh(), arguments)
         dy = case.incoming(y)
-        before = dy.copy()
+        before = {"y": y.copy(), "dy": dy.copy(), **case.fresh()}
         gradients = told("backward", path, lambda: backward(dy))
-        unchanged("backward", {"dy": before, **case.fresh()}, {"dy": dy, **arguments})
+        unchanged("backward", before, {"y": y, "dy": dy, **arguments})
         found = listed(exercise, gradients, path)
     except FaultError as fault:
         return {"fault": str(fault)}
     return {"y": written(y), "gradients": [written(gradient) for gradient in found]}
 
 
-# ---- what it returns ------------------------------------------------------------------------------------------------
+# ---- what it returns -----------------------------------------------------------------------------
 
 
 def parts(exercise: Exercise, result: Any) -> tuple[np.ndarray, Any]:
@@ -156,7 +156,7 @@ def written(array: np.ndarray) -> dict[str, Any]:
     return {"shape": list(array.shape), "dtype": array.dtype.name, "values": array.ravel().tolist()}
 
 
-# ---- what goes wrong in it ------------------------------------------------------------------------------------------
+# ---- what goes wrong in it -----------------------------------------------------------------------
 
 
 def told(who: str, path: Path, call: Any) -> Any:
@@ -198,7 +198,7 @@ def _is_return_missing(path: Path) -> str:
     return "" if has or backward is None else ", but there is no return in it"
 
 
-# ---- the process ----------------------------------------------------------------------------------------------------
+# ---- the process ---------------------------------------------------------------------------------
 
 
 def limit(seconds: int, megabytes: int) -> None:

@@ -71,7 +71,7 @@ def _kth(gradients: list[np.ndarray] | None, k: int) -> np.ndarray | None:
     return None if gradients is None or k >= len(gradients) else gradients[k]
 
 
-# ---- slips that can be made anywhere --------------------------------------------------------------------------------
+# ---- slips that can be made anywhere -------------------------------------------------------------
 
 
 def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:

@@ -43,7 +43,8 @@ def tried(name: str, path: Path) -> Trial:
 def _run(words: list[str], stream: Any) -> str | None:
     """Run the process to its end, and end whatever it has started; what is wrong if it did not end well."""
     house = str(Path(tinygrad_lab.__file__).parent.parent)
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": house}
+    paths = [house, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-P", "-W", "ignore", "-m", f"{__package__}.running", *words]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, start_new_session=True

@@ -14,7 +14,7 @@ def squashed(draw):
     yield Case("zeros", {"x": np.zeros((2, 2))})
 
 
-# ---- relu -----------------------------------------------------------------------------------------------------------
+# ---- relu ----------------------------------------------------------------------------------------
 
 
 def relu(x):
@@ -46,15 +46,19 @@ RELU = Exercise(
     relu_cases,
     (
         Slip("dx = dy * (x > 0)", "dx = dy * (x >= 0)",
-             "You let the gradient through at x = 0 too: the kink has no derivative, and the convention is 0 (x > 0)."),
+             "You let the gradient through at x = 0 too: the kink has no derivative, and the "
+             "convention is 0 (x > 0)."),
         Slip("dx = dy * (x > 0)", "dx = dy * y",
-             "You multiplied by the output: above zero the slope of relu is 1, however large y is."),
+             "You multiplied by the output: above zero the slope of relu is 1, however large y "
+             "is."),
         Slip("dx = dy * (x > 0)", "dx = (x > 0) * np.ones_like(x)",
              "You returned the local derivative alone: multiply it by what comes in, dy."),
         Slip("dx = dy * (x > 0)", "dx = np.maximum(dy, 0)",
-             "You applied relu to the gradient: what decides is the sign of x in the forward, not the sign of dy."),
+             "You applied relu to the gradient: what decides is the sign of x in the forward, not "
+             "the sign of dy."),
         Slip("dx = dy * (x > 0)", "dx = dy",
-             "You let everything through: where x is below zero y does not move, so nothing comes back there."),
+             "You let everything through: where x is below zero y does not move, so nothing comes "
+             "back there."),
     ),
     (
         "Where x is negative, what does a nudge of x do to y? And where it is positive?",
@@ -65,7 +69,7 @@ RELU = Exercise(
     lambda functional, x: x.relu(),
 )  # fmt: skip
 
-# ---- sigmoid --------------------------------------------------------------------------------------------------------
+# ---- sigmoid -------------------------------------------------------------------------------------
 
 
 def sigmoid(x):
@@ -90,9 +94,11 @@ SIGMOID = Exercise(
     squashed,
     (
         Slip("dy * y * (1 - y)", "dy * x * (1 - x)",
-             "You used the input instead of the output: the derivative is y(1 − y), with y the sigmoid's own value."),
+             "You used the input instead of the output: the derivative is y(1 − y), with y the "
+             "sigmoid's own value."),
         Slip("dy * y * (1 - y)", "dy * y * (1 + y)",
-             "You have a wrong sign inside: the derivative is y(1 − y), which is 0 where the sigmoid is 1."),
+             "You have a wrong sign inside: the derivative is y(1 − y), which is 0 where the "
+             "sigmoid is 1."),
         Slip("dy * y * (1 - y)", "y * (1 - y)",
              "You returned the local derivative alone: multiply it by what comes in, dy."),
         Slip("dy * y * (1 - y)", "dy * y",
@@ -109,7 +115,7 @@ SIGMOID = Exercise(
     lambda functional, x: x.sigmoid(),
 )  # fmt: skip
 
-# ---- tanh -----------------------------------------------------------------------------------------------------------
+# ---- tanh ----------------------------------------------------------------------------------------
 
 
 def tanh(x):
@@ -134,7 +140,8 @@ TANH = Exercise(
     squashed,
     (
         Slip("dy * (1 - y**2)", "dy * (1 - x**2)",
-             "You used the input instead of the output: the derivative is 1 − y², with y = tanh(x)."),
+             "You used the input instead of the output: the derivative is 1 − y², with y = "
+             "tanh(x)."),
         Slip("dy * (1 - y**2)", "dy * y * (1 - y)",
              "That is the backward of the sigmoid: tanh has 1 − y²."),
         Slip("dy * (1 - y**2)", "dy * (1 - y)",
@@ -142,7 +149,8 @@ TANH = Exercise(
         Slip("dy * (1 - y**2)", "1 - y**2",
              "You returned the local derivative alone: multiply it by what comes in, dy."),
         Slip("dy * (1 - y**2)", "dy * (y**2 - 1)",
-             "You have the sign wrong: tanh rises everywhere, so its derivative 1 − y² is never negative."),
+             "You have the sign wrong: tanh rises everywhere, so its derivative 1 − y² is never "
+             "negative."),
     ),
     (
         "tanh = sinh/cosh; use the quotient rule and cosh² − sinh² = 1.",

@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- multiply -------------------------------------------------------------------------------------------------------
+# ---- multiply ------------------------------------------------------------------------------------
 
 
 def multiply(a, b):
@@ -34,14 +34,17 @@ def multiply_cases(draw):
 MULTIPLY = Exercise(
     multiply,
     "multiply: two factors, two gradients",
-    "The chain rule itself; Baydin et al. 2018, Automatic Differentiation in Machine Learning, section 3.2.",
+    "The chain rule itself; Baydin et al. 2018, Automatic Differentiation in Machine Learning, "
+    "section 3.2.",
     ("a", "b"),
     multiply_cases,
     (
         Slip("da = dy * b\n        db = dy * a", "da = dy * a\n        db = dy * b",
-             "You multiplied by the factor itself: in a product, each factor's derivative is the other factor."),
+             "You multiplied by the factor itself: in a product, each factor's derivative is the "
+             "other factor."),
         Slip("da = dy * b\n        db = dy * a", "da = b\n        db = a",
-             "You returned the local derivative alone: multiply it by what comes in, dy, or nothing behind y counts."),
+             "You returned the local derivative alone: multiply it by what comes in, dy, or "
+             "nothing behind y counts."),
     ),
     (
         "Nudge one entry of a by a little: by how much does the same entry of y change?",
@@ -52,7 +55,7 @@ MULTIPLY = Exercise(
     lambda functional, a, b: a * b,
 )  # fmt: skip
 
-# ---- add ------------------------------------------------------------------------------------------------------------
+# ---- add -----------------------------------------------------------------------------------------
 
 
 def add_bias(x, bias):
@@ -85,15 +88,20 @@ ADD_BIAS = Exercise(
     add_bias_cases,
     (
         Slip("dbias = dy.sum(axis=0)", "dbias = dy",
-             "You forgot the sum over the rows: the bias was used once for every row, and each use sends a gradient."),
+             "You forgot the sum over the rows: the bias was used once for every row, and each "
+             "use sends a gradient."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum(axis=1)",
-             "You summed over the wrong axis: the bias was copied along the rows (axis 0), so sum along them."),
+             "You summed over the wrong axis: the bias was copied along the rows (axis 0), so sum "
+             "along them."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum()",
-             "You summed over everything: each column has a bias of its own, so sum over the rows only (axis 0)."),
+             "You summed over everything: each column has a bias of its own, so sum over the rows "
+             "only (axis 0)."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.mean(axis=0)",
-             "You took the mean over the rows: contributions of several uses add up, nothing divides them."),
+             "You took the mean over the rows: contributions of several uses add up, nothing "
+             "divides them."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy[0]",
-             "You took the first row's contribution alone: every row used the bias, so all of them are added up."),
+             "You took the first row's contribution alone: every row used the bias, so all of "
+             "them are added up."),
     ),
     (
         "How many entries of y does one entry of the bias reach?",
@@ -104,7 +112,7 @@ ADD_BIAS = Exercise(
     lambda functional, x, bias: x + bias,
 )  # fmt: skip
 
-# ---- exp ------------------------------------------------------------------------------------------------------------
+# ---- exp -----------------------------------------------------------------------------------------
 
 
 def exp(x):
@@ -136,11 +144,13 @@ EXP = Exercise(
     exp_cases,
     (
         Slip("dx = dy * y", "dx = dy * x",
-             "You used the input instead of the output: the derivative of eˣ is eˣ, and that is y."),
+             "You used the input instead of the output: the derivative of eˣ is eˣ, and that is "
+             "y."),
         Slip("dx = dy * y", "dx = y",
              "You returned the local derivative alone: multiply it by what comes in, dy."),
         Slip("dx = dy * y", "dx = dy / x",
-             "That is the backward of the logarithm: the derivative of ln x is 1/x, that of eˣ is eˣ."),
+             "That is the backward of the logarithm: the derivative of ln x is 1/x, that of eˣ is "
+             "eˣ."),
     ),
     (
         "What is the derivative of eˣ?",
@@ -151,7 +161,7 @@ EXP = Exercise(
     lambda functional, x: x.exp(),
 )  # fmt: skip
 
-# ---- power ----------------------------------------------------------------------------------------------------------
+# ---- power ---------------------------------------------------------------------------------------
 
 
 def power(x, p):
@@ -183,7 +193,8 @@ POWER = Exercise(
     power_cases,
     (
         Slip("dy * p * x ** (p - 1)", "dy * x ** (p - 1)",
-             "You forgot the factor p: the derivative of xᵖ is p·xᵖ⁻¹, the exponent comes down as a factor."),
+             "You forgot the factor p: the derivative of xᵖ is p·xᵖ⁻¹, the exponent comes down as "
+             "a factor."),
         Slip("dy * p * x ** (p - 1)", "dy * p * x**p",
              "You left the exponent as it was: it falls by one, the derivative of xᵖ is p·xᵖ⁻¹."),
         Slip("dy * p * x ** (p - 1)", "p * x ** (p - 1)",

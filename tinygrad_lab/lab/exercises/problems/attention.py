@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- attention ------------------------------------------------------------------------------------------------------
+# ---- attention -----------------------------------------------------------------------------------
 
 
 def attention(query, key, value):
@@ -52,27 +52,36 @@ ATTENTION = Exercise(
     attention_cases,
     (
         Slip("dquery = scale * (dscores @ key)", "dquery = dscores @ key",
-             "You forgot the scale 1/√h in dquery: the forward multiplies the scores by it, so the backward does too."),
+             "You forgot the scale 1/√h in dquery: the forward multiplies the scores by it, so "
+             "the backward does too."),
         Slip("dkey = scale * (dscores.T @ query)", "dkey = dscores.T @ query",
-             "You forgot the scale 1/√h in dkey: the forward multiplies the scores by it, so the backward does too."),
+             "You forgot the scale 1/√h in dkey: the forward multiplies the scores by it, so the "
+             "backward does too."),
         Slip("dvalue = p.T @ dy", "dvalue = p @ dy",
-             "You did not transpose P: a value collects from all queries that looked at it, along P's columns, so it "
+             "You did not transpose P: a value collects from all queries that looked at it, along "
+             "P's columns, so it "
              "is Pᵀ dO."),
         Slip("dkey = scale * (dscores.T @ query)", "dkey = scale * (dscores @ query)",
-             "You did not transpose the scores' gradient: a key collects from all queries, along its columns, so it "
+             "You did not transpose the scores' gradient: a key collects from all queries, along "
+             "its columns, so it "
              "is dSᵀ Q."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p * (1 - p)",
-             "You took the softmax's diagonal only: each weight depends on every score of its row; Σ dP·P is "
+             "You took the softmax's diagonal only: each weight depends on every score of its "
+             "row; Σ dP·P is "
              "subtracted."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p",
-             "You forgot that a row's weights add up to 1: Σ dP·P over the keys is subtracted before P multiplies."),
+             "You forgot that a row's weights add up to 1: Σ dP·P over the keys is subtracted "
+             "before P multiplies."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp",
-             "You went past the softmax: what arrives at the weights, dP, must go back through it to the scores."),
+             "You went past the softmax: what arrives at the weights, dP, must go back through it "
+             "to the scores."),
         Slip("(dp * p).sum(axis=-1, keepdims=True)", "(dp * p).sum(axis=0, keepdims=True)",
-             "You summed over the wrong axis: the softmax runs over the keys, the last axis, and so does its sum."),
+             "You summed over the wrong axis: the softmax runs over the keys, the last axis, and "
+             "so does its sum."),
     ),
     (
-        "It is matmul, scale, softmax, matmul: go back through them one at a time. Solve softmax first.",
+        "It is matmul, scale, softmax, matmul: go back through them one at a time. Solve softmax "
+        "first.",
         "dV = Pᵀ dO and dP = dO Vᵀ; then dS is softmax's backward, row by row.",
         "dQ is dS K and dK is dSᵀ Q, each times the scale.",
     ),
@@ -80,7 +89,7 @@ ATTENTION = Exercise(
     lambda functional, query, key, value: functional.scaled_dot_product_attention(query, key, value),
 )  # fmt: skip
 
-# ---- forgetting attention -------------------------------------------------------------------------------------------
+# ---- forgetting attention ------------------------------------------------------------------------
 
 
 def forgetting_attention(query, key, value, log_gate):
@@ -137,10 +146,12 @@ FORGETTING_ATTENTION = Exercise(
     forgetting_attention_cases,
     (
         Slip("dlog_gate = np.cumsum(dc[::-1])[::-1]", "dlog_gate = dc",
-             "You stopped at c: it is a running sum of the log gates, so each gate collects from its own place and "
+             "You stopped at c: it is a running sum of the log gates, so each gate collects from "
+             "its own place and "
              "all later ones."),
         Slip("dlog_gate = np.cumsum(dc[::-1])[::-1]", "dlog_gate = np.cumsum(dc)",
-             "You summed in the wrong direction: gate l is in c_l and in all later c, so the sum runs backwards in "
+             "You summed in the wrong direction: gate l is in c_l and in all later c, so the sum "
+             "runs backwards in "
              "time."),
         Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)", "dc = dscores.sum(axis=0)",
              "You have the sign of c_j wrong: D_ij = c_i − c_j, so a column's sum is subtracted."),
@@ -148,13 +159,17 @@ FORGETTING_ATTENTION = Exercise(
              "You summed the rows only, which gives 0: c_j of the keys enters too, with a minus."),
         Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)",
              "dc = scale * (dscores.sum(axis=1) - dscores.sum(axis=0))",
-             "You scaled the gate's gradient by 1/√h: D is added after the scale, so it does not feel it."),
+             "You scaled the gate's gradient by 1/√h: D is added after the scale, so it does not "
+             "feel it."),
         Slip("dquery = scale * (dscores @ key)", "dquery = dscores @ key",
-             "You forgot the scale 1/√h in dquery: the forward multiplies the scores by it, so the backward does too."),
+             "You forgot the scale 1/√h in dquery: the forward multiplies the scores by it, so "
+             "the backward does too."),
         Slip("dkey = scale * (dscores.T @ query)", "dkey = dscores.T @ query",
-             "You forgot the scale 1/√h in dkey: the forward multiplies the scores by it, so the backward does too."),
+             "You forgot the scale 1/√h in dkey: the forward multiplies the scores by it, so the "
+             "backward does too."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p * (1 - p)",
-             "You took the softmax's diagonal only: each weight depends on every score of its row; Σ dP·P is "
+             "You took the softmax's diagonal only: each weight depends on every score of its "
+             "row; Σ dP·P is "
              "subtracted."),
     ),
     (

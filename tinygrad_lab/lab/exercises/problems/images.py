@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- conv2d ---------------------------------------------------------------------------------------------------------
+# ---- conv2d --------------------------------------------------------------------------------------
 
 
 def conv2d(x, weight, bias, stride):
@@ -59,38 +59,49 @@ CONV2D = Exercise(
     conv2d_cases,
     (
         Slip("patch(dx, i, j)[...] += ", "patch(dx, i, j)[...] = ",
-             "You forgot to accumulate in dx: a pixel lies in several windows, and what each sends back adds up (+=)."),
+             "You forgot to accumulate in dx: a pixel lies in several windows, and what each "
+             "sends back adds up (+=)."),
         Slip('np.einsum("nfhw,fc->nchw", dy, weight[:, :, i, j])',
              'np.einsum("nfhw,fc->nchw", dy, weight[:, :, kernel_height - 1 - i, kernel_width - 1 - j])',
-             "You flipped the kernel: tap (i, j) took its pixel forwards, and gives back to that pixel."),
+             "You flipped the kernel: tap (i, j) took its pixel forwards, and gives back to that "
+             "pixel."),
         Slip('np.einsum("nfhw,nchw->fc", dy, patch(x, i, j))', 'np.einsum("fhw,chw->fc", dy[-1], patch(x, i, j)[-1])',
-             "You kept the last image's gradient only: every image used the weight, and each use sends a gradient."),
+             "You kept the last image's gradient only: every image used the weight, and each use "
+             "sends a gradient."),
         Slip('np.einsum("nfhw,nchw->fc", dy, patch(x, i, j))',
              'np.einsum("nfhw,nchw->fc", dy, patch(x, i, j)) / len(x)',
-             "You divided by the number of images: that belongs to the mean in the loss, and is in dy already."),
+             "You divided by the number of images: that belongs to the mean in the loss, and is "
+             "in dy already."),
         Slip('np.einsum("nfhw,nchw->fc", dy, patch(x, i, j))',
              'np.einsum("nf,nchw->fc", dy[:, :, 0, 0], patch(x, i, j))',
-             "You multiplied all pixels by the first output's gradient: each position has its own dy."),
+             "You multiplied all pixels by the first output's gradient: each position has its own "
+             "dy."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy.sum(axis=0)",
-             "You summed over the images only: the bias was used at every position too, so sum over axes 0, 2 and 3."),
+             "You summed over the images only: the bias was used at every position too, so sum "
+             "over axes 0, 2 and 3."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy",
-             "You forgot the sum in dbias: it was added at every position of every image, and each use sends a "
+             "You forgot the sum in dbias: it was added at every position of every image, and "
+             "each use sends a "
              "gradient."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy.mean(axis=(0, 2, 3))",
-             "You took the mean over images and positions: contributions of several uses add up, nothing divides "
+             "You took the mean over images and positions: contributions of several uses add up, "
+             "nothing divides "
              "them."),
     ),
     (
-        "Look at one tap (i, j): it is a product of patch(x, i, j) with the matrix weight[:, :, i, j].",
-        "Backwards, each tap adds dy times that matrix to its patch of dx, and gets a sum over images and positions.",
-        "Loop over the taps; patch(dx, i, j)[...] += ... for x, one einsum to (F, C) for the weight; bias as in"
+        "Look at one tap (i, j): it is a product of patch(x, i, j) with the matrix weight[:, :, "
+        "i, j].",
+        "Backwards, each tap adds dy times that matrix to its patch of dx, and gets a sum over "
+        "images and positions.",
+        "Loop over the taps; patch(dx, i, j)[...] += ... for x, one einsum to (F, C) for the "
+        "weight; bias as in"
         " linear.",
     ),
     "conv2d",
     lambda functional, x, weight, bias, stride: functional.conv2d(x, weight, bias, stride),
 )  # fmt: skip
 
-# ---- max_pool2d -----------------------------------------------------------------------------------------------------
+# ---- max_pool2d ----------------------------------------------------------------------------------
 
 
 def max_pool2d(x, size, stride):
@@ -139,21 +150,26 @@ MAX_POOL2D = Exercise(
     max_pool2d_cases,
     (
         Slip("[...] += dy", "[...] = dy",
-             "You forgot to accumulate: where windows overlap a pixel can win several of them, and all of that adds up "
+             "You forgot to accumulate: where windows overlap a pixel can win several of them, "
+             "and all of that adds up "
              "(+=)."),
         Slip("(winner == number)", "(windows[number] == y)",
-             "You gave every one of several equal pixels the whole gradient: here the first of a window gets it, as "
+             "You gave every one of several equal pixels the whole gradient: here the first of a "
+             "window gets it, as "
              "argmax says."),
         Slip("winner = windows.argmax(axis=0)", "winner = len(taps) - 1 - windows[::-1].argmax(axis=0)",
              "You gave a tie to the last of the equal pixels: here the first of a window gets it."),
         Slip("dy * (winner == number)", "dy",
-             "You gave dy to every pixel of a window: those that did not win have no influence, and no gradient."),
+             "You gave dy to every pixel of a window: those that did not win have no influence, "
+             "and no gradient."),
         Slip("dy * (winner == number)", "dy / len(taps)",
-             "That is the backward of average pooling: here only the largest pixel of a window has an influence."),
+             "That is the backward of average pooling: here only the largest pixel of a window "
+             "has an influence."),
         Slip("dy * (winner == number)", "(winner == number)",
              "You returned who won, the local derivative alone: multiply it by what comes in, dy."),
         Slip("dy * (winner == number)", "dy * y * (winner == number)",
-             "You multiplied by the maximum itself: the derivative by the winner is 1, whatever its value."),
+             "You multiplied by the maximum itself: the derivative by the winner is 1, whatever "
+             "its value."),
     ),
     (
         "Solve amax first. Who won each window?",

@@ -7,7 +7,7 @@ from tinygrad_lab import random
 from tinygrad_lab.lab.exercises.draws import MASK_SEED, Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- embedding ------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------
 
 
 def embedding(index, weight):
@@ -40,29 +40,35 @@ EMBEDDING = Exercise(
     embedding_cases,
     (
         Slip("np.add.at(dweight, index, dy)", "dweight[index] += dy",
-             "You forgot to accumulate: with a repeated index dweight[index] += dy (and = too) keeps the last one "
+             "You forgot to accumulate: with a repeated index dweight[index] += dy (and = too) "
+             "keeps the last one "
              "only; np.add.at adds them all."),
         Slip("np.add.at(dweight, index, dy)",
-             "np.add.at(dweight, index, dy)\n        uses = np.bincount(index, minlength=len(weight))[:, None]"
+             "np.add.at(dweight, index, dy)\n        uses = np.bincount(index, "
+             "minlength=len(weight))[:, None]"
              "\n        dweight /= np.maximum(uses, 1)",
-             "You took the mean over the uses of a word: contributions of several uses add up, nothing divides them."),
+             "You took the mean over the uses of a word: contributions of several uses add up, "
+             "nothing divides them."),
         Slip("return dweight", "return dy",
-             "You returned what comes in for each word: each row belongs to a row of the table, and is added to it."),
+             "You returned what comes in for each word: each row belongs to a row of the table, "
+             "and is added to it."),
         Slip("np.zeros_like(weight)", "weight.copy()",
-             "You added the gradient to the weight itself: it begins at zero, and the optimiser does the rest."),
+             "You added the gradient to the weight itself: it begins at zero, and the optimiser "
+             "does the rest."),
         Slip("np.add.at(dweight, index, dy)", "np.add.at(dweight, index, 1)",
              "You counted the uses: add what comes in, dy, for each of them."),
     ),
     (
         "Which rows of the table did y use? What is the gradient of all the others?",
-        "Begin with zeros; each dy_n belongs to row index_n, and a row that was used twice gets two.",
+        "Begin with zeros; each dy_n belongs to row index_n, and a row that was used twice gets "
+        "two.",
         "NumPy's += with an array of indices writes each row once; look for np.add.at, or loop.",
     ),
     "embedding",
     lambda functional, index, weight: functional.embedding(index, weight),
 )  # fmt: skip
 
-# ---- dropout --------------------------------------------------------------------------------------------------------
+# ---- dropout -------------------------------------------------------------------------------------
 
 
 def dropout(x, kept, p):
@@ -94,17 +100,21 @@ DROPOUT = Exercise(
     dropout_cases,
     (
         Slip("dx = dy * kept / (1 - p)", "dx = dy * kept",
-             "You forgot the scale 1/(1 − p): the forward multiplies what it keeps by it, so the backward does too."),
+             "You forgot the scale 1/(1 − p): the forward multiplies what it keeps by it, so the "
+             "backward does too."),
         Slip("dx = dy * kept / (1 - p)", "dx = dy / (1 - p)",
              "You forgot the mask: what was dropped had no influence, and gets no gradient."),
         Slip("dx = dy * kept / (1 - p)", "dx = dy * kept * (1 - p)",
              "You multiplied by 1 − p where the forward divides by it: the slope is 1/(1 − p)."),
         Slip("dx = dy * kept / (1 - p)", "dx = dy * kept / p",
-             "You divided by p, the probability to be dropped: the scale is one over the probability to be kept."),
+             "You divided by p, the probability to be dropped: the scale is one over the "
+             "probability to be kept."),
         Slip("dx = dy * kept / (1 - p)", "dx = dy * (y != 0) / (1 - p)",
-             "You took the mask from y: where x was 0 the output is 0 too, though the unit was kept."),
+             "You took the mask from y: where x was 0 the output is 0 too, though the unit was "
+             "kept."),
         Slip("dx = dy * kept / (1 - p)", "dx = dy",
-             "You let everything through: in training the same mask and the same scale apply backwards."),
+             "You let everything through: in training the same mask and the same scale apply "
+             "backwards."),
     ),
     (
         "Once the mask is drawn, y is x times a constant.",

@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- mse ------------------------------------------------------------------------------------------------------------
+# ---- mse -----------------------------------------------------------------------------------------
 
 
 def mse_loss(x, target):
@@ -40,9 +40,11 @@ MSE_LOSS = Exercise(
     mse_loss_cases,
     (
         Slip("dy * 2 * error / error.size", "dy * 2 * error",
-             "You forgot the 1/n: the loss is a mean over all entries, and each moves it by an n-th."),
+             "You forgot the 1/n: the loss is a mean over all entries, and each moves it by an "
+             "n-th."),
         Slip("dy * 2 * error / error.size", "dy * 2 * error / len(error)",
-             "You divided by the number of rows: the mean runs over all entries, so n is error.size."),
+             "You divided by the number of rows: the mean runs over all entries, so n is "
+             "error.size."),
         Slip("dy * 2 * error / error.size", "dy * error / error.size",
              "You forgot the 2: the square's derivative is twice the error."),
         Slip("dtarget = -dx", "dtarget = dx",
@@ -50,7 +52,8 @@ MSE_LOSS = Exercise(
         Slip("dy * 2 * error / error.size", "dy * 2 * (target - x) / error.size",
              "You have the sign wrong: raising x where x is above its target raises the loss."),
         Slip("dy * 2 * error / error.size", "2 * error / error.size",
-             "You returned the local derivative alone: multiply it by what comes in, dy, even where it is usually 1."),
+             "You returned the local derivative alone: multiply it by what comes in, dy, even "
+             "where it is usually 1."),
     ),
     (
         "A difference, a square, a mean: three small steps backwards.",
@@ -61,7 +64,7 @@ MSE_LOSS = Exercise(
     lambda functional, x, target: functional.mse_loss(x, target),
 )  # fmt: skip
 
-# ---- cross entropy --------------------------------------------------------------------------------------------------
+# ---- cross entropy -------------------------------------------------------------------------------
 
 
 def cross_entropy(x, target):
@@ -102,24 +105,32 @@ CROSS_ENTROPY = Exercise(
         Slip("dx *= dy / len(x)", "dx *= dy",
              "You forgot the 1/N: the loss is a mean over the rows, and each moves it by an N-th."),
         Slip("        dx[rows, target] -= 1\n", "",
-             "You forgot to take 1 away at the right class: the gradient is p − q, and q is 1 there."),
+             "You forgot to take 1 away at the right class: the gradient is p − q, and q is 1 "
+             "there."),
         Slip("dx *= dy / len(x)", "dx *= -dy / len(x)",
-             "You have the sign wrong: the gradient is p − q, which lowers every score but the right class's."),
+             "You have the sign wrong: the gradient is p − q, which lowers every score but the "
+             "right class's."),
         Slip("dx[rows, target] -= 1", "dx -= np.eye(len(x[0]))[target] * dx",
-             "You multiplied by 1 − q where q is subtracted: at the right class the gradient is p − 1, not 0."),
+             "You multiplied by 1 − q where q is subtracted: at the right class the gradient is p "
+             "− 1, not 0."),
         Slip("dx = np.exp(log_p)", "dx = log_p.copy()",
              "You used log p where p belongs: the gradient is p − q with p = exp(log p)."),
         Slip("dx *= dy / len(x)", "dx /= x.size",
-             "You divided by the number of all scores, and left dy out: the mean runs over the N rows."),
+             "You divided by the number of all scores, and left dy out: the mean runs over the N "
+             "rows."),
         Slip("dx *= dy / len(x)", "dx /= len(x)",
-             "You returned the local derivative alone: multiply it by what comes in, dy, even where it is usually 1."),
+             "You returned the local derivative alone: multiply it by what comes in, dy, even "
+             "where it is usually 1."),
         Slip("dx *= dy / len(x)", "dx *= dy / x.size",
-             "You divided by the number of all scores: the mean runs over the N rows, not over the classes."),
+             "You divided by the number of all scores: the mean runs over the N rows, not over "
+             "the classes."),
     ),
     (
-        "It is log_softmax, a choice of one entry in each row, and a mean with a minus: solve log_softmax first.",
+        "It is log_softmax, a choice of one entry in each row, and a mean with a minus: solve "
+        "log_softmax first.",
         "Put dy = −1/N at the chosen entries and 0 elsewhere into log_softmax's backward.",
-        "The sum over a row of that is −1/N, so what is left is (p − q)/N, with q one at the right class.",
+        "The sum over a row of that is −1/N, so what is left is (p − q)/N, with q one at the "
+        "right class.",
     ),
     "cross_entropy",
     lambda functional, x, target: functional.cross_entropy(x, target),

@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- layer norm -----------------------------------------------------------------------------------------------------
+# ---- layer norm ----------------------------------------------------------------------------------
 
 
 def layer_norm(x, weight, bias):
@@ -51,12 +51,15 @@ LAYER_NORM = Exercise(
     layer_norm_cases,
     (
         Slip("(u - mean_u - normal * mean_un)", "u",
-             "You took mean and variance for constants: both depend on x, and each takes something away, mean(u) and "
+             "You took mean and variance for constants: both depend on x, and each takes "
+             "something away, mean(u) and "
              "x̂ mean(u x̂)."),
         Slip("(u - mean_u - normal * mean_un)", "(u - normal * mean_un)",
-             "You forgot the mean's own gradient: μ depends on every x of the row, which takes mean(u) away."),
+             "You forgot the mean's own gradient: μ depends on every x of the row, which takes "
+             "mean(u) away."),
         Slip("(u - mean_u - normal * mean_un)", "(u - mean_u)",
-             "You forgot the variance's own gradient: σ² depends on every x of the row, which takes x̂ mean(u x̂) away."),
+             "You forgot the variance's own gradient: σ² depends on every x of the row, which "
+             "takes x̂ mean(u x̂) away."),
         Slip("u = dy * weight", "u = dy",
              "You forgot γ: what arrives at x̂ is u = γ dy."),
         Slip("dx = r * (u - mean_u - normal * mean_un)", "dx = u - mean_u - normal * mean_un",
@@ -64,21 +67,27 @@ LAYER_NORM = Exercise(
         Slip("mean_u = u.mean(axis=1, keepdims=True)", "mean_u = u.mean(axis=0, keepdims=True)",
              "You averaged over the wrong axis: mean and variance are each row's own (axis 1)."),
         Slip("mean_un = (u * normal).mean(axis=1, keepdims=True)", "mean_un = (u * normal).sum(axis=1, keepdims=True)",
-             "You summed u x̂ where its mean belongs: the variance is a mean of D squares, which leaves 1/D."),
+             "You summed u x̂ where its mean belongs: the variance is a mean of D squares, which "
+             "leaves 1/D."),
         Slip("mean_u = u.mean(axis=1, keepdims=True)", "mean_u = u.sum(axis=1, keepdims=True)",
              "You summed u where its mean belongs: μ is a mean of D numbers, which leaves 1/D."),
         Slip("- normal * mean_un", "- mean_un",
-             "You forgot x̂ in the variance's part: how much σ² changes with an x depends on where it stands, so it is "
+             "You forgot x̂ in the variance's part: how much σ² changes with an x depends on "
+             "where it stands, so it is "
              "x̂ mean(u x̂)."),
         Slip("dweight = (dy * normal).sum(axis=0)", "dweight = (dy * x).sum(axis=0)",
-             "You used the input where the normalised one belongs: γ multiplies x̂, so its gradient is Σ dy x̂."),
+             "You used the input where the normalised one belongs: γ multiplies x̂, so its "
+             "gradient is Σ dy x̂."),
         Slip("dweight = (dy * normal).sum(axis=0)", "dweight = dy * normal",
-             "You forgot the sum over the rows in dweight: every row used γ, and each use sends a gradient."),
+             "You forgot the sum over the rows in dweight: every row used γ, and each use sends a "
+             "gradient."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy",
-             "You forgot the sum over the rows in dbias: every row used β, and each use sends a gradient."),
+             "You forgot the sum over the rows in dbias: every row used β, and each use sends a "
+             "gradient."),
     ),
     (
-        "First send dy back to x̂ (call it u = γ dy). Then on three ways from x̂ to x: directly, through μ, through σ².",
+        "First send dy back to x̂ (call it u = γ dy). Then on three ways from x̂ to x: directly, "
+        "through μ, through σ².",
         "Through μ comes −mean(u). Through σ² comes −x̂ mean(u x̂).",
         "All three have the factor r. dweight and dbias are sums over the rows, as in linear.",
     ),
@@ -86,7 +95,7 @@ LAYER_NORM = Exercise(
     lambda functional, x, weight, bias: functional.layer_norm(x, weight.shape, weight, bias),
 )  # fmt: skip
 
-# ---- rms norm -------------------------------------------------------------------------------------------------------
+# ---- rms norm ------------------------------------------------------------------------------------
 
 
 def rms_norm(x, weight):
@@ -122,31 +131,37 @@ RMS_NORM = Exercise(
     rms_norm_cases,
     (
         Slip("(u - x * r**2 * mean_ux)", "u",
-             "You took r for a constant: it depends on every x of the row, which takes x r² mean(u x) away."),
+             "You took r for a constant: it depends on every x of the row, which takes x r² "
+             "mean(u x) away."),
         Slip("x * r**2 * mean_ux", "x * mean_ux",
              "You forgot r² in the second term: the derivative of r = 1/√(m + ε) by m is −r³/2."),
         Slip("x * r**2 * mean_ux", "x * r * mean_ux",
-             "You have r instead of r² in the second term: the derivative of r = 1/√(m + ε) by m is −r³/2, and one r "
+             "You have r instead of r² in the second term: the derivative of r = 1/√(m + ε) by m "
+             "is −r³/2, and one r "
              "stands in front already."),
         Slip("(u - x * r**2 * mean_ux)", "(u - u.mean(axis=1, keepdims=True) - x * r**2 * mean_ux)",
              "You subtracted the mean of u, which is layer norm's: here no mean was taken from x."),
         Slip("(u - x * r**2 * mean_ux)", "(u + x * r**2 * mean_ux)",
              "You have the second term's sign wrong: a larger x makes r smaller."),
         Slip("mean_ux = (u * x).mean(axis=1, keepdims=True)", "mean_ux = (u * x).sum(axis=1, keepdims=True)",
-             "You summed u x where its mean belongs: r comes from a mean of D squares, which leaves 1/D."),
+             "You summed u x where its mean belongs: r comes from a mean of D squares, which "
+             "leaves 1/D."),
         Slip("dx = r * (u - x", "dx = (u - x",
              "You forgot the factor r in front: y is γ x r."),
         Slip("u = dy * weight", "u = dy",
              "You forgot γ: what arrives at x r is u = γ dy."),
         Slip("dweight = (dy * x * r).sum(axis=0)", "dweight = (dy * x).sum(axis=0)",
-             "You used x where x r belongs: γ multiplies the normalised x, so its gradient is Σ dy x r."),
+             "You used x where x r belongs: γ multiplies the normalised x, so its gradient is Σ "
+             "dy x r."),
         Slip("dweight = (dy * x * r).sum(axis=0)", "dweight = dy * x * r",
-             "You forgot the sum over the rows in dweight: every row used γ, and each use sends a gradient."),
+             "You forgot the sum over the rows in dweight: every row used γ, and each use sends a "
+             "gradient."),
     ),
     (
         "There are two ways from y back to x: directly, and through r.",
         "r depends on m = mean(x²); dr/dm = −r³/2 and dm/dx = 2x/D.",
-        "dx is r times (u minus something proportional to x), with u = γ dy and the mean of u x in it.",
+        "dx is r times (u minus something proportional to x), with u = γ dy and the mean of u x "
+        "in it.",
     ),
     "rms_norm",
     lambda functional, x, weight: functional.rms_norm(x, weight.shape, weight, 1e-5),

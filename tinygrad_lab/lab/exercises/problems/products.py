@@ -4,7 +4,7 @@
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- matmul ---------------------------------------------------------------------------------------------------------
+# ---- matmul --------------------------------------------------------------------------------------
 
 
 def matmul(a, b):
@@ -32,18 +32,23 @@ def matmul_cases(draw):
 MATMUL = Exercise(
     matmul,
     "matmul: the product that all the time is spent in",
-    "Baydin et al. 2018, Automatic Differentiation in Machine Learning, section 3.2, with matrices.",
+    "Baydin et al. 2018, Automatic Differentiation in Machine Learning, section 3.2, with "
+    "matrices.",
     ("a", "b"),
     matmul_cases,
     (
         Slip("da = dy @ b.T", "da = dy @ b",
-             "You did not transpose b: da_ij = Σ_k dc_ik b_jk runs along b's rows, so it is dc bᵀ."),
+             "You did not transpose b: da_ij = Σ_k dc_ik b_jk runs along b's rows, so it is dc "
+             "bᵀ."),
         Slip("db = a.T @ dy", "db = a @ dy",
-             "You did not transpose a: db_jk = Σ_i a_ij dc_ik runs along a's columns, so it is aᵀ dc."),
+             "You did not transpose a: db_jk = Σ_i a_ij dc_ik runs along a's columns, so it is aᵀ "
+             "dc."),
         Slip("da = dy @ b.T", "da = b.T @ dy",
-             "You put the factors in the wrong order: b stood on the right, so it stays on the right, dc bᵀ."),
+             "You put the factors in the wrong order: b stood on the right, so it stays on the "
+             "right, dc bᵀ."),
         Slip("db = a.T @ dy", "db = dy @ a.T",
-             "You put the factors in the wrong order: a stood on the left, so it stays on the left, aᵀ dc."),
+             "You put the factors in the wrong order: a stood on the left, so it stays on the "
+             "left, aᵀ dc."),
         Slip("db = a.T @ dy", "db = dy.T @ a",
              "You have it transposed: dcᵀ a has the shape (K, J), and b is (J, K); it is aᵀ dc."),
     ),
@@ -56,7 +61,7 @@ MATMUL = Exercise(
     lambda functional, a, b: a @ b,
 )  # fmt: skip
 
-# ---- linear ---------------------------------------------------------------------------------------------------------
+# ---- linear --------------------------------------------------------------------------------------
 
 
 def linear(x, weight, bias):
@@ -93,19 +98,26 @@ LINEAR = Exercise(
     linear_cases,
     (
         Slip("dx = dy @ weight", "dx = dy @ weight.T",
-             "You transposed the weight once too often: forwards it is x Wᵀ, so backwards it is dy W."),
+             "You transposed the weight once too often: forwards it is x Wᵀ, so backwards it is "
+             "dy W."),
         Slip("dweight = dy.T @ x", "dweight = x.T @ dy",
-             "You have the weight's gradient transposed: W is (O, I), so its gradient is dyᵀ x, not xᵀ dy."),
+             "You have the weight's gradient transposed: W is (O, I), so its gradient is dyᵀ x, "
+             "not xᵀ dy."),
         Slip("dweight = dy.T @ x", "dweight = dy.T @ x / len(x)",
-             "You divided by the number of rows: that belongs to the mean in the loss, and is in dy already."),
+             "You divided by the number of rows: that belongs to the mean in the loss, and is in "
+             "dy already."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy",
-             "You forgot the sum over the rows: the bias was used once for every row, and each use sends a gradient."),
+             "You forgot the sum over the rows: the bias was used once for every row, and each "
+             "use sends a gradient."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum(axis=1)",
-             "You summed over the wrong axis: the bias was copied along the rows (axis 0), so sum along them."),
+             "You summed over the wrong axis: the bias was copied along the rows (axis 0), so sum "
+             "along them."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.sum()",
-             "You summed over everything: each neuron has a bias of its own, so sum over the rows only (axis 0)."),
+             "You summed over everything: each neuron has a bias of its own, so sum over the rows "
+             "only (axis 0)."),
         Slip("dbias = dy.sum(axis=0)", "dbias = dy.mean(axis=0)",
-             "You took the mean over the rows: contributions of several uses add up, nothing divides them."),
+             "You took the mean over the rows: contributions of several uses add up, nothing "
+             "divides them."),
     ),
     (
         "It is a matmul by Wᵀ and an add_bias: solve those two first.",
@@ -116,7 +128,7 @@ LINEAR = Exercise(
     lambda functional, x, weight, bias: functional.linear(x, weight, bias),
 )  # fmt: skip
 
-# ---- lora -----------------------------------------------------------------------------------------------------------
+# ---- lora ----------------------------------------------------------------------------------------
 
 
 def lora(x, weight, A, B, scaling):
@@ -158,23 +170,29 @@ LORA = Exercise(
     lora_cases,
     (
         Slip("dx = dy @ weight + dlow @ A", "dx = dy @ weight",
-             "You sent dx back through the frozen weight only: x goes through A and B as well, and both ways add up."),
+             "You sent dx back through the frozen weight only: x goes through A and B as well, "
+             "and both ways add up."),
         Slip("dx = dy @ weight + dlow @ A", "dx = dlow @ A",
-             "You left out the frozen weight in dx: frozen means that W0 gets no gradient, not that none passes."),
+             "You left out the frozen weight in dx: frozen means that W0 gets no gradient, not "
+             "that none passes."),
         Slip("dB = scaling * (dy.T @ low)", "dB = dy.T @ low",
-             "You forgot the scale s in dB: the forward multiplies the update by it, so the backward does too."),
+             "You forgot the scale s in dB: the forward multiplies the update by it, so the "
+             "backward does too."),
         Slip("dlow = scaling * (dy @ B)", "dlow = dy @ B",
-             "You forgot the scale s on the way to A: the forward multiplies the update by it, so the backward does "
+             "You forgot the scale s on the way to A: the forward multiplies the update by it, so "
+             "the backward does "
              "too."),
-        Slip("dB = scaling * (dy.T @ low)", "dB = scaling * (low.T @ dy).reshape(B.shape)",
+        Slip("dB = scaling * (dy.T @ low)", "dB = scaling * (low.T @ dy)",
              "You have dB transposed: B is (D, r), so its gradient is s dyᵀ (x Aᵀ)."),
         Slip("dA = dlow.T @ x", "dA = low.T @ x",
-             "You used the forward's value where its gradient belongs: dA is dlowᵀ x, with dlow = s dy B."),
+             "You used the forward's value where its gradient belongs: dA is dlowᵀ x, with dlow = "
+             "s dy B."),
     ),
     (
         "Give x Aᵀ a name, low, and write the three gradients of the two linear layers with it.",
         "x is used twice, so dx is a sum of two terms. What comes back to low is s dy B.",
-        "dB comes from dy and low, dA from dlow and x; s is in both. W0 gets nothing, and passes on dy W0.",
+        "dB comes from dy and low, dA from dlow and x; s is in both. W0 gets nothing, and passes "
+        "on dy W0.",
     ),
     "linear",
     lambda functional, x, weight, A, B, scaling: functional.linear(x, weight)

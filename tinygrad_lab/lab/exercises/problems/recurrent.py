@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad_lab.lab.exercises.draws import Case
 from tinygrad_lab.lab.exercises.exercise import Exercise, Slip
 
-# ---- lstm -----------------------------------------------------------------------------------------------------------
+# ---- lstm ----------------------------------------------------------------------------------------
 
 
 def lstm(x, weight_ih, weight_hh, bias):
@@ -91,52 +91,65 @@ LSTM = Exercise(
     lstm_cases,
     (
         Slip("dweight_hh += np.outer(da, h_before)", "dweight_hh = np.outer(da, h_before)",
-             "You forgot to accumulate dweight_hh through time: every step used W_hh, and each use adds its gradient "
+             "You forgot to accumulate dweight_hh through time: every step used W_hh, and each "
+             "use adds its gradient "
              "(+=)."),
         Slip("dweight_ih += np.outer(da, x[t])", "dweight_ih = np.outer(da, x[t])",
-             "You forgot to accumulate dweight_ih through time: every step used W_ih, and each use adds its gradient "
+             "You forgot to accumulate dweight_ih through time: every step used W_ih, and each "
+             "use adds its gradient "
              "(+=)."),
         Slip("dbias += da", "dbias = da",
-             "You forgot to accumulate dbias through time: every step used the bias, and each use adds its gradient "
+             "You forgot to accumulate dbias through time: every step used the bias, and each use "
+             "adds its gradient "
              "(+=)."),
         Slip("            dc = dc * f\n", "            dc = 0 * dc\n",
-             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes on, times f, and adds "
+             "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes "
+             "on, times f, and adds "
              "to what h_t sends."),
         Slip("            dc = dc * f\n", "",
-             "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is too."),
+             "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is "
+             "too."),
         Slip("            dh = weight_hh.T @ da\n", "            dh = 0 * dh\n",
-             "You dropped what comes to h from the next step: h_t went into its gates, so W_hhᵀ da is added to dy."),
+             "You dropped what comes to h from the next step: h_t went into its gates, so W_hhᵀ "
+             "da is added to dy."),
         Slip("di, df, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "df, di, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)",
              "You swapped the gates i and f: i multiplied g, f multiplied c_{t-1}."),
         Slip("[di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]",
              "[di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)]",
-             "You stacked the blocks in another order than i, f, g, o, in which the forward cuts them."),
+             "You stacked the blocks in another order than i, f, g, o, in which the forward cuts "
+             "them."),
         Slip("[di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]", "[di, df, dg, do]",
-             "You went past the gates' nonlinearities: from i, f, o back to a there is σ' = y(1 − y), from g tanh'."),
+             "You went past the gates' nonlinearities: from i, f, o back to a there is σ' = y(1 − "
+             "y), from g tanh'."),
         Slip("dg * (1 - g**2)", "dg * g * (1 - g)",
              "You used the sigmoid's slope for g: it is a tanh, with 1 − g²."),
         Slip("dh * o * (1 - np.tanh(c) ** 2)", "dh * o",
-             "You went past tanh(c): h = o tanh(c), so what comes to c is multiplied by 1 − tanh²(c)."),
+             "You went past tanh(c): h = o tanh(c), so what comes to c is multiplied by 1 − "
+             "tanh²(c)."),
         Slip("dh * o * (1 - np.tanh(c) ** 2)", "dh * o * (1 - c**2)",
-             "You used c instead of tanh(c): the slope of tanh is one minus the square of its output."),
+             "You used c instead of tanh(c): the slope of tanh is one minus the square of its "
+             "output."),
         Slip("dh * np.tanh(c)", "dh * c",
              "You used c instead of tanh(c) in the output gate's gradient: h = o tanh(c)."),
         Slip("np.outer(da, h_before)", "np.outer(da, y[t])",
              "You multiplied by h_t: W_hh was multiplied by the state before the step, h_{t-1}."),
     ),
     (
-        "Do one step on paper first: dh and dc come in; the gates' gradients, and dh, dc of the step before, go out.",
-        "dc gets a second term from h = o tanh(c). c_t and h_t are both used by the step after: keep dh and dc in the "
+        "Do one step on paper first: dh and dc come in; the gates' gradients, and dh, dc of the "
+        "step before, go out.",
+        "dc gets a second term from h = o tanh(c). c_t and h_t are both used by the step after: "
+        "keep dh and dc in the "
         "loop, which runs backwards.",
-        "Stack the four da in the order i, f, g, o; then it is a linear layer, whose weights add up over all steps.",
+        "Stack the four da in the order i, f, g, o; then it is a linear layer, whose weights add "
+        "up over all steps.",
     ),
     "lstm",
     engine_lstm,
     torch_lstm,
 )  # fmt: skip
 
-# ---- selective scan -------------------------------------------------------------------------------------------------
+# ---- selective scan ------------------------------------------------------------------------------
 
 
 def selective_scan(u, delta, A, B, C):
@@ -204,19 +217,25 @@ SELECTIVE_SCAN = Exercise(
     selective_scan_cases,
     (
         Slip("            dh = dh * decay\n", "            dh = 0 * dh\n",
-             "You dropped what comes to the state from the next step: h_t went into h_{t+1}, so dh goes on, times the "
+             "You dropped what comes to the state from the next step: h_t went into h_{t+1}, so "
+             "dh goes on, times the "
              "decay."),
         Slip("            dh = dh * decay\n", "",
-             "You forgot the decay on the way back: h_{t-1} was multiplied by exp(Δ A), so dh is too."),
+             "You forgot the decay on the way back: h_{t-1} was multiplied by exp(Δ A), so dh is "
+             "too."),
         Slip("dA += dexponent", "dA = dexponent",
-             "You forgot to accumulate dA through time: every step used A, and each use adds its gradient (+=)."),
+             "You forgot to accumulate dA through time: every step used A, and each use adds its "
+             "gradient (+=)."),
         Slip("(dexponent * A).sum(axis=1) + dwritten * u[t]", "(dexponent * A).sum(axis=1)",
-             "You took Δ's part in the decay only: it also scales what is written, Δ B u, and both gradients add up."),
+             "You took Δ's part in the decay only: it also scales what is written, Δ B u, and "
+             "both gradients add up."),
         Slip("(dexponent * A).sum(axis=1) + dwritten * u[t]", "dwritten * u[t]",
-             "You took Δ's part in what is written only: it is in the exponent exp(Δ A) too, and both gradients add "
+             "You took Δ's part in what is written only: it is in the exponent exp(Δ A) too, and "
+             "both gradients add "
              "up."),
         Slip("dexponent = dh * states[t] * decay", "dexponent = dh * states[t]",
-             "You forgot the exponential's own derivative: the decay is exp(Δ A), so its slope is the decay again."),
+             "You forgot the exponential's own derivative: the decay is exp(Δ A), so its slope is "
+             "the decay again."),
         Slip("dexponent = dh * states[t] * decay", "dexponent = dh * states[t + 1] * decay",
              "You multiplied by h_t: the decay acted on the state before the step, h_{t-1}."),
         Slip("dC[t] = dy[t] @ states[t + 1]", "dC[t] = dy[t] @ states[t]",
@@ -227,7 +246,8 @@ SELECTIVE_SCAN = Exercise(
     (
         "Go backwards in time and keep one thing in the loop: the whole gradient of h_t.",
         "dh_t = C_t dy_t + exp(Δ_{t+1} A) dh_{t+1}. From it everything else of the step follows.",
-        "Give the exponent Δ A a gradient of its own: dh · h_{t-1} · exp(Δ A); it goes to A (summed over time) and "
+        "Give the exponent Δ A a gradient of its own: dh · h_{t-1} · exp(Δ A); it goes to A "
+        "(summed over time) and "
         "to Δ, which is in Δ B u as well.",
     ),
     "selective_scan",

@@ -16,7 +16,7 @@ def scores(draw):
     yield Case("a dimension of size 1", {"x": draw.normal(3, 1), "dim": -1})
 
 
-# ---- softmax --------------------------------------------------------------------------------------------------------
+# ---- softmax -------------------------------------------------------------------------------------
 
 
 def softmax(x, dim):
@@ -43,26 +43,34 @@ SOFTMAX = Exercise(
     scores,
     (
         Slip("dx = y * (dy - total)", "dx = dy * y * (1 - y)",
-             "You took the diagonal only, ∂y_i/∂x_i = y_i(1 − y_i): every output depends on every input through the "
+             "You took the diagonal only, ∂y_i/∂x_i = y_i(1 − y_i): every output depends on every "
+             "input through the "
              "sum below, and ∂y_i/∂x_j = −y_i y_j counts too."),
         Slip("dx = y * (dy - total)", "dx = y * dy",
-             "You differentiated the numerator only: the sum below depends on x as well, and takes y Σ dy·y away."),
+             "You differentiated the numerator only: the sum below depends on x as well, and "
+             "takes y Σ dy·y away."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = dy.sum(axis=dim, keepdims=True)",
-             "You forgot y inside the sum: what is subtracted is Σ_j dy_j y_j (Σ_j dy_j alone is log_softmax's)."),
+             "You forgot y inside the sum: what is subtracted is Σ_j dy_j y_j (Σ_j dy_j alone is "
+             "log_softmax's)."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).sum()",
              "You summed over everything: each line along dim has a sum of its own."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).sum(axis=dim - 1, keepdims=True)",
-             "You summed over the wrong axis: the sum runs along dim, the axis of the softmax itself."),
+             "You summed over the wrong axis: the sum runs along dim, the axis of the softmax "
+             "itself."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).mean(axis=dim, keepdims=True)",
              "You took a mean where a sum belongs: Σ_j dy_j y_j is weighted by y already."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).sum(axis=-1, keepdims=True)",
-             "You summed along the last axis, whatever dim is: the sum runs along dim, the softmax's own axis."),
+             "You summed along the last axis, whatever dim is: the sum runs along dim, the "
+             "softmax's own axis."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).sum(axis=1, keepdims=True)",
-             "You summed along axis 1, whatever dim is: the sum runs along dim, the axis of the softmax itself."),
+             "You summed along axis 1, whatever dim is: the sum runs along dim, the axis of the "
+             "softmax itself."),
         Slip("total = (dy * y).sum(axis=dim, keepdims=True)", "total = (dy * y).sum(axis=dim)",
-             "You lost the axis that was summed over: with keepdims=True it stays, and each line gets its own sum."),
+             "You lost the axis that was summed over: with keepdims=True it stays, and each line "
+             "gets its own sum."),
         Slip("dx = y * (dy - total)", "dx = dy - total",
-             "You forgot the factor y in front: what Σ dy·y is subtracted from is multiplied by y_i."),
+             "You forgot the factor y in front: what Σ dy·y is subtracted from is multiplied by "
+             "y_i."),
         Slip("dx = y * (dy - total)", "dx = x * (dy - total)",
              "You used the input instead of the output: the factor in front is y."),
     ),
@@ -75,7 +83,7 @@ SOFTMAX = Exercise(
     lambda functional, x, dim: functional.softmax(x, dim),
 )  # fmt: skip
 
-# ---- log_softmax ----------------------------------------------------------------------------------------------------
+# ---- log_softmax ---------------------------------------------------------------------------------
 
 
 def log_softmax(x, dim):
@@ -106,20 +114,25 @@ LOG_SOFTMAX = Exercise(
         Slip("dx = dy - p * dy.sum(axis=dim, keepdims=True)", "dx = dy",
              "You forgot the logarithm of the sum: it depends on x too, and takes p Σ dy away."),
         Slip("dx = dy - p * dy.sum(axis=dim, keepdims=True)", "dx = dy * (1 - p)",
-             "You took the diagonal only: every output depends on every input through the sum, so dy is summed "
+             "You took the diagonal only: every output depends on every input through the sum, so "
+             "dy is summed "
              "along dim before it is multiplied by p."),
         Slip("p = np.exp(y)", "p = y",
              "You used y where the probability belongs: y is its logarithm, p = eʸ."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "dy.sum(axis=dim, keepdims=True) / x.shape[dim]",
-             "You subtracted the mean of dy: each entry's share of the sum is its probability p, not 1/n."),
+             "You subtracted the mean of dy: each entry's share of the sum is its probability p, "
+             "not 1/n."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "p * dy.sum()",
              "You summed over everything: each line along dim has a sum of its own."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "p * dy.sum(axis=-1, keepdims=True)",
-             "You summed along the last axis, whatever dim is: the sum runs along dim, the softmax's own axis."),
+             "You summed along the last axis, whatever dim is: the sum runs along dim, the "
+             "softmax's own axis."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "p * dy.sum(axis=dim)",
-             "You lost the axis that was summed over: with keepdims=True it stays, and each line gets its own sum."),
+             "You lost the axis that was summed over: with keepdims=True it stays, and each line "
+             "gets its own sum."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "p * dy.sum(axis=dim - 1, keepdims=True)",
-             "You summed over the wrong axis: the sum runs along dim, the axis of the softmax itself."),
+             "You summed over the wrong axis: the sum runs along dim, the axis of the softmax "
+             "itself."),
     ),
     (
         "y_i = x_i − L with one L for the whole line. What is ∂L/∂x_j?",
