@@ -69,7 +69,7 @@ def test_a_file_is_begun_checked_and_solved(folder: Path) -> None:
     Path("multiply.py").write_text(text.replace("return ...", "return dy * b, dy * a"), encoding="utf-8")
     result = run("exercise", "multiply", "--check")
     assert result.code == 0
-    assert result.out.startswith("multiply: solved, in all 11 cases. Digits that agree with the engine 16, ")
+    assert result.out.startswith("multiply: solved, in all 11 cases. Agreeing digits: 16 with the engine, ")
     assert run("exercise").out.splitlines()[0].split()[2] == "solved"
     Path("multiply.py").write_text(text, encoding="utf-8")
     assert run("exercise").out.splitlines()[0].split()[2] == "begun"
@@ -302,5 +302,5 @@ main()
     environment = {**os.environ, "PYTHONPATH": house}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "Digits that agree with the engine 16, the numerical derivative" in result.stdout
+    assert "Agreeing digits: 16 with the engine, 10 with the numerical derivative." in result.stdout
     assert "PyTorch is not installed here, and was not asked." in result.stdout

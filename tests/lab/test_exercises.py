@@ -77,8 +77,8 @@ def test_a_slip_is_told_with_where_it_shows_and_both_numbers(name: str, number: 
     assert found.gradient in exercise.gradients
     assert found.case in {case.label for case in cases_of(exercise.cases)}
     if found.entry is not None:
-        assert f"{found.got:.6g}" in found.says[0]
-        assert f"{found.expected:.6g}" in found.says[0]
+        assert f" is {found.got + 0.0:.6g}, it must be " in found.says[0]
+        assert f"{found.expected + 0.0:.6g}" in found.says[0]
         assert "PyTorch" in found.says[0]
     else:
         assert "shape" in found.says[0]
@@ -116,6 +116,13 @@ def test_a_mistake_without_a_name_is_only_located(returned: str, tmp_path: Path)
     found = verdict(EXERCISES["linear"], LINEAR.format(returned=returned), tmp_path)
     assert not found.solved
     assert found.says[1:] in ((), (f"It is right in 1 of {len(cases_of(EXERCISES['linear'].cases))} cases.",))
+
+
+def test_two_slips_in_one_gradient_are_both_told(tmp_path: Path) -> None:
+    exercise = EXERCISES["forgetting_attention"]
+    one, other = exercise.slips[0], exercise.slips[2]
+    source = exercise.with_slip(one).replace(other.right, other.wrong)
+    assert verdict(exercise, source, tmp_path).says[-1] == f"There are two slips. {one.says} {other.says}"
 
 
 def test_several_wrong_gradients_are_all_named(tmp_path: Path) -> None:

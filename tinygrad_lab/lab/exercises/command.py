@@ -160,7 +160,6 @@ def hint(exercise: Exercise, folder: Path) -> str:
 def solution(exercise: Exercise) -> str:
     """The engine's own operation, and the same in the notation of the exercise."""
     body = inspect.unwrap(OPERATIONS[exercise.operation].body)
-    house = Path(__file__).parents[2]
-    place = Path(inspect.getsourcefile(body) or "").relative_to(house.parent)
+    place = Path(inspect.getsourcefile(body) or "").relative_to(Path(__file__).parents[3])
     own = f"# {place}: the engine's own\n{inspect.getsource(body)}"
     return f"{own}\n\n# The same in the notation of the exercise\n{exercise.source.rstrip()}"

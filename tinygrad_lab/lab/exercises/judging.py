@@ -86,9 +86,7 @@ def _forward(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
             y, _ = exercise.answer(**tried.case.fresh())
             scale = max(1.0, float(np.abs(y).max(initial=0.0)))
             if not near(tried.y, np.asarray(y), scale, EXACT[str(y.dtype)]):
-                says = (
-                    f"the forward gives another y than it must (case: {tried.case.label}): only backward is asked for."
-                )
+                says = f"the forward gives another y than it did (case: {tried.case.label}): leave it as it was."
                 return Verdict(False, (says,), case=tried.case.label)
     return None
 
@@ -128,19 +126,17 @@ def _wrong(exercise: Exercise, tried: Tried, wrong: Sequence[int]) -> Verdict:
         distance = np.nan_to_num(np.abs(got - worst[0].gradients[k]), nan=np.inf)
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(distance)), got.shape))
     where = f"{name}[{', '.join(map(str, entry))}]" if entry else name
-    says = (
-        f"{where} is {_number(got[entry])}, it must be {_number(expected[entry])} ({_said(tried, k, entry)}){others}."
-    )
+    says = f"{where} is {_number(got[entry])}, it must be {_said(tried, k, entry)} (case: {label}){others}."
     return Verdict(False, (says,), name, label, entry, float(got[entry]), float(expected[entry]))
 
 
 def _said(tried: Tried, k: int, entry: tuple[int, ...]) -> str:
-    """Who says so, and in which case; each witness with its number where they differ in what is shown."""
-    numbers = {witness.name: _number(witness.gradients[k][entry]) for witness in tried.witnesses}
-    others = [name for name in numbers if name != tried.witnesses[0].name] or list(numbers)
-    if len(set(numbers.values())) == 1:
-        return f"so say {' and '.join(others)}; case: {tried.case.label}"
-    return f"{', '.join(f'{name} {numbers[name]}' for name in others)}; case: {tried.case.label}"
+    """What an entry must be, and who says so; each witness with its number where they differ in what is shown."""
+    engine, *others = ((witness.name, _number(witness.gradients[k][entry])) for witness in tried.witnesses)
+    asked = others or [engine]
+    if all(number == engine[1] for _, number in others):
+        return f"{engine[1]}, {'say' if others[1:] else 'says'} {' and '.join(name for name, _ in asked)}"
+    return f"{engine[1]} ({', '.join(f'{name} {number}' for name, number in others)})"
 
 
 def _types(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
@@ -163,6 +159,7 @@ def _faults(tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _solved(tries: Sequence[Tried]) -> Verdict:
+    """A right answer, with how closely each witness agrees."""
     digits: dict[str, float] = {}
     for tried in tries:
         for witness in tried.witnesses:
@@ -172,9 +169,9 @@ def _solved(tries: Sequence[Tried]) -> Verdict:
                     for a, b in zip(tried.gradients, witness.gradients, strict=True)
                 )
                 digits[witness.name] = min(digits.get(witness.name, 16.0), -np.log10(max(error, 1e-16)))
-    agree = ", ".join(f"{name} {int(count)}" for name, count in digits.items())
-    return Verdict(True, (f"solved, in all {len(tries)} cases. Digits that agree with {agree}.",))
+    agree = ", ".join(f"{int(count)} with {name}" for name, count in digits.items())
+    return Verdict(True, (f"solved, in all {len(tries)} cases. Agreeing digits: {agree}.",))
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):.6g}"
+    return f"{float(value) + 0.0:.6g}"  # which makes -0 a 0

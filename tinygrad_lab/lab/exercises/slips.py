@@ -1,53 +1,41 @@
 """Which slip an answer has: the one whose wrong gradient is the answer's, at every case where the answer is wrong.
 
-An exercise has slips of its own, each with a sentence that teaches; those that can be made in any come after them.
+An exercise has slips of its own, each with a sentence that teaches; those that can be made in any come after them, and
+last two of its own at once.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.lab.exercises.draws import Case
-from tinygrad_lab.lab.exercises.exercise import Answer, Exercise
+from tinygrad_lab.lab.exercises.exercise import Answer, Exercise, defined
 from tinygrad_lab.tensor import unbroadcast
 
 CLOSE = {"float64": 1e-7, "float32": 1e-3}
-Seen = Sequence[tuple[Case, list[np.ndarray], str | None]]  # for each case the answer's gradients, or its fault
+Gradients = list[np.ndarray]
+Seen = Sequence[tuple[Case, Gradients, str | None]]  # for each case the answer's gradients, or its fault
+Right = Sequence[Gradients]  # for each case
 
 
 def recognised(exercise: Exercise, k: int, seen: Seen) -> str | None:
-    """The sentence for the slip in the k-th gradient; None where no slip leads to it."""
-    right: list[Any] = [gradients_of(exercise.answer, case) for case, _, _ in seen]
+    """The sentence for the slip in the k-th gradient, two for two slips; None where none leads to it."""
+    right = [_listed(_backward(exercise.answer, case)) for case, _, _ in seen]
     for slip in exercise.slips:
-        wrong = exercise.wrong_answer(slip)
-        if _explains([_kth(gradients_of(wrong, case), k) for case, _, _ in seen], right, k, seen):
+        if _explains(exercise.wrong_answer(slip), right, k, seen):
             return slip.says
-    common = [_anywhere(exercise, case, k) for case, _, _ in seen]
-    for says in common[0]:
-        if _explains([made[says] for made in common], right, k, seen):
-            return says
-    return _factor(right, k, seen)
+    return _common(exercise, right, k, seen) or _factor(right, k, seen) or _two(exercise, right, k, seen)
 
 
-def gradients_of(answer: Answer, case: Case) -> list[np.ndarray] | None:
-    """The gradients by an answer; None where it raises."""
-    try:
-        with np.errstate(all="ignore"):
-            y, backward = answer(**case.fresh())
-            gradients = backward(case.incoming(y))
-    except Exception:  # shapes that do not go together: a wrong answer raises there, too
-        return None
-    return _listed(gradients)
+def _explains(wrong: Answer, right: Right, k: int, seen: Seen) -> bool:
+    """Whether the k-th gradient that was seen is that of a wrong answer, at every case."""
+    return _agree((_kth(wrong, case, k) for case, _, _ in seen), right, k, seen)
 
 
-def _listed(gradients: Any) -> list[np.ndarray]:
-    """What a backward of ours returned; one gradient stands without a tuple."""
-    return [np.asarray(each) for each in (gradients if isinstance(gradients, tuple) else (gradients,))]
-
-
-def _explains(made: Sequence[np.ndarray | None], right: Sequence[Any], k: int, seen: Seen) -> bool:
-    """Whether a slip's gradients are the answer's at every case, and wrong in at least one of them."""
+def _agree(made: Iterable[np.ndarray | None], right: Right, k: int, seen: Seen) -> bool:
+    """Whether gradients are those that were seen, at every case, and wrong in at least one of them."""
     telling = False
     for wrong, exact, (_, gradients, fault) in zip(made, right, seen, strict=True):
         if fault is not None or wrong is None:
@@ -64,14 +52,46 @@ def _same(one: np.ndarray, other: np.ndarray, close: float) -> bool:
         return False
     with np.errstate(all="ignore"):
         scale = max(float(np.abs(np.nan_to_num(other)).max(initial=0.0)), 1e-3)
-        return bool(np.all((np.abs(one - other) <= close * scale) | (np.isnan(one) & np.isnan(other)) | (one == other)))
+        alike = (np.abs(one - other) <= close * scale) | (one == other)
+        return bool(np.all(alike | (np.isnan(one) & np.isnan(other))))
 
 
-def _kth(gradients: list[np.ndarray] | None, k: int) -> np.ndarray | None:
-    return None if gradients is None or k >= len(gradients) else gradients[k]
+def _kth(answer: Answer, case: Case, k: int) -> np.ndarray | None:
+    """The k-th gradient by an answer; None where it raises, or returns fewer."""
+    try:
+        return _listed(_backward(answer, case))[k]
+    except Exception:  # shapes that do not go together: a wrong answer raises there, too
+        return None
+
+
+def _backward(answer: Answer, case: Case) -> Any:
+    with np.errstate(all="ignore"):
+        y, backward = answer(**case.fresh())
+        return backward(case.incoming(y))
+
+
+def _listed(gradients: Any) -> Gradients:
+    """What a backward of ours returned; one gradient stands without a tuple."""
+    return [np.asarray(each) for each in (gradients if isinstance(gradients, tuple) else (gradients,))]
+
+
+def _two(exercise: Exercise, right: Right, k: int, seen: Seen) -> str | None:
+    """The sentences for two slips at once, made in different places."""
+    for one, other in itertools.combinations(exercise.slips, 2):
+        source = exercise.with_slip(one)
+        if source.count(other.right) == 1:
+            wrong = defined(source.replace(other.right, other.wrong), exercise.name)
+            if _explains(wrong, right, k, seen):
+                return f"There are two slips. {one.says} {other.says}"
+    return None
 
 
 # ---- slips that can be made anywhere -------------------------------------------------------------
+
+
+def _common(exercise: Exercise, right: Right, k: int, seen: Seen) -> str | None:
+    made = [_anywhere(exercise, case, k) for case, _, _ in seen]
+    return next((says for says in made[0] if _agree([each[says] for each in made], right, k, seen)), None)
 
 
 def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
@@ -96,7 +116,7 @@ def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
     return {says: np.asarray(gradient) for says, gradient in made.items()}
 
 
-def _factor(right: Sequence[Any], k: int, seen: Seen) -> str | None:
+def _factor(right: Right, k: int, seen: Seen) -> str | None:
     """A constant factor in each case, or a gradient that was not summed over broadcast axes."""
     factors = []
     for exact, (_, gradients, fault) in zip(right, seen, strict=True):

@@ -54,7 +54,7 @@ def _run(words: list[str], stream: Any) -> str | None:
     except subprocess.TimeoutExpired:
         return TOO_LONG
     finally:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left in it
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
