@@ -1,7 +1,7 @@
 """Which slip an answer has: the one whose wrong gradient is the answer's, at every case where the answer is wrong.
 
-An exercise has slips of its own, each with a sentence that teaches; those that can be made in any come after them, and
-last two of its own at once.
+An exercise has slips of its own, each with a sentence that teaches; those that can be made in any
+come after them, then two of its own at once, and last a constant factor.
 """
 
 import itertools
@@ -26,7 +26,7 @@ def recognised(exercise: Exercise, k: int, seen: Seen) -> str | None:
     for slip in exercise.slips:
         if _explains(exercise.wrong_answer(slip), right, k, seen):
             return slip.says
-    return _common(exercise, right, k, seen) or _factor(right, k, seen) or _two(exercise, right, k, seen)
+    return _common(exercise, right, k, seen) or _two(exercise, right, k, seen) or _factor(right, k, seen)
 
 
 def _explains(wrong: Answer, right: Right, k: int, seen: Seen) -> bool:

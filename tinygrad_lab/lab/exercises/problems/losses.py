@@ -47,6 +47,9 @@ MSE_LOSS = Exercise(
              "error.size."),
         Slip("dy * 2 * error / error.size", "dy * error / error.size",
              "You forgot the 2: the square's derivative is twice the error."),
+        Slip("dx = dy * 2 * error / error.size", "dx = 2 * error",
+             "You stopped at the square: the loss is a mean, so divide by n, and multiply by what comes "
+             "in, dy."),
         Slip("dtarget = -dx", "dtarget = dx",
              "You gave the target the sign of x: it enters with a minus, so its gradient is −dx."),
         Slip("dy * 2 * error / error.size", "dy * 2 * (target - x) / error.size",
@@ -104,6 +107,9 @@ CROSS_ENTROPY = Exercise(
     (
         Slip("dx *= dy / len(x)", "dx *= dy",
              "You forgot the 1/N: the loss is a mean over the rows, and each moves it by an N-th."),
+        Slip("        dx *= dy / len(x)\n", "",
+             "You stopped at p − q: the loss is a mean over the rows, so divide by N, and multiply by "
+             "what comes in, dy."),
         Slip("        dx[rows, target] -= 1\n", "",
              "You forgot to take 1 away at the right class: the gradient is p − q, and q is 1 "
              "there."),
