@@ -50,18 +50,36 @@ def judge(exercise: Exercise, outcome: dict[str, Any]) -> Verdict:
     """The verdict on what a file did."""
     if "fault" in outcome:
         return Verdict(False, (str(outcome["fault"]),))
-    tries = [trial_of(exercise, case, run) for case, run in zip(cases_of(exercise.cases), outcome["runs"], strict=True)]
+    cases = cases_of(exercise.cases)
+    try:
+        runs = [read(run, len(exercise.inputs)) for _, run in zip(cases, outcome["runs"], strict=True)]
+    except (KeyError, TypeError, ValueError):
+        return Verdict(False, ("what the file's process left behind is no outcome of a check.",))
+    tries = [trial_of(exercise, case, run) for case, run in zip(cases, runs, strict=True)]
     if all(tried.fault for tried in tries):
         return Verdict(False, (str(tries[0].fault),))
     return _forward(exercise, tries) or _gradients(exercise, tries) or _faults(tries) or _solved(tries)
 
 
-def trial_of(exercise: Exercise, case: Case, run: dict[str, Any]) -> Tried:
-    """One run with what belongs to its case."""
+def read(run: dict[str, Any], count: int) -> list[np.ndarray] | str:
+    """One run as the process wrote it down: y and the gradients, or a fault.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none, for the file has written it.
+    """
     if "fault" in run:
-        return Tried(case, np.zeros(0), [], str(run["fault"]), [])
-    gradients = [_array(item) for item in run["gradients"]]
-    return Tried(case, _array(run["y"]), gradients, None, list(witnesses(exercise, case)))
+        return str(run["fault"])
+    arrays = [np.array(item["values"], item["dtype"]).reshape(item["shape"]) for item in (run["y"], *run["gradients"])]
+    if len(arrays) != 1 + count or any(array.dtype.name not in EXACT for array in arrays):
+        raise ValueError("another number of gradients, or other kinds")
+    return arrays
+
+
+def trial_of(exercise: Exercise, case: Case, run: list[np.ndarray] | str) -> Tried:
+    """One run with what belongs to its case."""
+    if isinstance(run, str):
+        return Tried(case, np.zeros(0), [], run, [])
+    return Tried(case, run[0], run[1:], None, list(witnesses(exercise, case)))
 
 
 def near(got: np.ndarray, expected: np.ndarray, scale: float, tolerance: float) -> bool:
@@ -70,10 +88,6 @@ def near(got: np.ndarray, expected: np.ndarray, scale: float, tolerance: float) 
         return False
     with np.errstate(all="ignore"):
         return bool(np.all(np.abs(got - expected) <= tolerance * scale))
-
-
-def _array(item: dict[str, Any]) -> np.ndarray:
-    return np.array(item["values"], item["dtype"]).reshape(item["shape"])
 
 
 # ---- what can be wrong ---------------------------------------------------------------------------

@@ -43,6 +43,10 @@ class FaultError(Exception):
     """What is wrong with a file, in one sentence."""
 
 
+class LimitError(FaultError):
+    """The file needs more than it may have: no other case is tried."""
+
+
 # ---- the file ------------------------------------------------------------------------------------
 
 
@@ -88,6 +92,8 @@ def run_case(exercise: Exercise, answer: Any, case: Case, path: Path) -> dict[st
         gradients = told("backward", path, lambda: backward(dy))
         unchanged("backward", before, {"y": y, "dy": dy, **arguments})
         found = listed(exercise, gradients, path)
+    except LimitError:
+        raise
     except FaultError as fault:
         return {"fault": str(fault)}
     return {"y": written(y), "gradients": [written(gradient) for gradient in found]}
@@ -175,10 +181,10 @@ def told(who: str, path: Path, call: Any) -> Any:
     except SystemExit:
         raise FaultError(f"{who} calls sys.exit{_line(path)}: an answer returns, and the check goes on.") from None
     except MemoryError:
-        raise FaultError(f"{who} needs more memory than an exercise may have{_line(path)}.") from None
+        raise LimitError(f"{who} needs more memory than an exercise may have{_line(path)}.") from None
     except BaseException as error:
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
-            raise FaultError(f"{who} prints without end{_line(path)}, and was stopped.") from None
+            raise LimitError(f"{who} prints without end{_line(path)}, and was stopped.") from None
         said = " ".join(str(error).split())[:300]
         raise FaultError(f"{who} raised {type(error).__name__}{_line(path)}{': ' if said else ''}{said}.") from None
 
