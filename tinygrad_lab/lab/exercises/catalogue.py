@@ -53,7 +53,7 @@ EXERCISES: dict[str, Exercise] = {
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name.
+    """Return the exercise of that name.
 
     Raises:
         UsageError: there is none; it names those that are spelled nearly so.

@@ -36,7 +36,7 @@ class Wish:
 
 
 def run(name: str | None, file: Path | None, wish: Wish, json_file: str | None) -> bool:
-    """Do what was asked for; whether all is well.
+    """Do what was asked for, and tell whether all is well.
 
     Raises:
         UsageError: there is no such exercise or file; options that do not go together.
@@ -74,7 +74,7 @@ def report(value: Any, json_file: str | None, show: Callable[[Any], None]) -> No
 
 
 def listing(folder: Path) -> list[dict[str, Any]]:
-    """Every exercise, and how far it is in this folder."""
+    """Return every exercise, and how far it is in this folder."""
     return [
         {"exercise": name, "title": exercise.title, "status": record.status(name, folder)}
         for name, exercise in EXERCISES.items()
@@ -82,7 +82,7 @@ def listing(folder: Path) -> list[dict[str, Any]]:
 
 
 def print_listing(rows: list[dict[str, Any]]) -> None:
-    """One line for each exercise, and how to go on."""
+    """Print one line for each exercise, and how to go on."""
     width = max(len(row["exercise"]) for row in rows)
     for number, row in enumerate(rows, 1):
         click.echo(f"{number:2}  {row['exercise']:{width}}  {row['status'] or '-':6}  {_about(row['title'])}")
@@ -93,7 +93,7 @@ def print_listing(rows: list[dict[str, Any]]) -> None:
 
 
 def _about(title: str) -> str:
-    """The title without the name in front of it."""
+    """Return the title without the name in front of it."""
     return title.partition(": ")[2]
 
 
@@ -137,20 +137,20 @@ def check(exercise: Exercise, path: Path) -> Verdict:
 
 
 def as_json(exercise: Exercise, verdict: Verdict) -> dict[str, Any]:
-    """The verdict as plain data."""
+    """Return the verdict as plain data."""
     status = "solved" if verdict.solved else "not solved"
     return {"exercise": exercise.name, "title": exercise.title, "status": status, **dataclasses.asdict(verdict)}
 
 
 def print_verdict(exercise: Exercise, verdict: Verdict) -> None:
-    """The sentences, and how to go on."""
+    """Print the sentences of a verdict."""
     click.echo("\n".join([f"{exercise.name}: {verdict.says[0]}", *verdict.says[1:]]))
     if verdict.solved and not has_torch():
         click.echo("(PyTorch is not installed here, and was not asked.)")
 
 
 def hint(exercise: Exercise, folder: Path) -> str:
-    """The next hint."""
+    """Return the next hint."""
     count = len(exercise.hints)
     number = record.next_hint(exercise.name, folder, count)
     last = f"\nThat was the last one; {COMMAND} {exercise.name} --solution shows the engine's own."
@@ -158,7 +158,7 @@ def hint(exercise: Exercise, folder: Path) -> str:
 
 
 def solution(exercise: Exercise) -> str:
-    """The engine's own operation, and the same in the notation of the exercise."""
+    """Return the engine's own operation, and the same in the notation of the exercise."""
     body = inspect.unwrap(OPERATIONS[exercise.operation].body)
     place = Path(inspect.getsourcefile(body) or "").relative_to(Path(__file__).parents[3])
     own = f"# {place}: the engine's own\n{inspect.getsource(body)}"

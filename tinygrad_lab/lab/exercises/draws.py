@@ -22,17 +22,17 @@ class Case:
     layout: Callable[[np.ndarray], np.ndarray] | None = None  # of the arrays in memory, the incoming gradient's too
 
     def fresh(self) -> dict[str, Any]:
-        """The arguments in arrays of their own, laid out as this case wants them."""
+        """Return the arguments in arrays of their own, laid out as this case wants them."""
         return {name: self.placed(value) for name, value in self.arguments.items()}
 
     def placed(self, value: Any) -> Any:
-        """A copy of an array in this case's layout; anything else as it is."""
+        """Return a copy of an array in this case's layout; anything else as it is."""
         if not isinstance(value, np.ndarray):
             return value
         return value.copy() if self.layout is None else self.layout(value)
 
     def incoming(self, y: np.ndarray | np.generic) -> np.ndarray:
-        """A gradient to come in, in the shape and dtype of the output; the same one every time."""
+        """Return a gradient to come in, in the shape and dtype of the output; the same one every time."""
         rng = np.random.default_rng(len(self.label))
         dy = rng.uniform(0.5, 2.0, y.shape) * rng.choice((-1, 1), y.shape)
         placed: np.ndarray = self.placed(np.asarray(dy, y.dtype))
@@ -46,30 +46,30 @@ class Draw:
         self.rng = np.random.default_rng(seed)
 
     def normal(self, *shape: int) -> np.ndarray:
-        """Standard normal numbers."""
+        """Draw standard normal numbers."""
         return np.asarray(self.rng.standard_normal(shape))
 
     def positive(self, *shape: int) -> np.ndarray:
-        """Numbers from 0.5 to 2."""
+        """Draw numbers from 0.5 to 2."""
         return np.asarray(self.rng.uniform(0.5, 2.0, shape))
 
     def distinct(self, *shape: int) -> np.ndarray:
-        """Numbers at least 0.1 apart, and 0.05 away from 0: no ties, no kinks."""
+        """Draw numbers at least 0.1 apart, and 0.05 away from 0: no ties, no kinks."""
         count = int(np.prod(shape))
         return self.rng.permutation((np.arange(count) - count // 2 + 0.5) * 0.1).reshape(shape)
 
     def indices(self, high: int, *shape: int) -> np.ndarray:
-        """Whole numbers from 0 to ``high`` - 1."""
+        """Draw whole numbers from 0 to ``high`` - 1."""
         return np.asarray(self.rng.integers(0, high, shape))
 
     @staticmethod
     def kept(p: float, *shape: int) -> np.ndarray:
-        """Dropout's mask, the one that the engine draws from a generator of MASK_SEED."""
+        """Draw dropout's mask, the one that the engine draws from a generator of MASK_SEED."""
         return random.bernoulli(random.generator(MASK_SEED), shape, 1 - p, np.dtype(bool))
 
 
 def cases_of(cases: Callable[[Draw], Iterator[Case]]) -> list[Case]:
-    """All cases of an exercise, the ordinary ones first."""
+    """Return all cases of an exercise, the ordinary ones first."""
     drawn = [case for seed in SEEDS for case in cases(Draw(seed))]
     first = drawn[0]
     return [

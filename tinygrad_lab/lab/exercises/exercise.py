@@ -59,21 +59,21 @@ class Exercise:
 
     @property
     def name(self) -> str:
-        """The function's, the file's and the command's."""
+        """Return the name of the function, the file and the command."""
         return self.answer.__name__
 
     @property
     def gradients(self) -> tuple[str, ...]:
-        """What backward returns: dx, dweight."""
+        """Name what backward returns: dx, dweight."""
         return tuple(f"d{name}" for name in self.inputs)
 
     @cached_property
     def source(self) -> str:
-        """The right answer, as it is written."""
+        """Return the right answer, as it is written."""
         return textwrap.dedent(inspect.getsource(self.answer))
 
     def file(self) -> str:
-        """What the student begins with."""
+        """Return what the student begins with."""
         wanted = ", ".join(self.gradients)
         empty = f"    def backward(dy):\n        return ...  # in place of the dots: {wanted}\n\n"
         before, _, after = BACKWARD.split(self.source, maxsplit=1)
@@ -82,12 +82,12 @@ class Exercise:
         return f"{head}\n\nimport numpy as np\n\n\n{before}{empty}{after}"
 
     def with_slip(self, slip: Slip) -> str:
-        """The right answer with one mistake in it."""
+        """Return the right answer with one mistake in it."""
         assert self.source.count(slip.right) == 1, f"{self.name}: {slip.right!r} stands there not once"
         return self.source.replace(slip.right, slip.wrong)
 
     def wrong_answer(self, slip: Slip) -> Answer:
-        """The function that somebody wrote who made this mistake."""
+        """Return the function that somebody wrote who made this mistake."""
         return defined(self.with_slip(slip), self.name)
 
 

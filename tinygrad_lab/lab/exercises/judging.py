@@ -37,17 +37,17 @@ class Tried:
     witnesses: list[Witness]
 
     def is_wrong(self, k: int) -> bool:
-        """Whether the k-th gradient is not what the witnesses say."""
+        """Tell whether the k-th gradient is not what the witnesses say."""
         return any(not near(self.gradients[k], w.gradients[k], self.scale(w), w.tolerance) for w in self.witnesses)
 
     @staticmethod
     def scale(witness: Witness) -> float:
-        """The size of the case's gradients, by which errors are measured."""
+        """Return the size of the case's gradients, by which errors are measured."""
         return max([float(np.abs(g).max(initial=0.0)) for g in witness.gradients] + [1e-3])
 
 
 def judge(exercise: Exercise, outcome: dict[str, Any]) -> Verdict:
-    """The verdict on what a file did."""
+    """Return the verdict on what a file did."""
     if "fault" in outcome:
         return Verdict(False, (str(outcome["fault"]),))
     cases = cases_of(exercise.cases)
@@ -62,7 +62,7 @@ def judge(exercise: Exercise, outcome: dict[str, Any]) -> Verdict:
 
 
 def read(run: dict[str, Any], count: int) -> list[np.ndarray] | str:
-    """One run as the process wrote it down: y and the gradients, or a fault.
+    """Read one run as the process wrote it down: y and the gradients, or a fault.
 
     Raises:
         KeyError, TypeError, ValueError: it is none, for the file has written it.
@@ -76,14 +76,14 @@ def read(run: dict[str, Any], count: int) -> list[np.ndarray] | str:
 
 
 def trial_of(exercise: Exercise, case: Case, run: list[np.ndarray] | str) -> Tried:
-    """One run with what belongs to its case."""
+    """Put one run together with what belongs to its case."""
     if isinstance(run, str):
         return Tried(case, np.zeros(0), [], run, [])
     return Tried(case, run[0], run[1:], None, list(witnesses(exercise, case)))
 
 
 def near(got: np.ndarray, expected: np.ndarray, scale: float, tolerance: float) -> bool:
-    """Whether two arrays have one shape, and entries that differ by little."""
+    """Tell whether two arrays have one shape, and entries that differ by little."""
     if got.shape != expected.shape:
         return False
     with np.errstate(all="ignore"):
@@ -94,7 +94,7 @@ def near(got: np.ndarray, expected: np.ndarray, scale: float, tolerance: float) 
 
 
 def _forward(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
-    """The forward is given; whoever changes it hears so."""
+    """Find a case in which the forward, which was given, has been changed."""
     for tried in tries:
         if tried.fault is None:
             y, _ = exercise.answer(**tried.case.fresh())
@@ -106,7 +106,7 @@ def _forward(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _gradients(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
-    """The first gradient that is wrong, at the first case in which it is, and the slip that leads there."""
+    """Find the first gradient that is wrong, at the first case in which it is, and the slip that leads there."""
     for tried in tries:
         wrong = [k for k in range(len(tried.gradients)) if tried.is_wrong(k)]
         if wrong:
@@ -117,7 +117,7 @@ def _gradients(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _unnamed(verdict: Verdict, tries: Sequence[Tried]) -> Verdict:
-    """A mistake that no slip explains: what an exception says tells more, and so does where it is right."""
+    """Say of a mistake that no slip explains what was raised, or in how many cases it is right."""
     faults = _faults(tries)
     if faults:
         return faults
@@ -127,7 +127,7 @@ def _unnamed(verdict: Verdict, tries: Sequence[Tried]) -> Verdict:
 
 
 def _wrong(exercise: Exercise, tried: Tried, wrong: Sequence[int]) -> Verdict:
-    """Where one gradient is wrong and by how much; which of the others are."""
+    """Say where one gradient is wrong and by how much, and which of the others are."""
     k = wrong[0]
     name, got, expected = exercise.gradients[k], tried.gradients[k], tried.witnesses[0].gradients[k]
     others = f" ({' and '.join(exercise.gradients[j] for j in wrong[1:])} wrong there too)" if wrong[1:] else ""
@@ -145,7 +145,7 @@ def _wrong(exercise: Exercise, tried: Tried, wrong: Sequence[int]) -> Verdict:
 
 
 def _said(tried: Tried, k: int, entry: tuple[int, ...]) -> str:
-    """What an entry must be, and who says so; each witness with its number where they differ in what is shown."""
+    """Say what an entry must be, and who says so; with each witness's number where they differ."""
     engine, *others = ((witness.name, _number(witness.gradients[k][entry])) for witness in tried.witnesses)
     asked = others or [engine]
     if all(number == engine[1] for _, number in others):
@@ -154,7 +154,7 @@ def _said(tried: Tried, k: int, entry: tuple[int, ...]) -> str:
 
 
 def _types(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
-    """Gradients of the right numbers and another dtype than their input's."""
+    """Find gradients of the right numbers and another dtype than their input's."""
     for tried in tries:
         for name, gradient, got in zip(exercise.inputs, exercise.gradients, tried.gradients, strict=False):
             dtype = tried.case.arguments[name].dtype
@@ -165,7 +165,7 @@ def _types(exercise: Exercise, tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _faults(tries: Sequence[Tried]) -> Verdict | None:
-    """What went wrong at some cases only."""
+    """Find what went wrong at some cases only."""
     for tried in tries:
         if tried.fault:
             return Verdict(False, (f"{tried.fault.rstrip('.')} (case: {tried.case.label}).",), case=tried.case.label)
@@ -173,7 +173,7 @@ def _faults(tries: Sequence[Tried]) -> Verdict | None:
 
 
 def _solved(tries: Sequence[Tried]) -> Verdict:
-    """A right answer, with how closely each witness agrees."""
+    """Say of a right answer how closely each witness agrees."""
     digits: dict[str, float] = {}
     for tried in tries:
         for witness in tried.witnesses:

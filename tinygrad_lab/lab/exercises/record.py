@@ -15,7 +15,7 @@ NAME = ".tinygrad-lab-exercises.json"
 
 
 def status(name: str, folder: Path) -> str:
-    """How far an exercise is in a folder: "solved", "begun", or nothing."""
+    """Tell how far an exercise is in a folder: "solved", "begun", or nothing."""
     passed = _part(_read(folder), "solved").get(name)
     if isinstance(passed, dict) and isinstance(passed.get("file"), str):
         with suppress(OSError, ValueError):
@@ -32,7 +32,7 @@ def solved(name: str, path: Path) -> None:
 
 
 def next_hint(name: str, folder: Path, count: int) -> int:
-    """The number of the next hint, from 0; after the last one it is the last one again."""
+    """Return the number of the next hint, from 0; after the last one it is the last one again."""
     known = _read(folder)
     given = _part(known, "hints").get(name)
     number = min(given, count - 1) if isinstance(given, int) and given >= 0 else 0
@@ -42,7 +42,7 @@ def next_hint(name: str, folder: Path, count: int) -> int:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """What is noted down in a folder; nothing where there is no such file, or another one."""
+    """Read what is noted down in a folder; nothing where there is no such file, or another one."""
     with suppress(OSError, ValueError, RecursionError):
         known = json.loads((folder / NAME).read_text(encoding="utf-8"))
         if isinstance(known, dict):

@@ -6,23 +6,19 @@ The process is made for one file and thrown away: it has limits of time, memory 
 OUTCOME is JSON: {"fault": what is wrong with the file} or {"runs": [for each case its y and gradients, or a fault]}.
 """
 
-import ast
-import errno
 import json
 import os
 import resource
 import sys
-import traceback
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinygrad_lab.lab.exercises.catalogue import EXERCISES
 from tinygrad_lab.lab.exercises.draws import Case, cases_of
 from tinygrad_lab.lab.exercises.exercise import Exercise
+from tinygrad_lab.lab.exercises.faults import FaultError, LimitError, told
+from tinygrad_lab.lab.exercises.returned import listed, parts, unchanged, written
 
 STARTS = (
     "os.fork",
@@ -34,24 +30,14 @@ STARTS = (
     "subprocess.Popen",
     "pty.spawn",
 )
-MOST = 100_000  # entries of an array that is written down
-OUTPUT_BYTES = 2**22
-ALIKE = "float32", "float64"
-
-
-class FaultError(Exception):
-    """What is wrong with a file, in one sentence."""
-
-
-class LimitError(FaultError):
-    """The file needs more than it may have: no other case is tried."""
+OUTPUT_BYTES = 2**24  # of what is printed, or written down: far more than all cases need
 
 
 # ---- the file ------------------------------------------------------------------------------------
 
 
 def run_file(exercise: Exercise, path: Path) -> dict[str, Any]:
-    """The outcome of a file: its fault, or the runs of all cases."""
+    """Return the outcome of a file: its fault, or the runs of all cases."""
     try:
         answer = answer_of(exercise, path)
         return {"runs": [run_case(exercise, answer, case, path) for case in cases_of(exercise.cases)]}
@@ -60,7 +46,7 @@ def run_file(exercise: Exercise, path: Path) -> dict[str, Any]:
 
 
 def answer_of(exercise: Exercise, path: Path) -> Any:
-    """The function that the file defines.
+    """Return the function that the file defines.
 
     Raises:
         FaultError: it cannot be read, or defines none.
@@ -81,7 +67,7 @@ def answer_of(exercise: Exercise, path: Path) -> Any:
 
 
 def run_case(exercise: Exercise, answer: Any, case: Case, path: Path) -> dict[str, Any]:
-    """y and the gradients of one case; or what went wrong there, if another case may still tell more."""
+    """Return y and the gradients of one case; or what went wrong there, if another case may still tell more."""
     arguments = case.fresh()
     try:
         result = told(f"{exercise.name}()", path, lambda: answer(*arguments.values()))
@@ -97,111 +83,6 @@ def run_case(exercise: Exercise, answer: Any, case: Case, path: Path) -> dict[st
     except FaultError as fault:
         return {"fault": str(fault)}
     return {"y": written(y), "gradients": [written(gradient) for gradient in found]}
-
-
-# ---- what it returns -----------------------------------------------------------------------------
-
-
-def parts(exercise: Exercise, result: Any) -> tuple[np.ndarray, Any]:
-    """y and backward, as the function must return them."""
-    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-        raise FaultError(f"{exercise.name} must return y and backward, it returned {kind(result)}.")
-    if not (isinstance(result[0], np.ndarray | np.floating) and result[0].dtype.name in ALIKE):
-        raise FaultError(f"{exercise.name} must return y as an array of floats, it is {kind(result[0])}.")
-    return np.asarray(result[0]), result[1]
-
-
-def listed(exercise: Exercise, result: Any, path: Path) -> list[np.ndarray]:
-    """The gradients, one for each input; one alone may stand without a tuple."""
-    names = exercise.gradients
-    wanted = ", ".join(names)
-    if result is ... or (isinstance(result, tuple | list) and any(item is ... for item in result)):
-        raise FaultError(f"backward is not written yet: return {wanted} in place of the dots.")
-    if result is None:
-        raise FaultError(f"backward returned nothing: it must return {wanted}{_is_return_missing(path)}.")
-    found = list(result) if isinstance(result, tuple | list) else [result]
-    if len(found) != len(names):
-        raise FaultError(f"backward must return {len(names)} ({wanted}), one for each input; it returned {len(found)}.")
-    return [checked(name, gradient) for name, gradient in zip(names, found, strict=True)]
-
-
-def checked(name: str, gradient: Any) -> np.ndarray:
-    """A gradient that is an array of numbers, of a size that can be looked at."""
-    if gradient is None:
-        raise FaultError(f"{name} is None: the gradient of {name[1:]} is missing.")
-    if not isinstance(gradient, np.ndarray | np.number | float):
-        raise FaultError(f"{name} must be a NumPy array, it is {kind(gradient)}.")
-    array = np.asarray(gradient)
-    if array.dtype.name not in ALIKE:
-        raise FaultError(f"{name} must be an array of float64 or float32, as {name[1:]} is; it is {kind(array)}.")
-    if array.size > MOST:
-        raise FaultError(f"{name} has the shape {array.shape}, far more entries than {name[1:]} has.")
-    return array
-
-
-def unchanged(who: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """See that nothing was written into what was given.
-
-    Raises:
-        FaultError: an array holds other numbers than before.
-    """
-    for name, old in before.items():
-        if isinstance(old, np.ndarray) and not np.array_equal(old, after[name], equal_nan=True):
-            raise FaultError(f"{who} writes into {name}, which others still read: make a new array instead.")
-
-
-def kind(value: Any) -> str:
-    """What something is, in a few words."""
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} of shape {value.shape}"
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def written(array: np.ndarray) -> dict[str, Any]:
-    """An array as JSON has it."""
-    return {"shape": list(array.shape), "dtype": array.dtype.name, "values": array.ravel().tolist()}
-
-
-# ---- what goes wrong in it -----------------------------------------------------------------------
-
-
-def told(who: str, path: Path, call: Any) -> Any:
-    """Call the student's code.
-
-    Raises:
-        FaultError: it raised; says what and in which line.
-    """
-    try:
-        with np.errstate(all="ignore"):
-            return call()
-    except FaultError:
-        raise
-    except NotImplementedError:
-        raise FaultError(f"{who} is not written yet: it raises NotImplementedError{_line(path)}.") from None
-    except SystemExit:
-        raise FaultError(f"{who} calls sys.exit{_line(path)}: an answer returns, and the check goes on.") from None
-    except MemoryError:
-        raise LimitError(f"{who} needs more memory than an exercise may have{_line(path)}.") from None
-    except BaseException as error:
-        if isinstance(error, OSError) and error.errno == errno.EFBIG:
-            raise LimitError(f"{who} prints without end{_line(path)}, and was stopped.") from None
-        said = " ".join(str(error).split())[:300]
-        raise FaultError(f"{who} raised {type(error).__name__}{_line(path)}{': ' if said else ''}{said}.") from None
-
-
-def _line(path: Path) -> str:
-    """The innermost line of the student's own file in the exception that is being handled."""
-    frames = traceback.walk_tb(sys.exc_info()[2])
-    lines = [number for frame, number in frames if frame.f_code.co_filename == str(path)]
-    return f" in line {lines[-1]}" if lines else ""
-
-
-def _is_return_missing(path: Path) -> str:
-    """What to say where the file's backward has no return at all."""
-    functions = (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.FunctionDef))
-    backward = next((node for node in functions if node.name == "backward"), None)
-    has = backward is not None and any(isinstance(node, ast.Return) for node in ast.walk(backward))
-    return "" if has or backward is None else ", but there is no return in it"
 
 
 # ---- the process ---------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ Right = Sequence[Gradients]  # for each case
 
 
 def recognised(exercise: Exercise, k: int, seen: Seen) -> str | None:
-    """The sentence for the slip in the k-th gradient, two for two slips; None where none leads to it."""
+    """Return the sentence for the slip in the k-th gradient, two for two slips; None where none leads to it."""
     right = [_listed(_backward(exercise.answer, case)) for case, _, _ in seen]
     for slip in exercise.slips:
         if _explains(exercise.wrong_answer(slip), right, k, seen):
@@ -30,12 +30,12 @@ def recognised(exercise: Exercise, k: int, seen: Seen) -> str | None:
 
 
 def _explains(wrong: Answer, right: Right, k: int, seen: Seen) -> bool:
-    """Whether the k-th gradient that was seen is that of a wrong answer, at every case."""
+    """Tell whether the k-th gradient that was seen is that of a wrong answer, at every case."""
     return _agree((_kth(wrong, case, k) for case, _, _ in seen), right, k, seen)
 
 
 def _agree(made: Iterable[np.ndarray | None], right: Right, k: int, seen: Seen) -> bool:
-    """Whether gradients are those that were seen, at every case, and wrong in at least one of them."""
+    """Tell whether gradients are those that were seen, at every case, and wrong in at least one of them."""
     telling = False
     for wrong, exact, (_, gradients, fault) in zip(made, right, seen, strict=True):
         if fault is not None or wrong is None:
@@ -57,7 +57,7 @@ def _same(one: np.ndarray, other: np.ndarray, close: float) -> bool:
 
 
 def _kth(answer: Answer, case: Case, k: int) -> np.ndarray | None:
-    """The k-th gradient by an answer; None where it raises, or returns fewer."""
+    """Return the k-th gradient by an answer; None where it raises, or returns fewer."""
     try:
         return _listed(_backward(answer, case))[k]
     except Exception:  # shapes that do not go together: a wrong answer raises there, too
@@ -71,12 +71,12 @@ def _backward(answer: Answer, case: Case) -> Any:
 
 
 def _listed(gradients: Any) -> Gradients:
-    """What a backward of ours returned; one gradient stands without a tuple."""
+    """List what a backward of ours returned; one gradient stands without a tuple."""
     return [np.asarray(each) for each in (gradients if isinstance(gradients, tuple) else (gradients,))]
 
 
 def _two(exercise: Exercise, right: Right, k: int, seen: Seen) -> str | None:
-    """The sentences for two slips at once, made in different places."""
+    """Return the sentences for two slips at once, made in different places."""
     for one, other in itertools.combinations(exercise.slips, 2):
         source = exercise.with_slip(one)
         if source.count(other.right) == 1:
@@ -95,7 +95,7 @@ def _common(exercise: Exercise, right: Right, k: int, seen: Seen) -> str | None:
 
 
 def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
-    """By what is said of it, the k-th gradient of each slip that needs no exercise of its own."""
+    """Return, by what is said of it, the k-th gradient of each slip that needs no exercise of its own."""
     name, own, order = exercise.gradients[k], exercise.inputs[k], ", ".join(exercise.gradients)
     y, backward = exercise.answer(**case.fresh())
     dy = case.incoming(y)
@@ -117,25 +117,26 @@ def _anywhere(exercise: Exercise, case: Case, k: int) -> dict[str, np.ndarray]:
 
 
 def _factor(right: Right, k: int, seen: Seen) -> str | None:
-    """A constant factor in each case, or a gradient that was not summed over broadcast axes."""
-    factors = []
-    for exact, (_, gradients, fault) in zip(right, seen, strict=True):
-        if fault is None:
-            got, wanted = gradients[k], exact[k]
-            if got.ndim > wanted.ndim and _unsummed(got, wanted):
-                return "You forgot to sum over the axes that broadcasting added: each copy sends a gradient."
-            if got.shape != wanted.shape:
-                return None
-            size = float((wanted * wanted).sum())
-            factor = float((got * wanted).sum()) / size if size else 1.0
-            if not _same(got, factor * wanted, CLOSE[got.dtype.name]):
-                return None
-            if size:
-                factors.append(factor)
-    told = next((factor for factor in factors if abs(factor - 1) > 1e-3), None)
-    if told is None:
+    """Recognise a gradient that was not summed over broadcast axes, or a constant factor."""
+    pairs = [
+        (gradients[k], exact[k]) for exact, (_, gradients, fault) in zip(right, seen, strict=True) if fault is None
+    ]
+    if any(got.ndim > wanted.ndim and _unsummed(got, wanted) for got, wanted in pairs):
+        return "You forgot to sum over the axes that broadcasting added: each copy sends a gradient."
+    factors = [_ratio(got, wanted) for got, wanted in pairs]
+    told = next((factor for factor in factors if factor is None or abs(factor - 1) > 1e-3), None)
+    if told is None or None in factors:
         return None
     return f"It is {told:.4g} times what it must be, at every entry of that case: a constant factor is wrong."
+
+
+def _ratio(got: np.ndarray, wanted: np.ndarray) -> float | None:
+    """Return the number that one array is times the other; None where it is not."""
+    if got.shape != wanted.shape:
+        return None
+    size = float((wanted * wanted).sum())
+    factor = float((got * wanted).sum()) / size if size else 1.0
+    return factor if _same(got, np.asarray(factor * wanted), CLOSE[got.dtype.name]) else None
 
 
 def _unsummed(got: np.ndarray, wanted: np.ndarray) -> bool:

@@ -41,7 +41,7 @@ def tried(name: str, path: Path) -> Trial:
 
 
 def _run(words: list[str], stream: Any) -> str | None:
-    """Run the process to its end, and end whatever it has started; what is wrong if it did not end well."""
+    """Run the process to its end, end whatever it has started, and say what is wrong, if anything."""
     house = str(Path(tinygrad_lab.__file__).parent.parent)
     paths = [house, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": os.pathsep.join(paths)}
@@ -60,7 +60,7 @@ def _run(words: list[str], stream: Any) -> str | None:
 
 
 def _ended(code: int) -> str | None:
-    """What is wrong with how a process ended."""
+    """Say what is wrong with how a process ended."""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return TOO_LONG
     if code < 0:
@@ -69,7 +69,7 @@ def _ended(code: int) -> str | None:
 
 
 def _read(outcome: Path, path: Path) -> dict[str, Any]:
-    """What the process wrote down."""
+    """Read what the process wrote down."""
     try:
         found = json.loads(outcome.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -78,7 +78,7 @@ def _read(outcome: Path, path: Path) -> dict[str, Any]:
 
 
 def _beginning(output: bytes) -> str:
-    """The first lines of what was printed."""
+    """Return the first lines of what was printed."""
     text = output.decode("utf-8", errors="replace")
     lines = text[:SHOWN_CHARACTERS].splitlines()
     more = ["..."] if len(lines) > SHOWN_LINES or len(text) > SHOWN_CHARACTERS else []

@@ -29,7 +29,7 @@ class Witness:
 
 
 def witnesses(exercise: Exercise, case: Case) -> Iterator[Witness]:
-    """The engine; the numerical derivative where it means something; PyTorch where it is installed."""
+    """Ask the engine; the numerical derivative where it means something; PyTorch where it is installed."""
     y, _ = exercise.answer(**case.fresh())
     dy = case.incoming(y)
     exact = EXACT[str(y.dtype)]
@@ -41,17 +41,17 @@ def witnesses(exercise: Exercise, case: Case) -> Iterator[Witness]:
 
 
 def has_torch() -> bool:
-    """Whether PyTorch is installed."""
+    """Tell whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
 
 
 def engine(exercise: Exercise, case: Case, dy: np.ndarray) -> Gradients:
-    """The gradients by the engine's own operation."""
+    """Return the gradients by the engine's own operation."""
     return engine_answer(exercise)(**case.fresh())[1](dy)
 
 
 def engine_answer(exercise: Exercise) -> Callable[..., tuple[np.ndarray, Callable[[np.ndarray], Gradients]]]:
-    """The engine's operation as an answer to the exercise: (*arguments) -> y, backward."""
+    """Return the engine's operation as an answer to the exercise: (*arguments) -> y, backward."""
 
     def answer(**arguments: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Gradients]]:
         tensors = {
@@ -70,7 +70,7 @@ def engine_answer(exercise: Exercise) -> Callable[..., tuple[np.ndarray, Callabl
 
 
 def numerical(exercise: Exercise, case: Case, dy: np.ndarray) -> Gradients:
-    """The gradients as slopes: each entry moved a little to both sides."""
+    """Return the gradients as slopes: each entry moved a little to both sides."""
     arguments = case.fresh()
     return [_slopes(exercise.answer, arguments, name, dy) for name in exercise.inputs]
 
@@ -90,7 +90,7 @@ def _slopes(answer: Answer, arguments: dict[str, Any], name: str, dy: np.ndarray
 
 
 def pytorch(exercise: Exercise, case: Case, dy: np.ndarray) -> Gradients:
-    """The gradients by PyTorch's autograd."""
+    """Return the gradients by PyTorch's autograd."""
     import torch
 
     tensors: dict[str, Any] = {
