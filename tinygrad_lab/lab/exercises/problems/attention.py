@@ -59,16 +59,13 @@ ATTENTION = Exercise(
              "backward does too."),
         Slip("dvalue = p.T @ dy", "dvalue = p @ dy",
              "You did not transpose P: a value collects from all queries that looked at it, along "
-             "P's columns, so it "
-             "is Pᵀ dO."),
+             "P's columns, so it is Pᵀ dO."),
         Slip("dkey = scale * (dscores.T @ query)", "dkey = scale * (dscores @ query)",
              "You did not transpose the scores' gradient: a key collects from all queries, along "
-             "its columns, so it "
-             "is dSᵀ Q."),
+             "its columns, so it is dSᵀ Q."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p * (1 - p)",
              "You took the softmax's diagonal only: each weight depends on every score of its "
-             "row; Σ dP·P is "
-             "subtracted."),
+             "row; Σ dP·P is subtracted."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p",
              "You forgot that a row's weights add up to 1: Σ dP·P over the keys is subtracted "
              "before P multiplies."),
@@ -147,12 +144,10 @@ FORGETTING_ATTENTION = Exercise(
     (
         Slip("dlog_gate = np.cumsum(dc[::-1])[::-1]", "dlog_gate = dc",
              "You stopped at c: it is a running sum of the log gates, so each gate collects from "
-             "its own place and "
-             "all later ones."),
+             "its own place and all later ones."),
         Slip("dlog_gate = np.cumsum(dc[::-1])[::-1]", "dlog_gate = np.cumsum(dc)",
              "You summed in the wrong direction: gate l is in c_l and in all later c, so the sum "
-             "runs backwards in "
-             "time."),
+             "runs backwards in time."),
         Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)", "dc = dscores.sum(axis=0)",
              "You have the sign of c_j wrong: D_ij = c_i − c_j, so a column's sum is subtracted."),
         Slip("dc = dscores.sum(axis=1) - dscores.sum(axis=0)", "dc = dscores.sum(axis=1)",
@@ -169,8 +164,7 @@ FORGETTING_ATTENTION = Exercise(
              "backward does too."),
         Slip("dscores = p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dscores = dp * p * (1 - p)",
              "You took the softmax's diagonal only: each weight depends on every score of its "
-             "row; Σ dP·P is "
-             "subtracted."),
+             "row; Σ dP·P is subtracted."),
     ),
     (
         "All but the gate is attention: solve that first. D is added to the scores, so dD = dS.",

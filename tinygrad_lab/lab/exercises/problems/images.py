@@ -81,12 +81,10 @@ CONV2D = Exercise(
              "over axes 0, 2 and 3."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy",
              "You forgot the sum in dbias: it was added at every position of every image, and "
-             "each use sends a "
-             "gradient."),
+             "each use sends a gradient."),
         Slip("dbias = dy.sum(axis=(0, 2, 3))", "dbias = dy.mean(axis=(0, 2, 3))",
              "You took the mean over images and positions: contributions of several uses add up, "
-             "nothing divides "
-             "them."),
+             "nothing divides them."),
     ),
     (
         "Look at one tap (i, j): it is a product of patch(x, i, j) with the matrix weight[:, :, "
@@ -151,12 +149,10 @@ MAX_POOL2D = Exercise(
     (
         Slip("[...] += dy", "[...] = dy",
              "You forgot to accumulate: where windows overlap a pixel can win several of them, "
-             "and all of that adds up "
-             "(+=)."),
+             "and all of that adds up (+=)."),
         Slip("(winner == number)", "(windows[number] == y)",
              "You gave every one of several equal pixels the whole gradient: here the first of a "
-             "window gets it, as "
-             "argmax says."),
+             "window gets it, as argmax says."),
         Slip("winner = windows.argmax(axis=0)", "winner = len(taps) - 1 - windows[::-1].argmax(axis=0)",
              "You gave a tie to the last of the equal pixels: here the first of a window gets it."),
         Slip("dy * (winner == number)", "dy",

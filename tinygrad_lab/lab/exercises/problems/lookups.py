@@ -41,8 +41,7 @@ EMBEDDING = Exercise(
     (
         Slip("np.add.at(dweight, index, dy)", "dweight[index] += dy",
              "You forgot to accumulate: with a repeated index dweight[index] += dy (and = too) "
-             "keeps the last one "
-             "only; np.add.at adds them all."),
+             "keeps the last one only; np.add.at adds them all."),
         Slip("np.add.at(dweight, index, dy)",
              "np.add.at(dweight, index, dy)\n        uses = np.bincount(index, "
              "minlength=len(weight))[:, None]"

@@ -52,8 +52,7 @@ LAYER_NORM = Exercise(
     (
         Slip("(u - mean_u - normal * mean_un)", "u",
              "You took mean and variance for constants: both depend on x, and each takes "
-             "something away, mean(u) and "
-             "x̂ mean(u x̂)."),
+             "something away, mean(u) and x̂ mean(u x̂)."),
         Slip("(u - mean_u - normal * mean_un)", "(u - normal * mean_un)",
              "You forgot the mean's own gradient: μ depends on every x of the row, which takes "
              "mean(u) away."),
@@ -73,8 +72,7 @@ LAYER_NORM = Exercise(
              "You summed u where its mean belongs: μ is a mean of D numbers, which leaves 1/D."),
         Slip("- normal * mean_un", "- mean_un",
              "You forgot x̂ in the variance's part: how much σ² changes with an x depends on "
-             "where it stands, so it is "
-             "x̂ mean(u x̂)."),
+             "where it stands, so it is x̂ mean(u x̂)."),
         Slip("dweight = (dy * normal).sum(axis=0)", "dweight = (dy * x).sum(axis=0)",
              "You used the input where the normalised one belongs: γ multiplies x̂, so its "
              "gradient is Σ dy x̂."),
@@ -137,8 +135,7 @@ RMS_NORM = Exercise(
              "You forgot r² in the second term: the derivative of r = 1/√(m + ε) by m is −r³/2."),
         Slip("x * r**2 * mean_ux", "x * r * mean_ux",
              "You have r instead of r² in the second term: the derivative of r = 1/√(m + ε) by m "
-             "is −r³/2, and one r "
-             "stands in front already."),
+             "is −r³/2, and one r stands in front already."),
         Slip("(u - x * r**2 * mean_ux)", "(u - u.mean(axis=1, keepdims=True) - x * r**2 * mean_ux)",
              "You subtracted the mean of u, which is layer norm's: here no mean was taken from x."),
         Slip("(u - x * r**2 * mean_ux)", "(u + x * r**2 * mean_ux)",

@@ -180,8 +180,7 @@ LORA = Exercise(
              "backward does too."),
         Slip("dlow = scaling * (dy @ B)", "dlow = dy @ B",
              "You forgot the scale s on the way to A: the forward multiplies the update by it, so "
-             "the backward does "
-             "too."),
+             "the backward does too."),
         Slip("dB = scaling * (dy.T @ low)", "dB = scaling * (low.T @ dy)",
              "You have dB transposed: B is (D, r), so its gradient is s dyᵀ (x Aᵀ)."),
         Slip("dA = dlow.T @ x", "dA = low.T @ x",

@@ -92,20 +92,16 @@ LSTM = Exercise(
     (
         Slip("dweight_hh += np.outer(da, h_before)", "dweight_hh = np.outer(da, h_before)",
              "You forgot to accumulate dweight_hh through time: every step used W_hh, and each "
-             "use adds its gradient "
-             "(+=)."),
+             "use adds its gradient (+=)."),
         Slip("dweight_ih += np.outer(da, x[t])", "dweight_ih = np.outer(da, x[t])",
              "You forgot to accumulate dweight_ih through time: every step used W_ih, and each "
-             "use adds its gradient "
-             "(+=)."),
+             "use adds its gradient (+=)."),
         Slip("dbias += da", "dbias = da",
              "You forgot to accumulate dbias through time: every step used the bias, and each use "
-             "adds its gradient "
-             "(+=)."),
+             "adds its gradient (+=)."),
         Slip("            dc = dc * f\n", "            dc = 0 * dc\n",
              "You dropped what comes to c from the next step: c_{t+1} = f c_t + ..., so dc goes "
-             "on, times f, and adds "
-             "to what h_t sends."),
+             "on, times f, and adds to what h_t sends."),
         Slip("            dc = dc * f\n", "",
              "You forgot the forget gate on the way back: c_{t-1} was multiplied by f, so dc is "
              "too."),
@@ -139,8 +135,7 @@ LSTM = Exercise(
         "Do one step on paper first: dh and dc come in; the gates' gradients, and dh, dc of the "
         "step before, go out.",
         "dc gets a second term from h = o tanh(c). c_t and h_t are both used by the step after: "
-        "keep dh and dc in the "
-        "loop, which runs backwards.",
+        "keep dh and dc in the loop, which runs backwards.",
         "Stack the four da in the order i, f, g, o; then it is a linear layer, whose weights add "
         "up over all steps.",
     ),
@@ -218,8 +213,7 @@ SELECTIVE_SCAN = Exercise(
     (
         Slip("            dh = dh * decay\n", "            dh = 0 * dh\n",
              "You dropped what comes to the state from the next step: h_t went into h_{t+1}, so "
-             "dh goes on, times the "
-             "decay."),
+             "dh goes on, times the decay."),
         Slip("            dh = dh * decay\n", "",
              "You forgot the decay on the way back: h_{t-1} was multiplied by exp(Δ A), so dh is "
              "too."),
@@ -231,8 +225,7 @@ SELECTIVE_SCAN = Exercise(
              "both gradients add up."),
         Slip("(dexponent * A).sum(axis=1) + dwritten * u[t]", "dwritten * u[t]",
              "You took Δ's part in what is written only: it is in the exponent exp(Δ A) too, and "
-             "both gradients add "
-             "up."),
+             "both gradients add up."),
         Slip("dexponent = dh * states[t] * decay", "dexponent = dh * states[t]",
              "You forgot the exponential's own derivative: the decay is exp(Δ A), so its slope is "
              "the decay again."),
@@ -247,8 +240,7 @@ SELECTIVE_SCAN = Exercise(
         "Go backwards in time and keep one thing in the loop: the whole gradient of h_t.",
         "dh_t = C_t dy_t + exp(Δ_{t+1} A) dh_{t+1}. From it everything else of the step follows.",
         "Give the exponent Δ A a gradient of its own: dh · h_{t-1} · exp(Δ A); it goes to A "
-        "(summed over time) and "
-        "to Δ, which is in Δ B u as well.",
+        "(summed over time) and to Δ, which is in Δ B u as well.",
     ),
     "selective_scan",
     engine_selective_scan,

@@ -46,8 +46,7 @@ SUM = Exercise(
              "derivative 1."),
         Slip("np.expand_dims(dy, dim) * np.ones_like(x)", "dy * np.ones_like(x)",
              "You spread dy along the wrong axis: put the summed dimension back where it was "
-             "(np.expand_dims), or "
-             "broadcasting lines dy up with the last axes."),
+             "(np.expand_dims), or broadcasting lines dy up with the last axes."),
         Slip("np.expand_dims(dy, dim) * np.ones_like(x)", "np.expand_dims(dy, dim)",
              "You put the dimension back with size 1 only: each of the n terms gets a copy of dy, "
              "so copy it n times."),
@@ -100,8 +99,7 @@ MEAN = Exercise(
              "averaged over."),
         Slip("np.expand_dims(dy, dim) * np.ones_like(x) / n", "dy * np.ones_like(x) / n",
              "You spread dy along the wrong axis: put the averaged dimension back where it was "
-             "(np.expand_dims), or "
-             "broadcasting lines dy up with the last axes."),
+             "(np.expand_dims), or broadcasting lines dy up with the last axes."),
         Slip("np.expand_dims(dy, dim) * np.ones_like(x) / n", "np.ones_like(x) / n",
              "You returned the local derivative alone: multiply it by what comes in, dy."),
     ),
@@ -149,12 +147,10 @@ AMAX = Exercise(
     (
         Slip("share = largest / largest.sum(axis=dim, keepdims=True, dtype=x.dtype)", "share = largest",
              "You gave every one of several equal maxima the whole gradient: together they would "
-             "get more than came "
-             "in, so they share it."),
+             "get more than came in, so they share it."),
         Slip("largest = x == np.expand_dims(y, dim)",
              "largest = np.arange(x.shape[dim]).reshape([-1 if a == dim % x.ndim else 1 for a in "
-             "range(x.ndim)]) "
-             "== np.expand_dims(x.argmax(axis=dim), dim)",
+             "range(x.ndim)]) == np.expand_dims(x.argmax(axis=dim), dim)",
              "You took argmax, which names the first of several equal maxima only: here a tie "
              "shares the gradient."),
         Slip("dx = (share * np.expand_dims(dy, dim)).astype(x.dtype)", "dx = share",

@@ -44,8 +44,7 @@ SOFTMAX = Exercise(
     (
         Slip("dx = y * (dy - total)", "dx = dy * y * (1 - y)",
              "You took the diagonal only, ∂y_i/∂x_i = y_i(1 − y_i): every output depends on every "
-             "input through the "
-             "sum below, and ∂y_i/∂x_j = −y_i y_j counts too."),
+             "input through the sum below, and ∂y_i/∂x_j = −y_i y_j counts too."),
         Slip("dx = y * (dy - total)", "dx = y * dy",
              "You differentiated the numerator only: the sum below depends on x as well, and "
              "takes y Σ dy·y away."),
@@ -115,8 +114,7 @@ LOG_SOFTMAX = Exercise(
              "You forgot the logarithm of the sum: it depends on x too, and takes p Σ dy away."),
         Slip("dx = dy - p * dy.sum(axis=dim, keepdims=True)", "dx = dy * (1 - p)",
              "You took the diagonal only: every output depends on every input through the sum, so "
-             "dy is summed "
-             "along dim before it is multiplied by p."),
+             "dy is summed along dim before it is multiplied by p."),
         Slip("p = np.exp(y)", "p = y",
              "You used y where the probability belongs: y is its logarithm, p = eʸ."),
         Slip("p * dy.sum(axis=dim, keepdims=True)", "dy.sum(axis=dim, keepdims=True) / x.shape[dim]",
