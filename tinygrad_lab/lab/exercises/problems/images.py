@@ -14,8 +14,8 @@ def conv2d(x, weight, bias, stride):
 
     x (N, C, H, W), W (F, C, KH, KW), b (F,) -> y (N, F, OH, OW)
 
-    backward(dy) gets dy (N, F, OH, OW) and returns dx, dweight and dbias. ``patch(i, j)`` is the part of x that tap
-    (i, j) of the kernel sees, (N, C, OH, OW): a view, so that of an array of zeros can be added to.
+    backward(dy) gets dy (N, F, OH, OW) and returns dx, dweight and dbias. ``patch(x, i, j)`` is what tap (i, j) of the
+    kernel sees of x, (N, C, OH, OW). It is a view: what is added to patch(dx, i, j) is added to dx.
     """
     kernel_height, kernel_width = weight.shape[2:]
     height = (x.shape[2] - kernel_height) // stride + 1
