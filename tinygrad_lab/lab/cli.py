@@ -301,6 +301,28 @@ def step(
 
 
 @cli.command()
+@click.argument("name", required=False, type=TEXT)
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Run the file, NAME.py if none is named, and say what is wrong with it.")
+@click.option("--hint", is_flag=True, help="The next hint; there are three, and none is the solution.")
+@click.option("--solution", is_flag=True, help="The engine's own operation.")
+@json_option
+def exercise(
+    name: str | None, file: Path | None, check: bool, hint: bool, solution: bool, json_file: str | None
+) -> None:
+    """Write a backward yourself: without NAME the exercises, with one its file, here.
+
+    exercise softmax             writes softmax.py: the forward, and an empty backward
+
+    exercise softmax --check     runs it against numerical derivatives and PyTorch, and knows the classic slips
+    """
+    from tinygrad_lab.lab.exercises import command
+
+    if not command.run(name, file, command.Wish(check, hint, solution), json_file):
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the site; site/ in a checkout.")
 @click.option("--serve", "serving", is_flag=True, help="Show it on a server of this machine afterwards.")
 def read(out: Path | None, serving: bool) -> None:
