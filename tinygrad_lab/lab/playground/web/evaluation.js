@@ -1,0 +1,316 @@
+/* Walking over the tree of an expression, and back: every operation becomes a step. */
+
+const LONGEST = 2000; // characters of an expression
+const MOST_STEPS = 2000;
+const MOST_NUMBERS = 1_000_000; // that all operations make together
+const ALLOWED = "an expression has numbers, names, + - * / ** @, .T and the functions ";
+const STATEMENTS = new Set(["assert", "async", "break", "class", "continue", "def", "del", "for", "from", "global", "if",
+  "import", "nonlocal", "pass", "raise", "return", "try", "while", "with"]);
+
+/* A value: given, a plain number in the expression, or made by a step. */
+class Value {
+  constructor(name, kind, found, needs) {
+    Object.assign(this, { name, kind, array: found, needs, gradient: null, uses: 0 });
+  }
+}
+
+/* The steps forwards and backwards of an expression, or the sentence that says why there are none. */
+function evaluate(text, words) {
+  const given = new Map();
+  for (const [name, found] of assignments(words)) given.set(name, new Value(name, "input", found, true));
+  return new Evaluation(text, given).trace();
+}
+
+function parse(text) {
+  if (Array.from(text).length > LONGEST) {
+    throw new UsageError(`the expression has ${Array.from(text).length} characters, at most ${LONGEST} are read`);
+  }
+  checkWords(text);
+  let body;
+  try {
+    body = new Parser(strip(text)).statements();
+  } catch (error) {
+    if (error instanceof TooDeep) throw new UsageError("the expression is nested too deeply");
+    if (!(error instanceof SyntaxRefused)) throw error;
+    throw new UsageError(`${quoted(text)} is no expression: ${whyNot(text)}`);
+  }
+  if (!body.length) throw new UsageError('the expression is empty; try "relu(w*x + b)" w=2 x=-3 b=1');
+  checkStatements(strip(text), body);
+  return body;
+}
+
+const plainText = (text) => text.replace(/'[^'\n]*'|"[^"\n]*"|#[^\n]*/g, "");
+
+function checkWords(text) {
+  for (const [, word] of plainText(text).matchAll(/(?:^|[;\n])\s*([a-z]+)(?![\p{L}\p{N}_])/gu)) {
+    if (STATEMENTS.has(word)) {
+      throw new UsageError(`${quoted(word)} is not allowed: there are assignments, and the last statement is a formula`);
+    }
+  }
+}
+
+/* What is wrong with the brackets, or else that it is no Python. */
+function whyNot(text) {
+  const open = [];
+  for (const sign of plainText(text)) {
+    if ("([{".includes(sign)) open.push(sign);
+    if (CLOSES[sign]) {
+      const opening = open.pop();
+      if (!opening) return `unmatched '${sign}'`;
+      if (opening !== CLOSES[sign]) return `closing parenthesis '${sign}' does not match opening parenthesis '${opening}'`;
+    }
+  }
+  return open.length ? `'${open[open.length - 1]}' was never closed` : "it is not in Python's syntax";
+}
+
+function checkStatements(text, body) {
+  const said = (statement) => quoted(text.slice(statement.start, statement.end));
+  for (const statement of body.slice(0, -1)) {
+    if (statement.type !== "assign") throw new UsageError(`${said(statement)}: all but the last statement must be assignments: b = a + a`);
+  }
+  const last = body[body.length - 1];
+  if (last.type === "other") throw new UsageError(`${said(last)} is not allowed: the last statement must be a formula`);
+  for (const statement of body) checkDepth(statement.value);
+}
+
+function checkDepth(root) {
+  const pending = [[root, 1]];
+  while (pending.length) {
+    const [node, depth] = pending.pop();
+    if (depth > DEEPEST) throw new UsageError("the expression is nested too deeply");
+    const inner = { unary: [node.operand], binary: [node.left, node.right], call: node.args, attribute: [node.value] }[node.type] || [];
+    inner.forEach((each) => pending.push([each, depth + 1]));
+  }
+}
+
+class Evaluation {
+  constructor(text, given) {
+    Object.assign(this, { text: strip(text), given, source: text, line: 1, steps: [], values: [], made: 0 });
+    this.whole = text;
+    this.variables = new Map(given);
+    this.unused = new Set(given.keys());
+  }
+
+  trace() {
+    let result = this.run(parse(this.whole));
+    if (result.array.data.length !== 1) {
+      this.source = `sum(${this.source})`;
+      result = this.step(FUNCTIONS.sum, [result], {});
+    }
+    if (this.unused.size) throw new UsageError(`the expression does not use ${short([...this.unused].sort(byCodePoint).join(", "))}`);
+    if (!result.needs || result.kind === "input") {
+      throw new UsageError(`${quoted(this.whole)} computes nothing from a given value: there is nothing to step through`);
+    }
+    return { steps: this.steps, backwards: differentiate(this.steps, result), values: [...this.given.values(), ...this.values], result };
+  }
+
+  run(body) {
+    let result;
+    for (const statement of body) {
+      result = statement.type === "assign" ? this.assign(statement) : this.tensor(statement.value);
+    }
+    return result;
+  }
+
+  assign(statement) {
+    const [target] = statement.targets;
+    if (statement.targets.length !== 1 || target.type !== "name") throw this.refused(statement);
+    if (this.given.has(target.name) || Object.hasOwn(FUNCTIONS, target.name)) {
+      throw new UsageError(`${this.at(statement)}: ${short(target.name)} has a meaning already`);
+    }
+    const value = this.tensor(statement.value);
+    this.variables.set(target.name, value);
+    if (value.kind === "result" && !value.assigned) Object.assign(value, { name: target.name, assigned: true });
+    return value;
+  }
+
+  tensor(node) {
+    const value = this.value(node);
+    return value instanceof Value ? value : constant(value);
+  }
+
+  /* What a part is worth; plain numbers stay numbers. */
+  value(node) {
+    switch (node.type) {
+      case "number": return number(node);
+      case "name": return this.variable(node.name);
+      case "unary": return this.unary(node);
+      case "binary": if (OPERATORS[node.sign]) return this.binary(node); break;
+      case "call": if (node.called.type === "name") return this.called(node); break;
+      case "attribute": if (node.name === "T") return this.call(node, TRANSPOSED, [this.tensor(node.value)]); break;
+    }
+    throw this.refused(node);
+  }
+
+  variable(name) {
+    if (!this.variables.has(name)) {
+      const known = Object.hasOwn(FUNCTIONS, name) ? "it is a function: write it with parentheses" : `add ${short(name)}=1, say`;
+      throw new UsageError(`${short(name)} has no value; ${known}`);
+    }
+    this.unused.delete(name);
+    return this.variables.get(name);
+  }
+
+  unary(node) {
+    if (node.sign === "~") throw this.refused(node);
+    const inner = this.value(node.operand);
+    if (node.sign === "+") return inner;
+    return inner instanceof Value ? this.call(node, NEGATIVE, [inner]) : -inner;
+  }
+
+  binary(node) {
+    let left = this.value(node.left), right = this.value(node.right);
+    const products = node.sign === "@";
+    if (!(left instanceof Value) && (!(right instanceof Value) || products)) left = constant(left);
+    if (!(right instanceof Value) && products) right = constant(right);
+    return this.call(node, OPERATORS[node.sign], [left, right]);
+  }
+
+  /* ---- calls ---- */
+  called(node) {
+    const { name } = node.called;
+    if (!Object.hasOwn(FUNCTIONS, name)) {
+      throw new UsageError(`${short(name)} is no function here; there are: ${Object.keys(FUNCTIONS).join(", ")}`);
+    }
+    const called = FUNCTIONS[name], [least, most] = called.values;
+    const given = this.settingsGiven(node, called);
+    if (node.args.length < least) {
+      throw this.fails(node, `${name} takes ${least} value${least > 1 ? "s" : ""}, got ${node.args.length}`);
+    }
+    const values = node.args.slice(0, most).map((argument) => this.tensor(argument));
+    const settings = {};
+    for (const [setting, found] of given) settings[setting] = this.setting(node, called, setting, found);
+    return this.call(node, called, values, settings);
+  }
+
+  settingsGiven(node, called) {
+    const names = Object.keys(called.settings), [, most] = called.values, rest = node.args.slice(most);
+    if (rest.length && (called.inPlaceOf || rest.length > names.length)) {
+      const few = `there can be ${most} value${most > 1 ? "s" : ""} and ${names.join(", ") || "no settings"}`;
+      throw this.fails(node, called.inPlaceOf || few);
+    }
+    const given = new Map(rest.map((each, place) => [names[place], each]));
+    for (const keyword of node.keywords) {
+      if (!names.includes(keyword.name)) throw this.refused(node);
+      if (given.has(keyword.name)) throw this.fails(node, `${keyword.name} is given twice`);
+      given.set(keyword.name, keyword.value);
+    }
+    return given;
+  }
+
+  setting(call, called, name, node) {
+    const found = this.plain(name, node);
+    if (found.kind === "int" || found.kind === "float") number({ value: found.value, digits: found.text });
+    try {
+      return called.settings[name](name, found);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      throw this.fails(call, error.message);
+    }
+  }
+
+  /* What a setting is given: a constant, or a variable that no gradient comes to. */
+  plain(name, node) {
+    if (node.type === "number") return plainNumber(node.value, node.whole, node.digits);
+    if (node.type === "constant") return plainConstant(node.value);
+    if (node.type === "unary" && node.sign !== "~" && node.operand.type === "number") {
+      const { value, whole, digits } = node.operand, minus = node.sign === "-" && !(whole && value === 0);
+      return plainNumber(minus ? -value : value, whole, minus ? `-${digits}` : digits);
+    }
+    const value = node.type === "name" ? this.variable(node.name) : null;
+    if (value && !value.needs && value.array.data.length === 1) {
+      const [found] = value.array.data, whole = Number.isInteger(found);
+      return plainNumber(found, whole, whole ? BigInt(found).toString() : floatText(found));
+    }
+    const why = node.type === "name" ? "and this value gets a gradient" : "not a formula";
+    throw new UsageError(`${this.at(node)} is not allowed there: ${name} is a setting and must be a plain number, ${why}`);
+  }
+
+  call(node, called, values, settings = {}) {
+    this.line = node.line;
+    this.source = this.segment(node);
+    const shapes = values.map((value) => value instanceof Value ? value.array.shape : []);
+    const size = sizeMade(called, shapes);
+    if (size > LARGEST) throw new UsageError(`${this.at(node)} would make ${grouped(size)} numbers, at most ${grouped(LARGEST)} are made`);
+    let made;
+    try {
+      made = this.step(called, values, settings);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      const on = values.map((value) => value instanceof Value ? shapeText(value.array.shape) : "a number").join(" and ");
+      throw this.fails(node, toldAgain(error.message, called, values, settings), ` with shapes ${on}`);
+    }
+    this.made += made.array.data.length;
+    if (this.made > MOST_NUMBERS) throw new UsageError(`the expression makes more than ${grouped(MOST_NUMBERS)} numbers in all`);
+    return made;
+  }
+
+  step(called, values, settings) {
+    if (this.steps.length >= MOST_STEPS) throw new UsageError(`the expression has more than ${MOST_STEPS} operations`);
+    const arrays = values.map((value) => value instanceof Value ? value.array : scalar(value));
+    const leftOut = new Array(called.values[1] - arrays.length);
+    const { y, backward } = called.run(...arrays, ...leftOut, settings);
+    const inputs = values.map((value, place) => ({ parameter: called.parameters[place], value }));
+    const wanted = inputs.map(({ parameter, value }) => Boolean(value.needs) && !called.constants.includes(parameter));
+    const output = new Value(this.source, "result", y, wanted.some(Boolean));
+    for (const value of values) if (value instanceof Value) value.uses += 1;
+    this.values.push(output);
+    this.steps.push({ called, inputs, wanted, settings, output, backward, source: this.source, line: this.line });
+    return output;
+  }
+
+  /* ---- words ---- */
+  segment(node) { return this.text.slice(node.start, node.end); }
+  at(node) { return quoted(this.segment(node)); }
+  fails(node, reason, on = "") { return new UsageError(`${this.at(node)} does not work${on}: ${reason}`); }
+  refused(node) { return new UsageError(`${this.at(node)} is not allowed: ${ALLOWED}${Object.keys(FUNCTIONS).join(", ")}`); }
+}
+
+/* From the result to what it was made of, the last step first; returns each contribution with the sum so far. */
+function differentiate(steps, result) {
+  result.gradient = filled(result.array.shape, 1);
+  const found = [];
+  for (const step of [...steps].reverse()) {
+    if (!step.output.gradient || !step.output.needs) continue;
+    const gradients = step.backward(step.output.gradient, step.wanted), contributions = [];
+    step.inputs.forEach(({ parameter, value }, place) => {
+      if (!step.wanted[place] || !gradients[place]) return;
+      const gradient = unbroadcast(gradients[place], value.array.shape), before = value.gradient;
+      value.gradient = before ? add(before, gradient) : gradient;
+      contributions.push({ parameter, value, gradient, before, accumulated: value.gradient });
+    });
+    found.push({ step, incoming: step.output.gradient, contributions });
+  }
+  return found;
+}
+
+function constant(found) { return new Value(floatText(found), "constant", scalar(found), false); }
+
+function sizeMade(called, shapes) {
+  try {
+    return called.makes ? sizeOf(called.makes(...shapes)) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/* What an array library complains of, with the operation's name and what it was given. */
+function toldAgain(message, called, values, settings) {
+  if (!/^(operands|axis)/.test(message)) return message;
+  const given = values.map((value, place) => `${called.parameters[place]} ${value instanceof Value
+    ? `a float64 tensor of shape ${shapeText(value.array.shape)}` : `${floatText(value)} (float)`}`);
+  const named = { p: floatText, dim: String, keepdim: (on) => on ? "True" : "False" };
+  const kinds = { p: " (float)", dim: " (int)", keepdim: "" };
+  for (const [name, value] of Object.entries(settings)) given.push(`${name} ${named[name](value)}${kinds[name]}`);
+  return `${called.name}: ${message.startsWith("axis") ? called.source : ""}${message} (given ${given.join(", ")})`;
+}
+
+const plainNumber = (value, isWhole, text) => ({ kind: isWhole ? "int" : "float", value, text });
+const plainConstant = (text) => ["True", "False"].includes(text)
+  ? { kind: "bool", value: text === "True", text } : { kind: "other", value: null, text };
+
+function byCodePoint(a, b) {
+  const [left, right] = [Array.from(a, (c) => c.codePointAt(0)), Array.from(b, (c) => c.codePointAt(0))];
+  const place = left.findIndex((code, k) => code !== right[k]);
+  return place < 0 ? left.length - right.length : left[place] - (right[place] ?? -1);
+}
