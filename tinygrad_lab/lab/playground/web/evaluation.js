@@ -16,12 +16,28 @@ class Value {
 
 /* The steps forwards and backwards of an expression, or the sentence that says why there are none. */
 function evaluate(text, words) {
-  const given = new Map();
-  for (const [name, found] of assignments(words)) given.set(name, new Value(name, "input", found, true));
-  return new Evaluation(text, given).trace();
+  const evaluation = new Evaluation(text, assignments(words)), { steps, values, result } = evaluation.forwards();
+  return { steps, values, result, backwards: differentiate(steps, result) };
 }
 
+/* Only what comes out; NaN where nothing does. */
+function resultOf(text, arrays) {
+  try {
+    return new Evaluation(text, arrays).forwards().result.array.data[0];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return NaN;
+  }
+}
+
+let lastParsed = { text: null, body: null }; // numbers change more often than the formula
+
 function parse(text) {
+  if (text !== lastParsed.text) lastParsed = { text, body: parsed(text) };
+  return lastParsed.body;
+}
+
+function parsed(text) {
   if (Array.from(text).length > LONGEST) {
     throw new UsageError(`the expression has ${Array.from(text).length} characters, at most ${LONGEST} are read`);
   }
@@ -84,24 +100,27 @@ function checkDepth(root) {
 }
 
 class Evaluation {
-  constructor(text, given) {
-    Object.assign(this, { text: strip(text), given, source: text, line: 1, steps: [], values: [], made: 0 });
-    this.whole = text;
+  constructor(text, arrays) {
+    const given = new Map([...arrays].map(([name, found]) => [name, new Value(name, "input", found, true)]));
+    Object.assign(this, { text: strip(text), whole: text, given, source: text, line: 1, steps: [], made: 0 });
+    this.values = [...given.values()];
     this.variables = new Map(given);
     this.unused = new Set(given.keys());
   }
 
-  trace() {
+  forwards() {
     let result = this.run(parse(this.whole));
     if (result.array.data.length !== 1) {
       this.source = `sum(${this.source})`;
       result = this.step(FUNCTIONS.sum, [result], {});
+      this.steps[this.steps.length - 1].added = true;
     }
-    if (this.unused.size) throw new UsageError(`the expression does not use ${short([...this.unused].sort(byCodePoint).join(", "))}`);
+    const unused = [...this.unused].sort(byCodePoint);
+    if (unused.length) throw Object.assign(new UsageError(`the expression does not use ${short(unused.join(", "))}`), { unused });
     if (!result.needs || result.kind === "input") {
       throw new UsageError(`${quoted(this.whole)} computes nothing from a given value: there is nothing to step through`);
     }
-    return { steps: this.steps, backwards: differentiate(this.steps, result), values: [...this.given.values(), ...this.values], result };
+    return { steps: this.steps, values: this.values, result };
   }
 
   run(body) {
@@ -144,8 +163,9 @@ class Evaluation {
 
   variable(name) {
     if (!this.variables.has(name)) {
-      const known = Object.hasOwn(FUNCTIONS, name) ? "it is a function: write it with parentheses" : `add ${short(name)}=1, say`;
-      throw new UsageError(`${short(name)} has no value; ${known}`);
+      const called = Object.hasOwn(FUNCTIONS, name), missing = called ? null : name;
+      const known = called ? "it is a function: write it with parentheses" : `add ${short(name)}=1, say`;
+      throw Object.assign(new UsageError(`${short(name)} has no value; ${known}`), { missing });
     }
     this.unused.delete(name);
     return this.variables.get(name);
