@@ -10,13 +10,13 @@ function make(tag, attributes, ...children) {
   return element;
 }
 
-/* Four significant digits. */
-function digits(number) {
+/* Four significant digits, or as many as are asked for. */
+function digits(number, significant = 4) {
   if (!Number.isFinite(number)) return Number.isNaN(number) ? "NaN" : number > 0 ? "∞" : "−∞";
   if (number === 0) return "0";
   const size = Math.abs(number);
   const text = Number.isInteger(number) && size < 1e6 ? String(number)
-    : size >= 1e6 || size < 1e-4 ? number.toExponential(3) : String(Number(number.toPrecision(4)));
+    : size >= 1e6 || size < 1e-4 ? number.toExponential(significant - 1) : String(Number(number.toPrecision(significant)));
   return text.replaceAll("-", "−");
 }
 
@@ -30,15 +30,11 @@ function tint(number, largest) {
 
 const largestOf = (x) => x.data.reduce((most, value) => Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most, 0);
 
-/* In a line: one number, a few between brackets, or the shape. */
-function brief(x, most = 4) {
-  if (x.data.length > most || x.shape.length > 2) return crosses(x.shape);
-  const line = (data) => `[${Array.from(data, digits).join(", ")}]`;
-  if (!x.shape.length) return digits(x.data[0]);
-  if (x.shape.length === 1) return line(x.data);
-  const [rows, columns] = x.shape;
-  return `[${Array.from({ length: rows }, (_, row) => line(x.data.slice(row * columns, (row + 1) * columns))).join(", ")}]`;
-}
+const SHORT = 4; // numbers of a vector that stand in a formula
+const fitsLine = (x) => x.shape.length === 0 || (x.shape.length === 1 && x.data.length <= SHORT);
+
+/* In a formula: one number, or a few between brackets. */
+const brief = (x) => x.shape.length ? `[${Array.from(x.data, (number) => digits(number)).join(", ")}]` : digits(x.data[0]);
 
 /* All numbers: a vector as a line, a matrix as a table, more dimensions as a table for each of the first ones. */
 function numbersElement(x) {

@@ -34,12 +34,12 @@ class Inputs {
 
   row(name) {
     const array = this.read(name), typed = !array || array.data.length > CELLS || this.asText.has(name);
-    const toggle = make("button", { type: "button", class: "plain", "aria-pressed": String(typed) }, "as text");
+    const single = array && !array.shape.length, toggle = make("button", { type: "button", class: "plain", "aria-pressed": String(typed) }, "as text");
     toggle.addEventListener("click", () => { this.asText[this.asText.has(name) ? "delete" : "add"](name); this.renew(name); });
     const shape = array && array.shape.length ? crosses(array.shape) : "";
     const head = make("div", { class: "who" }, make("b", {}, name), make("span", { class: "quiet" }, shape));
-    if (!array || array.shape.length) head.append(toggle);
-    const row = make("div", { class: "value", "data-name": name }, head, typed ? this.textField(name) : this.cells(name, array));
+    if (!single) head.append(toggle);
+    const row = make("div", { class: single ? "value single" : "value", "data-name": name }, head, typed ? this.textField(name) : this.cells(name, array));
     row.append(make("p", { class: "wrong", hidden: "" }));
     return row;
   }

@@ -39,7 +39,8 @@ class Rule {
     const before = this.equations.filter(({ left, tree }) => this.defined(left) && mentions(own.tree, left) && tree);
     return [...before, own].map(({ left, tree }) => {
       const name = left === `d${parameter}` ? this.bound(left).text : left;
-      return [name, this.written(tree, false)[0], this.written(tree, true)[0]];
+      const names = this.written(tree, false)[0];
+      return [name, names, this.fits(tree) ? this.written(tree, true)[0] : names];
     });
   }
 
@@ -47,6 +48,12 @@ class Rule {
   meanings(parameter) {
     const trees = this.equations.filter(({ left }) => left === `d${parameter}` || this.defined(left)).map(({ tree }) => tree);
     return Object.keys(MEANINGS).filter((word) => trees.some((tree) => mentions(tree, word))).map((word) => MEANINGS[word]);
+  }
+
+  /* Whether all numbers that a tree speaks of find room in a line. */
+  fits(tree) {
+    const names = ["x", "y", "z", ...this.step.called.parameters].flatMap((name) => [name, `d${name}`]);
+    return names.every((name) => !mentions(tree, name) || !this.bound(name) || fitsLine(this.bound(name).array));
   }
 
   defined(left) { return !left.startsWith("d") || !this.bound(left); }
@@ -59,8 +66,14 @@ class Rule {
     if (name === `d${this.result}`) return { text: gradientName(this.step.output.name), array: this.step.output.gradient };
     const of = name.startsWith("d") && this.step.inputs.find((each) => each.parameter === name.slice(1));
     if (of) return { text: gradientName(valueOf(of.value).text), array: of.value.gradient };
+    if (name === "count") return { text: name, array: scalar(this.count()) };
     if (name in this.step.settings) return { text: name, array: scalar(Number(this.step.settings[name])) };
     return name in DEFAULTS && typeof DEFAULTS[name] === "number" ? { text: name, array: scalar(DEFAULTS[name]) } : null;
+  }
+
+  count() {
+    const { value } = this.step.inputs[this.step.inputs.length - 1];
+    return value.array.data.length / this.step.output.array.data.length;
   }
 
   /* [text, how tightly it holds together] of a tree. */
@@ -80,9 +93,8 @@ class Rule {
   name(name, numbers) {
     const bound = this.local.has(name) && !name.startsWith("d") ? null : this.bound(name);
     if (!bound) return [name, ATOM];
-    const few = numbers && bound.array && bound.array.data.length <= 6 && bound.array.shape.length < 3;
-    if (!few) return [bound.text, bound.text.startsWith("∂") || SIMPLE.test(bound.text) ? ATOM : 0];
-    const text = brief(bound.array, 6);
+    if (!numbers || !bound.array) return [bound.text, /^(∂|[\d.]+$)/.test(bound.text) || SIMPLE.test(bound.text) ? ATOM : 0];
+    const text = brief(bound.array);
     return [text, text.startsWith("−") || text.includes("e") ? 9 : ATOM];
   }
 

@@ -37,7 +37,8 @@ class Nudge {
     this.title = make("h2", {});
     this.figures = make("dl", {}, ...this.numbers(label, by, change, promised));
     this.picture = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "the result as this number changes, and the line that the gradient draws" });
-    this.box.replaceChildren(this.title, this.slider, this.figures, this.picture);
+    const legend = make("p", { class: "quiet" }, "solid: the result; dashed: what the gradient promises");
+    this.box.replaceChildren(this.title, this.slider, this.figures, this.picture, legend);
   }
 
   numbers(label, by, change, promised) {

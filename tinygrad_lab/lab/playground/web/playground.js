@@ -38,7 +38,7 @@ function wrongValue() {
 
 /* Who stands at the end stays there; another formula is shown whole. */
 function accept(trace) {
-  const form = trace.values.map((value) => `${value.kind} ${value.name}`).join("\n");
+  const form = trace.values.map((value) => `${value.kind} ${value.name} ${value.array.shape}`).join("\n");
   const last = positions(trace) - 1, before = state.trace ? positions(state.trace) - 1 : -1;
   state.at = form !== state.form || state.at >= before ? last : Math.min(state.at, last);
   state.trace = trace;

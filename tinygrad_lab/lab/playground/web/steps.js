@@ -2,9 +2,8 @@
 
 const settingText = (value) => typeof value === "boolean" ? (value ? "True" : "False") : digits(value);
 
-function named(before, name, x) {
-  const who = make("div", { class: "who" }, make("span", { class: "quiet" }, before), make("b", {}, name),
-    make("span", { class: "quiet" }, x.shape.length ? crosses(x.shape) : ""));
+function named(name, x) {
+  const who = make("div", { class: "who" }, make("b", {}, name), make("span", { class: "quiet" }, x.shape.length ? crosses(x.shape) : ""));
   return make("div", { class: "given" }, who, numbersElement(x));
 }
 
@@ -16,14 +15,17 @@ function headingParts(phase, step) {
 }
 
 function forwardParts(step) {
-  const takes = step.inputs.map(({ value }) => { const { text, array } = valueOf(value); return value.kind === "constant" || !(value instanceof Value) ? named("", "the number", array) : named("", text, array); });
+  const takes = step.inputs.map(({ value }) => {
+    const { text, array } = valueOf(value), plain = !(value instanceof Value) || value.kind === "constant";
+    return named(plain ? "the number" : text, array);
+  });
   return [...headingParts("Forward", step), make("h3", {}, "Takes"), ...takes,
-    make("h3", {}, "Makes"), named("", step.output.name, step.output.array)];
+    make("h3", {}, "Makes"), named(step.output.name, step.output.array)];
 }
 
 function backwardParts({ step, incoming, contributions }, rules) {
   const parts = [...headingParts("Backward", step), make("h3", {}, "Comes in"),
-    named("", gradientName(step.output.name), incoming), make("h3", {}, contributions.length === 1 ? "Goes out" : "Go out")];
+    named(gradientName(step.output.name), incoming), make("h3", {}, contributions.length === 1 ? "Goes out" : "Go out")];
   return [...parts, ...contributions.map((given) => contributionPart(step, given, rules))];
 }
 
@@ -48,7 +50,7 @@ function ruleLines(step, given, rules) {
   const rule = new Rule(rules[name], step), copies = !sameShape(given.gradient.shape, step.output.array.shape) && ["x", "y"].includes(given.parameter);
   const lines = rule.lines(given.parameter).map(([left, names, numbers], place, all) => {
     const last = place === all.length - 1, sum = last && copies ? "Σ " : "";
-    const result = last && given.gradient.data.length <= 6 && given.gradient.shape.length < 3 ? [brief(given.gradient, 6)] : [];
+    const result = last && fitsLine(given.gradient) ? [brief(given.gradient)] : [];
     const said = [`${sum}${names}`, ...(last ? [`${sum}${numbers}`] : []), ...result];
     const different = said.filter((text, k) => k === 0 || text !== said[k - 1]);
     return make("p", { class: "rule" }, make("b", {}, left), ...different.map((text) => make("span", {}, ` = ${text}`)));
@@ -59,7 +61,7 @@ function ruleLines(step, given, rules) {
 
 /* What came before + what comes now = the sum; a value that is used once just gets its gradient. */
 function accumulation({ value, gradient, before, accumulated }) {
-  if (value.uses === 1) return gradient.data.length > 6 || gradient.shape.length > 1 ? numbersElement(gradient) : "";
+  if (value.uses === 1) return fitsLine(gradient) ? "" : numbersElement(gradient);
   const part = (caption, x) => make("figure", {}, make("figcaption", {}, caption), numbersElement(x));
   const sign = (text) => make("span", { class: "sign" }, text);
   if (!before) return make("div", { class: "sum" }, part(`first of ${value.uses} contributions to ${gradientName(value.name)}`, gradient));

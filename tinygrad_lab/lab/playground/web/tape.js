@@ -1,7 +1,7 @@
 /* All values in the order in which they are made, with arcs from what an operation takes to what it makes. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const GUTTER = 56, ROW = 44; // pixels
+const ROWS = 6, COLUMNS = 4; // of a matrix that is shown in full
 
 function draw(tag, attributes) {
   const element = document.createElementNS(SVG, tag);
@@ -11,32 +11,18 @@ function draw(tag, attributes) {
 
 class Tape {
   constructor(box, onChoose) {
-    Object.assign(this, { box, onChoose });
+    Object.assign(this, { box, onChoose, trace: null });
+    new ResizeObserver(() => this.trace && this.drawArcs()).observe(box);
   }
 
-  /* Draw another expression. */
+  /* Show another expression. */
   show(trace) {
     this.trace = trace;
     this.makers = new Map(trace.steps.map((step) => [step.output, step]));
-    const places = new Map(trace.values.map((value, place) => [value, place]));
-    const height = ROW * trace.values.length;
-    this.arcs = [];
-    const svg = draw("svg", { width: GUTTER, height, viewBox: `0 0 ${GUTTER} ${height}`, "aria-hidden": "true" });
-    for (const step of trace.steps) {
-      for (const { value } of step.inputs) {
-        if (places.has(value)) this.arc(svg, step, places.get(value), places.get(step.output));
-      }
-    }
     this.rows = trace.values.map((value, place) => this.row(value, place));
-    const list = make("ol", {}, ...this.rows.map((row) => row.item));
-    this.box.replaceChildren(svg, list);
-  }
-
-  arc(svg, step, from, to) {
-    const [y0, y1] = [from, to].map((place) => ROW * (place + 0.5)), bow = Math.min(GUTTER - 8, 10 + 9 * Math.sqrt(to - from));
-    const x = GUTTER - 4, path = draw("path", { d: `M${x} ${y0}C${x - bow} ${y0} ${x - bow} ${y1} ${x} ${y1}`, class: "arc" });
-    this.arcs.push({ step, path });
-    svg.append(path);
+    this.svg = draw("svg", { "aria-hidden": "true" });
+    this.arcs = null;
+    this.box.replaceChildren(this.svg, make("ol", {}, ...this.rows.map((row) => row.item)));
   }
 
   row(value, place) {
@@ -45,28 +31,68 @@ class Tape {
     const about = make("span", { class: "quiet" }, made ? made.called.name : "given");
     const button = make("button", { type: "button" }, make("span", { class: "label" }, name, about), number, gradient);
     button.addEventListener("click", () => this.onChoose(place));
-    return { button, number, gradient, item: make("li", { class: value.kind }, button) };
+    const { shape } = value.array, columns = inFull(shape) ? shape[shape.length - 1] ?? 0 : 0;
+    return { button, number, gradient, item: make("li", { "data-columns": columns }, button) };
   }
 
-  /* Numbers of a trace of the same form, as they are at a position: what is not made yet is blank. */
+  /* An arc for each input of each step; rows have the heights that their numbers need. */
+  drawArcs() {
+    const { trace } = this, places = new Map(trace.values.map((value, place) => [value, place]));
+    const list = this.box.querySelector("ol"), top = list.offsetTop;
+    const middles = this.rows.map(({ item }) => item.offsetTop - top + item.offsetHeight / 2);
+    const width = this.svg.clientWidth;
+    this.svg.style.height = `${list.offsetHeight}px`;
+    this.arcs = trace.steps.flatMap((step) => step.inputs.filter(({ value }) => places.has(value)).map(({ value }) => {
+      const from = places.get(value), to = places.get(step.output), bow = Math.min(width - 6, 8 + 9 * Math.sqrt(to - from));
+      const [x, y0, y1] = [width - 4, middles[from], middles[to]];
+      return { step, path: draw("path", { d: `M${x} ${y0}C${x - bow} ${y0} ${x - bow} ${y1} ${x} ${y1}`, class: "arc" }) };
+    }));
+    this.svg.replaceChildren(...this.arcs.map(({ path }) => path));
+    this.light();
+  }
+
+  light() {
+    for (const { step, path } of this.arcs) path.setAttribute("class", step === this.lit ? `arc flow ${this.phase}` : "arc");
+  }
+
+  /* The numbers of a trace of the same form, as they are at a position: what is not made yet is blank. */
   fill({ values, steps }, { known, passed, step, phase }) {
     this.rows.forEach((row, place) => {
-      const value = values[place];
-      row.number.textContent = known.has(value) ? brief(value.array, 3) : "";
-      row.gradient.textContent = passed.has(value) ? `∂ ${brief(passed.get(value), 3)}` : "";
-      const current = step.output === value, near = step.inputs.some((given) => given.value === value);
-      row.item.className = `${value.kind}${current ? " now" : near ? " near" : ""}${known.has(value) ? "" : " later"}`;
-      row.button.tabIndex = current ? 0 : -1;
-      if (current) row.button.setAttribute("aria-current", "step"); else row.button.removeAttribute("aria-current");
-      if (current) this.within(row.item);
+      const value = values[place], now = step.output === value, near = step.inputs.some((given) => given.value === value);
+      put(row.number, value.array, known.has(value));
+      put(row.gradient, passed.get(value) || value.gradient, passed.has(value));
+      row.item.className = `${value.kind}${now ? " now" : near ? " near" : ""}${known.has(value) ? "" : " later"}`;
+      row.button.tabIndex = now ? 0 : -1;
+      if (now) row.button.setAttribute("aria-current", "step"); else row.button.removeAttribute("aria-current");
+      if (now) this.within(row.item);
     });
-    const drawn = this.trace.steps[steps.indexOf(step)];
-    for (const arc of this.arcs) arc.path.setAttribute("class", arc.step === drawn ? `arc flow ${phase}` : "arc");
+    Object.assign(this, { lit: this.trace.steps[steps.indexOf(step)], phase });
+    if (this.arcs) this.light(); else this.drawArcs();
   }
 
   within(item) {
-    const box = this.box, top = item.offsetTop;
-    if (box.scrollHeight <= box.clientHeight) return;
-    if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 2 * ROW) box.scrollTop = top - box.clientHeight / 2;
+    const { box } = this, top = item.offsetTop - box.offsetTop;
+    if (top < box.scrollTop || top + item.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top - box.clientHeight / 2;
   }
+}
+
+const inFull = (shape) => shape.length < 3 && (shape[shape.length - 1] ?? 1) <= COLUMNS && (shape.length < 2 || shape[0] <= ROWS);
+
+/* Numbers into their place; those that are not known yet take room, but are not seen. */
+function put(place, x, known) {
+  place.replaceChildren(x ? shown(x) : "");
+  place.classList.toggle("unknown", !x || !known);
+}
+
+/* Three digits of each number, or the shape. */
+function shown(x) {
+  if (!inFull(x.shape)) return `${crosses(x.shape)} numbers`;
+  if (!x.shape.length) return digits(x.data[0]);
+  const box = make("span", { class: "small" }), largest = largestOf(x);
+  tables(x.shape, (place) => {
+    const cell = make("td", {}, digits(x.data[place], 3));
+    cell.style.backgroundColor = tint(x.data[place], largest);
+    return cell;
+  }, box);
+  return box;
 }
