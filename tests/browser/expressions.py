@@ -1,7 +1,7 @@
 """Random expressions with values that fit: every function, operator and setting, broadcasting, reuse, ties.
 
-The same ones every time.  What they are made of stays of moderate size, so that numbers mean something: denominators and
-arguments of roots and logarithms are positive, exponentials are of what is bounded.
+The same ones every time.  What they are made of stays of moderate size, so that numbers mean something: denominators
+and arguments of roots and logarithms are positive, exponentials are of what is bounded.
 """
 
 import random

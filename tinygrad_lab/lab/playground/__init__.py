@@ -1,1 +1,1 @@
-"""The playground: one page in which an expression is typed, its numbers are changed, and all gradients follow at once."""
+"""The playground: a page in which an expression is typed, numbers are changed, and all gradients follow at once."""

@@ -23,9 +23,14 @@ FACE = (
 )  # fmt: skip
 
 
-def render() -> str:
-    """Return the whole HTML document."""
+def render(home: str = "") -> str:
+    """Return the whole HTML document.
+
+    Args:
+        home: the address of the site that it is part of, if it is.
+    """
     return _template().render(
+        home=home,
         style=_text("playground.css"),
         script="".join(_text(name) for name in (*EVALUATOR, *FACE)),
         data=embedded(contents()),

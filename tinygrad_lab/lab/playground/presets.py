@@ -34,7 +34,8 @@ PRESETS = [
         X="[[1, 2], [-1, 0.5], [0, 1]]", W="[[0.5, -0.3], [0.2, 0.8]]", b="[0.1, -0.2]",
     ),
     _preset(
-        "Layer norm, written out", "c = x - mean(x)\ns = sqrt(mean(square(c)) + 0.00001)\nn = gain * c / s + bias\nn @ t",
+        "Layer norm, written out",
+        "c = x - mean(x)\ns = sqrt(mean(square(c)) + 0.00001)\nn = gain * c / s + bias\nn @ t",
         x="[1, 2, 4, -1]", gain="[1, 1, 1, 1]", bias="[0, 0, 0, 0]", t="[1, 0, -1, 0.5]",
     ),
     _preset("A tie", "maximum(x, y) + max(v)", x="2", y="2", v="[1, 3, 3]"),

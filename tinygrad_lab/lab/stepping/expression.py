@@ -30,9 +30,10 @@ LONGEST = 2000  # characters of an expression
 TOGETHER = 1_000_000  # elements of all values that it makes
 CLOSES = {")": "(", "]": "[", "}": "{"}
 DEEPEST = 400  # formulas inside one another
-STATEMENTS = frozenset(
-    "assert async break class continue def del for from global if import nonlocal pass raise return try while with".split()
-)  # what Python has besides assignments and formulas, by first word
+STATEMENTS = frozenset({
+    "assert", "async", "break", "class", "continue", "def", "del", "for", "from", "global", "if", "import", "nonlocal",
+    "pass", "raise", "return", "try", "while", "with",
+})  # fmt: skip  # what Python has besides assignments and formulas, by first word
 REFUSED = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, MemoryError)  # what operations complain with
 
 

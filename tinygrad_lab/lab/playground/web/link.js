@@ -1,6 +1,7 @@
 /* The link holds the expression and its values: #e=relu(w*x+b)&w=2&x=-3 with what addresses do not take escaped. */
 
-const compact = (text) => text.split("\n").map((line) => line.trim()).join(";").replace(/;+/g, ";");
+/* Lines are joined by ";" without a blank after it; comments are left out. */
+const compact = (text) => text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter(Boolean).join(";");
 
 function escapedPart(text) {
   return encodeURIComponent(text).replace(/%(2B|2C|3A|3B|2F|40)/g, decodeURIComponent);
@@ -18,7 +19,7 @@ function readLink(hash) {
   if (parts.some((part) => part.length !== 2) || parts[0][0] !== "e") throw new UsageError(BROKEN);
   try {
     const [[, text], ...given] = parts.map((part) => part.map(decodeURIComponent));
-    return { text: text.replaceAll(";", "\n"), values: new Map(given) };
+    return { text: text.replace(/;(?! )/g, "\n"), values: new Map(given) };
   } catch {
     throw new UsageError(BROKEN);
   }

@@ -64,10 +64,11 @@ class Tape {
       row.item.className = `${value.kind}${now ? " now" : near ? " near" : ""}${known.has(value) ? "" : " later"}`;
       row.button.tabIndex = now ? 0 : -1;
       if (now) row.button.setAttribute("aria-current", "step"); else row.button.removeAttribute("aria-current");
-      if (now) this.within(row.item);
     });
-    Object.assign(this, { lit: this.trace.steps[steps.indexOf(step)], phase });
+    const lit = this.trace.steps[steps.indexOf(step)], moved = lit !== this.lit;
+    Object.assign(this, { lit, phase });
     if (this.arcs) this.light(); else this.drawArcs();
+    if (moved) this.within(this.rows[values.indexOf(step.output)].item);
   }
 
   within(item) {
@@ -80,19 +81,28 @@ const inFull = (shape) => shape.length < 3 && (shape[shape.length - 1] ?? 1) <= 
 
 /* Numbers into their place; those that are not known yet take room, but are not seen. */
 function put(place, x, known) {
-  place.replaceChildren(x ? shown(x) : "");
   place.classList.toggle("unknown", !x || !known);
+  if (!x) return;
+  const cells = place.querySelectorAll("td");
+  if (!inFull(x.shape)) place.textContent = `${crosses(x.shape)} numbers`;
+  else if (!x.shape.length) place.textContent = digits(x.data[0]);
+  else if (cells.length !== x.data.length) place.replaceChildren(table(x));
+  else fillCells(cells, x);
 }
 
-/* Three digits of each number, or the shape. */
-function shown(x) {
-  if (!inFull(x.shape)) return `${crosses(x.shape)} numbers`;
-  if (!x.shape.length) return digits(x.data[0]);
-  const box = make("span", { class: "small" }), largest = largestOf(x);
-  tables(x.shape, (place) => {
-    const cell = make("td", {}, digits(x.data[place], 3));
-    cell.style.backgroundColor = tint(x.data[place], largest);
-    return cell;
-  }, box);
+function table(x) {
+  const box = make("span", { class: "small" });
+  tables(x.shape, () => make("td"), box);
+  fillCells(box.querySelectorAll("td"), x);
   return box;
+}
+
+/* Three digits of each number. */
+function fillCells(cells, x) {
+  const largest = largestOf(x);
+  cells.forEach((cell, place) => {
+    const text = digits(x.data[place], 3);
+    if (cell.textContent !== text) cell.textContent = text;
+    cell.style.backgroundColor = tint(x.data[place], largest);
+  });
 }
