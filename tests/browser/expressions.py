@@ -5,6 +5,7 @@ and arguments of roots and logarithms are positive, exponentials are of what is 
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +68,7 @@ class Author:
         """A formula whose value has this shape."""
         if depth == 0:
             return self.leaf(shape)
-        kinds = [self.of_one, self.of_two, self.of_two, self.reduced]
+        kinds: list[Callable[[Shape, int], str]] = [self.of_one, self.of_two, self.of_two, self.reduced]
         kinds += [self.softmax, self.product, self.linear] * (len(shape) > 0)
         kinds += [self.transposed] * (len(shape) == 2)
         kinds += [self.loss, self.classes, self.whole] * (shape == ())

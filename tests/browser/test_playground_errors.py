@@ -13,6 +13,8 @@ from tinygrad_lab.lab.playground import page as pages
 from tinygrad_lab.lab.stepping.expression import trace_expression
 from tinygrad_lab.lab.stepping.values import assignments
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")  # users have the gate's sentences
+
 SENTENCES = """
 (all) => JSON.stringify(all.map(([text, ...words]) => {
   try {

@@ -92,7 +92,7 @@ def difference(ours: list[Any], theirs: list[Any]) -> float:
         return np.inf
     arrays = [each for one, other in pairs for each in zip(one[1], other[1], strict=True)]
     terms = [np.abs(one[np.isfinite(one)]).max(initial=0) for one, _ in arrays]
-    return max(error(one, other) for one, other in arrays) / max(1, *terms)
+    return max(error(one, other) for one, other in arrays) / float(max(1, *terms))
 
 
 def error(one: np.ndarray, other: np.ndarray) -> float:
