@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Look
+from tests.browser.expressions import Made, made
 from tinygrad_lab.lab.playground import page as pages
 from tinygrad_lab.lab.playground.presets import PRESETS
 from tinygrad_lab.lab.playground.rules import rules
@@ -103,6 +104,44 @@ def test_sums_over_copies_are_said(look: Look, file: Path) -> None:
     assert "b was copied from one number to 3" in page.locator("#step").inner_text()
     page.evaluate("go(1)")
     assert "their sum is differentiated" in page.locator("#step").inner_text()
+
+
+RULES_OF = """
+(all) => {
+  const wrong = [], seen = new Set();
+  for (const [text, words] of all) {
+    for (const { step, contributions } of evaluate(text, words).backwards) {
+      const rule = new Rule(page.rules[step.called.name], step);
+      for (const { parameter, gradient } of contributions) {
+        const lines = new Written(rule).lines(parameter), shown = lines[lines.length - 1];
+        if (!shown || shown.some((part) => !part)) wrong.push([text, step.called.name, parameter]);
+        if (step.inputs.some(({ value }) => value instanceof Value && value.array.data.length > 1)) continue;
+        const [found, expected] = [rule.worth(rule.of(parameter).pop().tree), gradient.data[0]];
+        const right = Math.abs(found - expected) <= 1e-12 * Math.max(1, Math.abs(expected));
+        if (!right) wrong.push([text, shown, found, expected]);
+        seen.add(`${step.called.name} ${parameter}`);
+      }
+    }
+  }
+  return [wrong, [...seen]];
+}
+"""
+OF_NUMBERS = [
+    Made(text, [f"{name}={value}" for name, value in (("x", x), ("w", w)) if re.search(rf"\b{name}\b", text)])
+    for text in ("x*w + x/w - x", "maximum(x, w) - minimum(w, x)", "x**w + -x", "mse_loss(x, w)", "norm(x) + mean(x)",
+                 "max(x) + min(x) * w", "exp(x) + log(x) + sqrt(x) + square(x) + gelu(x) + silu(x) + softplus(x, 2)",
+                 "abs(x) + sin(x) + cos(x) + sigmoid(x) + tanh(x) + relu(x) + leaky_relu(x, 0.2)")
+    for x, w in ((0.7, 1.3), (2, 2), (1.5, -0.5))
+]  # fmt: skip
+
+
+def test_rules_as_they_are_shown_give_the_gradients(look: Look, file: Path) -> None:
+    """Every contribution has a rule; where all is single numbers, the rule is worked out."""
+    page = look(file).page
+    wrong, seen = page.evaluate(RULES_OF, [[each.text, each.words] for each in [*made(300), *OF_NUMBERS]])
+    assert wrong == []
+    vectors = {"sum", "softmax", "log_softmax", "matmul", "linear", "transpose", "cross_entropy"}
+    assert {each.split()[0] for each in seen} >= rules().keys() - vectors
 
 
 # ---- changing -------------------------------------------------------------------------------------------------------

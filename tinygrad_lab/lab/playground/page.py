@@ -19,7 +19,7 @@ EVALUATOR = (
     "functions.js", "values.js", "evaluation.js",
 )  # fmt: skip
 FACE = (
-    "elements.js", "link.js", "naming.js", "inputs.js", "tape.js", "steps.js", "nudge.js", "playground.js",
+    "elements.js", "link.js", "rules.js", "naming.js", "inputs.js", "tape.js", "steps.js", "nudge.js", "playground.js",
 )  # fmt: skip
 
 

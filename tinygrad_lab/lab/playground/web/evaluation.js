@@ -265,7 +265,8 @@ class Evaluation {
     return made;
   }
 
-  step(called, values, settings) {
+  step(called, values, given) {
+    const settings = { ...called.usual, ...given };
     if (this.steps.length >= MOST_STEPS) throw new UsageError(`the expression has more than ${MOST_STEPS} operations`);
     const arrays = values.map((value) => value instanceof Value ? value.array : scalar(value));
     const leftOut = new Array(called.values[1] - arrays.length);

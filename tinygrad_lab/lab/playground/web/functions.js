@@ -30,7 +30,7 @@ const layerShape = (x, weight) => [...x.slice(0, -1), ...weight.slice(0, 1)];
 
 /* ---- the tables ---- */
 
-const USUAL = { values: [1, 1], settings: {}, makes: null, inPlaceOf: "", parameters: ["input"], constants: [], source: "" };
+const USUAL = { values: [1, 1], settings: {}, makes: null, inPlaceOf: "", parameters: ["input"], constants: [], usual: {}, source: "" };
 
 function describe(name, run, more = {}) { return { ...USUAL, name, run, ...more }; }
 
@@ -53,8 +53,8 @@ const FUNCTIONS = {
   min: describe("amin", extremeOf(Math.min, Infinity), { settings: ALONG,
     inPlaceOf: "the smaller of two values is minimum(x, y), the smallest along a dimension min(x, dim=0)" }),
   norm: describe("norm", norm, { settings: { p: real, ...ALONG } }),
-  softmax: describe("softmax", softmax, { settings: { dim: whole }, source: "source: " }),
-  log_softmax: describe("log_softmax", logSoftmax, { settings: { dim: whole }, source: "source: " }),
+  softmax: describe("softmax", softmax, { settings: { dim: whole }, usual: { dim: -1 }, source: "source: " }),
+  log_softmax: describe("log_softmax", logSoftmax, { settings: { dim: whole }, usual: { dim: -1 }, source: "source: " }),
   matmul: describe("matmul", matmul, { values: [2, 2], makes: productShape, parameters: ["input", "other"] }),
   linear: describe("linear", linear, { values: [2, 3], makes: layerShape, parameters: ["input", "weight", "bias"] }),
   mse_loss: describe("mse_loss", mseLoss, { values: [2, 2], makes: together, parameters: ["input", "target"] }),
@@ -67,4 +67,4 @@ const OPERATORS = {
   "@": FUNCTIONS.matmul,
 };
 const NEGATIVE = elementwise("negative", { parameters: ["x"] });
-const TRANSPOSED = describe("transpose", transposed);
+const TRANSPOSED = describe("transpose", transposed, { usual: { dim0: 0, dim1: 1 } });

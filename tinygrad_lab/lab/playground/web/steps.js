@@ -47,7 +47,7 @@ const shapeWords = (shape) => shape.length ? crosses(shape) : "one number";
 function ruleLines(step, given, rules) {
   const name = step.called.name;
   if (!Object.hasOwn(rules, name)) return [];
-  const rule = new Rule(rules[name], step), copies = !sameShape(given.gradient.shape, step.output.array.shape) && ["x", "y"].includes(given.parameter);
+  const rule = new Written(new Rule(rules[name], step)), copies = !sameShape(given.gradient.shape, step.output.array.shape) && ["x", "y"].includes(given.parameter);
   const lines = rule.lines(given.parameter).map(([left, names, numbers], place, all) => {
     const last = place === all.length - 1, sum = last && copies ? "Σ " : "";
     const result = last && fitsLine(given.gradient) ? [brief(given.gradient)] : [];
