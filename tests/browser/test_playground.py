@@ -93,8 +93,14 @@ def test_a_value_used_twice_is_first_plus_second(look: Look, file: Path) -> None
     page = look(file).page
     write(page, "b = a + a; c = b * b", a="3")
     assert [part.replace("\n", " ") for part in page.locator(".sum").all_inner_texts()] == [
-        "first of 2 contributions to ∂a 12", "before 12 + this one 12 = ∂a 24",
+        "first of 2 contributions to ∂a 12", "first 12 + second 12 = ∂a 24",
     ]  # fmt: skip
+
+
+def test_a_value_used_three_times_is_added_up_one_by_one(look: Look, file: Path) -> None:
+    page = look(file).page
+    write(page, "a*2 + a*3 + a*4", a="1")
+    assert page.locator(".sum").inner_text().replace("\n", " ") == "so far 7 + third 2 = ∂a 9"
 
 
 def test_sums_over_copies_are_said(look: Look, file: Path) -> None:
@@ -217,6 +223,17 @@ def test_the_link_holds_expression_and_values(look: Look, file: Path) -> None:
         page.goto("about:blank")
         page.goto(address)
         assert tape(page) == rows
+
+
+def test_a_link_to_a_wrong_expression_says_so_and_can_be_mended(look: Look, file: Path) -> None:
+    seen = look(file)
+    seen.page.goto("about:blank")
+    seen.page.goto(f"{file.as_uri()}#e=a*&a=4")
+    expect(seen.page.locator("#error")).to_have_text("'a*' is no expression: it is not in Python's syntax")
+    seen.page.keyboard.press("End")
+    seen.page.locator("#text").fill("a*a")
+    assert tape(seen.page)[0] == ["a", "4", "8"]
+    assert seen.complaints == []
 
 
 def test_another_link_and_a_broken_one(look: Look, file: Path) -> None:

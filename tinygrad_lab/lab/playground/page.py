@@ -16,7 +16,8 @@ from tinygrad_lab.lab.stepping.page import embedded
 
 EVALUATOR = (
     "words.js", "tokens.js", "parser.js", "arrays.js", "elementwise.js", "reductions.js", "products.js",
-    "functions.js", "values.js", "evaluation.js",
+    "functions.js", "values.js", "reading.js",
+    "evaluation.js",
 )  # fmt: skip
 FACE = (
     "elements.js", "link.js", "rules.js", "naming.js", "inputs.js", "tape.js", "steps.js", "nudge.js", "playground.js",

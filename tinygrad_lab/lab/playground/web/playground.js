@@ -71,7 +71,8 @@ function remedies({ missing, unused }) {
 /* ---- one position ----------------------------------------------------------------------------------------------- */
 
 function go(at) {
-  const { trace } = state, last = positions(trace) - 1;
+  const { trace } = state, last = trace ? positions(trace) - 1 : -1;
+  if (!trace) return;
   state.at = at = Math.max(0, Math.min(last, at));
   const back = trace.backwards[at - trace.steps.length], step = back ? back.step : trace.steps[at];
   tape.fill(trace, { ...seen(at), step, phase: back ? "backward" : "forward" });
@@ -176,7 +177,7 @@ async function copyLink() {
 
 const moves = {
   ArrowRight: () => go(state.at + 1), ArrowLeft: () => go(state.at - 1), Home: () => go(0),
-  End: () => go(positions(state.trace) - 1),
+  End: () => go(Infinity),
 };
 
 document.addEventListener("keydown", (event) => {

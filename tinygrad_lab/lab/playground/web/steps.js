@@ -60,10 +60,13 @@ function ruleLines(step, given, rules) {
 }
 
 /* What came before + what comes now = the sum; a value that is used once just gets its gradient. */
-function accumulation({ value, gradient, before, accumulated }) {
+function accumulation({ value, gradient, before, place, accumulated }) {
   if (value.uses === 1) return fitsLine(gradient) ? "" : numbersElement(gradient);
   const part = (caption, x) => make("figure", {}, make("figcaption", {}, caption), numbersElement(x));
   const sign = (text) => make("span", { class: "sign" }, text);
   if (!before) return make("div", { class: "sum" }, part(`first of ${value.uses} contributions to ${gradientName(value.name)}`, gradient));
-  return make("div", { class: "sum" }, part("before", before), sign("+"), part("this one", gradient), sign("="), part(gradientName(value.name), accumulated));
+  return make("div", { class: "sum" }, part(place === 2 ? "first" : "so far", before), sign("+"), part(ordinal(place), gradient),
+    sign("="), part(place === value.uses ? gradientName(value.name) : "so far", accumulated));
 }
+
+const ordinal = (place) => ["first", "second", "third"][place - 1] || `${place}th`;
