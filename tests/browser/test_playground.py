@@ -210,6 +210,18 @@ def test_the_nudge_compares_the_result_with_the_gradient(look: Look, file: Path)
     assert page.locator("#nudge dd").all_inner_texts()[3] == "0"
 
 
+@pytest.mark.parametrize(
+    ("text", "x"), [("log(x)", "-1"), ("sqrt(x)", "0"), ("1/x", "0"), ("x**x", "-0.5"), ("exp(x)", "800"), ("x*0", "1")]
+)
+def test_what_is_not_finite_is_shown_quietly(look: Look, file: Path, text: str, x: str) -> None:
+    seen = look(file)
+    write(seen.page, text, x=x)
+    seen.page.locator("#nudge-slider").fill("-0.7")
+    for key in ("Home", "ArrowRight"):
+        seen.page.keyboard.press(key)
+    assert seen.complaints == []
+
+
 # ---- the link -------------------------------------------------------------------------------------------------------
 
 

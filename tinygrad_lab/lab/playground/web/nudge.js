@@ -48,14 +48,15 @@ class Nudge {
 
   lines(slope, reach, by, change) {
     const seen = this.samples.map(([, y]) => y).filter(Number.isFinite);
-    const most = Math.max(1e-12, ...seen.map(Math.abs), Math.min(Math.abs(slope * reach), 3 * Math.max(0, ...seen.map(Math.abs)) || Infinity));
+    const most = Math.max(1e-12, ...seen.map(Math.abs), Number.isFinite(slope) ? Math.min(Math.abs(slope * reach), 3 * Math.max(0, ...seen.map(Math.abs)) || Infinity) : 0);
     const at = (x, y) => [WIDTH / 2 + 0.47 * WIDTH * x / reach, HEIGHT / 2 - 0.45 * HEIGHT * Math.max(-1.2, Math.min(1.2, y / most))];
     const path = (points) => points.map((point, k) => `${k ? "L" : "M"}${point.map((p) => p.toFixed(1)).join(" ")}`).join("");
     const real = this.samples.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => at(x, y));
-    const [x, y] = at(by, change), [, promised] = at(by, slope * by);
+    const [x, y] = at(by, change), [, promised] = at(by, slope * by), known = Number.isFinite(change), sloping = Number.isFinite(slope);
     return [draw("path", { class: "axis", d: `M0 ${HEIGHT / 2}H${WIDTH}M${WIDTH / 2} 0V${HEIGHT}` }),
-      draw("path", { class: "tangent", d: path([at(-reach, -slope * reach), at(reach, slope * reach)]) }),
-      draw("path", { class: "curve", d: path(real) }), draw("path", { class: "gap", d: `M${x} ${y}V${promised}` }),
-      ...(Number.isFinite(change) ? [draw("circle", { cx: x, cy: y, r: 4 })] : [])];
+      ...(sloping ? [draw("path", { class: "tangent", d: path([at(-reach, -slope * reach), at(reach, slope * reach)]) })] : []),
+      draw("path", { class: "curve", d: path(real) }),
+      ...(known && sloping ? [draw("path", { class: "gap", d: `M${x} ${y}V${promised}` })] : []),
+      ...(known ? [draw("circle", { cx: x, cy: y, r: 4 })] : [])];
   }
 }
