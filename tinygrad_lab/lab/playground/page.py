@@ -15,9 +15,8 @@ from tinygrad_lab.lab.playground.rules import rules
 from tinygrad_lab.lab.stepping.page import embedded
 
 EVALUATOR = (
-    "words.js", "tokens.js", "parser.js", "arrays.js", "elementwise.js", "reductions.js", "products.js",
-    "functions.js", "values.js", "reading.js",
-    "evaluation.js",
+    "words.js", "tokens.js", "atoms.js", "parser.js", "arrays.js", "elementwise.js", "reductions.js", "products.js",
+    "functions.js", "values.js", "reading.js", "backwards.js", "evaluation.js",
 )  # fmt: skip
 FACE = (
     "elements.js", "link.js", "rules.js", "naming.js", "inputs.js", "tape.js", "steps.js", "nudge.js", "playground.js",

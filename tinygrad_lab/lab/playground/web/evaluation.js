@@ -11,9 +11,11 @@ class Value {
   }
 }
 
-/* The steps forwards and backwards of an expression, or the sentence that says why there are none. */
+/* The steps forwards and backwards of an expression, or the sentence that says why there are
+   none. */
 function evaluate(text, words) {
-  const evaluation = new Evaluation(text, assignments(words)), { steps, values, result } = evaluation.forwards();
+  const evaluation = new Evaluation(text, assignments(words)),
+    { steps, values, result } = evaluation.forwards();
   return { steps, values, result, backwards: differentiate(steps, result) };
 }
 
@@ -29,8 +31,18 @@ function resultOf(text, arrays) {
 
 class Evaluation {
   constructor(text, arrays) {
-    const given = new Map([...arrays].map(([name, found]) => [name, new Value(name, "input", found, true)]));
-    Object.assign(this, { text: strip(text), whole: text, given, source: text, line: 1, steps: [], made: 0 });
+    const given = new Map(
+      [...arrays].map(([name, found]) => [name, new Value(name, "input", found, true)]),
+    );
+    Object.assign(this, {
+      text: strip(text),
+      whole: text,
+      given,
+      source: text,
+      line: 1,
+      steps: [],
+      made: 0,
+    });
     this.values = [...given.values()];
     this.variables = new Map(given);
     this.unused = new Set(given.keys());
@@ -44,9 +56,15 @@ class Evaluation {
       this.steps[this.steps.length - 1].added = true;
     }
     const unused = [...this.unused].sort(byCodePoint);
-    if (unused.length) throw Object.assign(new UsageError(`the expression does not use ${short(unused.join(", "))}`), { unused });
+    if (unused.length)
+      throw Object.assign(
+        new UsageError(`the expression does not use ${short(unused.join(", "))}`),
+        { unused },
+      );
     if (!result.needs || result.kind === "input") {
-      throw new UsageError(`${quoted(this.whole)} computes nothing from a given value: there is nothing to step through`);
+      throw new UsageError(
+        `${quoted(this.whole)} computes nothing from a given value: there is nothing to step through`,
+      );
     }
     return { steps: this.steps, values: this.values, result };
   }
@@ -67,7 +85,8 @@ class Evaluation {
     }
     const value = this.tensor(statement.value);
     this.variables.set(target.name, value);
-    if (value.kind === "result" && !value.assigned) Object.assign(value, { name: target.name, assigned: true });
+    if (value.kind === "result" && !value.assigned)
+      Object.assign(value, { name: target.name, assigned: true });
     return value;
   }
 
@@ -79,20 +98,32 @@ class Evaluation {
   /* What a part is worth; plain numbers stay numbers. */
   value(node) {
     switch (node.type) {
-      case "number": return number(node);
-      case "name": return this.variable(node.name);
-      case "unary": return this.unary(node);
-      case "binary": if (OPERATORS[node.sign]) return this.binary(node); break;
-      case "call": if (node.called.type === "name") return this.called(node); break;
-      case "attribute": if (node.name === "T") return this.call(node, TRANSPOSED, [this.tensor(node.value)]); break;
+      case "number":
+        return number(node);
+      case "name":
+        return this.variable(node.name);
+      case "unary":
+        return this.unary(node);
+      case "binary":
+        if (OPERATORS[node.sign]) return this.binary(node);
+        break;
+      case "call":
+        if (node.called.type === "name") return this.called(node);
+        break;
+      case "attribute":
+        if (node.name === "T") return this.call(node, TRANSPOSED, [this.tensor(node.value)]);
+        break;
     }
     throw this.refused(node);
   }
 
   variable(name) {
     if (!this.variables.has(name)) {
-      const called = Object.hasOwn(FUNCTIONS, name), missing = called ? null : name;
-      const known = called ? "it is a function: write it with parentheses" : `add ${short(name)}=1, say`;
+      const called = Object.hasOwn(FUNCTIONS, name),
+        missing = called ? null : name;
+      const known = called
+        ? "it is a function: write it with parentheses"
+        : `add ${short(name)}=1, say`;
       throw Object.assign(new UsageError(`${short(name)} has no value; ${known}`), { missing });
     }
     this.unused.delete(name);
@@ -107,7 +138,8 @@ class Evaluation {
   }
 
   binary(node) {
-    let left = this.value(node.left), right = this.value(node.right);
+    let left = this.value(node.left),
+      right = this.value(node.right);
     const products = node.sign === "@";
     if (!(left instanceof Value) && (!(right instanceof Value) || products)) left = constant(left);
     if (!(right instanceof Value) && products) right = constant(right);
@@ -118,21 +150,30 @@ class Evaluation {
   called(node) {
     const { name } = node.called;
     if (!Object.hasOwn(FUNCTIONS, name)) {
-      throw new UsageError(`${short(name)} is no function here; there are: ${Object.keys(FUNCTIONS).join(", ")}`);
+      throw new UsageError(
+        `${short(name)} is no function here; there are: ${Object.keys(FUNCTIONS).join(", ")}`,
+      );
     }
-    const called = FUNCTIONS[name], [least, most] = called.values;
+    const called = FUNCTIONS[name],
+      [least, most] = called.values;
     const given = this.settingsGiven(node, called);
     if (node.args.length < least) {
-      throw this.fails(node, `${name} takes ${least} value${least > 1 ? "s" : ""}, got ${node.args.length}`);
+      throw this.fails(
+        node,
+        `${name} takes ${least} value${least > 1 ? "s" : ""}, got ${node.args.length}`,
+      );
     }
     const values = node.args.slice(0, most).map((argument) => this.tensor(argument));
     const settings = {};
-    for (const [setting, found] of given) settings[setting] = this.setting(node, called, setting, found);
+    for (const [setting, found] of given)
+      settings[setting] = this.setting(node, called, setting, found);
     return this.call(node, called, values, settings);
   }
 
   settingsGiven(node, called) {
-    const names = Object.keys(called.settings), [, most] = called.values, rest = node.args.slice(most);
+    const names = Object.keys(called.settings),
+      [, most] = called.values,
+      rest = node.args.slice(most);
     if (rest.length && (called.inPlaceOf || rest.length > names.length)) {
       const few = `there can be ${most} value${most > 1 ? "s" : ""} and ${names.join(", ") || "no settings"}`;
       throw this.fails(node, called.inPlaceOf || few);
@@ -148,7 +189,8 @@ class Evaluation {
 
   setting(call, called, name, node) {
     const found = this.plain(name, node);
-    if (found.kind === "int" || found.kind === "float") number({ value: found.value, digits: found.text });
+    if (found.kind === "int" || found.kind === "float")
+      number({ value: found.value, digits: found.text });
     try {
       return called.settings[name](name, found);
     } catch (error) {
@@ -162,79 +204,100 @@ class Evaluation {
     if (node.type === "number") return plainNumber(node.value, node.whole, node.digits);
     if (node.type === "constant") return plainConstant(node.value);
     if (node.type === "unary" && node.sign !== "~" && node.operand.type === "number") {
-      const { value, whole, digits } = node.operand, minus = node.sign === "-" && !(whole && value === 0);
+      const { value, whole, digits } = node.operand,
+        minus = node.sign === "-" && !(whole && value === 0);
       return plainNumber(minus ? -value : value, whole, minus ? `-${digits}` : digits);
     }
     const value = node.type === "name" ? this.variable(node.name) : null;
     if (value && !value.needs && value.array.data.length === 1) {
-      const [found] = value.array.data, whole = Number.isInteger(found);
+      const [found] = value.array.data,
+        whole = Number.isInteger(found);
       return plainNumber(found, whole, whole ? BigInt(found).toString() : floatText(found));
     }
     const why = node.type === "name" ? "and this value gets a gradient" : "not a formula";
-    throw new UsageError(`${this.at(node)} is not allowed there: ${name} is a setting and must be a plain number, ${why}`);
+    throw new UsageError(
+      `${this.at(node)} is not allowed there: ${name} is a setting and must be a plain number, ${why}`,
+    );
   }
 
   call(node, called, values, settings = {}) {
     this.line = node.line;
     this.source = this.segment(node);
-    const shapes = values.map((value) => value instanceof Value ? value.array.shape : []);
+    const shapes = values.map((value) => (value instanceof Value ? value.array.shape : []));
     const size = sizeMade(called, shapes);
-    if (size > LARGEST) throw new UsageError(`${this.at(node)} would make ${grouped(size)} numbers, at most ${grouped(LARGEST)} are made`);
+    if (size > LARGEST)
+      throw new UsageError(
+        `${this.at(node)} would make ${grouped(size)} numbers, at most ${grouped(LARGEST)} are made`,
+      );
     let made;
     try {
       made = this.step(called, values, settings);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      const on = values.map((value) => value instanceof Value ? shapeText(value.array.shape) : "a number").join(" and ");
-      throw this.fails(node, toldAgain(error.message, called, values, settings), ` with shapes ${on}`);
+      const on = values
+        .map((value) => (value instanceof Value ? shapeText(value.array.shape) : "a number"))
+        .join(" and ");
+      throw this.fails(
+        node,
+        toldAgain(error.message, called, values, settings),
+        ` with shapes ${on}`,
+      );
     }
     this.made += made.array.data.length;
-    if (this.made > MOST_NUMBERS) throw new UsageError(`the expression makes more than ${grouped(MOST_NUMBERS)} numbers in all`);
+    if (this.made > MOST_NUMBERS)
+      throw new UsageError(
+        `the expression makes more than ${grouped(MOST_NUMBERS)} numbers in all`,
+      );
     return made;
   }
 
   step(called, values, given) {
     const settings = { ...called.usual, ...given };
-    if (this.steps.length >= MOST_STEPS) throw new UsageError(`the expression has more than ${MOST_STEPS} operations`);
-    const arrays = values.map((value) => value instanceof Value ? value.array : scalar(value));
+    if (this.steps.length >= MOST_STEPS)
+      throw new UsageError(`the expression has more than ${MOST_STEPS} operations`);
+    const arrays = values.map((value) => (value instanceof Value ? value.array : scalar(value)));
     const leftOut = new Array(called.values[1] - arrays.length);
     const { y, backward } = called.run(...arrays, ...leftOut, settings);
     const inputs = values.map((value, place) => ({ parameter: called.parameters[place], value }));
-    const wanted = inputs.map(({ parameter, value }) => Boolean(value.needs) && !called.constants.includes(parameter));
+    const wanted = inputs.map(
+      ({ parameter, value }) => Boolean(value.needs) && !called.constants.includes(parameter),
+    );
     const output = new Value(this.source, "result", y, wanted.some(Boolean));
     for (const value of values) if (value instanceof Value) value.uses += 1;
     this.values.push(output);
-    this.steps.push({ called, inputs, wanted, settings, output, backward, source: this.source, line: this.line });
+    this.steps.push({
+      called,
+      inputs,
+      wanted,
+      settings,
+      output,
+      backward,
+      source: this.source,
+      line: this.line,
+    });
     return output;
   }
 
   /* ---- words ---- */
-  segment(node) { return this.text.slice(node.start, node.end); }
-  at(node) { return quoted(this.segment(node)); }
-  fails(node, reason, on = "") { return new UsageError(`${this.at(node)} does not work${on}: ${reason}`); }
-  refused(node) { return new UsageError(`${this.at(node)} is not allowed: ${ALLOWED}${Object.keys(FUNCTIONS).join(", ")}`); }
-}
-
-/* From the result to what it was made of, the last step first; returns each contribution with the sum so far. */
-function differentiate(steps, result) {
-  result.gradient = filled(result.array.shape, 1);
-  const found = [];
-  for (const step of [...steps].reverse()) {
-    if (!step.output.gradient || !step.output.needs) continue;
-    const gradients = step.backward(step.output.gradient, step.wanted), contributions = [];
-    step.inputs.forEach(({ parameter, value }, place) => {
-      if (!step.wanted[place] || !gradients[place]) return;
-      const gradient = unbroadcast(gradients[place], value.array.shape), before = value.gradient;
-      value.gradient = before ? add(before, gradient) : gradient;
-      value.given += 1;
-      contributions.push({ parameter, value, gradient, before, place: value.given, accumulated: value.gradient });
-    });
-    found.push({ step, incoming: step.output.gradient, contributions });
+  segment(node) {
+    return this.text.slice(node.start, node.end);
   }
-  return found;
+  at(node) {
+    return quoted(this.segment(node));
+  }
+  fails(node, reason, on = "") {
+    return new UsageError(`${this.at(node)} does not work${on}: ${reason}`);
+  }
+  refused(node) {
+    return new UsageError(
+      `${this.at(node)} is not allowed: ${ALLOWED}${Object.keys(FUNCTIONS).join(", ")}`,
+    );
+  }
 }
 
-function constant(found) { return new Value(floatText(found), "constant", scalar(found), false); }
+function constant(found) {
+  return new Value(floatText(found), "constant", scalar(found), false);
+}
 
 function sizeMade(called, shapes) {
   try {
@@ -244,23 +307,17 @@ function sizeMade(called, shapes) {
   }
 }
 
-/* What an array library complains of, with the operation's name and what it was given. */
-function toldAgain(message, called, values, settings) {
-  if (!/^(operands|axis)/.test(message)) return message;
-  const given = values.map((value, place) => `${called.parameters[place]} ${value instanceof Value
-    ? `a float64 tensor of shape ${shapeText(value.array.shape)}` : `${floatText(value)} (float)`}`);
-  const named = { p: floatText, dim: String, keepdim: (on) => on ? "True" : "False" };
-  const kinds = { p: " (float)", dim: " (int)", keepdim: "" };
-  for (const [name, value] of Object.entries(settings)) given.push(`${name} ${named[name](value)}${kinds[name]}`);
-  return `${called.name}: ${message.startsWith("axis") ? called.source : ""}${message} (given ${given.join(", ")})`;
-}
-
 const plainNumber = (value, isWhole, text) => ({ kind: isWhole ? "int" : "float", value, text });
-const plainConstant = (text) => ["True", "False"].includes(text)
-  ? { kind: "bool", value: text === "True", text } : { kind: "other", value: null, text };
+const plainConstant = (text) =>
+  ["True", "False"].includes(text)
+    ? { kind: "bool", value: text === "True", text }
+    : { kind: "other", value: null, text };
 
 function byCodePoint(a, b) {
-  const [left, right] = [Array.from(a, (c) => c.codePointAt(0)), Array.from(b, (c) => c.codePointAt(0))];
+  const [left, right] = [
+    Array.from(a, (c) => c.codePointAt(0)),
+    Array.from(b, (c) => c.codePointAt(0)),
+  ];
   const place = left.findIndex((code, k) => code !== right[k]);
   return place < 0 ? left.length - right.length : left[place] - (right[place] ?? -1);
 }

@@ -1,36 +1,32 @@
-/* From words to trees, by precedence.  What Python takes and an expression does not becomes a node of type "other":
-   the evaluation refuses it in the same words as the command line.  Nothing is ever run. */
+/* From words to trees, by precedence.  What Python takes and an expression does not becomes a
+   node of type "other": the evaluation refuses it in the same words as the command line.
+   Nothing is ever run. */
 
-const KEYWORDS = new Set(["False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-  "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
-  "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"]);
-const BINDING = { "|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "//": 10, "%": 10, "@": 10 };
-const COMPARES = new Set(["<", ">", "<=", ">=", "==", "!=", "in", "is", "not"]);
-const AUGMENTED = new Set(["+=", "-=", "*=", "/=", "//=", "%=", "@=", "**=", "&=", "|=", "^=", "<<=", ">>="]);
-const UNARY = 11, POWER = 12, DEEPEST = 400;
-
-class TooDeep extends Error {}
-
-class Parser {
-  constructor(text) {
-    this.text = text;
-    this.tokens = tokens(text);
-    this.at = 0;
-  }
-
-  get now() { return this.tokens[this.at]; }
-  get last() { return this.tokens[this.at - 1].end; }
-
-  is(...texts) { return this.now.kind !== "string" && this.now.kind !== "number" && texts.includes(this.now.text); }
-  skip(text) { if (!this.is(text)) return false; this.at += 1; return true; }
-  need(text) { if (!this.skip(text)) throw new SyntaxRefused(`${text} is missing`); }
-  node(type, start, line, more = {}) { return { type, start, line, end: this.last, ...more }; }
-
+const BINDING = {
+  "|": 5,
+  "^": 6,
+  "&": 7,
+  "<<": 8,
+  ">>": 8,
+  "+": 9,
+  "-": 9,
+  "*": 10,
+  "/": 10,
+  "//": 10,
+  "%": 10,
+  "@": 10,
+};
+const COMPARES = new Set("< > <= >= == != in is not".split(" "));
+const AUGMENTED = new Set("+= -= *= /= //= %= @= **= &= |= ^= <<= >>=".split(" "));
+class Parser extends Atoms {
   /* ---- statements ---- */
   statements() {
     const found = [];
     while (this.now.kind !== "end") {
-      if (this.now.kind === "newline") { this.at += 1; continue; }
+      if (this.now.kind === "newline") {
+        this.at += 1;
+        continue;
+      }
       found.push(this.statement());
       if (!this.skip(";") && this.now.kind !== "newline") throw new SyntaxRefused("two formulas");
     }
@@ -50,18 +46,21 @@ class Parser {
     }
     while (this.skip("=")) parts.push(this.list());
     const value = parts.pop();
-    if ((value.bare ? value.items : [value]).some((item) => item.needsBrackets)) throw new SyntaxRefused(":=");
+    if ((value.bare ? value.items : [value]).some((item) => item.needsBrackets))
+      throw new SyntaxRefused(":=");
     parts.forEach(checkTarget);
     return this.node(parts.length ? "assign" : "formula", start, line, { targets: parts, value });
   }
 
   /* A formula, or several between commas. */
   list(closing) {
-    const { start, line } = this.now, items = [this.item()];
+    const { start, line } = this.now,
+      items = [this.item()];
     let commas = false;
     while (this.skip(",")) {
       commas = true;
-      if (this.is("=", closing) || ["newline", "end"].includes(this.now.kind) || this.is(";")) break;
+      if (this.is("=", closing) || ["newline", "end"].includes(this.now.kind) || this.is(";"))
+        break;
       items.push(this.item());
     }
     return commas ? this.node("tuple", start, line, { items, bare: true }) : items[0];
@@ -75,7 +74,8 @@ class Parser {
   }
 
   named() {
-    const { start, line } = this.now, found = this.formula();
+    const { start, line } = this.now,
+      found = this.formula();
     if (!this.is(":=")) return found;
     if (found.type !== "name") throw new SyntaxRefused(":=");
     this.at += 1;
@@ -98,7 +98,8 @@ class Parser {
   lambda(start, line) {
     this.at += 1;
     while (!this.is(":")) {
-      if (this.now.kind !== "name" && !this.is(",", "*", "**", "=", "/")) throw new SyntaxRefused("lambda");
+      if (this.now.kind !== "name" && !this.is(",", "*", "**", "=", "/"))
+        throw new SyntaxRefused("lambda");
       this.at += 1;
     }
     this.need(":");
@@ -106,7 +107,9 @@ class Parser {
     return this.node("other", start, line);
   }
 
-  either() { return this.chain(["or"], () => this.chain(["and"], () => this.negated())); }
+  either() {
+    return this.chain(["or"], () => this.chain(["and"], () => this.negated()));
+  }
 
   chain(words, inner) {
     const { start, line } = this.now;
@@ -176,7 +179,8 @@ class Parser {
     for (;;) {
       if (this.skip(".")) {
         const attribute = this.now;
-        if (attribute.kind !== "name" || KEYWORDS.has(attribute.text)) throw new SyntaxRefused("attribute");
+        if (attribute.kind !== "name" || KEYWORDS.has(attribute.text))
+          throw new SyntaxRefused("attribute");
         this.at += 1;
         found = this.node("attribute", start, line, { value: found, name: attribute.text });
       } else if (this.is("(")) {
@@ -201,7 +205,9 @@ class Parser {
   }
 
   args() {
-    const { start, line } = this.now, args = [], keywords = [];
+    const { start, line } = this.now,
+      args = [],
+      keywords = [];
     this.need("(");
     while (!this.is(")")) {
       const next = this.tokens[this.at + 1];
@@ -223,7 +229,8 @@ class Parser {
 
   keyword(before) {
     const name = this.now.text.normalize("NFKC");
-    if (KEYWORDS.has(name) || before.some((known) => known.name === name)) throw new SyntaxRefused("keyword");
+    if (KEYWORDS.has(name) || before.some((known) => known.name === name))
+      throw new SyntaxRefused("keyword");
     this.at += 2;
     return { name, value: this.formula() };
   }
@@ -237,104 +244,21 @@ class Parser {
   comprehension() {
     if (!this.is("for")) return false;
     while (this.skip("for")) {
-      do this.binary(5); while (this.skip(","));
+      do this.binary(5);
+      while (this.skip(","));
       this.need("in");
       this.either();
       while (this.skip("if")) this.either();
     }
     return true;
   }
-
-  /* ---- atoms ---- */
-  atom() {
-    const token = this.now, { start, line } = token;
-    if (token.kind === "string") return this.strings(start, line);
-    if (token.kind === "end" || token.kind === "newline") throw new SyntaxRefused("it ends too early");
-    this.at += 1;
-    if (token.kind === "number") return this.node("number", start, line, numberOf(token.text));
-    if (token.text === "(") return this.parenthesised(start, line);
-    if (token.text === "[") return this.sequence(start, line, "]", "list");
-    if (token.text === "{") return this.braces(start, line);
-    if (token.text === "...") return this.node("constant", start, line, { value: "Ellipsis" });
-    if (["True", "False", "None"].includes(token.text)) return this.node("constant", start, line, { value: token.text });
-    if (token.kind !== "name" || KEYWORDS.has(token.text)) throw new SyntaxRefused(token.text);
-    return this.node("name", start, line, { name: token.text.normalize("NFKC") });
-  }
-
-  strings(start, line) {
-    const parts = [];
-    while (this.now.kind === "string") { parts.push(this.now); this.at += 1; }
-    if (parts.some((part) => part.prefix.includes("f"))) return this.node("other", start, line);
-    const bytes = parts[0].prefix.includes("b") ? "b" : "";
-    const inside = parts.map((part) => part.text.slice(part.prefix.length + part.quote.length, -part.quote.length)).join("");
-    return this.node("constant", start, line, { value: bytes + repr(inside) });
-  }
-
-  parenthesised(start, line) {
-    if (this.skip(")")) return this.node("tuple", start, line, { items: [] });
-    if (this.is("yield")) return this.yielded();
-    const found = this.deeper(() => this.list(")"));
-    const generated = this.comprehension();
-    this.need(")");
-    if (found.bare) return this.node("tuple", start, line, { items: found.items });
-    return generated ? this.node("other", start, line) : { ...found, needsBrackets: false };
-  }
-
-  yielded() {
-    const { start, line } = this.now;
-    this.yielding(start, line);
-    const found = this.node("other", start, line);
-    this.need(")");
-    return found;
-  }
-
-  yielding(start, line) {
-    this.at += 1;
-    this.skip("from");
-    if (!this.is(")", ";") && this.now.kind !== "newline") this.list(")");
-    const value = this.node("other", start, line);
-    return { ...value, type: "formula", value, targets: [] };
-  }
-
-  sequence(start, line, closing, type) {
-    const items = [];
-    while (!this.is(closing)) {
-      items.push(this.deeper(() => this.item()));
-      if (items.length === 1 && this.comprehension()) { this.need(closing); return this.node("other", start, line); }
-      if (!this.skip(",")) break;
-    }
-    this.need(closing);
-    return this.node(type, start, line, { items });
-  }
-
-  braces(start, line) {
-    while (!this.is("}")) {
-      if (this.skip("**")) this.binary(5);
-      else { this.item(); if (this.skip(":")) this.formula(); }
-      if (this.comprehension() || !this.skip(",")) break;
-    }
-    this.need("}");
-    return this.node("other", start, line);
-  }
-
-  deeper(inner) {
-    this.depth = (this.depth || 0) + 1;
-    if (this.depth > 2 * DEEPEST) throw new TooDeep();
-    try { return inner(); } finally { this.depth -= 1; }
-  }
 }
 
 /* What can stand on the left of "=". */
 function checkTarget(node) {
-  const fits = node.type === "name" || node.type === "attribute" || (node.type === "other" && node.target);
+  const fits =
+    node.type === "name" || node.type === "attribute" || (node.type === "other" && node.target);
   if (fits) return;
   if (node.type !== "tuple" && node.type !== "list") throw new SyntaxRefused("target");
   node.items.forEach(checkTarget);
-}
-
-function numberOf(text) {
-  const plain = text.replaceAll("_", "");
-  if (/j$/i.test(plain) && !/^0x/i.test(plain)) return { type: "constant", value: `${floatText(Number(plain.slice(0, -1))).replace(/\.0$/, "")}j` };
-  const whole = /^(0[xob]|\d+$)/i.test(plain);
-  return { whole, value: Number(plain), digits: whole ? BigInt(plain).toString() : floatText(Number(plain)) };
 }

@@ -1,12 +1,19 @@
 /* The page: what is typed is evaluated, and each part shows it. */
 
 const page = JSON.parse($("data").textContent);
-const state = { text: "", values: new Map(), at: 0, trace: null, form: "", chosen: { name: "", place: 0 } };
+const state = {
+  text: "",
+  values: new Map(),
+  at: 0,
+  trace: null,
+  form: "",
+  chosen: { name: "", place: 0 },
+};
 const inputs = new Inputs($("values"), changeValue, choose);
 const tape = new Tape($("tape"), goToValue);
 const nudge = new Nudge($("nudge"));
 
-/* ---- evaluating ------------------------------------------------------------------------------------------------- */
+/* ---- evaluating ---- */
 
 function recompute() {
   const started = performance.now();
@@ -14,7 +21,12 @@ function recompute() {
   inputs.complain(wrong?.name ?? null, wrong?.message ?? "");
   try {
     if (wrong) throw new UsageError("");
-    accept(evaluate(state.text, [...state.values].map(([name, text]) => `${name}=${text}`)));
+    accept(
+      evaluate(
+        state.text,
+        [...state.values].map(([name, text]) => `${name}=${text}`),
+      ),
+    );
     complain(null);
     link();
   } catch (error) {
@@ -38,8 +50,11 @@ function wrongValue() {
 
 /* Who stands at the end stays there; another formula is shown whole. */
 function accept(trace) {
-  const form = trace.values.map((value) => `${value.kind} ${value.name} ${value.array.shape}`).join("\n");
-  const last = positions(trace) - 1, before = state.trace ? positions(state.trace) - 1 : -1;
+  const form = trace.values
+    .map((value) => `${value.kind} ${value.name} ${value.array.shape}`)
+    .join("\n");
+  const last = positions(trace) - 1,
+    before = state.trace ? positions(state.trace) - 1 : -1;
   state.at = form !== state.form || state.at >= before ? last : Math.min(state.at, last);
   state.trace = trace;
   if (form !== state.form) tape.show(trace);
@@ -61,24 +76,38 @@ function complain(error) {
 function remedies({ missing, unused }) {
   const remedy = (label, change) => {
     const button = make("button", { type: "button", class: "plain" }, label);
-    button.addEventListener("click", () => { change(); inputs.show(state.values); recompute(); $("text").focus(); });
+    button.addEventListener("click", () => {
+      change();
+      inputs.show(state.values);
+      recompute();
+      $("text").focus();
+    });
     return [" ", button];
   };
   if (missing) return remedy(`Add ${short(missing)} = 1`, () => state.values.set(missing, "1"));
-  return unused ? remedy(`Remove ${short(unused.join(", "))}`, () => unused.forEach((name) => state.values.delete(name))) : [];
+  return unused
+    ? remedy(`Remove ${short(unused.join(", "))}`, () =>
+        unused.forEach((name) => state.values.delete(name)),
+      )
+    : [];
 }
 
-/* ---- one position ----------------------------------------------------------------------------------------------- */
+/* ---- one position ---- */
 
 function go(at) {
-  const { trace } = state, last = trace ? positions(trace) - 1 : -1;
+  const { trace } = state,
+    last = trace ? positions(trace) - 1 : -1;
   if (!trace) return;
   state.at = at = Math.max(0, Math.min(last, at));
-  const back = trace.backwards[at - trace.steps.length], step = back ? back.step : trace.steps[at];
+  const back = trace.backwards[at - trace.steps.length],
+    step = back ? back.step : trace.steps[at];
   tape.fill(trace, { ...seen(at), step, phase: back ? "backward" : "forward" });
   $("step").replaceChildren(...(back ? backwardParts(back, page.rules) : forwardParts(step)));
   $("slider").value = at;
-  $("slider").setAttribute("aria-valuetext", `${back ? "backward" : "forward"} ${step.called.name}`);
+  $("slider").setAttribute(
+    "aria-valuetext",
+    `${back ? "backward" : "forward"} ${step.called.name}`,
+  );
   $("count").textContent = `${at + 1} / ${last + 1}`;
   $("first").disabled = $("back").disabled = at === 0;
   $("next").disabled = $("last").disabled = at === last;
@@ -86,7 +115,8 @@ function go(at) {
 
 /* Which values are known at a position, and the gradients as far as they have come. */
 function seen(at) {
-  const { steps, backwards, values, result } = state.trace, passed = new Map();
+  const { steps, backwards, values, result } = state.trace,
+    passed = new Map();
   const made = new Set(steps.slice(at + 1).map((step) => step.output));
   if (at >= steps.length) passed.set(result, result.gradient);
   for (const { contributions } of backwards.slice(0, Math.max(0, at - steps.length + 1))) {
@@ -97,14 +127,18 @@ function seen(at) {
 
 /* The step that makes a value; while going backwards, the one that takes its gradient on. */
 function goToValue(place) {
-  const { steps, backwards, values } = state.trace, of = ({ output }) => output === values[place];
-  const forward = steps.findIndex(of), backward = backwards.findIndex(({ step }) => of(step));
-  const using = backwards.findLastIndex(({ contributions }) => contributions.some(({ value }) => value === values[place]));
+  const { steps, backwards, values } = state.trace,
+    of = ({ output }) => output === values[place];
+  const forward = steps.findIndex(of),
+    backward = backwards.findIndex(({ step }) => of(step));
+  const using = backwards.findLastIndex(({ contributions }) =>
+    contributions.some(({ value }) => value === values[place]),
+  );
   if (forward < 0) return using < 0 ? undefined : go(steps.length + using);
   return go(state.at >= steps.length && backward >= 0 ? steps.length + backward : forward);
 }
 
-/* ---- changing --------------------------------------------------------------------------------------------------- */
+/* ---- changing ---- */
 
 function changeValue(name, text) {
   state.values.set(name, text);
@@ -119,10 +153,12 @@ function choose(name, place) {
 function showNudge() {
   const known = state.trace.values.filter((value) => value.kind === "input");
   const chosen = known.find((value) => value.name === state.chosen.name);
-  if (!chosen || state.chosen.place >= chosen.array.data.length) state.chosen = { name: known[0].name, place: 0 };
+  if (!chosen || state.chosen.place >= chosen.array.data.length)
+    state.chosen = { name: known[0].name, place: 0 };
   const arrays = new Map(known.map((value) => [value.name, value.array]));
   nudge.show(state.trace, state.chosen, (name, place, number) => {
-    const { shape, data } = arrays.get(name), changed = data.slice();
+    const { shape, data } = arrays.get(name),
+      changed = data.slice();
     changed[place] = number;
     return resultOf(state.text, new Map([...arrays, [name, array(shape, changed)]]));
   });
@@ -138,13 +174,17 @@ function load({ text, values }) {
 
 const ofPreset = ({ expression, values }) => ({ text: expression, values: Object.entries(values) });
 
-/* ---- the link --------------------------------------------------------------------------------------------------- */
+/* ---- the link ---- */
 
-let linking = 0, written = "";
+let linking = 0,
+  written = "";
 
 function link() {
   clearTimeout(linking);
-  linking = setTimeout(() => { written = linkOf(state); history.replaceState(null, "", written); }, 250);
+  linking = setTimeout(() => {
+    written = linkOf(state);
+    history.replaceState(null, "", written);
+  }, 250);
 }
 
 function fromLink() {
@@ -173,15 +213,21 @@ async function copyLink() {
   }
 }
 
-/* ---- wiring ----------------------------------------------------------------------------------------------------- */
+/* ---- wiring ---- */
 
 const moves = {
-  ArrowRight: () => go(state.at + 1), ArrowLeft: () => go(state.at - 1), Home: () => go(0),
+  ArrowRight: () => go(state.at + 1),
+  ArrowLeft: () => go(state.at - 1),
+  Home: () => go(0),
   End: () => go(Infinity),
 };
 
 document.addEventListener("keydown", (event) => {
-  const busy = event.target.closest("textarea, select, input") || event.ctrlKey || event.metaKey || event.altKey;
+  const busy =
+    event.target.closest("textarea, select, input") ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey;
   if (busy || !moves[event.key]) return;
   event.preventDefault();
   moves[event.key]();
@@ -191,9 +237,14 @@ $("back").addEventListener("click", moves.ArrowLeft);
 $("next").addEventListener("click", moves.ArrowRight);
 $("last").addEventListener("click", moves.End);
 $("slider").addEventListener("input", () => go(Number($("slider").value)));
-$("text").addEventListener("input", () => { state.text = $("text").value; recompute(); });
+$("text").addEventListener("input", () => {
+  state.text = $("text").value;
+  recompute();
+});
 $("copy").addEventListener("click", copyLink);
-$("presets").append(...page.presets.map((preset, place) => make("option", { value: place }, preset.name)));
+$("presets").append(
+  ...page.presets.map((preset, place) => make("option", { value: place }, preset.name)),
+);
 $("presets").addEventListener("change", () => {
   if ($("presets").value) load(ofPreset(page.presets[Number($("presets").value)]));
   $("presets").value = "";

@@ -19,11 +19,16 @@ function parseValue(name, text) {
     found = arrayOf(numbersOf(valueTree(text)));
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${short(name)}=${short(text)}: not a number or a list of numbers, such as -3 or [1, 2]`);
+    throw new UsageError(
+      `${short(name)}=${short(text)}: not a number or a list of numbers, such as -3 or [1, 2]`,
+    );
   }
-  const size = found.data.length, rank = found.shape.length;
-  if (size > LARGEST) throw new UsageError(`${short(name)}: ${size} numbers, at most ${LARGEST} are read`);
-  if (rank > MOST) throw new UsageError(`${short(name)}: ${rank} dimensions, at most ${MOST} are read`);
+  const size = found.data.length,
+    rank = found.shape.length;
+  if (size > LARGEST)
+    throw new UsageError(`${short(name)}: ${size} numbers, at most ${LARGEST} are read`);
+  if (rank > MOST)
+    throw new UsageError(`${short(name)}: ${rank} dimensions, at most ${MOST} are read`);
   return found;
 }
 
@@ -49,7 +54,10 @@ function arrayOf(tree) {
   const data = [];
   const collect = (part, depth) => {
     if (depth > DIMENSIONS || Array.isArray(part) !== depth < shape.length) throw new NoValue();
-    if (!Array.isArray(part)) { data.push(part); return; }
+    if (!Array.isArray(part)) {
+      data.push(part);
+      return;
+    }
     if (part.length !== shape[depth]) throw new NoValue();
     part.forEach((item) => collect(item, depth + 1));
   };
@@ -62,12 +70,14 @@ function arrayOf(tree) {
 function assignments(words) {
   const values = new Map();
   for (const word of words) {
-    const equals = word.indexOf("="), before = equals < 0 ? word : word.slice(0, equals);
+    const equals = word.indexOf("="),
+      before = equals < 0 ? word : word.slice(0, equals);
     const name = strip(before).normalize("NFKC");
     if (equals < 0 || !/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(name) || KEYWORDS.has(name)) {
       throw new UsageError(`${quoted(word)}: values are given as name=value, such as x=-3`);
     }
-    if (Object.hasOwn(FUNCTIONS, name)) throw new UsageError(`${quoted(word)}: ${name} is a function and cannot be a value's name`);
+    if (Object.hasOwn(FUNCTIONS, name))
+      throw new UsageError(`${quoted(word)}: ${name} is a function and cannot be a value's name`);
     if (values.has(name)) throw new UsageError(`${quoted(name)} is given twice`);
     values.set(name, parseValue(name, word.slice(equals + 1)));
   }

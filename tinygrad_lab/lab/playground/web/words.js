@@ -1,4 +1,5 @@
-/* What is said of wrong input: texts, numbers and shapes as Python writes them, so that both sides say the same. */
+/* What is said of wrong input: texts, numbers and shapes as Python writes them, so that both
+   sides say the same. */
 
 const SHOWN = 60; // characters of the user's text in a message
 
@@ -11,7 +12,9 @@ function repr(text) {
   const written = Array.from(text, (character) => {
     if (character === quote) return `\\${quote}`;
     if (ESCAPES[character]) return ESCAPES[character];
-    return character !== " " && /[\p{C}\p{Z}]/u.test(character) ? escaped(character.codePointAt(0)) : character;
+    return character !== " " && /[\p{C}\p{Z}]/u.test(character)
+      ? escaped(character.codePointAt(0))
+      : character;
   });
   return quote + written.join("") + quote;
 }
@@ -36,7 +39,7 @@ function floatText(number) {
   if (!Number.isFinite(number)) return number > 0 ? "inf" : "-inf";
   const [mantissa, power] = number.toExponential().split("e");
   const exponent = Number(power);
-  if ((exponent < -4 || exponent >= 16)) {
+  if (exponent < -4 || exponent >= 16) {
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
   const text = Object.is(number, -0) ? "-0" : plainDigits(number);
@@ -48,9 +51,10 @@ function plainDigits(number) {
   return text.includes("e") ? number.toFixed(20).replace(/0+$/, "") : text;
 }
 
-const shapeText = (shape) => shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+const shapeText = (shape) => (shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`);
 const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /* A text without the blanks at both ends that Python takes for such. */
-const BLANKS = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
+const BLANKS =
+  "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
 const strip = (text) => text.replace(new RegExp(`^${BLANKS}|${BLANKS}$`, "g"), "");
