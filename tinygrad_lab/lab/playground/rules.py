@@ -133,6 +133,6 @@ def tree(node: ast.expr) -> Json:
             return {"type": "call", "name": name, "args": [tree(argument) for argument in args]}
         case ast.Attribute(value=value, attr="T"):
             return {"type": "transposed", "value": tree(value)}
-        case ast.Subscript(value=value, slice=index):
-            return {"type": "indexed", "value": tree(value), "index": ast.unparse(index)}
+        case ast.Subscript(value=value):
+            return {"type": "indexed", "value": tree(value)}
     raise ValueError(f"a rule has no {ast.unparse(node)}")

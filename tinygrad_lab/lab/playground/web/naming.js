@@ -82,7 +82,7 @@ class Written {
       case "transposed":
         return [`${this.inside(node.value, ATOM, numbers)}ᵀ`, ATOM];
       case "indexed":
-        return [`${this.inside(node.value, ATOM, numbers)}[${node.index}]`, ATOM];
+        return this.text(node.value, numbers); // indices of a rule here only line up dimensions
       case "choice":
         return this.text(this.rule.worth(node.test) ? node.body : node.other, numbers);
       case "call":

@@ -113,6 +113,7 @@ class Rule {
       case "name":
         return this.worthOfName(node.name);
       case "transposed":
+      case "indexed":
         return parts[0];
       case "unary":
         return parts[0] === undefined ? undefined : -parts[0];
