@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.playground import page as playground
 from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, views
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
@@ -101,6 +102,7 @@ class Site:
         self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
         for name in self.documents:
             self.document(name)
+        self.file("playground.html", playground.render(home="index.html"))
         self.linked_sources()
         for name in ("style.css", "script.js"):
             text = importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
