@@ -7,7 +7,8 @@ import pytest
 from tests.browser.conftest import Look
 from tinygrad_lab.lab import registry
 
-PAGES = ["index.html", "families.html", "dropout/index.html", "lenet/index.html"]
+PAGES = ["index.html", "families.html", "dropout/index.html", "lenet/index.html", "operations/index.html",
+         "operations/normalization.html"]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -95,6 +96,21 @@ def test_equal_lines_stand_side_by_side_and_stack_on_a_narrow_screen(site: Path,
     above, below = boxes(400)
     assert above["y"] + above["height"] <= below["y"]
     assert above["x"] == below["x"]
+
+
+def test_three_forms_stand_side_by_side_and_stack_on_a_narrow_screen(site: Path, look: Look) -> None:
+    def boxes(width: int) -> list[dict]:
+        page = look(site / "operations" / "normalization.html", width).page
+        return [form.bounding_box() for form in page.locator("#layer_norm .form").all()]
+
+    definition, by_hand, torch = boxes(1400)
+    assert definition["y"] == by_hand["y"] == torch["y"]
+    assert definition["x"] + definition["width"] <= by_hand["x"]
+    assert by_hand["x"] + by_hand["width"] <= torch["x"]
+    first, second, third = boxes(400)
+    assert first["x"] == second["x"] == third["x"]
+    assert first["y"] + first["height"] <= second["y"]
+    assert second["y"] + second["height"] <= third["y"]
 
 
 def test_a_row_of_claims_is_read_without_scrolling_on_a_narrow_screen(site: Path, look: Look) -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, views
+from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, operations, views
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.output import staged
@@ -21,7 +21,7 @@ from tinygrad_lab.lab.site.stepper import stepper_page
 from tinygrad_lab.paper import SIZES, Paper
 
 DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those that are there; others follow
-PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config")  # taken by the paper's page
+PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config", "operations")  # taken by the paper's page
 
 
 def build_all(out: Path) -> list[Row]:
@@ -80,12 +80,14 @@ class Site:
         names = [name for name in DOCUMENTS if name in self.library.documents]
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
+        self.operations = operations.families(self.library.root)
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
         self.templates.filters |= {
             "stem": lambda name: Path(name).stem,
             "quantity": views.quantity,
             "part": views.part,
             "safe_html": Markup,
+            "ticks": operations.with_code,
         }
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
@@ -99,10 +101,11 @@ class Site:
         views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
         self.index(views_by_slug)
         self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
+        self.operation_pages()
         for name in self.documents:
             self.document(name)
         self.linked_sources()
-        for name in ("style.css", "script.js"):
+        for name in ASSETS:
             text = importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
             self.file(name, text)
 
@@ -148,6 +151,22 @@ class Site:
         parts = markdown.sections(self.texts[name], resolve)
         self.page(address, "document.html", title=_title(self.texts[name]), sections=parts)
 
+    # ---- operations -------------------------------------------------------------------------------------------------
+    def operation_pages(self) -> None:
+        """The list of operations, and a page for each file of them."""
+        self.page("operations/index.html", "operations.html", title="Operations", families=self.operations)
+        for family in self.operations:
+            shown = {"family": family, "sources": self.sources_of(family.views, family.composed)}
+            self.page(f"operations/{family.name}.html", "operation.html", title=family.name, **shown)
+
+    def sources_of(
+        self, views: Sequence[operations.View], composed: Sequence[operations.Composed] = ()
+    ) -> dict[str, str | None]:
+        """Project paths of what listings show, and where these files are in the site."""
+        listings = [listing for view in views for listing in (view.definition, view.by_hand, view.torch)]
+        files = {listing.file for listing in (*listings, *(part.listing for part in composed)) if listing}
+        return {file: self.library.address(file) for file in files}
+
     # ---- a paper ----------------------------------------------------------------------------------------------------
     def paper(self, paper: Paper) -> list[views.VariantView]:
         """A paper's page, with what belongs to it; returns what was seen of its variants."""
@@ -161,6 +180,7 @@ class Site:
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
             files=twins, config=highlight.python_lines(config), sizes=SIZES,
             parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
+            **self.contributed(paper),
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
         return variants
@@ -205,6 +225,13 @@ class Site:
         ]
         return [(file, address) for file in files if (address := self.library.address(file))]
 
+    def contributed(self, paper: Paper) -> dict[str, Any]:
+        """The operations that the paper brings, in their three forms."""
+        names = operations.CONTRIBUTED.get(paper.slug, ())
+        views = [view for family in self.operations for view in family.views if view.name in names]
+        views.sort(key=lambda view: names.index(view.name))
+        return {"contributed": views, "form_sources": self.sources_of(views)}
+
     def text(self, path: str) -> str:
         """A file of the project."""
         return (self.library.root / path).read_text(encoding="utf-8")
@@ -233,6 +260,7 @@ class Site:
         self.page(f"source/{path}.html", "source.html", title=path, lines=marked)
 
 
+ASSETS = ("style.css", "reading.css", "script.js")
 SIDES = ("papers", "reference")
 RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
 
