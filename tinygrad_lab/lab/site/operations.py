@@ -95,7 +95,7 @@ def families(root: Path) -> list[Family]:
     own = [info for info in OPERATIONS.values() if info.body.__module__.startswith(OWN)]
     views = [_view(info, forms[info.name], root) for info in own]
     composed = _composed(root)
-    names = sorted({found.family for found in (*views, *composed)})
+    names = sorted({view.family for view in views} | {part.family for part in composed})
     return [_family(name, views, composed) for name in names]
 
 
