@@ -4,6 +4,7 @@ import importlib.resources
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, operations, views
+from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, operations, search, views
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.output import staged
 from tinygrad_lab.lab.site.stepper import stepper_page
 from tinygrad_lab.paper import SIZES, Paper
 
-DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those that are there; others follow
+DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
+    "first-hour": "First hour",
+    "questions": "Questions",
+    "derivations": "Derivations",
+    "exercises": "Exercises",
+    "engine": "Engine",
+    "adding-a-paper": "Adding a paper",
+    "agreement": "Agreement",
+}
 PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config", "operations")  # taken by the paper's page
 
 
@@ -80,6 +89,7 @@ class Site:
         names = [name for name in DOCUMENTS if name in self.library.documents]
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
+        self.found = search.Index()
         self.operations = operations.families(self.library.root)
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
         self.templates.filters |= {
@@ -91,8 +101,9 @@ class Site:
         }
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
-            "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
+            "navigation": self.navigation(),
             "checks": views.CHECKS,
+            "measured": "runs made for these pages",
             "papers": self.papers,
         }
 
@@ -105,9 +116,17 @@ class Site:
         for name in self.documents:
             self.document(name)
         self.linked_sources()
+        self.file("search-index.js", self.found.script())
         for name in ASSETS:
             text = importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
             self.file(name, text)
+
+    def navigation(self) -> list[tuple[str, str]]:
+        """Addresses and names of what every page links; a document in a folder is linked by another one."""
+        documents = [name for name in self.documents if "/" not in name]
+        named = [(f"{name}.html", DOCUMENTS.get(name) or _title(self.texts[name])) for name in documents]
+        playground = [("playground.html", "Playground")] if find_spec("tinygrad_lab.lab.playground") else []
+        return [*FIRST, *playground, *named]
 
     def file(self, address: str, text: str) -> None:
         path = self.folder / address
@@ -149,11 +168,15 @@ class Site:
         address, file = f"{name}.html", self.library.documents[name]
         resolve = self.library.resolver(str(file.relative_to(self.library.root)), address)
         parts = markdown.sections(self.texts[name], resolve)
-        self.page(address, "document.html", title=_title(self.texts[name]), sections=parts)
+        title, folder = _title(self.texts[name]), name.rpartition("/")[0]
+        up = (f"{folder}.html", _title(self.texts[folder])) if folder in self.texts else None
+        self.page(address, "document.html", title=title, sections=parts, up=up)
+        self.found.document(address, title, parts)
 
     # ---- operations -------------------------------------------------------------------------------------------------
     def operation_pages(self) -> None:
         """The list of operations, and a page for each file of them."""
+        self.found.operations(self.operations)
         self.page("operations/index.html", "operations.html", title="Operations", families=self.operations)
         for family in self.operations:
             shown = {"family": family, "sources": self.sources_of(family.views, family.composed)}
@@ -180,10 +203,17 @@ class Site:
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
             files=twins, config=highlight.python_lines(config), sizes=SIZES,
             parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
-            **self.contributed(paper),
+            **self.contributed(paper), **self.neighbours(paper),
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
+        self.found.paper(address, paper, [*notes, *results], twins)
         return variants
+
+    def neighbours(self, paper: Paper) -> dict[str, Paper | None]:
+        """The paper before this one and the one after it."""
+        all_papers = list(self.papers.values())
+        place = all_papers.index(paper)
+        return {"before": all_papers[place - 1] if place else None, "after": next(iter(all_papers[place + 1 :]), None)}
 
     def variant(self, paper: Paper, name: str, gathered: evidence.Evidence) -> views.VariantView:
         address = f"{paper.slug}/step-{name}.html"
@@ -260,7 +290,8 @@ class Site:
         self.page(f"source/{path}.html", "source.html", title=path, lines=marked)
 
 
-ASSETS = ("style.css", "reading.css", "script.js")
+ASSETS = ("style.css", "reading.css", "script.js", "reading.js", "search.js")
+FIRST = [("index.html", "Papers"), ("families.html", "Families"), ("operations/index.html", "Operations")]
 SIDES = ("papers", "reference")
 RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
 
