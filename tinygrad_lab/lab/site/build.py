@@ -3,7 +3,7 @@
 import importlib.resources
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, operations, search, views
+from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, measurements, operations, search, views
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
+from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
 from tinygrad_lab.lab.site.stepper import stepper_page
 from tinygrad_lab.paper import SIZES, Paper
@@ -36,54 +37,76 @@ PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config", "ope
 def build_all(out: Path) -> list[Row]:
     """Compare both sides of all papers, write the site into ``out``, and return what was compared.
 
+    Where there is no PyTorch nothing is compared: the pages show what was measured before, and say so.
+
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
     with staged(out) as folder, one_thread():
-        rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
+        rows = compared() if has_torch() else None
         with console.progress() as bar:
             task = bar.add_task("pages", total=None)
-            Site(folder, rows, lambda address: bar.update(task, description=address)).write()
-    return rows
+            known = measurements.current(rows, evidence.STEPS)
+            Site(folder, known, lambda address: bar.update(task, description=address)).write()
+    return rows or []
+
+
+def compared() -> list[Row]:
+    """Run parity over all papers."""
+    return parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed."""
+    try:
+        return find_spec("torch") is not None
+    except ImportError:
+        return False
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Tiny models gain nothing from more, and lose much where the cores have other work."""
+    with threadpool_limits(1), torch_threads(1) if has_torch() else nullcontext():
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """PyTorch's number of threads inside the block."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
-        with threadpool_limits(1):
-            yield
+        yield
     finally:
         torch.set_num_threads(before)
 
 
-def build(out: Path, rows: Sequence[Row]) -> None:
+def build(out: Path, rows: Sequence[Row] | None) -> None:
     """Write the site of all papers into ``out``.
 
     Args:
-        rows: of a run of parity; papers without any are shown without agreement.
+        rows: of a run of parity; papers without any are shown without agreement. None for what was measured before.
 
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
     with staged(out) as folder:
-        Site(folder, rows, lambda _: None).write()
+        Site(folder, measurements.current(rows, evidence.STEPS), lambda _: None).write()
 
 
 class Site:
     """All pages of a site, written into a folder.
 
     Args:
-        rows: of a run of parity.
+        known: how far both sides agree.
         watch: told of each page before it is made.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Row], watch: Callable[[str], None]) -> None:
-        self.folder, self.rows, self.watch = folder, rows, watch
+    def __init__(self, folder: Path, known: Measurements, watch: Callable[[str], None]) -> None:
+        self.folder, self.known, self.watch = folder, known, watch
         self.papers = registry.discover()
         self.library = Library()
         names = [name for name in DOCUMENTS if name in self.library.documents]
@@ -103,7 +126,7 @@ class Site:
         self.templates.globals |= {
             "navigation": self.navigation(),
             "checks": views.CHECKS,
-            "measured": "runs made for these pages",
+            "measured": known.summary,
             "papers": self.papers,
         }
 
@@ -194,7 +217,7 @@ class Site:
     def paper(self, paper: Paper) -> list[views.VariantView]:
         """A paper's page, with what belongs to it; returns what was seen of its variants."""
         address = f"{paper.slug}/index.html"
-        gathered = evidence.gather(paper, self.rows)
+        gathered = self.known.of(paper)
         variants = [self.variant(paper, name, gathered) for name in paper.variants]
         notes, results = self.notes(paper, address)
         config = self.text(f"papers/{paper.slug}/config.py")
@@ -202,7 +225,7 @@ class Site:
         self.page(
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
             files=twins, config=highlight.python_lines(config), sizes=SIZES,
-            parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
+            parameters=views.parameters_by_size(paper), beside=self.beside(paper), origin=self.known.origin(paper),
             **self.contributed(paper), **self.neighbours(paper),
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
@@ -215,7 +238,7 @@ class Site:
         place = all_papers.index(paper)
         return {"before": all_papers[place - 1] if place else None, "after": next(iter(all_papers[place + 1 :]), None)}
 
-    def variant(self, paper: Paper, name: str, gathered: evidence.Evidence) -> views.VariantView:
+    def variant(self, paper: Paper, name: str, gathered: PaperEvidence) -> views.VariantView:
         address = f"{paper.slug}/step-{name}.html"
         self.watch(address)
         text = stepper_page(paper, name)
@@ -235,7 +258,7 @@ class Site:
         measured_from = next((k for k, part in enumerate(parts) if part.title in RESULTS), len(parts))
         return parts[:measured_from], parts[measured_from:]
 
-    def twins(self, paper: Paper, gathered: evidence.Evidence) -> list[tuple[str, list[views.TwinBlock]]]:
+    def twins(self, paper: Paper, gathered: PaperEvidence) -> list[tuple[str, list[views.TwinBlock]]]:
         """File name -> its blocks, for every file that both sides have."""
 
         def blocks(name: str) -> list[views.TwinBlock]:
