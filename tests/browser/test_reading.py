@@ -80,6 +80,16 @@ def test_code_is_copied_without_its_numbers(site: Path, look: Look) -> None:
     assert lines[1].startswith("    product = ")
 
 
+def test_a_block_is_copied_by_a_letter(site: Path, look: Look) -> None:
+    page = look(site / "lenet" / "index.html").page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.focus("[id='model.RBF.forward'] h4 a")
+    for key, side in (("c", "numpy"), ("Shift+C", "torch")):
+        page.keyboard.press(key)
+        expect(page.locator(f"[id='model.RBF.forward'] .{side} > button")).to_have_text("copied")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("    def forward(self, x")
+
+
 def test_the_section_being_read_is_marked(site: Path, look: Look) -> None:
     page = look(site / "lenet" / "index.html").page
     page.evaluate("document.getElementById('seen').scrollIntoView()")

@@ -19,7 +19,7 @@ from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
-from tinygrad_lab.lab.site.stepper import stepper_page
+from tinygrad_lab.lab.site.stepper import pack, stepper_page
 from tinygrad_lab.paper import SIZES, Paper
 
 DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
@@ -240,10 +240,9 @@ class Site:
 
     def variant(self, paper: Paper, name: str, gathered: PaperEvidence) -> views.VariantView:
         address = f"{paper.slug}/step-{name}.html"
-        self.watch(address)
         text = stepper_page(paper, name)
         if text is not None:
-            self.file(address, text)
+            self.page(address, "packed.html", title=f"{paper.slug}, {name}", packed=pack(text))
         return views.variant_view(paper, name, gathered, None if text is None else address)
 
     def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:

@@ -34,6 +34,7 @@ for (const code of document.querySelectorAll("pre.code, .side.code, .form .code"
     setTimeout(() => (button.textContent = "copy"), 1500);
   });
   if (code.matches(".side")) {
+    button.tabIndex = -1; // the keyboard goes from block to block, and copies by a letter
     code.append(button); // a side is an item of a grid and stays it
     code.classList.add("copying");
   } else {
@@ -41,6 +42,13 @@ for (const code of document.querySelectorAll("pre.code, .side.code, .form .code"
     frame.append(code, button);
   }
 }
+
+addEventListener("keydown", (event) => {
+  const side = { c: ".numpy", C: ".torch" }[event.key];
+  const twin = side && document.activeElement.closest(".twin");
+  if (!twin || event.ctrlKey || event.metaKey || event.altKey) return;
+  twin.querySelector(`${side} > button`)?.click();
+});
 
 // The section that is being read is marked in the page's own list of sections.
 const links = [...document.querySelectorAll(".local a, .contents a")];
