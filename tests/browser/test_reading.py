@@ -87,7 +87,7 @@ def test_a_block_is_copied_by_a_letter(site: Path, look: Look) -> None:
     for key, side in (("c", "numpy"), ("Shift+C", "torch")):
         page.keyboard.press(key)
         expect(page.locator(f"[id='model.RBF.forward'] .{side} > button")).to_have_text("copied")
-        assert page.evaluate("navigator.clipboard.readText()").startswith("    def forward(self, x")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("    def forward(self, input")
 
 
 def test_the_section_being_read_is_marked(site: Path, look: Look) -> None:
