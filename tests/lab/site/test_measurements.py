@@ -1,6 +1,7 @@
 """Agreement that was measured before: what is stored, what the pages say of it, and that they need no PyTorch."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from tests.lab.site.rows import row
 from tests.papers.test_twins import ROOT
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.site import measurements
+from tinygrad_lab.lab.site import measurements, stepper
 from tinygrad_lab.lab.site.measurements import Fresh, Stored
 
 LENET = registry.find("lenet")
@@ -76,13 +77,6 @@ def test_the_stored_ones_are_of_all_papers_and_none_failed() -> None:
 BUILD = """
 import sys
 from pathlib import Path
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocked())
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.site import build_all
 
@@ -91,14 +85,19 @@ registry.discover = lambda: {slug: every()[slug] for slug in ("lenet", "dropout"
 assert build_all(Path(sys.argv[1])) == []
 assert "torch" not in sys.modules
 """
+MISSING = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
 
 
 @pytest.fixture(scope="module")
 def without_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("without") / "site"
-    result = subprocess.run([sys.executable, "-c", BUILD, str(folder)], capture_output=True, text=True, cwd=ROOT)
+    """A site built where no process can import torch."""
+    folder = tmp_path_factory.mktemp("without")
+    (folder / "torch.py").write_text(MISSING, encoding="utf-8")
+    paths = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", BUILD, str(folder / "site")]
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
     assert result.returncode == 0, result.stderr
-    return folder
+    return folder / "site"
 
 
 def test_the_site_is_built_without_torch(without_torch: Path) -> None:
@@ -109,3 +108,9 @@ def test_the_site_is_built_without_torch(without_torch: Path) -> None:
     assert stored["papers"]["lenet"]["variants"]["1998"]["gradient"]["float64"] in text
     assert (without_torch / "lenet" / "step-1998.html").exists()
     assert (without_torch / "operations" / "softmax.html").exists()
+
+
+def test_a_stepper_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "lstm").write_text("in the way", encoding="utf-8")
+    with stepper.meanwhile(tmp_path) as process, pytest.raises(RuntimeError, match="FileExistsError"):
+        stepper.wait_for(process)

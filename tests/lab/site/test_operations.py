@@ -78,7 +78,8 @@ def test_a_paper_shows_what_its_model_runs(site: Path, slug: str) -> None:
 
 def test_a_rule_is_a_formula_or_code() -> None:
     assert "<math" in operations.rule_html(r"\bar x = \bar y")
-    code = operations.rule_html("dinput = y * (1 - y) * dy")
+    code = operations.rule_html("dx = dz * y; dy = dz * x")
     assert "<math" not in code
-    assert re.sub(r"<[^>]+>", "", code) == "dinput = y * (1 - y) * dy\n"
+    assert re.sub(r"<[^>]+>", "", code) == "dx = dz * y\ndy = dz * x\n"
+    assert "\n   " not in operations.rule_html("\n    a = b\n    c = d\n    ")
     assert operations.with_code("in ``dim`` < 3") == "in <code>dim</code> &lt; 3"

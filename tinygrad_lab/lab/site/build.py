@@ -2,6 +2,7 @@
 
 import importlib.resources
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
@@ -14,12 +15,21 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, measurements, operations, search, views
+from tinygrad_lab.lab.site import (
+    evidence,
+    highlight,
+    markdown,
+    measured,
+    measurements,
+    operations,
+    search,
+    stepper,
+    views,
+)
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
-from tinygrad_lab.lab.site.stepper import pack, stepper_page
 from tinygrad_lab.paper import SIZES, Paper
 
 DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
@@ -42,12 +52,12 @@ def build_all(out: Path) -> list[Row]:
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
-    with staged(out) as folder, one_thread():
+    with staged(out) as folder, stepper.meanwhile(folder) as steppers, one_thread():
         rows = compared() if has_torch() else None
         with console.progress() as bar:
             task = bar.add_task("pages", total=None)
             known = measurements.current(rows, evidence.STEPS)
-            Site(folder, known, lambda address: bar.update(task, description=address)).write()
+            Site(folder, known, lambda address: bar.update(task, description=address)).write(steppers)
     return rows or []
 
 
@@ -59,9 +69,10 @@ def compared() -> list[Row]:
 def has_torch() -> bool:
     """Whether PyTorch is installed."""
     try:
-        return find_spec("torch") is not None
+        import torch  # noqa: F401
     except ImportError:
         return False
+    return True
 
 
 @contextmanager
@@ -93,8 +104,8 @@ def build(out: Path, rows: Sequence[Row] | None) -> None:
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
-    with staged(out) as folder:
-        Site(folder, measurements.current(rows, evidence.STEPS), lambda _: None).write()
+    with staged(out) as folder, stepper.meanwhile(folder) as steppers:
+        Site(folder, measurements.current(rows, evidence.STEPS), lambda _: None).write(steppers)
 
 
 class Site:
@@ -130,14 +141,19 @@ class Site:
             "papers": self.papers,
         }
 
-    def write(self) -> None:
-        """Every page, then the sources that they link."""
-        views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
-        self.index(views_by_slug)
-        self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
+    def write(self, steppers: subprocess.Popen[str]) -> None:
+        """Every page, then the sources that they link.
+
+        Args:
+            steppers: the process that writes the steppers' pages, which the papers' pages ask for.
+        """
         self.operation_pages()
         for name in self.documents:
             self.document(name)
+        stepper.wait_for(steppers)
+        views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
+        self.index(views_by_slug)
+        self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
         self.linked_sources()
         self.file("search-index.js", self.found.script())
         for name in ASSETS:
@@ -239,11 +255,8 @@ class Site:
         return {"before": all_papers[place - 1] if place else None, "after": next(iter(all_papers[place + 1 :]), None)}
 
     def variant(self, paper: Paper, name: str, gathered: PaperEvidence) -> views.VariantView:
-        address = f"{paper.slug}/step-{name}.html"
-        text = stepper_page(paper, name)
-        if text is not None:
-            self.page(address, "packed.html", title=f"{paper.slug}, {name}", packed=pack(text))
-        return views.variant_view(paper, name, gathered, None if text is None else address)
+        address = stepper.address(paper, name)
+        return views.variant_view(paper, name, gathered, address if (self.folder / address).exists() else None)
 
     def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:
         """The README up to what was measured, and what was measured."""

@@ -144,7 +144,8 @@ def rule_html(rule: str) -> str:
     """A rule as a formula where it is written in LaTeX, as code where it is Python."""
     if "\\" in rule:
         return "".join(f"<p>{mathml(part, False)}</p>" for part in rule.split(r"\qquad"))
-    return f'<pre class="code"><code>{highlight.code(rule, "python")}</code></pre>'
+    lines = inspect.cleandoc(rule.replace("; ", "\n"))
+    return f'<pre class="code"><code>{highlight.code(lines, "python")}</code></pre>'
 
 
 def with_code(text: str) -> Markup:
