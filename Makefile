@@ -97,7 +97,8 @@ notebooks: install
 
 # What the code in the documents prints.
 documents: install
-	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md
+	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md docs/questions.md \
+		docs/derivations.md docs/derivations/*.md
 
 # How many parameters each model has, as `tinygrad-lab papers` says without building one.
 counts: install

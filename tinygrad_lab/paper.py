@@ -62,6 +62,7 @@ class Paper:
     family: str
     summary: str  # one line
     variants: Mapping[str, Mapping[Any, Any]]  # by name, then by size
+    link: str = ""  # where the paper itself is read: its page by DOI, at arXiv, or of the proceedings
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
