@@ -2,8 +2,11 @@
 
 const MOST_ROWS = 256, MOST_COLUMNS = 256, LINE = 32;
 
-const threeDigits = (tensor, value) => typeof value === "string" || tensor.values
-  || (!tensor.dtype.startsWith("float") && tensor.picture.largest <= 2048) ? digits(value) : digits(Number(value.toPrecision(3)));
+/* Half precision has three digits, of whole numbers up to 2048 all. */
+function threeDigits(tensor, value) {
+  const whole = !tensor.dtype.startsWith("float") && tensor.picture && tensor.picture.largest <= 2048;
+  return digits(typeof value === "string" || tensor.values || whole ? value : Number(value.toPrecision(3)));
+}
 
 /* The index in the tensor of a matrix's element. */
 function indexAt(tensor, index, place, columns) {
@@ -57,9 +60,10 @@ function pictureOf(tensor, matrix, name, axes, index) {
   Object.assign(canvas.style, { width: `${width}px`, aspectRatio: `${width} / ${height}` });
   paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.picture.largest);
   const readout = make("output", { class: "readout" }, "point at a cell for its index and number");
+  const across = vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1]);
+  const down = vector || height < 90 ? "" : axisName(axes, plane[0]);
   const frame = make("span", { class: "framed", style: `max-width: ${width + 26}px` },
-    make("span", { class: "top-edge" }, make("span", {}, "0"), make("span", {}, vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1])), make("span", {}, String(columns - 1))),
-    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector || height < 90 ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
+    edgeOf("top-edge", across, columns - 1), edgeOf("side-edge", down, (rows - 1) * (vector ? stride : 1)),
     make("span", { class: "surface" }, canvas));
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
@@ -67,6 +71,10 @@ function pictureOf(tensor, matrix, name, axes, index) {
   });
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
 }
+
+/* First and last index along a side, the dimension's name between. */
+const edgeOf = (side, name, last) => make("span", { class: side },
+  ...["0", name, String(last)].map((text) => make("span", {}, text)));
 
 /* Square cells, as large as the space allows; where a side has but a few, they are stretched along it. */
 function sizeOnScreen(rows, columns) {
@@ -103,7 +111,8 @@ function read(canvas, readout, rows, columns, words) {
     at = n;
     readout.textContent = words(n);
     mark.hidden = false;
-    Object.assign(mark.style, { left: `${100 * (n % columns) / columns}%`, top: `${100 * Math.floor(n / columns) / rows}%`,
+    const [left, top] = [n % columns / columns, Math.floor(n / columns) / rows];
+    Object.assign(mark.style, { left: `${100 * left}%`, top: `${100 * top}%`,
       width: `${100 / columns}%`, height: `${100 / rows}%` });
   };
   canvas.parentElement.append(mark);
