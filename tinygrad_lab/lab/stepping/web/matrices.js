@@ -8,6 +8,10 @@ function threeDigits(tensor, value) {
   return digits(typeof value === "string" || tensor.values || whole ? value : Number(value.toPrecision(3)));
 }
 
+/* In a wide table three digits too, so that it fits; the whole number is told by its cell. */
+const numberIn = (tensor, value, columns) => typeof value === "string" || columns < 8 || Number.isInteger(value)
+  ? threeDigits(tensor, value) : digits(Number(value.toPrecision(3)));
+
 /* The index in the tensor of a matrix's element. */
 function indexAt(tensor, index, place, columns) {
   const plane = planeOf(tensor.shape), at = [...index];
@@ -32,7 +36,7 @@ function tableOf(tensor, matrix, axes, index, labels) {
     if (side) line.append(make("th", { scope: "row" }, side[start / width]));
     matrix.numbers.slice(start, start + width).forEach((value, column) => {
       const cell = line.insertCell(), exact = tensor.values ? `: ${value}` : `: ${threeDigits(tensor, value)}`;
-      cell.textContent = written ? threeDigits(tensor, value) : "";
+      cell.textContent = written ? numberIn(tensor, value, width) : "";
       cell.title = indexInWords(tensor.shape, axes, indexAt(tensor, index, start + column, matrix.columns)) + exact;
       cell.style.backgroundColor = tint(value, largest, written ? 0.3 : 0.9);
     });

@@ -92,7 +92,10 @@ function oneMatrix(tensor, name, axes, index, captioned) {
 
 /* What a larger tensor is like, and what of it is not here. */
 function about(tensor, several) {
-  if (tensor.values) return [];
+  if (tensor.values) {
+    const rounded = tensor.shape.at(-1) >= 8 && tensor.values.some((value) => !Number.isInteger(value));
+    return rounded ? [make("small", {}, "to three digits; a cell under the pointer tells them all")] : [];
+  }
   const { kept, largest } = tensor.picture, size = sizeOf(tensor.shape);
   const extent = `from ${digits(tensor.min)} to ${digits(tensor.max)}, norm ${digits(tensor.norm)}`;
   const words = make("small", {}, `${shapeOf(tensor)}, ${extent}; numbers to three digits`);
