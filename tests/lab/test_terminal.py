@@ -232,7 +232,7 @@ def test_from_forward_to_backward_and_back():
 
 
 def test_another_matrix():
-    app = Stepper(trace_target("lenet"))
+    app = Stepper(trace_target("lenet", random=True))
 
     async def script(pilot, see):
         assert "filter 0" in see("tensors")

@@ -90,6 +90,11 @@ class OperationInfo:
                 return rule
         return self.rule
 
+    def requires(self, name: str) -> bool:
+        """Tell whether a call must give this parameter a value, be it None: x[None]."""
+        parameter = self._signature.parameters.get(name)
+        return parameter is not None and parameter.default is parameter.empty
+
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
         """Tell which inputs want a gradient: by parameter name, or by position for a variadic
         operation.

@@ -131,7 +131,8 @@ class Recorder:
         inputs = [Input(name, self._value(v, "constant")) for name, v in named if isinstance(v, Tensor)]
         for item in inputs:
             item.value.uses += 1
-        return inputs, {name: value for name, value in named if not isinstance(value, Tensor) and value is not None}
+        settings = [(name, value) for name, value in named if not isinstance(value, Tensor)]
+        return inputs, {name: value for name, value in settings if value is not None or info.requires(name)}
 
     @staticmethod
     def _by_parameter(info: OperationInfo, args: Arguments) -> Iterator[tuple[str, Any]]:

@@ -34,23 +34,27 @@ SCRIPTS = (
     "numbers.js", "slices.js", "matrices.js", "tensors.js", "graph.js", "sources.js", "tree.js", "quiz.js", "score.js",
     "looked.js", "stepper.js", "moving.js", "address.js",
 )  # fmt: skip
+CHANGING = "change.js"  # only where a server stands behind the page
 
 
-def render(traced: Traced, quiz: bool = False) -> str:
+def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
     """A whole HTML document.
 
     Args:
         traced: what to show.
         quiz: hide each gradient until it has been answered.
+        served: whether ``serve`` stands behind it, so that numbers can be changed.
     """
     folder = resources.files("tinygrad_lab.lab.stepping") / "web"
+    scripts = (*SCRIPTS, CHANGING) if served else SCRIPTS
     return _template().render(
         title=traced.title,
         generator=GENERATOR,
         quiz=quiz,
+        served=served,
         style=(folder / "page.css").read_text(encoding="utf-8"),
-        script="".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        data=embedded(contents(traced, quiz)),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in scripts),
+        data=embedded(contents(traced, quiz, served)),
     )
 
 
@@ -87,17 +91,20 @@ def is_ours(path: Path) -> bool:
         return f'content="{GENERATOR}"'.encode() in file.read(1000)
 
 
-def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
+def contents(traced: Traced, quiz: bool, served: bool = False) -> dict[str, Any]:
     """What the page is given: the trace as JSON, with a layout for each graph, MathML, questions and sources."""
     says: list[str] = []  # what the slips say, each once
     data = as_json(traced.trace, each=partial(_ask, says)) if quiz else as_json(traced.trace)
     formulas = Formulas()
     sources = {name: [_lines(text, 1, name)] for name, text in traced.sources.items()}
     _finish(data, data["tensors"], formulas, sources)
+    changeable = {name: list(words) for name, words in traced.changeable.items()} if served else None
     return {
         "title": traced.title,
+        "item": traced.item,
         "quiz": quiz,
         "slips": says,
+        "changeable": changeable,
         "trace": data,
         "forms": formulas.forms,
         "sources": sources,

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from tinygrad_lab.lab import console
+from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.stepping import page
 from tinygrad_lab.lab.stepping.outline import Branch, branches, walk
+from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
 from tinygrad_lab.trace.schema import as_json, not_finite
 
 BEFORE = len("   0 forward   ")  # of a step's line: what stands before its operation
-PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
+PRINTERS = ("", "dumb", "unknown")  # terminals that can only go on to the next line, or do not say what they can
 
 
 def show(
@@ -22,6 +23,7 @@ def show(
     values: Sequence[str],
     module: str | None,
     variant: str | None,
+    random: bool,
     html_file: Path | None,
     json_file: str | None,
     quiz: bool,
@@ -33,7 +35,7 @@ def show(
     """
     if html_file is not None:
         page.try_place(html_file)
-    traced = trace_target(target, values, module, variant)
+    traced = trace_target(target, values, module, variant, random)
     if html_file is not None:
         page.write(html_file, traced, quiz)
         click.echo(f"wrote {html_file}: {len(traced.trace)} steps", err=True)
@@ -48,6 +50,18 @@ def show(
             print_steps(traced)
 
 
+def serve(target: str, module: str | None, variant: str | None, random: bool) -> None:
+    """Show a paper's page on a server of this machine, with numbers that can be changed.
+
+    Raises:
+        UsageError: no such paper, variant or module.
+    """
+    from tinygrad_lab.lab.stepping import serve as serving
+
+    paper = registry.find(target)
+    serving.serve(serving.Session(lambda: Subject(paper, variant, random), target, module))
+
+
 def on_a_terminal() -> bool:
     """Whether somebody is looking, at a terminal that can show a screen and has keys."""
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM", "") not in PRINTERS
@@ -55,7 +69,7 @@ def on_a_terminal() -> bool:
 
 def print_steps(traced: Traced) -> None:
     """A line for each step, below its module's; where a number was lost, which step lost it."""
-    click.echo(traced.title)
+    click.echo(f"{traced.title}: {traced.item}" if traced.item else traced.title)
     for depth, item in walk(branches(list(traced.trace))):
         indent = "  " * depth
         text = " " * BEFORE + item.name if isinstance(item, Branch) else str(item)

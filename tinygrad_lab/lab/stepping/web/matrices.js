@@ -22,8 +22,12 @@ function indexAt(tensor, index, place, columns) {
 const wordsAt = (tensor, axes, index, place, columns, value) =>
   `${indexInWords(tensor.shape, axes, indexAt(tensor, index, place, columns))}: ${threeDigits(tensor, value)}`;
 
+/* The name under which a value's numbers can be changed: where a server stands behind the page, and only what the model
+   is given, its batch and parameters. */
+const changeableAs = (value) => page.changeable && value.kind !== "result" && Object.hasOwn(page.changeable, value.name) ? value.name : null;
+
 /* Numbers in cells, tinted; the texts of a dimension at its edge; a vector as lines of eight. */
-function tableOf(tensor, matrix, axes, index, labels) {
+function tableOf(tensor, matrix, axes, index, labels, changes) {
   const vector = planeOf(tensor.shape).length < 2 && !labels[0];
   const width = vector ? Math.min(8, matrix.columns) : matrix.columns;
   const largest = tensor.values ? largestOf(tensor.values) : tensor.picture.largest;
@@ -39,6 +43,7 @@ function tableOf(tensor, matrix, axes, index, labels) {
       cell.textContent = written ? numberIn(tensor, value, width) : "";
       cell.title = indexInWords(tensor.shape, axes, indexAt(tensor, index, start + column, matrix.columns)) + exact;
       cell.style.backgroundColor = tint(value, largest, written ? 0.3 : 0.9);
+      if (changes) offer(cell, changes, indexAt(tensor, index, start + column, matrix.columns), value);
     });
   }
   return table;
@@ -51,7 +56,7 @@ function edge(table, top, side) {
 }
 
 /* A picture with first and last index at its edges. */
-function pictureOf(tensor, matrix, name, axes, index) {
+function pictureOf(tensor, matrix, name, axes, index, changes) {
   const plane = planeOf(tensor.shape), vector = plane.length < 2;
   const columns = Math.min(vector ? LINE : MOST_COLUMNS, matrix.columns);
   const total = vector ? Math.ceil(matrix.columns / columns) : matrix.rows;
@@ -72,7 +77,7 @@ function pictureOf(tensor, matrix, name, axes, index) {
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
     return value === undefined ? "nothing here" : wordsAt(tensor, axes, index, cells[n], stride, value);
-  });
+  }, changes && ((n) => change(canvas, changes, indexAt(tensor, index, cells[n], stride), matrix.numbers[cells[n]])));
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
 }
 
@@ -108,7 +113,7 @@ function paint(canvas, values, largest) {
 }
 
 /* The index and number under the pointer; with the keyboard a cursor that arrows move. */
-function read(canvas, readout, rows, columns, words) {
+function read(canvas, readout, rows, columns, words, chosen) {
   const mark = make("span", { class: "cursor", hidden: "" });
   let at = 0;
   const show = (n) => {
@@ -127,7 +132,15 @@ function read(canvas, readout, rows, columns, words) {
   });
   canvas.addEventListener("focus", () => show(at));
   canvas.addEventListener("blur", () => { mark.hidden = true; });
+  if (chosen) {
+    canvas.classList.add("changeable");
+    canvas.addEventListener("click", () => chosen(at));
+  }
   canvas.addEventListener("keydown", (event) => {
+    if (chosen && event.key === "Enter") {
+      event.stopPropagation();
+      chosen(at);
+    }
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     if (!by) return;
     event.preventDefault();

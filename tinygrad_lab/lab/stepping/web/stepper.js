@@ -56,6 +56,7 @@ function arrive() {
     if (!last) part.addEventListener("click", () => leave(depth + 1));
     return depth ? [make("span"), part] : [part];
   }));
+  $("item").textContent = page.item;
   $("graph-pane").replaceChildren(trace.graph.svg);
   $("slider").max = trace.steps.length - 1;
   $("filter").value = "";
@@ -153,7 +154,7 @@ function named(trace, number, before, tensor) {
   const value = trace.byNumber.get(number);
   const who = make("div", { class: "who" }, make("span", { class: "quiet" }, before), make("b", {}, value.name),
     make("span", { class: "quiet" }, tensor.shape.length ? shapeOf(tensor) : ""));
-  return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes));
+  return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes, before.startsWith("gradient") ? null : changeableAs(value)));
 }
 
 function forwardParts(trace, step) {
@@ -163,7 +164,14 @@ function forwardParts(trace, step) {
   return [...heading(trace, step, step), make("h2", {}, "Takes"),
     givens(...step.inputs.map((given) => named(trace, given.value, `${given.parameter} =`, tensor(given.value)))),
     ...(settings ? [make("p", { class: "quiet" }, settings)] : []), make("h2", {}, "Makes"),
-    givens(...step.outputs.map((number) => named(trace, number, "", tensor(number)))), ...stepLinks("used by", usersOf(trace, step))];
+    givens(...step.outputs.map((number) => named(trace, number, "", tensor(number)))), ...weightsOf(step), ...stepLinks("used by", usersOf(trace, step))];
+}
+
+/* The weights of an attention stand inside it; they are what one wants to see of it. */
+function weightsOf(step) {
+  const weights = step.inside && step.inside.values && step.inside.values.find((value) => value.name === "weights");
+  if (!weights) return [];
+  return [make("h2", {}, "Inside it, the attention weights"), tensorElement(tensors[weights.tensor], weights.name, weights.axes)];
 }
 
 function backwardParts(trace, step, forward) {

@@ -4,14 +4,16 @@ const NUMBERS = 64; // elements that are shown as numbers at once
 const COLUMNS = 12; // columns of numbers that fit beside each other
 const chosen = new Map(); // by name and shape: the index that was chosen last
 
-function tensorElement(tensor, name, axes) {
+function tensorElement(tensor, name, axes, changes = null) {
   const box = make("span", { class: "tensor" });
   if (only(tensor) !== null) {
-    box.append(make("span", { class: "one", title: String(tensor.values[0]) }, only(tensor)));
+    const one = make("span", { class: "one", title: String(tensor.values[0]) }, only(tensor));
+    if (changes) offer(one, changes, tensor.shape.map(() => 0), tensor.values[0]);
+    box.append(one);
   } else if (!sizeOf(tensor.shape)) {
     box.append(make("small", {}, `${shapeOf(tensor)}: empty`));
   } else {
-    box.append(slicesElement(tensor, name, axes));
+    box.append(slicesElement(tensor, name, axes, changes));
   }
   return box;
 }
@@ -28,13 +30,13 @@ function shownTogether(shape) {
   return together;
 }
 
-function slicesElement(tensor, name, axes) {
+function slicesElement(tensor, name, axes, changes) {
   const { shape } = tensor, key = `${name} ${shape}`;
   const together = shownTogether(shape), picked = leadingOf(shape).filter((axis) => !together.includes(axis));
   const index = chosen.get(key) || shape.map(() => 0);
   const view = make("span", { class: "view" });
   const draw = () => view.replaceChildren(...groups(shape, together, index)
-    .map((at) => oneMatrix(tensor, name, axes, at, together)));
+    .map((at) => oneMatrix(tensor, name, axes, at, together, changes)));
   const box = make("span", { class: "slices" });
   if (picked.length) {
     box.append(picker(shape, axes, picked, index, name, () => {
@@ -68,7 +70,7 @@ function picker(shape, axes, picked, index, name, changed) {
   return make("span", { class: "picker" }, ...fields);
 }
 
-function oneMatrix(tensor, name, axes, index, captioned) {
+function oneMatrix(tensor, name, axes, index, captioned, changes) {
   const { shape } = tensor, plane = planeOf(shape);
   const size = sizeOf(plane.map((axis) => shape[axis]));
   const first = placeOf(shape, index.map((n, axis) => plane.includes(axis) ? 0 : n));
@@ -85,8 +87,8 @@ function oneMatrix(tensor, name, axes, index, captioned) {
   const matrix = { numbers: known, rows, columns: shape[plane.at(-1)], size };
   const labels = plane.map((axis) => labelsAlong(axes, axis, index, shape[axis]));
   const few = size <= NUMBERS && (matrix.columns <= COLUMNS || plane.length < 2);
-  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, axes, index, labels)
-    : pictureOf(tensor, matrix, name, axes, index));
+  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, axes, index, labels, changes)
+    : pictureOf(tensor, matrix, name, axes, index, changes));
   return part;
 }
 
