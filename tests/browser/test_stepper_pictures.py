@@ -109,6 +109,15 @@ def test_what_is_left_out_is_said(look: Look) -> None:
     assert "not in the page" not in show(page, np.ones((9, 9)))
 
 
+def test_wide_tables_are_rounded_and_say_so(look: Look) -> None:
+    page = look(html(NEURON)).page
+    assert "to three digits" in show(page, np.full((2, 10), 1.23456))
+    cell = page.locator("#step td").first
+    assert (cell.inner_text(), cell.get_attribute("title")) == ("1.23", "axis 0 0, axis 1 0: 1.23456")
+    assert show(page, np.full((2, 3), 1.23456)).split() == ["1.235"] * 6
+    assert "digits" not in show(page, np.ones((2, 10)))
+
+
 def test_words_stand_at_the_edges(look: Look) -> None:
     x = Tensor(np.random.default_rng(0).normal(size=(2, 3, 8)), requires_grad=True)
     with record({"x": x}):

@@ -174,5 +174,9 @@ def test_narrow_pages_have_the_tree_behind_a_button(look: Look, lenet: Path) -> 
     page.get_by_role("treeitem", name="3 tanh").click()
     assert at(page) == "3 / 99"
     assert "tanh" in shown(page)
-    page.locator("#tree").click()
     assert not page.locator("#list-pane").is_visible()
+    page.locator("#tree").click()
+    assert focused(page) == "3 tanh"
+    page.keyboard.press("Escape")
+    assert not page.locator("#list-pane").is_visible()
+    assert page.evaluate("document.activeElement.id") == "tree"

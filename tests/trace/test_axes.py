@@ -54,6 +54,23 @@ def test_a_convolution_names_its_dimensions() -> None:
     assert traced.result.axes is None
 
 
+def test_tokens_and_heads_are_named_through_a_papers_layers() -> None:
+    ids, table, weight = Tensor(np.array([[1, 2, 0], [2, 1, 1]])), random(4, 8), random(8, 8)
+    with record():
+        x = ops.embedding(ids, table)
+        y = ops.linear(x, weight)
+        heads = y.reshape(2, 3, 2, 4).transpose(1, 2)
+        attended = ops.scaled_dot_product_attention(heads, heads, heads)
+        together = attended.transpose(1, 2).reshape(2, 3, 8)
+        loss = together.sum()
+    found = names(trace(loss))
+    assert found["ids"] == ["batch", "position"]
+    assert found["x"] == ["batch", "position", "feature"]
+    assert found["y"] == ["batch", "position", "output"]
+    assert found["heads"] == found["attended"] == ["batch", "head", "position", "feature"]
+    assert found["together"] == ["batch", "position", ""]
+
+
 def test_words_go_along_to_the_edges_of_the_attention() -> None:
     traced = attention()
     labelled(traced, "x", [Axis("batch"), Axis("token", WORDS, by="batch"), Axis()])

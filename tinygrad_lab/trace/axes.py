@@ -38,7 +38,7 @@ class Axis:
 Axes = list[Axis]
 
 NAMES = {  # by an annotation's dimensions: the words for those that have one each
-    "*n l h": "query feature", "*m s h": "key feature", "*m s v": "key feature", "*n l v": "query feature",
+    "*n l h": "query feature", "*m s h": "key feature", "*m s v": "key feature", "*n l v": "position feature",
     "*n t h": "position feature", "*n s h": "position feature", "*n s v": "position feature", "*n s": "position",
     "*n t v": "position feature", "b t e": "batch time channel", "e k": "channel tap", "e": "channel",
     "b history e": "batch time channel", "*n c h w": "channel row column", "f cg kh kw": "filter channel row column",
@@ -50,7 +50,12 @@ NAMES = {  # by an annotation's dimensions: the words for those that have one ea
     "3*h": "gate·unit", "t half": "position pair", "e n": "channel state", "b t n": "batch time state",
     "b e n": "batch channel state",
 }  # fmt: skip
-BEFORE = {"query": ("batch", "head"), "key": ("batch", "head"), "channel": ("image",), "filter": ("image",)}
+HEADS, TOKENS, IMAGES = ("batch", "head"), ("batch", "position"), ("image",)
+BEFORE = {  # what stands before them, where there are just so many dimensions more
+    "*n l h": HEADS, "*m s h": HEADS, "*m s v": HEADS, "*n l v": HEADS, "*n t h": HEADS, "*n s h": HEADS,
+    "*n s v": HEADS, "*n s": HEADS, "*n t v": HEADS, "*n": TOKENS, "*n d": TOKENS,
+    "*n c h w": IMAGES, "*n f oh ow": IMAGES, "*n c oh ow": IMAGES,
+}  # fmt: skip
 KEEPING = ("softmax", "log_softmax", "masked_softmax", "layer_norm", "rms_norm", "batch_norm", "local_response_norm",
            "rotary_embedding", "cumsum")  # fmt: skip  # their first output has the dimensions of their first input
 
@@ -88,8 +93,8 @@ def _dims(annotation: Any) -> list[str]:
 
 def _words(dims: str, ndim: int) -> Axes:
     words = NAMES.get(dims, "").split()
-    before = BEFORE.get(words[0], ()) if words and dims.startswith("*") else ()
-    if len(before) + len(words) == ndim:
+    before = BEFORE.get(dims, ())
+    if before and len(before) + len(words) == ndim:
         return [Axis(word) for word in (*before, *words)]
     if dims.endswith("*positions"):
         return [*map(Axis, words), *[Axis()] * (ndim - len(words))] if ndim >= len(words) else []

@@ -21,8 +21,7 @@ function framesAt(hash) {
   for (const number of found[1].split("/").map(Number)) {
     const last = path.at(-1);
     if (last) {
-      const step = last.trace.steps[last.at];
-      const forward = step.phase === "forward" ? step : last.trace.steps[step.forward];
+      const forward = forwardOf(last.trace, last.at);
       if (!forward.inside || !forward.inside.steps) return null;
       [trace, name] = [forward.inside, forward.operation];
     }

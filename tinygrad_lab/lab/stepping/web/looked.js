@@ -7,15 +7,15 @@ function lookAt(trace, number) {
   const used = forward.filter((step) => step.inputs.some((given) => given.value === number));
   const past = (trace.history.get(number) || []).filter((entry) => entry.step <= index && !hidden(entry.given)).at(-1);
   const close = make("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
+  const gradient = past ? [make("p", { class: "quiet" }, "its gradient so far"),
+    tensorElement(tensors[past.given.accumulated], `gradient of ${value.name}`, value.axes)] : [];
   const panel = make("aside", { class: "looked", "aria-label": `the value ${value.name}` }, close,
-    named(trace, number, value.kind, tensors[value.tensor]),
-    ...(past ? [make("p", { class: "quiet" }, "its gradient so far"), tensorElement(tensors[past.given.accumulated], `gradient of ${value.name}`, value.axes)] : []),
+    named(trace, number, value.kind, tensors[value.tensor]), ...gradient,
     ...stepLinks("made by", made), ...stepLinks("used by", used));
   close.addEventListener("click", () => panel.remove());
   for (const other of document.querySelectorAll(".looked")) other.remove();
   $("step").prepend(panel);
-  $("step").scrollTop = 0;
-  if (!document.scrollingElement.contains($("step")) || $("step").clientHeight < innerHeight) panel.scrollIntoView({ block: "nearest" });
+  panel.scrollIntoView({ block: "nearest" });
 }
 
 /* The forward steps that use what a step made. */

@@ -2,8 +2,15 @@
 
 const MOST_ROWS = 256, MOST_COLUMNS = 256, LINE = 32;
 
-const threeDigits = (tensor, value) => typeof value === "string" || tensor.values
-  || (!tensor.dtype.startsWith("float") && tensor.picture.largest <= 2048) ? digits(value) : digits(Number(value.toPrecision(3)));
+/* Half precision has three digits, of whole numbers up to 2048 all. */
+function threeDigits(tensor, value) {
+  const whole = !tensor.dtype.startsWith("float") && tensor.picture && tensor.picture.largest <= 2048;
+  return digits(typeof value === "string" || tensor.values || whole ? value : Number(value.toPrecision(3)));
+}
+
+/* In a wide table three digits too, so that it fits; the whole number is told by its cell. */
+const numberIn = (tensor, value, columns) => typeof value === "string" || columns < 8 || Number.isInteger(value)
+  ? threeDigits(tensor, value) : digits(Number(value.toPrecision(3)));
 
 /* The index in the tensor of a matrix's element. */
 function indexAt(tensor, index, place, columns) {
@@ -33,7 +40,7 @@ function tableOf(tensor, matrix, axes, index, labels, changes) {
     if (side) line.append(make("th", { scope: "row" }, side[start / width]));
     matrix.numbers.slice(start, start + width).forEach((value, column) => {
       const cell = line.insertCell(), exact = tensor.values ? `: ${value}` : `: ${threeDigits(tensor, value)}`;
-      cell.textContent = written ? threeDigits(tensor, value) : "";
+      cell.textContent = written ? numberIn(tensor, value, width) : "";
       cell.title = indexInWords(tensor.shape, axes, indexAt(tensor, index, start + column, matrix.columns)) + exact;
       cell.style.backgroundColor = tint(value, largest, written ? 0.3 : 0.9);
       if (changes) offer(cell, changes, indexAt(tensor, index, start + column, matrix.columns), value);
@@ -62,9 +69,10 @@ function pictureOf(tensor, matrix, name, axes, index, changes) {
   Object.assign(canvas.style, { width: `${width}px`, aspectRatio: `${width} / ${height}` });
   paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.picture.largest);
   const readout = make("output", { class: "readout" }, "point at a cell for its index and number");
+  const across = vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1]);
+  const down = vector || height < 90 ? "" : axisName(axes, plane[0]);
   const frame = make("span", { class: "framed", style: `max-width: ${width + 26}px` },
-    make("span", { class: "top-edge" }, make("span", {}, "0"), make("span", {}, vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1])), make("span", {}, String(columns - 1))),
-    make("span", { class: "side-edge" }, make("span", {}, "0"), make("span", {}, vector || height < 90 ? "" : axisName(axes, plane[0])), make("span", {}, String(vector ? stride * (rows - 1) : rows - 1))),
+    edgeOf("top-edge", across, columns - 1), edgeOf("side-edge", down, (rows - 1) * (vector ? stride : 1)),
     make("span", { class: "surface" }, canvas));
   read(canvas, readout, rows, columns, (n) => {
     const value = matrix.numbers[cells[n]];
@@ -72,6 +80,10 @@ function pictureOf(tensor, matrix, name, axes, index, changes) {
   }, changes && ((n) => change(canvas, changes, indexAt(tensor, index, cells[n], stride), matrix.numbers[cells[n]])));
   return make("span", {}, frame, readout, ...cutOff(matrix, rows, columns, total, vector));
 }
+
+/* First and last index along a side, the dimension's name between. */
+const edgeOf = (side, name, last) => make("span", { class: side },
+  ...["0", name, String(last)].map((text) => make("span", {}, text)));
 
 /* Square cells, as large as the space allows; where a side has but a few, they are stretched along it. */
 function sizeOnScreen(rows, columns) {
@@ -108,7 +120,8 @@ function read(canvas, readout, rows, columns, words, chosen) {
     at = n;
     readout.textContent = words(n);
     mark.hidden = false;
-    Object.assign(mark.style, { left: `${100 * (n % columns) / columns}%`, top: `${100 * Math.floor(n / columns) / rows}%`,
+    const [left, top] = [n % columns / columns, Math.floor(n / columns) / rows];
+    Object.assign(mark.style, { left: `${100 * left}%`, top: `${100 * top}%`,
       width: `${100 / columns}%`, height: `${100 / rows}%` });
   };
   canvas.parentElement.append(mark);

@@ -2,7 +2,8 @@
    seen at a time.  A small matrix stays what it is, one row or one column too. */
 
 const sizeOf = (shape) => shape.reduce((product, size) => product * size, 1);
-const long = (shape) => shape.length === 2 && sizeOf(shape) <= 64 ? [0, 1] : shape.flatMap((size, axis) => size > 1 ? [axis] : []);
+const long = (shape) => shape.length === 2 && sizeOf(shape) <= 64
+  ? [0, 1] : shape.flatMap((size, axis) => size > 1 ? [axis] : []);
 const planeOf = (shape) => long(shape).slice(-2);
 const leadingOf = (shape) => long(shape).slice(0, -2);
 

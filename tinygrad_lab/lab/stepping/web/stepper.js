@@ -62,8 +62,12 @@ function arrive() {
   $("filter").value = "";
   fillTree();
   notice(trace);
+  sources.show(forwardOf(trace, at)); // which sets how high the graph's pane is
+  trace.graph.fit($("graph-pane"));
   go(at);
 }
+
+const forwardOf = (trace, at) => trace.steps[at].phase === "forward" ? trace.steps[at] : trace.steps[trace.steps[at].forward];
 
 function fillTree() {
   const { trace, at } = frame(), text = $("filter").value.trim();
@@ -91,7 +95,7 @@ function go(index) {
   index = Math.max(0, Math.min(last, index));
   current.at = index;
   const step = trace.steps[index];
-  const forward = step.phase === "forward" ? step : trace.steps[step.forward];
+  const forward = forwardOf(trace, index);
   $("step").replaceChildren(...(step.phase === "forward" ? forwardParts(trace, step) : backwardParts(trace, step, forward)));
   $("step").scrollTop = 0;
   centre(trace.graph.show(index, (number) => gradientNow(trace, number, index)));
@@ -107,8 +111,9 @@ function go(index) {
   performance.measure("step", { start: started });
 }
 
-function centre([x, y]) {
-  const pane = $("graph-pane"), margin = Math.max(0, (pane.clientWidth - frame().trace.layout.width) / 2);
+function centre(place) {
+  const { graph, layout } = frame().trace, [x, y] = place.map((n) => n * graph.scale);
+  const pane = $("graph-pane"), margin = Math.max(0, (pane.clientWidth - layout.width * graph.scale) / 2);
   const near = Math.abs(pane.scrollTop + pane.clientHeight / 2 - y) < pane.clientHeight;
   pane.scrollTo({ left: x + margin - pane.clientWidth / 2, top: y - pane.clientHeight / 2, behavior: near && !calm ? "smooth" : "auto" });
 }

@@ -35,7 +35,8 @@ function slicesElement(tensor, name, axes, changes) {
   const together = shownTogether(shape), picked = leadingOf(shape).filter((axis) => !together.includes(axis));
   const index = chosen.get(key) || shape.map(() => 0);
   const view = make("span", { class: "view" });
-  const draw = () => view.replaceChildren(...groups(shape, together, index).map((at) => oneMatrix(tensor, name, axes, at, together, changes)));
+  const draw = () => view.replaceChildren(...groups(shape, together, index)
+    .map((at) => oneMatrix(tensor, name, axes, at, together, changes)));
   const box = make("span", { class: "slices" });
   if (picked.length) {
     box.append(picker(shape, axes, picked, index, name, () => {
@@ -57,9 +58,11 @@ function groups(shape, together, index) {
 /* A number field for each dimension of which one index is seen. */
 function picker(shape, axes, picked, index, name, changed) {
   const fields = picked.map((axis) => {
-    const field = make("input", { type: "number", min: 0, max: shape[axis] - 1, value: index[axis], "aria-label": `${axisName(axes, axis)} of ${name}` });
+    const last = shape[axis] - 1;
+    const field = make("input", { type: "number", min: 0, max: last, value: index[axis],
+      "aria-label": `${axisName(axes, axis)} of ${name}` });
     field.addEventListener("input", () => {
-      index[axis] = Math.max(0, Math.min(shape[axis] - 1, Math.trunc(Number(field.value)) || 0));
+      index[axis] = Math.max(0, Math.min(last, Math.trunc(Number(field.value)) || 0));
       changed();
     });
     return make("label", {}, axisName(axes, axis), field, make("span", { class: "quiet" }, `of ${shape[axis]}`));
@@ -76,28 +79,37 @@ function oneMatrix(tensor, name, axes, index, captioned, changes) {
   const known = numbersOf(tensor).slice(first, first + size);
   if (!known.length) {
     const where = indexInWords(shape, axes, index, leadingOf(shape));
-    part.append(make("small", { class: "left-out" }, `${where}: not in the page, to keep it small. The terminal shows it.`));
+    const words = `${where}: not in the page, to keep it small. The terminal shows it.`;
+    part.append(make("small", { class: "left-out" }, words));
     return part;
   }
-  const matrix = { numbers: known, rows: plane.length < 2 ? 1 : shape[plane[0]], columns: shape[plane.at(-1)], size };
+  const rows = plane.length < 2 ? 1 : shape[plane[0]];
+  const matrix = { numbers: known, rows, columns: shape[plane.at(-1)], size };
   const labels = plane.map((axis) => labelsAlong(axes, axis, index, shape[axis]));
   const few = size <= NUMBERS && (matrix.columns <= COLUMNS || plane.length < 2);
-  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, axes, index, labels, changes) : pictureOf(tensor, matrix, name, axes, index, changes));
+  part.append(few || labels.some(Boolean) ? tableOf(tensor, matrix, axes, index, labels, changes)
+    : pictureOf(tensor, matrix, name, axes, index, changes));
   return part;
 }
 
 /* What a larger tensor is like, and what of it is not here. */
 function about(tensor, several) {
-  if (tensor.values) return [];
+  if (tensor.values) {
+    const rounded = tensor.shape.at(-1) >= 8 && tensor.values.some((value) => !Number.isInteger(value));
+    return rounded ? [make("small", {}, "to three digits; a cell under the pointer tells them all")] : [];
+  }
   const { kept, largest } = tensor.picture, size = sizeOf(tensor.shape);
-  const words = `${shapeOf(tensor)}, from ${digits(tensor.min)} to ${digits(tensor.max)}, norm ${digits(tensor.norm)}; numbers to three digits`;
-  const missing = kept < size ? [make("small", { class: "left-out" }, `Only the first ${kept} of ${size} numbers are in the page.`)] : [];
-  return [legend(largest, several), make("small", {}, words), ...missing];
+  const extent = `from ${digits(tensor.min)} to ${digits(tensor.max)}, norm ${digits(tensor.norm)}`;
+  const words = make("small", {}, `${shapeOf(tensor)}, ${extent}; numbers to three digits`);
+  if (kept === size) return [legend(largest, several), words];
+  const missing = `Only the first ${kept} of ${size} numbers are in the page.`;
+  return [legend(largest, several), words, make("small", { class: "left-out" }, missing)];
 }
 
 /* The scale of colours: zero in the middle. */
 function legend(largest, several) {
-  const end = make("span", {}, `${digits(-largest)}`), other = make("span", {}, digits(largest));
-  return make("span", { class: "legend" }, end, make("span", { class: "scale", role: "img", "aria-label": "colours, zero in the middle" },
-    make("span", {}, "0")), other, ...(several ? [make("span", { class: "quiet" }, "the same scale for all its slices")] : []));
+  const scale = { class: "scale", role: "img", "aria-label": "colours, zero in the middle" };
+  const said = several ? [make("span", { class: "quiet" }, "the same scale for all its slices")] : [];
+  return make("span", { class: "legend" }, make("span", {}, digits(-largest)),
+    make("span", scale, make("span", {}, "0")), make("span", {}, digits(largest)), ...said);
 }

@@ -29,13 +29,15 @@ class Tree {
 
   /* Show these steps of a trace; all of them, or those that a filter left. */
   fill(trace, steps, open) {
-    const forwardOf = (step) => step.phase === "forward" ? step : trace.steps[step.forward];
-    const pathOf = (step) => forwardOf(step).module ? forwardOf(step).module.split(".") : [];
+    const moduleOf = (step) => forwardOf(trace, step.index).module;
+    const pathOf = (step) => moduleOf(step) ? moduleOf(step).split(".") : [];
     this.items = new Map();
     this.current = this.focused = null;
-    const roots = ["forward", "backward"].map((phase) => steps.filter((step) => step.phase === phase))
-      .filter((part) => part.length)
-      .map((part) => ({ name: part[0].phase === "forward" ? "Forward" : "Backward", count: part.length, children: branches(part, pathOf), root: true }));
+    const half = (name, phase) => {
+      const part = steps.filter((step) => step.phase === phase);
+      return { name, count: part.length, children: branches(part, pathOf), root: true };
+    };
+    const roots = [half("Forward", "forward"), half("Backward", "backward")].filter((root) => root.count);
     this.element.replaceChildren(...roots.map((branch) => this.item(branch, null, 1)));
     this.all = open || steps.length <= SMALL_TREE;
     for (const root of this.element.children) this.expand(root.branch, true);
@@ -52,7 +54,8 @@ class Tree {
     if (branch.children) {
       element.setAttribute("aria-expanded", "false");
       element.classList.add(branch.root ? "root" : "branch");
-      label.append(make("span", { class: "name" }, branch.name), make("span", { class: "count" }, String(branch.count)));
+      label.append(make("span", { class: "name" }, branch.name),
+        make("span", { class: "count" }, String(branch.count)));
       for (const child of branch.children) this.claim(child, branch);
     } else {
       const { step } = branch;
@@ -60,7 +63,8 @@ class Tree {
       label.append(make("span", { class: "number" }, String(step.index + 1)),
         make("span", { class: "name" }, step.phase === "backward" ? `∂ ${step.operation}` : step.operation));
     }
-    element.setAttribute("aria-label", branch.children ? `${branch.name}, ${branch.count} steps` : label.textContent.replace(/^\d+/, "$& "));
+    const said = branch.children ? `${branch.name}, ${branch.count} steps` : label.textContent.replace(/^\d+/, "$& ");
+    element.setAttribute("aria-label", said);
     label.style.paddingLeft = `${0.5 + 0.75 * (level - 1)}rem`;
     if (branch.step) this.items.set(branch.step.index, branch);
     return element;
@@ -165,9 +169,10 @@ class Tree {
 function matching(trace, text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return trace.steps.filter((step) => {
-    const forward = step.phase === "forward" ? step : trace.steps[step.forward];
+    const forward = forwardOf(trace, step.index);
     const values = [...forward.inputs.map((given) => given.value), ...forward.outputs];
-    const said = [forward.operation, forward.module, step.phase, ...values.map((n) => trace.byNumber.get(n).name)].join("\n").toLowerCase();
+    const names = values.map((number) => trace.byNumber.get(number).name);
+    const said = [forward.operation, forward.module, step.phase, ...names].join("\n").toLowerCase();
     return words.every((word) => said.includes(word));
   });
 }
