@@ -67,7 +67,7 @@ def test_words_stand_along_the_axes() -> None:
     """Of an attention matrix: the target's words down the side, the source's along the top."""
     data = as_json(trace_target("transformer").trace)
     fused = [step["inside"]["values"] for step in data["steps"] if step.get("inside") and "_attn" in step["module"]]
-    weights = [value["axes"][-2:] for values in fused for value in values if value["name"] == "weights"]
+    weights = [data["axes"][value["axes"]][-2:] for values in fused for value in values if value["name"] == "weights"]
     source = ["black", "cats", "see", "small", "dogs", "</s>"]
     target = ["<s>", "les", "chats", "noirs", "voient", "les", "petits", "chiens"]
     found = [[axis["labels"] for axis in axes] for axes in weights]
