@@ -101,3 +101,9 @@ def test_documents_are_pages(site: Path) -> None:
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert text.count("<h2") > 2
         assert f"{name}.html" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_questions_and_derivations_are_listed_on_the_front_page(site: Path) -> None:
+    links = Elements((site / "index.html").read_text(encoding="utf-8")).values("href")
+    assert len([link for link in links if link.startswith("questions.html#")]) >= 20
+    assert len([link for link in links if link.startswith("derivations/")]) == 7

@@ -3,15 +3,13 @@
 import importlib.resources
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
@@ -31,6 +29,7 @@ from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
+from tinygrad_lab.lab.site.threads import has_torch, one_thread
 from tinygrad_lab.paper import SIZES, Paper
 
 DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
@@ -65,35 +64,6 @@ def build_all(out: Path) -> list[Row]:
 def compared() -> list[Row]:
     """Run parity over all papers."""
     return parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
-
-
-def has_torch() -> bool:
-    """Whether PyTorch is installed."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Tiny models gain nothing from more, and lose much where the cores have other work."""
-    with threadpool_limits(1), torch_threads(1) if has_torch() else nullcontext():
-        yield
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """PyTorch's number of threads inside the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def build(out: Path, rows: Sequence[Row] | None) -> None:
@@ -190,7 +160,17 @@ class Site:
             ]
             for family in ABOUT
         }
-        self.page("index.html", "index.html", title="Papers, each built twice", families=cards)
+        self.page("index.html", "index.html", title="Papers, each built twice", families=cards, lists=self.lists())
+
+    def lists(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        """What the front page lists besides the papers: title and address, and those of each entry."""
+        questions = [
+            (part.title, f"questions.html#{part.name}") for part in self.sections_of("questions") if part.title
+        ]
+        derived = [name for name in self.documents if name.startswith("derivations/")]
+        derivations = [(_title(self.texts[name]), f"{name}.html") for name in derived]
+        found = (("questions", questions), ("derivations", derivations))
+        return [(_title(self.texts[name]), f"{name}.html", entries) for name, entries in found if entries]
 
     def families(self, views_by_slug: dict[str, list[views.VariantView]]) -> dict[str, Any]:
         """Each family with its papers' default models; all of them on one scale of cost."""
@@ -206,13 +186,18 @@ class Site:
 
     def document(self, name: str) -> None:
         """A page of docs/."""
-        address, file = f"{name}.html", self.library.documents[name]
-        resolve = self.library.resolver(str(file.relative_to(self.library.root)), address)
-        parts = markdown.sections(self.texts[name], resolve)
+        address, parts = f"{name}.html", self.sections_of(name)
         title, folder = _title(self.texts[name]), name.rpartition("/")[0]
         up = (f"{folder}.html", _title(self.texts[folder])) if folder in self.texts else None
         self.page(address, "document.html", title=title, sections=parts, up=up)
         self.found.document(address, title, parts)
+
+    def sections_of(self, name: str) -> list[markdown.Section]:
+        """The parts of a document; none of one that is not there."""
+        if name not in self.texts:
+            return []
+        file = self.library.documents[name].relative_to(self.library.root).as_posix()
+        return markdown.sections(self.texts[name], self.library.resolver(file, f"{name}.html"))
 
     # ---- operations -------------------------------------------------------------------------------------------------
     def operation_pages(self) -> None:
