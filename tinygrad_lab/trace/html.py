@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinygrad_lab.trace.plain import plain
-
 if TYPE_CHECKING:
     from tinygrad_lab.trace.steps import Backward, Forward, Trace
 

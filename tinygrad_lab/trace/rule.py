@@ -1,125 +1,101 @@
-"""An operation's rule in LaTeX with one step's numbers put in.
-
-A rule is a row of equations, one for each differentiable argument, whose left side is that argument's gradient:
-
-    \\bar x = \\bar z \\, y \\qquad \\bar y = \\bar z \\, x
-
-So the first equation's left side names the first argument's symbol, and so on; a barred symbol that is nobody's left
-side is the gradient of the output.  Where a tensor has few elements its numbers stand in the symbol's place.
-"""
+"""The rule of one step: its equations, in the names and numbers of that step."""
 
 from __future__ import annotations
 
-import math
-import re
-from typing import TYPE_CHECKING
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_lab.tensor import unbroadcast
+from tinygrad_lab.trace.binding import bind
+from tinygrad_lab.trace.evaluation import Evaluation
+from tinygrad_lab.trace.notation import Equation, parsed
+
 if TYPE_CHECKING:
-    from tinygrad_lab.trace.steps import Backward
-
-SHOWN = 9  # elements of a tensor that still stand in a formula
-EQUATION = re.compile(r"^\s*\\bar\s*(\\?[A-Za-z]+)(.*?)=(.*)$", re.S)
-BARRED = re.compile(r"\\bar\s*(\\ell|[A-Za-z])")
+    from tinygrad_lab.trace.steps import Forward
 
 
-def symbols(rule: str) -> tuple[list[str], str | None]:
-    """Return (the symbols of the arguments, the output's symbol or None) of a rule."""
-    targets = [match.group(1) for part in rule.split(r"\qquad") if (match := EQUATION.match(part))]
-    others = [name for name in BARRED.findall(rule) if name not in targets]
-    return targets, others[0] if others else None
+def values_of(step: Forward) -> dict[str, Any]:
+    """Return what a call was given and made, under the names that its operation's rule has for it."""
+    info = step.operation
+    values: dict[str, Any] = dict.fromkeys(info.parameters) | info.defaults | step.settings
+    if info.variadic:
+        values[info.variadic] = [None] * sum(i.parameter.startswith(f"{info.variadic}[") for i in step.inputs)
+    for item in step.inputs:
+        values[item.parameter] = item.value.array
+        if info.variadic and item.parameter.startswith(f"{info.variadic}["):
+            values[info.variadic][int(item.parameter[len(info.variadic) + 1 : -1])] = item.value.array
+    names = outputs_of(step)
+    values |= {name: value.array for name, value in zip(names, step.outputs, strict=True)}
+    if info.outputs is None:
+        values[info.output] = [value.array for value in step.outputs]
+    return values
 
 
-def with_numbers(step: Backward) -> str:
-    """Return the step's rule, then a line for each contribution: its equation with numbers, and
-    what comes out.
-    """
-    return r" \\ ".join([step.rule, *contributions(step)])
+def outputs_of(step: Forward) -> list[str]:
+    """Return what the rule calls the outputs."""
+    info = step.operation
+    if isinstance(info.outputs, tuple):
+        return list(info.outputs)
+    return [info.output] if info.outputs == 1 else [f"{info.output}[{k}]" for k in range(len(step.outputs))]
 
 
-def contributions(step: Backward) -> list[str]:
-    """Return for each contribution its equation with numbers, and what comes out; none where the
-    rule has other equations.
-    """
-    targets, output = symbols(step.rule)
-    names = step.operation.differentiable
-    if len(targets) != len(names) or step.operation.variadic:
-        return []
-    symbol_of = dict(zip(names, targets, strict=True))
-    values = {symbol_of[i.parameter]: i.value.array for i in step.forward.inputs if i.parameter in symbol_of}
-    values |= {symbol_of[n]: np.asarray(v) for n, v in step.forward.settings.items() if n in symbol_of}
-    gradients = {}
-    if output is not None and step.incoming[0] is not None:
-        values.setdefault(output, step.forward.outputs[0].array)
-        gradients[output] = step.incoming[0]
-    lines = []
-    equations = dict(zip(targets, step.rule.split(r"\qquad"), strict=False))
-    for contribution in step.contributions:
-        symbol = symbol_of[contribution.parameter]
-        filled = _filled(equations[symbol], values, gradients)
-        if r"\top" not in step.rule:  # no product of matrices
-            filled = filled.replace(r"\,", r"\odot" if "pmatrix" in filled else r"\cdot")
-        if step.operation.elementwise and filled and step.forward.outputs[0].array.shape != contribution.gradient.shape:
-            filled = rf"\textstyle\sum_{{\text{{copies}}}} {filled}"
-        lines.append(rf"\bar {symbol} = {filled}{number(contribution.gradient)}")
-    return lines
+class CallRule:
+    """The rule of one call: the equations that give the gradients wanted, with the call's settings in them.
 
-
-def _filled(equation: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
-    """The equation's right side with numbers and an equals sign; nothing where indices or sizes forbid it."""
-    left, right = equation.split("=", 1)
-    right = re.split(r"(?<!\\),|\\quad", right)[0].strip()  # side conditions stay in the rule
-    replaced = substitute(right, values, gradients)
-    return f"{replaced} = " if "_" not in left and replaced != right else ""
-
-
-def substitute(formula: str, values: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
-    """Put numbers in the place of barred symbols (from ``gradients``) and of single letters (from
-    ``values``).
+    Args:
+        step: the call.
+        wanted: the parameters whose gradients are asked for.
+        incoming: the gradient of each output, None for one that nobody used; without it they are not known yet.
     """
 
-    def barred(match: re.Match[str]) -> str:
-        array = gradients.get(match.group(1))
-        return match.group(0) if array is None or array.size > SHOWN else factor(array)
+    def __init__(
+        self, step: Forward, wanted: Sequence[str], incoming: Sequence[np.ndarray | None] | None = None
+    ) -> None:
+        self.step, self.wanted = step, list(wanted)
+        self.values = values_of(step)
+        gradients = incoming or [np.broadcast_to(0.0, value.array.shape) for value in step.outputs]
+        outputs = outputs_of(step)
+        given = dict(zip((f"d{name}" for name in outputs), gradients, strict=True))
+        self.values |= {name: gradient for name, gradient in given.items() if gradient is not None}
+        if step.operation.outputs is None:
+            shapes = [value.array.shape for value in step.outputs]
+            self.values[f"d{step.operation.output}"] = [
+                np.zeros(shape) if gradient is None else gradient
+                for shape, gradient in zip(shapes, gradients, strict=True)
+            ]
+        self.absent = [name for name, gradient in given.items() if gradient is None]
+        self.ranges: dict[str, range] = {}
+        self.equations = self._equations(parsed(step.rule) or ())
 
-    def plain(match: re.Match[str]) -> str:
-        array = values.get(match.group(0))
-        return match.group(0) if array is None or array.size > SHOWN else factor(array)
+    def _equations(self, statements: Sequence[ast.stmt]) -> list[Equation]:
+        info = self.step.operation
+        if not info.variadic:
+            bound = bind(statements, self.values, self.absent)
+            self.ranges = bound.ranges
+            return bound.needed_for(f"d{name}" for name in self.wanted)
+        found = []
+        for name in self.wanted:
+            place = int(name[len(info.variadic) + 1 : -1])
+            found += bind(statements, self.values | {"k": place}, self.absent).needed_for([f"d{name}"])
+        return found
 
-    pieces = re.split(r"(\\bar\s*(?:\\ell|[A-Za-z]))", formula)
-    for index, piece in enumerate(pieces):
-        pieces[index] = (
-            BARRED.sub(barred, piece)
-            if piece.startswith("\\bar")
-            else re.sub(r"(?<![A-Za-z\\])(?<!\\hat )[A-Za-z](?![A-Za-z])", plain, piece)
-        )
-    return "".join(pieces)
+    def worked_out(self, **others: Any) -> dict[str, np.ndarray]:
+        """Return the gradients that the equations give, in float64, by parameter.
 
+        Args:
+            others: values that take the place of the call's own: a generator as it was before the call, say.
+        """
+        shapes = {f"d{name}": np.shape(self.values[name]) for name in self.wanted}
+        evaluation = Evaluation(self.values | others, shapes, self.ranges)
+        evaluation.run(self.equations)
+        return {name: self._fitted(evaluation.named(f"d{name}"), shapes[f"d{name}"]) for name in self.wanted}
 
-def factor(array: np.ndarray) -> str:
-    """Write numbers as they stand in a product: a negative one in parentheses."""
-    text = number(array)
-    return f"({text})" if text.startswith("-") or "times" in text else text
-
-
-def number(array: np.ndarray) -> str:
-    """Write an array in LaTeX: one number, a small matrix, or the shape of a larger one."""
-    if array.size > SHOWN or array.ndim > 2:
-        return r"\;".join(["[", r" \times ".join(map(str, array.shape)), "]"])
-    if array.size == 1:
-        return digits(float(array.reshape(())))
-    rows = np.atleast_2d(array)
-    body = r" \\ ".join(" & ".join(digits(float(v)) for v in row) for row in rows)
-    return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
-
-
-def digits(value: float) -> str:
-    """Write four significant digits."""
-    if not math.isfinite(value):
-        return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-    text = f"{value + 0.0:.4g}"  # no negative zero
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        return rf"{mantissa} \times 10^{{{int(exponent)}}}"
-    return text
+    def _fitted(self, gradient: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Summed over the copies that an elementwise operation made, or copied where one number is for all."""
+        array = np.asarray(gradient, np.float64)
+        if self.step.operation.elementwise:
+            array = unbroadcast(np.broadcast_to(array, self.step.outputs[0].array.shape), shape)
+        return np.broadcast_to(array, shape) if array.ndim == 0 else array

@@ -11,7 +11,6 @@ import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.trace import html
-from tinygrad_lab.trace.rule import with_numbers
 
 
 @dataclass(eq=False, repr=False)
