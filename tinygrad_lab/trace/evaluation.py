@@ -244,6 +244,38 @@ class Evaluation:
         return found
 
 
+class Size(Evaluation):
+    """Works out how large the numbers were before they cancelled each other: every difference as a sum of sizes.
+
+    What an equation gives is exact up to rounding of this size.
+    """
+
+    SUMS = ("sum", "mean", "summed", "sum_like", "over_channels", "channel_mean", "spread")
+
+    def __init__(self, values: Mapping[str, Any], *rest: Any) -> None:
+        super().__init__(values, *rest)
+        self.exact = Evaluation(values, *rest)
+
+    def _assign(self, equation: Equation) -> None:
+        self.exact._assign(equation)
+        super()._assign(equation)
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+                return self.value(left) + self.value(right)
+            case ast.BinOp(left=left, op=ast.Mult() | ast.MatMult()):
+                return super().value(node)
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return self.value(left) / np.abs(self.exact.value(right))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self.value(operand)
+            case ast.Call(func=ast.Name(id=name), args=[argument, *rest]) if name in self.SUMS:
+                return FUNCTIONS[name](self.value(argument), *(self.exact.value(other) for other in rest))
+        found = self.exact.value(node) if not isinstance(node, ast.Name) else super().value(node)
+        return np.abs(np.asarray(found, np.float64))
+
+
 def _number(value: Any) -> Any:
     """A truth as 1 or 0."""
     return value * 1.0 if isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) == bool else value

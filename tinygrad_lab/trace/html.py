@@ -29,18 +29,19 @@ def of_forward(step: Forward) -> str:
 
 
 def of_backward(step: Backward) -> str:
-    """Return the rule with numbers, and a table of the gradients that came in and of those that go
-    to each input.
+    """Return the rule with numbers, and a table of what the operation took, of the gradients that
+    came in and of those that go to each input.
     """
     rows = [
-        (f"into {v.name}", "-" if g is None else numbers(g), "")
+        (f"∂ of {v.name}", "-" if g is None else numbers(g), "")
         for v, g in zip(step.forward.outputs, step.incoming, strict=True)
     ]
     rows += [
-        (f"to {c.value.name}", numbers(c.gradient), "" if c.first else numbers(c.accumulated))
+        (f"∂ of {c.value.name}", numbers(c.gradient), "" if c.first else numbers(c.accumulated))
         for c in step.contributions
     ]
-    rule = escape(plain(step.numbers())).replace("\n", "<br>")
+    lines = [*step.said.text(), *(line.text() for line in step.said.lines() if line.numbers)]
+    rule = "<br>".join(map(escape, lines))
     return f"{_title(step)}<p>{rule}</p>" + table(("gradient", "of this step", "the sum so far"), rows, raw=(1, 2))
 
 

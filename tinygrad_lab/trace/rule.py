@@ -1,101 +1,215 @@
-"""The rule of one step: its equations, in the names and numbers of that step."""
+"""The rule of one step on the screen: in the names of the step's own values, and with its numbers.
+
+A value of the step stands there by its name, its gradient as ∂name: ∂w is the derivative of the result by w.  Settings
+are numbers.  Where a tensor has few elements its numbers stand in the place of its name, and what comes out behind.
+
+A number that is smaller than rounding leaves of what cancelled in it, a few units in the last place of the sizes that
+were added and subtracted, is written 0, after the sign ≈.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lab.tensor import unbroadcast
-from tinygrad_lab.trace.binding import bind
-from tinygrad_lab.trace.evaluation import Evaluation
-from tinygrad_lab.trace.notation import Equation, parsed
+from tinygrad_lab.trace import numerals
+from tinygrad_lab.trace.call import CallRule, outputs_of
+from tinygrad_lab.trace.evaluation import Evaluation, Size
+from tinygrad_lab.trace.functions import DRAWN
+from tinygrad_lab.trace.notation import Equation, base, is_indexed, names, parsed
+from tinygrad_lab.trace.writing import Latex, Shown, Writer
 
 if TYPE_CHECKING:
-    from tinygrad_lab.trace.steps import Forward
+    from tinygrad_lab.trace.steps import Backward, Contribution, Forward
+
+SMALL = 64  # elements of a tensor that a screen may calculate with
+UNITS = 8  # in the last place: what rounding leaves
 
 
-def values_of(step: Forward) -> dict[str, Any]:
-    """Return what a call was given and made, under the names that its operation's rule has for it."""
-    info = step.operation
-    values: dict[str, Any] = dict.fromkeys(info.parameters) | info.defaults | step.settings
-    if info.variadic:
-        values[info.variadic] = [None] * sum(i.parameter.startswith(f"{info.variadic}[") for i in step.inputs)
-    for item in step.inputs:
-        values[item.parameter] = item.value.array
-        if info.variadic and item.parameter.startswith(f"{info.variadic}["):
-            values[info.variadic][int(item.parameter[len(info.variadic) + 1 : -1])] = item.value.array
-    names = outputs_of(step)
-    values |= {name: value.array for name, value in zip(names, step.outputs, strict=True)}
-    if info.outputs is None:
-        values[info.output] = [value.array for value in step.outputs]
-    return values
+class Line(NamedTuple):
+    """What one step gives to one input: the gradient's name, the numbers of its equation (if any), and what comes out."""
+
+    name: str
+    numbers: str
+    result: str
+    rounded: bool
+
+    def text(self, nearly: str = "≈") -> str:
+        """Write it as an equation."""
+        middle = f" = {self.numbers}" if self.numbers else ""
+        return f"{self.name}{middle} {nearly if self.rounded else '='} {self.result}"
 
 
-def outputs_of(step: Forward) -> list[str]:
-    """Return what the rule calls the outputs."""
-    info = step.operation
-    if isinstance(info.outputs, tuple):
-        return list(info.outputs)
-    return [info.output] if info.outputs == 1 else [f"{info.output}[{k}]" for k in range(len(step.outputs))]
-
-
-class CallRule:
-    """The rule of one call: the equations that give the gradients wanted, with the call's settings in them.
+class StepRule:
+    """The rule of a step, forward or backward.
 
     Args:
-        step: the call.
-        wanted: the parameters whose gradients are asked for.
-        incoming: the gradient of each output, None for one that nobody used; without it they are not known yet.
+        forward: the call.
+        backward: the step that differentiates it, if it is one.
     """
 
-    def __init__(
-        self, step: Forward, wanted: Sequence[str], incoming: Sequence[np.ndarray | None] | None = None
-    ) -> None:
-        self.step, self.wanted = step, list(wanted)
-        self.values = values_of(step)
-        gradients = incoming or [np.broadcast_to(0.0, value.array.shape) for value in step.outputs]
-        outputs = outputs_of(step)
-        given = dict(zip((f"d{name}" for name in outputs), gradients, strict=True))
-        self.values |= {name: gradient for name, gradient in given.items() if gradient is not None}
-        if step.operation.outputs is None:
-            shapes = [value.array.shape for value in step.outputs]
-            self.values[f"d{step.operation.output}"] = [
-                np.zeros(shape) if gradient is None else gradient
-                for shape, gradient in zip(shapes, gradients, strict=True)
-            ]
-        self.absent = [name for name, gradient in given.items() if gradient is None]
-        self.ranges: dict[str, range] = {}
-        self.equations = self._equations(parsed(step.rule) or ())
+    def __init__(self, forward: Forward, backward: Backward | None = None) -> None:
+        self.forward, self.backward = forward, backward
+        info = forward.operation
+        takes = [item.parameter for item in forward.inputs if item.parameter.split("[")[0] in _differentiable(info)]
+        wanted = [c.parameter for c in backward.contributions] if backward else takes
+        self.known = parsed(forward.rule) is not None
+        self.call = CallRule(forward, dict.fromkeys(wanted), backward.incoming if backward else None)
 
-    def _equations(self, statements: Sequence[ast.stmt]) -> list[Equation]:
-        info = self.step.operation
-        if not info.variadic:
-            bound = bind(statements, self.values, self.absent)
-            self.ranges = bound.ranges
-            return bound.needed_for(f"d{name}" for name in self.wanted)
-        found = []
-        for name in self.wanted:
-            place = int(name[len(info.variadic) + 1 : -1])
-            found += bind(statements, self.values | {"k": place}, self.absent).needed_for([f"d{name}"])
-        return found
+    # ---- names ------------------------------------------------------------------------------------------------------
+    @cached_property
+    def shown(self) -> dict[str, Shown]:
+        """What stands in the place of the rule's names."""
+        own = {item.parameter: item.value.name for item in self.forward.inputs}
+        own |= dict(zip(outputs_of(self.forward), (value.name for value in self.forward.outputs), strict=True))
+        found = {name: Shown(shown) for name, shown in own.items()}
+        for name in self._locals():
+            free = name
+            while free in own.values():
+                free += "′"
+            found[name] = Shown(free)
+        return found | {f"d{name}": Shown(shown.name, gradient=True) for name, shown in found.items()}
 
-    def worked_out(self, **others: Any) -> dict[str, np.ndarray]:
-        """Return the gradients that the equations give, in float64, by parameter.
+    def _locals(self) -> list[str]:
+        """What the rule itself gives a name: definitions, and index letters."""
+        used = {name for e in self.call.equations for side in (e.target, e.value) for name in names(side)}
+        defined = {e.name for e in self.call.equations}
+        known = self.call.values.keys()
+        gradients = {f"d{name}" for name in (*known, *defined)}
+        return sorted(name for name in used | defined if name not in known and name not in gradients)
 
-        Args:
-            others: values that take the place of the call's own: a generator as it was before the call, say.
-        """
-        shapes = {f"d{name}": np.shape(self.values[name]) for name in self.wanted}
-        evaluation = Evaluation(self.values | others, shapes, self.ranges)
-        evaluation.run(self.equations)
-        return {name: self._fitted(evaluation.named(f"d{name}"), shapes[f"d{name}"]) for name in self.wanted}
+    @cached_property
+    def equations(self) -> list[Equation]:
+        """The equations as they are read: copies that broadcasting made are summed in words."""
+        return [self._with_copies(equation) for equation in self.call.equations]
 
-    def _fitted(self, gradient: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """Summed over the copies that an elementwise operation made, or copied where one number is for all."""
-        array = np.asarray(gradient, np.float64)
-        if self.step.operation.elementwise:
-            array = unbroadcast(np.broadcast_to(array, self.step.outputs[0].array.shape), shape)
-        return np.broadcast_to(array, shape) if array.ndim == 0 else array
+    def _with_copies(self, equation: Equation) -> Equation:
+        of = equation.name[1:]
+        shape = self.forward.outputs[0].array.shape
+        if not self.forward.operation.elementwise or np.shape(self.call.values.get(of)) == shape:
+            return equation
+        if of not in self.call.wanted or _is_zero(equation.value):
+            return equation
+        return Equation(equation.target, ast.Call(ast.Name("sum_like"), [equation.value, ast.Name(of)], []))
+
+    def latex(self) -> list[str]:
+        """Return the equations in LaTeX; a rule that was written in LaTeX as it stands."""
+        if not self.known:
+            return [self.forward.rule]
+        writer = Latex(self.shown)
+        return [writer.equation(equation) for equation in self.equations]
+
+    def text(self) -> list[str]:
+        """Return the equations in characters."""
+        if not self.known:
+            return [self.forward.rule]
+        writer = Writer(self.shown)
+        return [writer.equation(equation) for equation in self.equations]
+
+    # ---- numbers ----------------------------------------------------------------------------------------------------
+    def lines(self, writer: type[Writer] = Writer) -> list[Line]:
+        """Return for each contribution its numbers, in the script of ``writer``."""
+        assert self.backward is not None
+        return [self._line(given, writer) for given in self.backward.contributions]
+
+    def _line(self, given: Contribution, writer: type[Writer]) -> Line:
+        name = writer({}).derivative(given.value.name)
+        result, rounded = self._result(given)
+        number = writer({}).numbers(result)
+        numbers = self._with_numbers(given.parameter, writer)
+        return Line(name, "" if numbers == number else numbers, number, rounded)
+
+    def _with_numbers(self, parameter: str, writer: type[Writer]) -> str:
+        """The right side of a contribution's equation with numbers in it; nothing where there are none."""
+        equation = self._only_equation(parameter)
+        if equation is None:
+            return ""
+        put_in = {name: Shown(array=array) for name, array in self._numbers().items()}
+        if not any(name in put_in for name in names(equation.value)):
+            return ""
+        return writer(self.shown | put_in).write(equation.value)
+
+    def _only_equation(self, parameter: str) -> Equation | None:
+        """The equation of a contribution, where it is one without indices."""
+        found = [e for e in self.equations if e.name == f"d{parameter}"]
+        plain = len(found) == 1 and isinstance(found[0].target, ast.Name) and not found[0].adds
+        return found[0] if plain and not is_indexed(found[0].value) else None
+
+    def _numbers(self) -> dict[str, np.ndarray]:
+        """The numbers that may stand in the place of names: those of small tensors."""
+        values = self.call.values
+        if self._calculates:
+            values = values | {e.name: self._worked_out.named(e.name) for e in self.call.equations
+                               if base(e.target) not in values}  # fmt: skip
+        return {n: np.asarray(v) for n, v in values.items() if _has_numbers(v)}
+
+    @cached_property
+    def _calculates(self) -> bool:
+        """Whether all is small, known and worked out at once."""
+        arrays = [value for value in self.call.values.values() if isinstance(value, np.ndarray)]
+        called = {part.func.id for e in self.call.equations for part in ast.walk(e.value)
+                  if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)}  # fmt: skip
+        plain = all(isinstance(e.target, ast.Name) and not is_indexed(e.value) for e in self.call.equations)
+        return plain and max((a.size for a in arrays), default=0) <= SMALL and not called.intersection(DRAWN)
+
+    @cached_property
+    def _worked_out(self) -> Evaluation:
+        with np.errstate(all="ignore"):
+            return self.call.evaluation(Evaluation)
+
+    @cached_property
+    def _sizes(self) -> Evaluation:
+        with np.errstate(all="ignore"):
+            return self.call.evaluation(Size)
+
+    def _result(self, given: Contribution) -> tuple[np.ndarray, bool]:
+        """The contribution, with 0 for what is rounding; whether there is such."""
+        gradient = given.gradient
+        if not numerals.fits(gradient) or not self._calculates or not self.known or not gradient.any():
+            return gradient, False
+        size = np.asarray(self._sizes.named(f"d{given.parameter}"), np.float64)
+        least = UNITS * np.finfo(gradient.dtype).eps * size.max(initial=0)
+        lost = (gradient != 0) & (np.abs(gradient) <= least)
+        return (np.where(lost, 0, gradient), True) if lost.any() else (gradient, False)
+
+
+def generic(info: Any) -> str:
+    """Return an operation's rule in LaTeX, in the names of its parameters, variants with their conditions."""
+    statements = parsed(info.rule)
+    if statements is None:
+        return str(info.rule)
+    known = {*info.parameters, info.output, *(info.outputs if isinstance(info.outputs, tuple) else ())}
+    shown = {f"d{name}": Shown(name, gradient=True) for name in known}
+    return r" \qquad ".join(_generic(statements, Latex(shown), ""))
+
+
+def _generic(statements: Sequence[ast.stmt], writer: Latex, condition: str) -> list[str]:
+    found = []
+    for statement in statements:
+        match statement:
+            case ast.If(test=test, body=body, orelse=other):
+                found += _generic(body, writer, writer.words(" if ") + writer.write(test))
+                found += _generic(other, writer, writer.words(" otherwise"))
+            case ast.Assign(targets=[target], value=value):
+                found.append(writer.equation(Equation(target, value)) + condition)
+            case ast.AugAssign(target=target, value=value):
+                found.append(writer.equation(Equation(target, value, adds=True)) + condition)
+    return found
+
+
+def _differentiable(info: Any) -> list[str]:
+    return [info.variadic] if info.variadic else info.differentiable
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
+def _has_numbers(value: Any) -> bool:
+    if isinstance(value, bool | int | float | np.number):
+        return True
+    return isinstance(value, np.ndarray) and numerals.fits(value)

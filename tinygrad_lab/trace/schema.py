@@ -21,9 +21,11 @@ A backward STEP, an operation differentiated:
     {"index": 9, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [13 | null, ...],
      "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
                         "formula": LaTeX | null}, ...],
-     "rule": LaTeX}                             only where this step's settings give another than its operation's
+     "rule": LaTeX}                             equations parted by \\qquad, in the names of this step's values
 
-``symbols`` is what the rule calls the differentiable arguments.  ``incoming`` has the gradient of each output, null for
+A step's ``rule`` has the names of its values, ∂ before a name for a gradient, and numbers for settings; its operation's
+``rule`` has the names of the parameters, and all variants.  ``symbols`` is what that rule calls the differentiable
+arguments: their own names.  ``incoming`` has the gradient of each output, null for
 one that nobody used.  ``accumulated`` is the sum of all contributions to that value so far, ``formula`` the equation of
 the rule with this step's numbers in it, where some are few enough.
 
@@ -54,8 +56,9 @@ import numpy as np
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.trace.inside import can_open, inside
 from tinygrad_lab.trace.record import TooLargeError
-from tinygrad_lab.trace.rule import contributions, symbols
+from tinygrad_lab.trace.rule import generic
 from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
+from tinygrad_lab.trace.writing import Latex
 
 VERSION = 1
 FULL = 64  # elements of a tensor that is given in full
@@ -165,10 +168,9 @@ class _Writer:
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:
-        lines: list[str | None] = [line if line.count("=") > 1 else None for line in contributions(step)]
-        formulas = lines or [None] * len(step.contributions)
+        formulas = [line.text(r"\approx") if line.numbers else None for line in step.said.lines(Latex)]
         return {
-            **({} if step.rule == step.operation.rule else {"rule": step.rule}),
+            "rule": r" \qquad ".join(step.said.latex()),
             "index": step.index,
             "phase": "backward",
             "operation": step.operation.name,
@@ -206,9 +208,12 @@ def _forward(step: Forward) -> dict[str, Any]:
 
 def _operation(info: OperationInfo) -> dict[str, Any]:
     doc = (info.body.__doc__ or "").strip().replace("`", "").splitlines()
-    targets, _ = symbols(info.rule)
-    named = dict(zip(info.differentiable, targets, strict=True)) if len(targets) == len(info.differentiable) else {}
-    return {"rule": info.rule, "symbols": named, "doc": doc[0] if doc else "", "fused": info.definition is not None}
+    return {
+        "rule": generic(info),
+        "symbols": {name: name for name in info.differentiable},
+        "doc": doc[0] if doc else "",
+        "fused": info.definition is not None,
+    }
 
 
 def _setting(value: Any) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from tinygrad_lab.lab import console
-from tinygrad_lab.lab.stepping import page
+from tinygrad_lab.lab.stepping import expression, page
+from tinygrad_lab.lab.stepping.drawing import EXPLAINED, rule_lines
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
+from tinygrad_lab.trace import Backward
 from tinygrad_lab.trace.schema import as_json, not_finite
 
 PRINTERS = ("dumb", "unknown")  # terminals that can only go on to the next line
@@ -52,10 +54,16 @@ def on_a_terminal() -> bool:
 
 
 def print_steps(traced: Traced) -> None:
-    """A line for each step; where a number was lost, which step lost it."""
+    """A line for each step, and its rule going back; where a number was lost, which step lost it."""
     click.echo(traced.title)
+    if expression.SUMMED in traced.sources.get(expression.FILE, ""):
+        click.echo(expression.SUMMED)
+    click.echo(EXPLAINED)
     for step in traced.trace:
         click.echo(str(step))
+        if isinstance(step, Backward):
+            for line in rule_lines(step):
+                click.echo(f"{'':16}{line}")
     born = not_finite(traced.trace)
     if born:
         name = traced.trace[born["step"]].operation.name
