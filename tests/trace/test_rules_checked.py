@@ -28,7 +28,7 @@ def test_a_rule_says_what_the_backward_gives(case: Case, data: st.DataObject) ->
 def test_every_operation_and_every_variant_by_a_flag_is_among_them() -> None:
     seen: set[tuple[str, str]] = set()
 
-    @settings(FEW, max_examples=3)
+    @settings(FEW, max_examples=8)
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         for step in differentiated(case, *data.draw(case.arguments)):

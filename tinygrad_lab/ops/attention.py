@@ -30,15 +30,11 @@ from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
     K = repeat_heads(key, query) if enable_gqa else key
     V = repeat_heads(value, query) if enable_gqa else value
     s = 1 / sqrt(max(1, length(query, -1))) if scale is None else scale
-    if attn_mask is None and not is_causal:
-        P = softmax(s * query @ K.T, -1)
-    elif attn_mask is None:
-        P = masked_softmax(s * query @ K.T, causal(query, key), -1)
-    elif is_float(attn_mask):
-        S = s * query @ K.T + attn_mask
-        P = masked_softmax(S, S > -inf, -1)
+    S = s * query @ K.T + (attn_mask if attn_mask is not None and is_float(attn_mask) else 0)
+    if attn_mask is not None:
+        P = masked_softmax(S, S > -inf if is_float(attn_mask) else attn_mask, -1)
     else:
-        P = masked_softmax(s * query @ K.T, attn_mask, -1)
+        P = masked_softmax(S, causal(query, key), -1) if is_causal else softmax(S, -1)
     if dropout_p == 0:
         W = P
         dP = dy @ V.T

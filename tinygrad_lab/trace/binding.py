@@ -114,6 +114,9 @@ class _Folding(ast.NodeTransformer):
 
     # ---- what is replaced -------------------------------------------------------------------------------------------
     def visit_Name(self, node: ast.Name) -> ast.expr:
+        given = self.values.get(node.id)
+        if isinstance(given, list) and _is_shown(given):
+            return ast.List([ast.Name(f"{node.id}[{k}]") for k in range(len(given))])
         if node.id not in self.known:
             return node
         value = self.known[node.id]
@@ -176,6 +179,8 @@ class _Folding(ast.NodeTransformer):
                 return left
             case ast.Add() if _is(a, 0):
                 return right
+            case ast.Pow() if _is(b, 1):
+                return left
             case ast.Add() | ast.Sub() if _is(b, 0):
                 return left
         return ast.BinOp(left, node.op, right)
@@ -191,7 +196,7 @@ class _Folding(ast.NodeTransformer):
 
 
 def _is(value: Any, number: int) -> bool:
-    return type(value) is int and value == number
+    return type(value) in (int, float) and value == number
 
 
 def _is_shown(value: Any) -> bool:

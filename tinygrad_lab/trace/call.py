@@ -62,11 +62,9 @@ class CallRule:
         self.values |= {name: gradient for name, gradient in given.items() if gradient is not None}
         if step.operation.outputs is None:
             shapes = [value.array.shape for value in step.outputs]
-            self.values[f"d{step.operation.output}"] = [
-                np.zeros(shape) if gradient is None else gradient
-                for shape, gradient in zip(shapes, gradients, strict=True)
-            ]
-        self.absent = [name for name, gradient in given.items() if gradient is None]
+            together = [np.zeros(s) if g is None else g for s, g in zip(shapes, gradients, strict=True)]
+            self.values |= {f"d{step.operation.output}": together, **dict(zip(given, together, strict=True))}
+        self.absent = [name for name in given if name not in self.values]
         self.ranges: dict[str, range] = {}
         self.equations = self._equations(parsed(step.rule) or ())
 

@@ -178,14 +178,14 @@ def roll_back(v: Any, shifts: Any, dims: Any = None) -> Any:
     return np.roll(v, np.negative(shifts), axis=dims)
 
 
-def repeat_heads(v: Any, like: Any) -> Any:
+def repeat_heads(v: Any, query: Any) -> Any:
     """Return each head of keys as often as there are query heads to it."""
-    return np.repeat(v, like.shape[-3] // max_(1, v.shape[-3]), axis=-3)
+    return np.repeat(v, query.shape[-3] // max_(1, v.shape[-3]), axis=-3)
 
 
-def sum_heads(v: Any, like: Any) -> Any:
+def sum_heads(v: Any, key: Any) -> Any:
     """Return the sum over the query heads of each head of keys."""
-    return v.reshape(*v.shape[:-3], like.shape[-3], -1, *v.shape[-2:]).sum(-3)
+    return v.reshape(*v.shape[:-3], key.shape[-3], -1, *v.shape[-2:]).sum(-3)
 
 
 def visited(v: Any, lengths: Any = None) -> Any:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+DIGITS = 4
 SHOWN = 9  # elements of a tensor that still stand in a formula
 RAISED = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 
@@ -34,22 +35,22 @@ def characters(array: np.ndarray) -> str:
     return "[" + "; ".join(" ".join(digits(float(v)) for v in row) for row in np.atleast_2d(array)) + "]"
 
 
-def latex_digits(value: float) -> str:
-    """Write four significant digits in LaTeX."""
+def latex_digits(value: float, most: int = DIGITS) -> str:
+    """Write a number's first significant digits in LaTeX."""
     if not math.isfinite(value):
         return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-    mantissa, exponent = _parts(value)
+    mantissa, exponent = _parts(value, most)
     return mantissa if exponent is None else rf"{mantissa} \times 10^{{{exponent}}}"
 
 
-def digits(value: float) -> str:
-    """Write four significant digits in characters."""
+def digits(value: float, most: int = DIGITS) -> str:
+    """Write a number's first significant digits in characters."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
-    mantissa, exponent = _parts(value)
+    mantissa, exponent = _parts(value, most)
     return mantissa if exponent is None else f"{mantissa} × 10{str(exponent).translate(RAISED)}"
 
 
-def _parts(value: float) -> tuple[str, int | None]:
-    mantissa, _, exponent = f"{value + 0.0:.4g}".partition("e")  # no negative zero
+def _parts(value: float, most: int) -> tuple[str, int | None]:
+    mantissa, _, exponent = f"{value + 0.0:.{most}g}".partition("e")  # no negative zero
     return mantissa, int(exponent) if exponent else None

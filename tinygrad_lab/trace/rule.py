@@ -77,10 +77,11 @@ class StepRule:
     def _locals(self) -> list[str]:
         """What the rule itself gives a name: definitions, and index letters."""
         used = {name for e in self.call.equations for side in (e.target, e.value) for name in names(side)}
-        defined = {e.name for e in self.call.equations}
+        defined = {name for s in parsed(self.forward.rule) or () for name in _defined(s)}
         known = self.call.values.keys()
         gradients = {f"d{name}" for name in (*known, *defined)}
-        return sorted(name for name in used | defined if name not in known and name not in gradients)
+        used |= {name for name in defined if f"d{name}" in used}
+        return sorted(name for name in used if name not in known and name not in gradients)
 
     @cached_property
     def equations(self) -> list[Equation]:
@@ -120,7 +121,7 @@ class StepRule:
         name = writer({}).derivative(given.value.name)
         result, rounded = self._result(given)
         number = writer({}).numbers(result)
-        numbers = self._with_numbers(given.parameter, writer)
+        numbers = self._with_numbers(given.parameter, writer) if numerals.fits(result) else ""
         return Line(name, "" if numbers == number else numbers, number, rounded)
 
     def _with_numbers(self, parameter: str, writer: type[Writer]) -> str:
@@ -129,9 +130,8 @@ class StepRule:
         if equation is None:
             return ""
         put_in = {name: Shown(array=array) for name, array in self._numbers().items()}
-        if not any(name in put_in for name in names(equation.value)):
-            return ""
-        return writer(self.shown | put_in).write(equation.value)
+        written = writer(self.shown | put_in).write(equation.value)
+        return "" if written == writer(self.shown).write(equation.value) else written
 
     def _only_equation(self, parameter: str) -> Equation | None:
         """The equation of a contribution, where it is one without indices."""
@@ -199,6 +199,13 @@ def _generic(statements: Sequence[ast.stmt], writer: Latex, condition: str) -> l
             case ast.AugAssign(target=target, value=value):
                 found.append(writer.equation(Equation(target, value, adds=True)) + condition)
     return found
+
+
+def _defined(statement: ast.stmt) -> set[str]:
+    """The names that a statement of a rule gives a meaning to."""
+    targets = [t for part in ast.walk(statement) if isinstance(part, ast.Assign | ast.AugAssign)
+               for t in (part.targets if isinstance(part, ast.Assign) else [part.target])]  # fmt: skip
+    return {base(one) for t in targets for one in (t.elts if isinstance(t, ast.Tuple) else [t])}
 
 
 def _differentiable(info: Any) -> list[str]:

@@ -54,17 +54,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace.about import about
 from tinygrad_lab.trace.inside import can_open, inside
 from tinygrad_lab.trace.record import TooLargeError
 from tinygrad_lab.trace.rule import generic
 from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
-from tinygrad_lab.trace.writing import Latex
+from tinygrad_lab.trace.writing import Latex, in_words
 
 VERSION = 1
 FULL = 64  # elements of a tensor that is given in full
 HEAT = 16  # rows and columns of a heat map
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 450_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 540_000  # of all opened operations of a trace, as compact JSON
 
 NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 STEP_BYTES = 250  # the least that a step takes in JSON
@@ -207,11 +208,10 @@ def _forward(step: Forward) -> dict[str, Any]:
 
 
 def _operation(info: OperationInfo) -> dict[str, Any]:
-    doc = (info.body.__doc__ or "").strip().replace("`", "").splitlines()
     return {
         "rule": generic(info),
         "symbols": {name: name for name in info.differentiable},
-        "doc": doc[0] if doc else "",
+        "doc": about(info),
         "fused": info.definition is not None,
     }
 
@@ -222,7 +222,7 @@ def _setting(value: Any) -> str:
         return "a generator"
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}" if value.size > HEAT else str(value.tolist())
-    return str(value)
+    return f"({in_words(value)})" if isinstance(value, tuple | list) else in_words(value)
 
 
 def relative(file: str) -> str:

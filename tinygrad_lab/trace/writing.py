@@ -6,14 +6,17 @@ One walk over the syntax tree serves both scripts: LaTeX for pages and notebooks
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.trace import numerals
+from tinygrad_lab.trace.functions import FUNCTIONS
 from tinygrad_lab.trace.notation import Equation
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how tightly a written expression holds together
@@ -49,7 +52,8 @@ class Writer:
 
     def equation(self, equation: Equation) -> str:
         """Write both sides."""
-        return f"{self.write(equation.target)} {'+=' if equation.adds else '='} {self.write(equation.value)}"
+        sign = self.words("+=") if equation.adds else "="
+        return f"{self.write(equation.target)} {sign} {self.write(equation.value)}"
 
     def write(self, node: ast.expr, least: int = 0) -> str:
         """Write an expression, in brackets where it holds together less tightly than ``least``."""
@@ -90,7 +94,7 @@ class Writer:
 
     # ---- names and numbers ------------------------------------------------------------------------------------------
     def named(self, name: str) -> tuple[str, int]:
-        shown = self.shown.get(name, Shown(name))
+        shown = self.shown.get(name, Shown({"pi": "π", "inf": "∞"}.get(name, name)))
         if shown.array is not None:
             text = self.numbers(shown.array)
             return text, SUM if text.startswith("-") else PRODUCT if "10" in text and shown.array.size == 1 and (
@@ -105,9 +109,9 @@ class Writer:
         if isinstance(value, bool | str) or value is None:
             return self.words(repr(value)), ATOM
         if isinstance(value, int | float | np.number):
-            text = self.numbers(np.asarray(value, np.float64)) if abs(value) < 1e4 else str(value)
+            text = self.number(value)
             return text, SUM if text.startswith("-") else ATOM
-        return self.words(_in_words(value)), ATOM
+        return self.words(f"({in_words(value)})" if isinstance(value, tuple | list) else in_words(value)), ATOM
 
     def index(self, node: ast.expr) -> str:
         """What stands between index brackets, close together: 2h + i."""
@@ -125,6 +129,8 @@ class Writer:
                 return f"{self.index(left)} - {self.index(right)}"
             case ast.Constant(value=value) if value is Ellipsis:
                 return self.dots()
+            case ast.Constant(value=tuple() | list() as value):
+                return self.words(in_words(value))
         return self.write(node)
 
     def operation(self, node: ast.BinOp) -> tuple[str, int]:
@@ -163,7 +169,8 @@ class Writer:
                 return self.fraction(a, b)
             case "sum_like", [one, _]:
                 return self.over_copies(self.write(one, POWER)), PRODUCT
-        return self.call(name, [self.listed(argument) for argument in args])
+        silent = _silent(name)
+        return self.call(name, [self.listed(a) for place, a in enumerate(args) if place not in silent])
 
     def listed(self, node: ast.expr) -> str:
         """An argument; several together in brackets."""
@@ -192,6 +199,10 @@ class Writer:
     def numbers(self, array: np.ndarray) -> str:
         return numerals.characters(array)
 
+    def number(self, value: float) -> str:
+        """A number of the code, with its own digits."""
+        return numerals.digits(value, 8)
+
     def product(self, left: str, right: str) -> str:
         return f"{left} · {right}"
 
@@ -213,7 +224,7 @@ class Writer:
         return f"exp({self.write(node)})", ATOM
 
     def transposed(self, text: str) -> str:
-        return f"{text}ᵀ"
+        return f"({text})ᵀ" if text.endswith(".T") else f"{text}ᵀ"
 
     def indexed(self, text: str, index: str) -> str:
         return f"{text}[{index}]"
@@ -243,6 +254,8 @@ class Latex(Writer):
     def name(self, name: str) -> str:
         if re.fullmatch(r"[A-Za-z]", name):
             return name
+        if name in SYMBOLS:
+            return SYMBOLS[name]
         numbered = re.fullmatch(r"([A-Za-z])_?(\d+|[a-z]|[₀-₉]+)", name)
         if numbered:
             lowered = numbered.group(2).translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"))
@@ -254,6 +267,9 @@ class Latex(Writer):
 
     def numbers(self, array: np.ndarray) -> str:
         return numerals.latex(array)
+
+    def number(self, value: float) -> str:
+        return numerals.latex_digits(value, 8)
 
     def product(self, left: str, right: str) -> str:
         return rf"{left} {BOTH if 'pmatrix' in left and 'pmatrix' in right else CDOT} {right}"
@@ -286,7 +302,18 @@ class Latex(Writer):
         return rf"\operatorname{{{name.replace('_', '')}}}({', '.join(args)})", ATOM
 
 
+SYMBOLS = {"π": r"\pi", "∞": r"\infty"}
 BOTH, CDOT = r"\odot", r"\cdot"
+
+
+@cache
+def _silent(name: str) -> tuple[int, ...]:
+    """The places of arguments of a function that only say how large its result is, or where it was drawn from."""
+    function = FUNCTIONS.get(name)
+    if function is None or isinstance(function, np.ufunc):
+        return ()
+    parameters = inspect.signature(function).parameters
+    return tuple(place for place, parameter in enumerate(parameters) if parameter in ("like", "generator"))
 
 
 def is_one(name: str) -> bool:
@@ -304,10 +331,10 @@ def escaped(text: str) -> str:
     return re.sub(r"([_%&#${}])", r"\\\1", text.replace("\\", "/")).replace("^", r"\^{}").replace("~", "-")
 
 
-def _in_words(value: Any) -> str:
-    """A setting that is no number: as code has it."""
+def in_words(value: Any) -> str:
+    """Write a setting as code has it, slices as between index brackets."""
     if isinstance(value, tuple | list):
-        return ", ".join(map(_in_words, value))
+        return ", ".join(map(in_words, value))
     if isinstance(value, slice):
         ends = [value.start, value.stop, *([value.step] if value.step is not None else [])]
         return ":".join("" if end is None else str(end) for end in ends)

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tinygrad_lab.trace import Backward, Forward, Trace
+from tinygrad_lab.trace.about import about, role
 from tinygrad_lab.trace.rule import StepRule
 from tinygrad_lab.trace.schema import FULL, heat, relative
 from tinygrad_lab.trace.steps import derivative
+from tinygrad_lab.trace.writing import in_words
 
 Step = Forward | Backward
 HIDDEN = "?"
@@ -123,9 +125,8 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
 def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
     """Forwards what the operation computes; backwards its rule, and each contribution with numbers."""
     if isinstance(step, Forward):
-        doc = (step.operation.body.__doc__ or "").strip().splitlines()
         equations = "   ".join(StepRule(step).text())
-        return Text.assemble((doc[0] if doc else step.operation.name) + "\n", ("backwards: " + equations, "dim"))
+        return Text.assemble((about(step.operation) or step.operation.name) + "\n", ("backwards: " + equations, "dim"))
     text = Text("\n".join(step.said.text()), "dim")
     for place, line in enumerate(step.said.lines()):
         if line.numbers:  # else what comes out stands among the tensors
@@ -147,21 +148,21 @@ def tensors(step: Step, hidden: frozenset[int] = frozenset()) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     if isinstance(step, Forward):
         for item in step.inputs:
-            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
+            table.add_row(_label(item.value.name, role(item.parameter)), picture(item.value.array))
         for name, value in step.settings.items():
-            table.add_row(Text(name, "dim"), Text(str(value)))
+            table.add_row(Text(name, "dim"), Text(in_words(value)))
         for value in step.outputs:
             table.add_row(_label(value.name, "result"), picture(value.array))
         return table
     for item in step.forward.inputs:
         if item.value.array.size <= FULL:  # what the rule speaks of
-            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
+            table.add_row(_label(item.value.name, role(item.parameter)), picture(item.value.array))
     for name, setting in step.forward.settings.items():
-        table.add_row(Text(name, "dim"), Text(str(setting)))
+        table.add_row(Text(name, "dim"), Text(in_words(setting)))
     for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
         table.add_row(_label(derivative(value.name), "incoming"), picture(gradient))
     for place, given in enumerate(step.contributions):
-        label = _label(derivative(given.value.name), f"as {given.parameter}")
+        label = _label(derivative(given.value.name), f"as {role(given.parameter)}" if role(given.parameter) else "")
         if place in hidden:
             table.add_row(label, Text(HIDDEN, "bold"))
             continue
