@@ -90,4 +90,3 @@ def errors(step: Backward) -> dict[str, float]:
         difference = np.abs(said[given.parameter] - right).max()
         found[given.parameter] = float(difference / max(np.abs(right).max(), SMALLEST))
     return found
-

@@ -56,7 +56,7 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
     dbias_hh += summed(dw[t], 0)
     dh_0 = dh[0] * z[0] + dw[0] @ weight_hh
     """,
-    outputs=('output', 'h_n'),
+    outputs=("output", "h_n"),
 )
 def gru(
     input: Float[Array, "t b i"],

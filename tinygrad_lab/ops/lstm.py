@@ -63,7 +63,7 @@ Outputs = tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"], Float[Array, "
     dh_0 = da[0] @ weight_hh
     dc_0 = dc[0] * f[0]
     """,
-    outputs=('output', 'h_n', 'c_n'),
+    outputs=("output", "h_n", "c_n"),
 )
 def lstm(
     input: Float[Array, "t b i"],
@@ -212,7 +212,7 @@ def lstm_definition(
     dh_0 = da[0] @ weight_hh
     dc_0 = dc[0]
     """,
-    outputs=('output', 'h_n', 'c_n'),
+    outputs=("output", "h_n", "c_n"),
 )
 def lstm_1997(
     input: Float[Array, "t b i"],

@@ -150,13 +150,15 @@ def _check_layer_shapes(
     dweight = over_channels(n * dy)
     dbias = over_channels(dy)
     """,
-    rule_without={"training": """
+    rule_without={
+        "training": """
         r = 1 / sqrt(per_channel(running_var, input) + eps)
         n = (input - per_channel(running_mean, input)) * r
         dinput = r * dy if weight is None else r * per_channel(weight, input) * dy
         dweight = over_channels(n * dy)
         dbias = over_channels(dy)
-        """},
+        """
+    },
 )
 def batch_norm(
     input: Float[Array, "n c *positions"],

@@ -56,7 +56,7 @@ def unsquash(h: Array, dh: Array, nonlinearity: str, out: Array) -> None:
     dbias_hh += summed(da[t], 0)
     dh_0 = da[0] @ weight_hh
     """,
-    outputs=('output', 'h_n'),
+    outputs=("output", "h_n"),
 )
 def rnn(
     input: Float[Array, "t b i"],

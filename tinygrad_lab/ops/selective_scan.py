@@ -62,7 +62,7 @@ CHUNK = 2**19  # numbers in the states of a chunk: a few arrays of that size fit
     dD += summed(dy[:, t] * u[:, t], 0)
     dh_0 = a[0] * dh[0]
     """,
-    outputs=('y', 'h_T'),
+    outputs=("y", "h_T"),
 )
 def selective_scan(
     u: Float[Array, "b t e"],

@@ -201,6 +201,8 @@ def _is(value: Any, number: int) -> bool:
 
 def _is_shown(value: Any) -> bool:
     """Whether a value has a name on the screen: tensors and lists of them, and generators."""
-    return isinstance(value, np.ndarray | np.random.Generator) or (
-        isinstance(value, list) and any(isinstance(item, np.ndarray) for item in value)
-    ) or callable(value)
+    return (
+        isinstance(value, np.ndarray | np.random.Generator)
+        or (isinstance(value, list) and any(isinstance(item, np.ndarray) for item in value))
+        or callable(value)
+    )

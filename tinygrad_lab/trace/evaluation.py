@@ -25,6 +25,7 @@ COMPARED: dict[type, Any] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
     ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
 }  # fmt: skip
+OUTSIDE = object()  # where a tensor has no element
 CONSTANTS = {"pi": np.pi, "inf": np.inf}
 
 
@@ -69,7 +70,7 @@ class Evaluation:
         for _ in self._runs(equation):
             value = self.value(equation.value)
             where = self._place(target, array.shape) if isinstance(target, ast.Subscript) else ...
-            if where is None:
+            if where is OUTSIDE:
                 continue
             if equation.adds:
                 np.add.at(array, where, value)
@@ -143,7 +144,7 @@ class Evaluation:
 
     # ---- places -----------------------------------------------------------------------------------------------------
     def _place(self, node: ast.Subscript, shape: tuple[int, ...]) -> Any:
-        """An index; None where a letter led outside."""
+        """An index; OUTSIDE where a letter led there."""
         index = self.value(node.slice)
         if not any(name in self.letters for name in names(node.slice)):
             return index
@@ -155,7 +156,7 @@ class Evaluation:
                 axis += len(shape) - (len(taken) - 1)
                 continue
             if isinstance(part, int | np.integer) and not 0 <= part < shape[axis]:
-                return None
+                return OUTSIDE
             axis += 1
         return index
 
@@ -166,7 +167,7 @@ class Evaluation:
         if isinstance(array, list | tuple):
             return array[self.value(node.slice)]
         where = self._place(node, array.shape)
-        if where is not None:
+        if where is not OUTSIDE:
             return array[where]
         inside = tuple(0 if isinstance(p, int | np.integer) else p for p in self.value(node.slice))
         return np.zeros_like(array[inside])

@@ -76,7 +76,9 @@ class Recorder:
         self.learn_names(place.variables)
         inputs, settings = self._arguments(info, args, kwargs)
         made = made if isinstance(made, tuple) else (made,)
-        outputs = [self._value(tensor, "result", self._text(info, place, k, len(made))) for k, tensor in enumerate(made)]
+        outputs = [
+            self._value(tensor, "result", self._text(info, place, k, len(made))) for k, tensor in enumerate(made)
+        ]
         step = Forward(
             len(self.steps), info, running_module(), place.file, place.line, place.source, inputs, settings, outputs
         )

@@ -58,7 +58,7 @@ class StepRule:
         takes = [item.parameter for item in forward.inputs if item.parameter.split("[")[0] in _differentiable(info)]
         wanted = [c.parameter for c in backward.contributions] if backward else takes
         self.known = parsed(forward.rule) is not None
-        self.call = CallRule(forward, dict.fromkeys(wanted), backward.incoming if backward else None)
+        self.call = CallRule(forward, list(dict.fromkeys(wanted)), backward.incoming if backward else None)
 
     # ---- names ------------------------------------------------------------------------------------------------------
     @cached_property

@@ -187,11 +187,11 @@ class Trace:
         return html.of_trace(self)
 
 
-def _listed(array: np.ndarray) -> str:
+def _listed(numbers: Any) -> str:
     """All numbers in nested brackets."""
-    if not array.ndim:
-        return f"{float(array) + 0.0:.4g}"
-    return f"[{', '.join(map(_listed, array))}]"
+    if not isinstance(numbers, list):
+        return f"{numbers + 0.0:.4g}"
+    return f"[{', '.join(map(_listed, numbers))}]"
 
 
 def derivative(name: str) -> str:
@@ -202,5 +202,5 @@ def derivative(name: str) -> str:
 def shown(array: np.ndarray) -> str:
     """Write a few numbers in full, many as their shape and norm."""
     if array.size <= IN_FULL and array.dtype.kind in "fiub":
-        return _listed(array)
+        return _listed(array.tolist())
     return f"{'×'.join(map(str, array.shape))} of norm {np.linalg.norm(array.astype(np.float64)):.4g}"

@@ -199,9 +199,9 @@ class Writer:
     def numbers(self, array: np.ndarray) -> str:
         return numerals.characters(array)
 
-    def number(self, value: float) -> str:
+    def number(self, value: Any) -> str:
         """A number of the code, with its own digits."""
-        return numerals.digits(value, 8)
+        return numerals.digits(float(value), 8)
 
     def product(self, left: str, right: str) -> str:
         return f"{left} · {right}"
@@ -268,8 +268,8 @@ class Latex(Writer):
     def numbers(self, array: np.ndarray) -> str:
         return numerals.latex(array)
 
-    def number(self, value: float) -> str:
-        return numerals.latex_digits(value, 8)
+    def number(self, value: Any) -> str:
+        return numerals.latex_digits(float(value), 8)
 
     def product(self, left: str, right: str) -> str:
         return rf"{left} {BOTH if 'pmatrix' in left and 'pmatrix' in right else CDOT} {right}"

@@ -69,7 +69,8 @@ def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Tex
             for c, number in zip(step.contributions, seen, strict=True)
         ]
         right = [
-            f"{derivative(v.name)} = {'-' if g is None else brief(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
+            f"{derivative(v.name)} = {'-' if g is None else brief(g)}"
+            for v, g in zip(forward.outputs, step.incoming, strict=True)
         ]
         arrow = (" ◀", "── ")
     drawn = _joined(left or ["(nothing)"], right, forward.operation.name, arrow)
