@@ -9,8 +9,8 @@ from tests.cases import CASES, Case
 from tinygrad_lab import Tensor, random
 from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.trace import Backward, Forward, record, trace
-from tinygrad_lab.trace.record import Recorder
 from tinygrad_lab.trace.call import CallRule
+from tinygrad_lab.trace.record import Recorder
 from tinygrad_lab.trace.steps import Contribution, Input, Value
 
 RELATIVE = 1e-9

@@ -162,4 +162,4 @@ def test_latex_and_characters_say_the_same() -> None:
     assert step.said.latex() == [
         r"\partial w = \partial (\text{w @ x}) \, {x}^{\top}", r"\partial x = {w}^{\top} \, \partial (\text{w @ x})",
     ]  # fmt: skip
-    assert [line.text() for line in step.said.lines(Latex)][0].startswith(r"\partial w = 1 \, {\begin{pmatrix}")
+    assert step.said.lines(Latex)[0].text().startswith(r"\partial w = 1 \, {\begin{pmatrix}")

@@ -34,8 +34,12 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
     else:
         g = range(groups)
         f = range(F)
-        dinput[..., C * g + c, s * h + d * i - p, t * w + e * j - q] += weight[F * g + f, c, i, j] * dy[..., F * g + f, h, w]
-        dweight[F * g + f, c, i, j] += sum(dy[..., F * g + f, h, w] * input[..., C * g + c, s * h + d * i - p, t * w + e * j - q])
+        dinput[..., C * g + c, s * h + d * i - p, t * w + e * j - q] += (
+            weight[F * g + f, c, i, j] * dy[..., F * g + f, h, w]
+        )
+        dweight[F * g + f, c, i, j] += sum(
+            dy[..., F * g + f, h, w] * input[..., C * g + c, s * h + d * i - p, t * w + e * j - q]
+        )
     dbias[k] += sum(dy[..., k, h, w])
     """,
 )
@@ -127,8 +131,12 @@ def conv2d_definition(
     else:
         g = range(groups)
         c = range(C)
-        dinput[..., C * g + c, h, w] += weight[C * g + c, f, i, j] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q]
-        dweight[C * g + c, f, i, j] += sum(input[..., C * g + c, h, w] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q])
+        dinput[..., C * g + c, h, w] += (
+            weight[C * g + c, f, i, j] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q]
+        )
+        dweight[C * g + c, f, i, j] += sum(
+            input[..., C * g + c, h, w] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q]
+        )
     dbias[k] += sum(dy[..., k, h, w])
     """,
 )

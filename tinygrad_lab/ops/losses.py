@@ -213,9 +213,10 @@ def _softplus(x: np.ndarray) -> np.ndarray:
         dinput = (p - onehot(target, input, k)) * e / n
     else:
         w = 1 if weight is None else lined_up(weight, input, k)
-        o = onehot(target, input, k) * spread(target != ignore_index, input, k) * w
+        counts = spread(target != ignore_index, input, k) * w
+        o = onehot(target, input, k) * counts
         n = sum(o) if reduction == "mean" else 1
-        q = o if label_smoothing == 0 else o * (1 - label_smoothing) + w * label_smoothing / C * spread(target != ignore_index, input, k)
+        q = o if label_smoothing == 0 else (1 - label_smoothing) * o + label_smoothing / C * counts
         dinput = (p * sum(q, k) - q) * e / n
     """,
 )

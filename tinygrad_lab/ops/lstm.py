@@ -35,7 +35,8 @@ Outputs = tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"], Float[Array, "
     e = visited(doutput, lengths) if reverse else doutput
     h[-1] = h_0
     c[-1] = c_0
-    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
     if lengths is None:
         i[t] = sigmoid(block(a[t], 0, 4))
         f[t] = sigmoid(block(a[t], 1, 4))
@@ -187,7 +188,8 @@ def lstm_definition(
     e = visited(doutput, lengths) if reverse else doutput
     h[-1] = h_0
     c[-1] = c_0
-    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
     if lengths is None:
         i[t] = sigmoid(block(a[t], 0, 3))
         dh[t] = e[t] + (t == T - 1) * dh_n + da[t + 1] @ weight_hh

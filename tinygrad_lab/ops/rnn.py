@@ -39,7 +39,8 @@ def unsquash(h: Array, dh: Array, nonlinearity: str, out: Array) -> None:
     x = visited(input, lengths) if reverse else input
     e = visited(doutput, lengths) if reverse else doutput
     h[-1] = h_0
-    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
     h[t] = tanh(a[t]) if nonlinearity == "tanh" else maximum(a[t], 0)
     slope[t] = 1 - h[t] ** 2 if nonlinearity == "tanh" else h[t] > 0
     if lengths is None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.trace.evaluation import Evaluation
-from tinygrad_lab.trace.functions import OF_SHAPES
 from tinygrad_lab.trace.notation import Equation, names
+from tinygrad_lab.trace.places import OF_SHAPES
 
 WHOLE: dict[type, Any] = {ast.Add: int.__add__, ast.Sub: int.__sub__, ast.Mult: int.__mul__,
                           ast.FloorDiv: int.__floordiv__}  # fmt: skip
@@ -129,17 +129,18 @@ class _Folding(ast.NodeTransformer):
         node.slice = self._folded(node.slice)
         if isinstance(node.value, ast.Name) and isinstance(self.values.get(node.value.id), list):
             if isinstance(node.slice, ast.Constant):
-                return self.visit_Name(ast.Name(f"{node.value.id}[{node.slice.value}]"))
+                return self.visit_Name(ast.Name(f"{node.value.id}[{node.slice.value!r}]"))
             return node
         if isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Constant) and node.value.id[:1] == "d":
             of = self.values.get(node.value.id[1:])
             if isinstance(of, list):
-                return ast.Name(f"{node.value.id}[{node.slice.value}]")
+                return ast.Name(f"{node.value.id}[{node.slice.value!r}]")
         node.value = self._folded(node.value)
         if isinstance(node.value, ast.Constant) and _is(node.value.value, 0):
             return node.value  # of an output that nobody used
         if isinstance(node.value, ast.Constant) and isinstance(node.slice, ast.Constant):
-            return ast.Constant(node.value.value[node.slice.value])
+            known: Any = node.value.value
+            return ast.Constant(known[node.slice.value])
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -159,7 +160,8 @@ class _Folding(ast.NodeTransformer):
 
     def _all_but(self, node: ast.expr) -> list[ast.expr]:
         """``*without(operands, k)``: all of a list but one."""
-        assert isinstance(node, ast.Call) and isinstance(node.args[0], ast.Name)  # the only use of a star
+        assert isinstance(node, ast.Call)  # the only use of a star
+        assert isinstance(node.args[0], ast.Name)
         left_out = self._folded(node.args[1])
         assert isinstance(left_out, ast.Constant)
         name = node.args[0].id
@@ -187,8 +189,10 @@ class _Folding(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         operand = self._folded(node.operand)
-        if isinstance(operand, ast.Constant) and type(operand.value) in (int, float) and isinstance(node.op, ast.USub):
-            return ast.Constant(-operand.value)
+        if isinstance(operand, ast.Constant) and isinstance(node.op, ast.USub):
+            number: Any = operand.value
+            if type(number) in (int, float):
+                return ast.Constant(-number)
         return ast.UnaryOp(node.op, operand)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:

@@ -93,7 +93,7 @@ class CallRule:
     def evaluation(self, kind: type[Evaluation], others: Mapping[str, Any] = {}) -> Evaluation:
         """Return the equations worked out, definitions among them."""
         shapes = {f"d{name}": np.shape(self.values[name]) for name in self.wanted}
-        evaluation = kind(self.values | others, shapes, self.ranges)
+        evaluation = kind({**self.values, **others}, shapes, self.ranges)
         evaluation.run(self.equations)
         return evaluation
 

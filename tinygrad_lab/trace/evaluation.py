@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.trace.functions import FUNCTIONS, OF_SHAPES
+from tinygrad_lab.trace.functions import FUNCTIONS
 from tinygrad_lab.trace.notation import Equation, names
+from tinygrad_lab.trace.places import OF_SHAPES
 
 ARITHMETIC: dict[type, Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -69,7 +70,7 @@ class Evaluation:
         array = self.values[name] = np.array(np.broadcast_to(self.values[name], self.shapes[name]), float)
         for _ in self._runs(equation):
             value = self.value(equation.value)
-            where = self._place(target, array.shape) if isinstance(target, ast.Subscript) else ...
+            where: Any = self._place(target, array.shape) if isinstance(target, ast.Subscript) else ...
             if where is OUTSIDE:
                 continue
             if equation.adds:
@@ -279,7 +280,7 @@ class Size(Evaluation):
 
 def _number(value: Any) -> Any:
     """A truth as 1 or 0."""
-    return value * 1.0 if isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) == bool else value
+    return value * 1.0 if isinstance(value, bool) or np.asarray(value).dtype.kind == "b" else value
 
 
 def _letter_of(equation: Equation) -> str | None:

@@ -1,20 +1,19 @@
 """The functions of the rules' notation, each with its meaning in NumPy, in one place.
 
 A reader sees them by these names.  Reductions keep the reduced axes with length 1, so that what comes out lines up with
-what went in.  Functions of shapes are worked out when a rule is put on the screen: their numbers stand there.
+what went in.  Places and functions of shapes stand in ``tinygrad_lab.trace.places``.
 """
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.tensor import unbroadcast
+from tinygrad_lab.trace.places import along, causal, corner, slices, window_sizes, winners
 
 Axes = int | Sequence[int] | None
 
@@ -110,7 +109,7 @@ def around(v: Any, size: int, mirrored: bool = False) -> Any:
     below, above = size // 2, (size - 1) // 2
     below, above = (above, below) if mirrored else (below, above)
     channels = range(v.shape[1])
-    return np.stack([v[:, max_(0, c - below) : c + above + 1].sum(1) for c in channels], 1) if channels else v
+    return np.stack([v[:, max(0, c - below) : c + above + 1].sum(1) for c in channels], 1) if channels else v
 
 
 def others(v: Any, dim: int | None = None) -> Any:
@@ -180,7 +179,7 @@ def roll_back(v: Any, shifts: Any, dims: Any = None) -> Any:
 
 def repeat_heads(v: Any, query: Any) -> Any:
     """Return each head of keys as often as there are query heads to it."""
-    return np.repeat(v, query.shape[-3] // max_(1, v.shape[-3]), axis=-3)
+    return np.repeat(v, query.shape[-3] // max(1, v.shape[-3]), axis=-3)
 
 
 def sum_heads(v: Any, key: Any) -> Any:
@@ -198,114 +197,7 @@ def visited(v: Any, lengths: Any = None) -> Any:
     return found
 
 
-# ---- places ---------------------------------------------------------------------------------------------------------
-
-
-def causal(rows: Any, columns: Any, from_the_end: bool = False) -> Any:
-    """Return 1 where a key is no later than the query, both counted from their first, or from their last one back."""
-    queries, keys = rows.shape[-2], columns.shape[-2]
-    return np.tri(queries, keys, keys - queries if from_the_end else 0, dtype=bool)
-
-
-def along(index: Any, dim: int) -> tuple[Any, ...]:
-    """Return the places [..., index[..., j, ...], ...], the index standing at ``dim``."""
-    running = np.ogrid[tuple(slice(size) for size in index.shape)]
-    return tuple(index if k == dim % max_(1, index.ndim) else running[k] for k in range(index.ndim))
-
-
-def slices(index: Any, dim: int, like: Any) -> tuple[Any, ...]:
-    """Return the places of whole slices along ``dim``."""
-    return (*[slice(None)] * (dim % like.ndim), np.reshape(index, -1)) if like.ndim else ()
-
-
-def corner(index: Any) -> tuple[slice, ...]:
-    """Return the first places, as many as ``index`` has along each axis."""
-    return tuple(slice(size) for size in index.shape)
-
-
-def winners(v: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, like: Any) -> tuple[Any, ...]:
-    """Return the place of the largest element of each window: the first of equal ones; of NaNs the last."""
-    (kh, kw), (sh, sw) = pair(kernel), pair(kernel if stride is None else stride)
-    (ph, pw), (dh, dw) = pair(padding), pair(dilation)
-    places = [np.zeros(like.shape, int) for _ in range(v.ndim)]
-    for where in np.ndindex(like.shape):
-        *item, h, w = where
-        taps = [(h * sh + i * dh - ph, w * sw + j * dw - pw) for i, j in product(range(kh), range(kw))]
-        inside = [(r, c) for r, c in taps if 0 <= r < v.shape[-2] and 0 <= c < v.shape[-1]]
-        values = [v[(*item, r, c)] for r, c in inside]
-        bad = [k for k, value in enumerate(values) if np.isnan(value)]
-        best = inside[bad[-1] if bad else int(np.argmax(values))]
-        for axis, place in enumerate((*item, *best)):
-            places[axis][where] = place
-    return tuple(places)
-
-
-def window_sizes(size: int, outputs: int, kernel: int, stride: int, padding: int, with_padding: bool) -> Any:
-    """Return how many pixels each window along one axis has, the padding's among them or not."""
-    first = np.arange(outputs) * stride - padding
-    last = np.minimum(first + kernel, size + padding)
-    return last - first if with_padding else np.minimum(last, size) - np.maximum(first, 0)
-
-
-# ---- functions of shapes: worked out before a rule is shown ---------------------------------------------------------
-
-max_, min_ = builtins.max, builtins.min
-
-
-def pair(v: Any) -> tuple[int, int]:
-    """Return the numbers along H and along W."""
-    return tuple(v) if isinstance(v, tuple | list) else (v, v)  # type: ignore[return-value]
-
-
-def margins(padding: Any, weight: Any, dilation: Any) -> tuple[int, int]:
-    """Return the rows above and the columns to the left that a padding adds."""
-    if padding == "valid":
-        return 0, 0
-    if padding == "same":
-        down, across = (d * (k - 1) for d, k in zip(pair(dilation), weight.shape[2:], strict=True))
-        return down // 2, across // 2
-    return pair(padding)
-
-
-def length(v: Any, dim: int = 0) -> int:
-    """Return the length of an axis; of a list, of the list."""
-    return len(v) if isinstance(v, list | tuple) else int(np.shape(v)[dim])
-
-
-def start(parts: Sequence[Any], k: int, dim: int) -> int:
-    """Return where part k starts when the parts are put one after the other."""
-    return builtins.sum(np.shape(part)[dim] for part in parts[:k])
-
-
-def trailing(shape: Sequence[int]) -> tuple[int, ...] | int:
-    """Return the axes of the last dimensions that have this shape."""
-    return tuple(range(-len(tuple(shape)), 0)) if len(tuple(shape)) > 1 else -1
-
-
-def kept(pad: Sequence[int], like: Any) -> tuple[slice, ...]:
-    """Return the part of ``like`` that padding by ``pad`` does not crop."""
-    return _inner([(max_(-a, 0), max_(-b, 0)) for a, b in _widths(pad, like)], like)
-
-
-def inside(pad: Sequence[int], like: Any) -> tuple[slice, ...]:
-    """Return the part of the padded ``like`` that is no padding."""
-    return _inner([(max_(a, 0), max_(b, 0)) for a, b in _widths(pad, like)], like)
-
-
-def _widths(pad: Sequence[int], like: Any) -> list[tuple[int, int]]:
-    pairs = list(zip(pad[::2], pad[1::2], strict=True))[::-1]
-    return [(0, 0)] * (np.ndim(like) - len(pairs)) + pairs
-
-
-def _inner(widths: list[tuple[int, int]], like: Any) -> tuple[slice, ...]:
-    return tuple(slice(before, size - after) for (before, after), size in zip(widths, np.shape(like), strict=True))
-
-
-def adjoint(equation: str, k: int) -> str:
-    """Return the einsum of the gradient of operand k: the output's labels in its place, its own as the result."""
-    left, output = equation.split("->")
-    labels = left.split(",")
-    return ",".join([output, *(label for j, label in enumerate(labels) if j != k)]) + "->" + labels[k]
+# ---- products of several --------------------------------------------------------------------------------------------
 
 
 def einsum(equation: str, *operands: Any, like: Any = None) -> Any:
@@ -315,11 +207,11 @@ def einsum(equation: str, *operands: Any, like: Any = None) -> Any:
         return np.einsum(equation, *operands)
     labels, size_of = left.split(","), dict(zip(output, like.shape, strict=True))
     own = "".join(dict.fromkeys(output))
-    full = {}
+    full: dict[str, int] = {}
     for label, operand in zip(labels, operands, strict=True):
         for letter, size in zip(label, operand.shape, strict=True):
-            full[letter] = max_(size, full.get(letter, 1))
-    sizes = {letter: max_(size_of[letter], full.get(letter, 1)) for letter in own}
+            full[letter] = max(size, full.get(letter, 1))
+    sizes = {letter: max(size_of[letter], full.get(letter, 1)) for letter in own}
     wide = [np.ones(sizes[letter]) for letter in own]
     found = np.einsum(",".join([*labels, *own]) + "->" + own, *operands, *wide)
     found = unbroadcast(np.asarray(found), tuple(size_of[letter] for letter in own))
@@ -354,29 +246,18 @@ def differentiated(run: Any, given: Sequence[Any], k: int, dy: Any) -> Any:
 
 Function = Callable[..., Any]
 
+OF_NUMPY = (np.exp, np.log, np.sqrt, np.sin, np.cos, np.tanh, np.floor, np.sign, np.where, np.minimum, np.maximum,
+            np.flip, np.tril, np.triu, np.reshape, np.isnan)  # fmt: skip
+OURS = (erf, over, sigmoid, softmax, masked_softmax, onehot, sum, mean, summed, sum_like, over_channels, per_channel,
+        channel_mean, lined_up, around, others, cumsum, spread, transpose, joined, narrow, block, rows, roll_back,
+        delayed, repeat_heads, sum_heads, visited, einsum, bernoulli, normal, differentiated, along, causal, corner,
+        slices, window_sizes, winners)  # fmt: skip
+
 FUNCTIONS: dict[str, Function] = {
-    **{f.__name__: f for f in (np.exp, np.log, np.sqrt, np.sin, np.cos, np.tanh, np.floor, np.sign, np.where,
-                               np.minimum, np.maximum, np.abs, np.flip, np.tril, np.triu, np.reshape, np.isnan)},
-    **{f.__name__: f for f in (erf, over, sigmoid, softmax, masked_softmax, onehot, sum, mean, sum_like, over_channels,
-                               per_channel, channel_mean, summed, lined_up, delayed, causal, around, others, cumsum, spread, transpose, joined, narrow,
-                               block, rows, roll_back, repeat_heads, sum_heads, visited, along, slices, corner,
-                               winners, window_sizes, einsum, bernoulli, normal, differentiated)},
+    **{function.__name__: function for function in (*OF_NUMPY, *OURS)},
     "abs": np.abs,
     "permute": np.transpose,
     "outer": lambda v, w: np.asarray(v)[..., :, None] * np.asarray(w)[..., None, :],
-}  # fmt: skip
-
-OF_SHAPES: dict[str, Function] = {
-    "shape": np.shape,
-    "ndim": np.ndim,
-    "size": lambda v: int(np.size(v)),
-    "argsort": lambda dims, like: tuple(int(k) for k in np.argsort([d % np.ndim(like) for d in dims])),
-    "range": range,
-    "all": lambda v: bool(np.all(v)),
-    "max": max_,
-    "precision": lambda v: float(np.finfo(v.dtype).eps),
-    "is_float": lambda v: np.asarray(v).dtype.kind == "f",
-    **{f.__name__: f for f in (pair, margins, length, start, trailing, kept, inside, adjoint)},
 }
 
 DRAWN = ("bernoulli", "normal", "differentiated")  # cannot be worked out again once the operation has run

@@ -31,7 +31,7 @@ UNITS = 8  # in the last place: what rounding leaves
 
 
 class Line(NamedTuple):
-    """What one step gives to one input: the gradient's name, the numbers of its equation (if any), and what comes out."""
+    """What one step gives to one input: the gradient's name, the numbers of its equation if any, and what comes out."""
 
     name: str
     numbers: str
@@ -91,7 +91,7 @@ class StepRule:
     def _with_copies(self, equation: Equation) -> Equation:
         of = equation.name[1:]
         shape = self.forward.outputs[0].array.shape
-        if not self.forward.operation.elementwise or np.shape(self.call.values.get(of)) == shape:
+        if not self.forward.operation.elementwise or np.shape(self.call.values.get(of, 0)) == shape:
             return equation
         if of not in self.call.wanted or _is_zero(equation.value):
             return equation

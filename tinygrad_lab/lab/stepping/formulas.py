@@ -1,6 +1,7 @@
 """LaTeX as MathML, which browsers show without a script or a font.
 
-Formulas of different steps differ in their names and numbers only: each is a form, MathML with gaps, and what fills them.
+Formulas of different steps differ in their names and numbers only: each is a form, MathML with gaps, and what fills
+them.
 """
 
 import re
@@ -8,8 +9,8 @@ from html import escape
 
 from latex2mathml.converter import convert
 
-# A number as tinygrad_lab.trace.numerals writes it; its sign belongs to it where it follows no operand.  An exponent or an
-# argument without braces, as in z^2 and \tfrac12, is the rule's own.
+# A number as tinygrad_lab.trace.numerals writes it; its sign belongs to it where it follows no operand.  An exponent or
+# an argument without braces, as in z^2 and \tfrac12, is the rule's own.
 SIGNED = r"(?:(?<=[(&={])|(?<=[(&={] )|(?<=\\\\ )|(?<=\} )|^)-\d+(?:\.\d+)?(?![\d.])"
 PLAIN = r"(?<![\^_A-Za-z\d.])\d+(?:\.\d+)?"
 WORDS = r"\\text\{((?:\\\^\{\}|\\.|[^{}\\])*)\}"  # as tinygrad_lab.trace.writing writes names
