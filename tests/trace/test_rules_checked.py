@@ -93,12 +93,12 @@ def test_a_slip_in_a_rule_is_seen(name: str, right: str, wrong: str, monkeypatch
     monkeypatch.setattr(info, "rule", info.rule.replace(right, wrong))
     worst = [0.0]
 
-    @settings(FEW, max_examples=40)
+    @settings(FEW, max_examples=200)
     @given(data=st.data())
     def run(case: Case, data: st.DataObject) -> None:
+        args, options = data.draw(case.arguments)
         if max(worst) > SEEN:
             return  # it has been seen
-        args, options = data.draw(case.arguments)
         steps = [step for step in differentiated(case, args, options) if step.operation.name == name]
         worst.extend(_worst(step) for step in steps if not is_empty(step))
 
