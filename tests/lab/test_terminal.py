@@ -66,7 +66,7 @@ def test_a_step_shows_graph_rule_numbers_and_source():
         await pilot.pause()
         assert "backward multiply" in see("heading")
         assert "∂w = -3" in see("graph")
-        assert "x̄ = 1 · (-3) = -3" in see("rule")
+        assert "∂w = 1 · (-3) = -3" in see("rule")
         assert "incoming" in see("tensors")
 
     drive(app, script)
@@ -94,7 +94,7 @@ def test_quiz_right_wrong_slip_and_not_a_number():
         await pilot.pause()
         answer = app.query_one("#answer", Input)
         assert answer.has_focus
-        assert "gradient of w" in see("question")
+        assert "What is ∂w?" in see("question")
         assert "-3" not in see("graph") + see("rule")
         said = []
         for text in ("three", "5", "3", "-3", "2"):

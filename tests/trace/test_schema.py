@@ -35,13 +35,13 @@ def test_a_product_in_full():
         "values": [
             {"number": 0, "name": "x0", "kind": "input", "uses": 1, "tensor": 0, "gradient": 1},
             {"number": 1, "name": "x1", "kind": "input", "uses": 1, "tensor": 1, "gradient": 0},
-            {"number": 2, "name": "v2", "kind": "result", "uses": 0, "tensor": 2, "gradient": 3},
+            {"number": 2, "name": "x * y", "kind": "result", "uses": 0, "tensor": 2, "gradient": 3},
         ],
         "operations": {
             "multiply": {
-                "rule": r"\bar x = \bar z \, y \qquad \bar y = \bar z \, x",
+                "rule": r"\partial x = \partial z \cdot y \qquad \partial y = \partial z \cdot x",
                 "symbols": {"x": "x", "y": "y"},
-                "doc": "z = x y",
+                "doc": "",
                 "fused": False,
             }
         },
@@ -53,12 +53,14 @@ def test_a_product_in_full():
                 "outputs": [2], "inside": None,
             },
             {
+                "rule": r"\partial x_{0} = \partial (\text{x * y}) \cdot x_{1} \qquad "
+                r"\partial x_{1} = \partial (\text{x * y}) \cdot x_{0}",
                 "index": 1, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [3],
                 "contributions": [
                     {"parameter": "x", "value": 0, "gradient": 1, "accumulated": 1, "first": True,
-                     "formula": r"\bar x = 1 \cdot (-3) = -3"},
+                     "formula": r"\partial x_{0} = 1 \cdot (-3) = -3"},
                     {"parameter": "y", "value": 1, "gradient": 0, "accumulated": 0, "first": True,
-                     "formula": r"\bar y = 1 \cdot 2 = 2"},
+                     "formula": r"\partial x_{1} = 1 \cdot 2 = 2"},
                 ],
             },
         ],

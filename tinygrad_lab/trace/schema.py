@@ -22,9 +22,11 @@ A backward STEP, an operation differentiated:
     {"index": 9, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [13 | null, ...],
      "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
                         "formula": LaTeX | null}, ...],
-     "rule": LaTeX}                             only where this step's settings give another than its operation's
+     "rule": LaTeX}                             equations parted by \\qquad, in the names of this step's values
 
-``symbols`` is what the rule calls the differentiable arguments.  ``incoming`` has the gradient of each output, null for
+A step's ``rule`` has the names of its values, ∂ before a name for a gradient, and numbers for settings; its operation's
+``rule`` has the names of the parameters, and all variants.  ``symbols`` is what that rule calls the differentiable
+arguments: their own names.  ``incoming`` has the gradient of each output, null for
 one that nobody used.  ``accumulated`` is the sum of all contributions to that value so far, ``formula`` the equation of
 the rule with this step's numbers in it, where some are few enough.
 
@@ -63,18 +65,20 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace.about import about
 from tinygrad_lab.trace.axes import Axis
 from tinygrad_lab.trace.inside import can_open, inside
 from tinygrad_lab.trace.record import TooLargeError
-from tinygrad_lab.trace.rule import contributions, symbols
+from tinygrad_lab.trace.rule import generic
 from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
 from tinygrad_lab.trace.tensors import PICTURED, number, tensor
+from tinygrad_lab.trace.writing import Latex, in_words
 
 VERSION = 2
 INSIDE_PICTURED = 512  # elements of a large tensor inside an opened operation that are given
 LISTED = 16  # elements of a setting that are named one by one
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 450_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 540_000  # of all opened operations of a trace, as compact JSON
 
 STEP_BYTES = 250  # the least that a step takes in JSON
 
@@ -192,10 +196,9 @@ class _Writer:
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:
-        lines: list[str | None] = [line if line.count("=") > 1 else None for line in contributions(step)]
-        formulas = lines or [None] * len(step.contributions)
+        formulas = [line.text(r"\approx") if line.numbers else None for line in step.said.lines(Latex)]
         return {
-            **({} if step.rule == step.operation.rule else {"rule": step.rule}),
+            "rule": r" \qquad ".join(step.said.latex()),
             "index": step.index,
             "phase": "backward",
             "operation": step.operation.name,
@@ -237,10 +240,12 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 
 def _operation(info: OperationInfo) -> dict[str, Any]:
-    doc = (info.body.__doc__ or "").strip().replace("`", "").splitlines()
-    targets, _ = symbols(info.rule)
-    named = dict(zip(info.differentiable, targets, strict=True)) if len(targets) == len(info.differentiable) else {}
-    return {"rule": info.rule, "symbols": named, "doc": doc[0] if doc else "", "fused": info.definition is not None}
+    return {
+        "rule": generic(info),
+        "symbols": {name: name for name in info.differentiable},
+        "doc": about(info),
+        "fused": info.definition is not None,
+    }
 
 
 def _setting(value: Any) -> str:
@@ -249,7 +254,7 @@ def _setting(value: Any) -> str:
         return "a generator"
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}" if value.size > LISTED else str(value.tolist())
-    return str(value)
+    return f"({in_words(value)})" if isinstance(value, tuple | list) else in_words(value)
 
 
 def relative(file: str) -> str:

@@ -11,13 +11,16 @@ from rich.text import Text
 
 from tinygrad_lab.lab.stepping.outline import Step, forward_of
 from tinygrad_lab.lab.stepping.pictures import picture
-from tinygrad_lab.trace import Forward, Trace, Value
-from tinygrad_lab.trace.plain import plain
-from tinygrad_lab.trace.rule import contributions
+from tinygrad_lab.trace import Backward, Forward, Trace, Value
+from tinygrad_lab.trace.about import about, role
+from tinygrad_lab.trace.rule import StepRule
 from tinygrad_lab.trace.schema import relative
+from tinygrad_lab.trace.steps import derivative
 from tinygrad_lab.trace.tensors import FULL
+from tinygrad_lab.trace.writing import in_words
 
 HIDDEN = "?"
+EXPLAINED = "∂w is the derivative of the result by w."
 BRIEF = 4  # numbers that fit into the graph
 AROUND = 4  # source lines shown before and after the one that is lit
 
@@ -58,11 +61,12 @@ def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Tex
     else:
         seen = [HIDDEN if place in hidden else brief(c.gradient) for place, c in enumerate(step.contributions)]
         left = [
-            f"∂{c.value.name} {'=' if c.first else '+='} {number}"
+            f"{derivative(c.value.name)} {'=' if c.first else '+='} {number}"
             for c, number in zip(step.contributions, seen, strict=True)
         ]
         right = [
-            f"∂{v.name} = {'-' if g is None else brief(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
+            f"{derivative(v.name)} = {'-' if g is None else brief(g)}"
+            for v, g in zip(forward.outputs, step.incoming, strict=True)
         ]
         arrow = (" ◀", "── ")
     drawn = _joined(left or ["(nothing)"], right, forward.operation.name, arrow)
@@ -117,20 +121,20 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
 
 def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
     """Forwards what the operation computes; backwards its rule, and each contribution with numbers."""
-    equations = [plain(part) for part in step.rule.split(r"\qquad")]
     if isinstance(step, Forward):
-        doc = (step.operation.body.__doc__ or "").strip().splitlines()
-        return Text.assemble(
-            (doc[0] if doc else step.operation.name) + "\n", ("backwards: " + "   ".join(equations), "dim")
-        )
-    text = Text("\n".join(equations), "dim")
-    for place, line in enumerate(contributions(step)):
-        if line.count("=") < 2:
-            continue  # no numbers to put in: what comes out stands among the tensors
-        text.append(
-            "\n" + (f"{plain(line.partition('=')[0])} = {HIDDEN}" if place in hidden else plain(line)), "not dim"
-        )
+        equations = "   ".join(StepRule(step).text())
+        return Text.assemble((about(step.operation) or step.operation.name) + "\n", ("backwards: " + equations, "dim"))
+    text = Text("\n".join(step.said.text()), "dim")
+    for place, line in enumerate(step.said.lines()):
+        if line.numbers:  # else what comes out stands among the tensors
+            text.append("\n" + (f"{line.name} = {HIDDEN}" if place in hidden else line.text()), "not dim")
+    text.append(f"\n{EXPLAINED}", "dim italic")
     return text
+
+
+def rule_lines(step: Backward) -> list[str]:
+    """The rule of a step in words and numbers, an equation a line."""
+    return [*step.said.text(), *(line.text() for line in step.said.lines() if line.numbers)]
 
 
 # ---- tensors --------------------------------------------------------------------------------------------------------
@@ -151,19 +155,21 @@ def tensors(step: Step, hidden: frozenset[int] = frozenset(), matrix: int = 0) -
 
     if isinstance(step, Forward):
         for item in step.inputs:
-            add(_label(item.value.name, item.parameter), item.value, item.value.array)
+            add(_label(item.value.name, role(item.parameter)), item.value, item.value.array)
         for name, setting in step.settings.items():
-            table.add_row(Text(name, "dim"), Text(str(setting)))
+            table.add_row(Text(name, "dim"), Text(in_words(setting)))
         for value in step.outputs:
             add(_label(value.name, "result"), value, value.array)
         return table
     for item in step.forward.inputs:
         if item.value.array.size <= FULL:  # what the rule speaks of
-            add(_label(item.value.name, item.parameter), item.value, item.value.array)
+            add(_label(item.value.name, role(item.parameter)), item.value, item.value.array)
+    for name, setting in step.forward.settings.items():
+        table.add_row(Text(name, "dim"), Text(in_words(setting)))
     for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
-        add(_label(f"∂{value.name}", "incoming"), value, gradient)
+        add(_label(derivative(value.name), "incoming"), value, gradient)
     for place, given in enumerate(step.contributions):
-        label = _label(f"∂{given.value.name}", f"as {given.parameter}")
+        label = _label(derivative(given.value.name), f"as {role(given.parameter)}" if role(given.parameter) else "")
         if place in hidden:
             table.add_row(label, Text(HIDDEN, "bold"))
             continue

@@ -22,9 +22,10 @@ from tinygrad_lab import Tensor, ops
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping.functions import FUNCTIONS, OPERATORS, Function
 from tinygrad_lab.lab.stepping.values import LARGEST, number, quoted, short
-from tinygrad_lab.trace import Recorder, Trace
+from tinygrad_lab.trace import Forward, Recorder, Trace
 from tinygrad_lab.trace.record import LIMIT, Place, TooLargeError, listening
 
+SUMMED = "# The result is more than one number: they are summed, so that there is one to differentiate."
 FILE = "expression"  # what steps name as their file
 LONGEST = 2000  # characters of an expression
 TOGETHER = 1_000_000  # elements of all values that it makes
@@ -53,8 +54,9 @@ def trace_expression(text: str, given: Mapping[str, Tensor]) -> Trace:
     try:
         with listening(recorder), np.errstate(all="ignore"):
             result = evaluation.run(body)
+            recorder.learn_names(recorder.variables)
             if result.numel() != 1:
-                recorder.source = f"sum({recorder.source})"
+                recorder.line, recorder.source = len(text.strip().splitlines()) + 1, f"sum({recorder.source})"
                 result = ops.sum(result)
             evaluation.check_all_used()
             if result._node is None:
@@ -66,10 +68,13 @@ def trace_expression(text: str, given: Mapping[str, Tensor]) -> Trace:
         raise UsageError(f"the expression has more than {error.limit} operations") from error
     except RecursionError as error:
         raise UsageError("the expression is nested too deeply") from error
-    for step in traced:
-        if step.phase == "forward" and step.outputs[0].name.startswith("v") and step.source:
-            step.outputs[0].name = step.source
     return traced
+
+
+def is_summed(traced: Trace, text: str) -> bool:
+    """Tell whether the result was more than one number, and summed."""
+    lines = len(text.strip().splitlines())
+    return any(isinstance(step, Forward) and step.line > lines for step in traced)
 
 
 def parse(text: str) -> list[ast.stmt]:
@@ -153,7 +158,7 @@ class _Recorder(Recorder):
         self.variables: dict[str, Tensor] = {}
 
     def place(self) -> Place:
-        return Place(FILE, self.line, self.source, self.variables)
+        return Place(FILE, self.line, self.source, self.variables, self.source)
 
 
 class _Evaluation:

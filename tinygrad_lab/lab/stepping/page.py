@@ -20,7 +20,7 @@ from pygments.lexers import PythonLexer
 from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping import quiz as quizzing
-from tinygrad_lab.lab.stepping.formulas import Formulas, mathml_of
+from tinygrad_lab.lab.stepping.formulas import Formulas
 from tinygrad_lab.lab.stepping.layout import arrange
 from tinygrad_lab.lab.stepping.target import Traced
 from tinygrad_lab.ops.operation import OPERATIONS
@@ -131,10 +131,10 @@ def _finish(trace: Json, tensors: list[Json], formulas: Formulas, sources: dict[
     """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
     trace["layout"] = arrange(trace, {value["number"]: _below(value, tensors) for value in trace["values"]})
     for operation in trace["operations"].values():
-        operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
+        del operation["rule"], operation["symbols"]  # each step has its own
     for step in trace["steps"]:
         if "rule" in step:
-            step["rule"] = [mathml_of(equation) for equation in step["rule"].split(r"\qquad")]
+            step["rule"] = [formulas.add(equation) for equation in step["rule"].split(r" \qquad ")]
         for given in step.get("contributions", ()):
             given["formula"] = given["formula"] and formulas.add(given["formula"])
         inner = step.get("inside")

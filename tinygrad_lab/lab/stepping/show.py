@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from tinygrad_lab.lab import console, registry
-from tinygrad_lab.lab.stepping import page
+from tinygrad_lab.lab.stepping import expression, page
+from tinygrad_lab.lab.stepping.drawing import EXPLAINED, rule_lines
 from tinygrad_lab.lab.stepping.outline import Branch, branches, walk
 from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.lab.stepping.target import Traced, trace_target
+from tinygrad_lab.trace import Backward
 from tinygrad_lab.trace.schema import as_json, not_finite
 
 BEFORE = len("   0 forward   ")  # of a step's line: what stands before its operation
@@ -68,12 +70,18 @@ def on_a_terminal() -> bool:
 
 
 def print_steps(traced: Traced) -> None:
-    """A line for each step, below its module's; where a number was lost, which step lost it."""
+    """A line for each step, below its module's, with its rule going back; and which step lost a number, if one did."""
     click.echo(f"{traced.title}: {traced.item}" if traced.item else traced.title)
+    if expression.SUMMED in traced.sources.get(expression.FILE, ""):
+        click.echo(expression.SUMMED)
+    click.echo(EXPLAINED)
     for depth, item in walk(branches(list(traced.trace))):
         indent = "  " * depth
         text = " " * BEFORE + item.name if isinstance(item, Branch) else str(item)
         click.echo(text[:BEFORE] + indent + text[BEFORE:])
+        if isinstance(item, Backward):
+            for line in rule_lines(item):
+                click.echo(f"{'':16}{indent}{line}")
     born = not_finite(traced.trace)
     if born:
         name = traced.trace[born["step"]].operation.name

@@ -74,7 +74,8 @@ def trace_target(
     if module is not None or variant is not None or random:
         raise UsageError("--module, --variant and --random go with a paper, not with an expression")
     traced = expression.trace_expression(target, values.assignments(assignments))
-    return Traced(traced, target.strip(), target, {expression.FILE: target.strip()})
+    text = target.strip() + (f"\n{expression.SUMMED}" if expression.is_summed(traced, target) else "")
+    return Traced(traced, target.strip(), target, {expression.FILE: text})
 
 
 def trace_paper(paper: Paper, module: str | None, variant: str | None, random: bool = False) -> Traced:

@@ -159,11 +159,8 @@ function named(trace, number, before, tensor) {
 
 function forwardParts(trace, step) {
   const tensor = (number) => tensors[trace.byNumber.get(number).tensor];
-  const settings = Object.entries(step.settings).map(([name, value]) => `${name} = ${value}`).join(", ");
   const givens = (...all) => make("div", { class: "givens" }, ...all);
-  return [...heading(trace, step, step), make("h2", {}, "Takes"),
-    givens(...step.inputs.map((given) => named(trace, given.value, `${given.parameter} =`, tensor(given.value)))),
-    ...(settings ? [make("p", { class: "quiet" }, settings)] : []), make("h2", {}, "Makes"),
+  return [...heading(trace, step, step), make("h2", {}, "Takes"), ...taken(trace, step), make("h2", {}, "Makes"),
     givens(...step.outputs.map((number) => named(trace, number, "", tensor(number)))), ...weightsOf(step), ...stepLinks("used by", usersOf(trace, step))];
 }
 
@@ -171,17 +168,30 @@ function forwardParts(trace, step) {
 function weightsOf(step) {
   const weights = step.inside && step.inside.values && step.inside.values.find((value) => value.name === "weights");
   if (!weights) return [];
-  return [make("h2", {}, "Inside it, the attention weights"), tensorElement(tensors[weights.tensor], weights.name, weights.axes)];
+  const axes = Number.isInteger(weights.axes) ? page.trace.axes[weights.axes] : weights.axes; // until it has been opened
+  return [make("h2", {}, "Inside it, the attention weights"), tensorElement(tensors[weights.tensor], weights.name, axes)];
 }
 
 function backwardParts(trace, step, forward) {
-  const info = trace.operations[step.operation];
   const rule = make("div", { class: "rule equations" });
-  rule.innerHTML = (step.rule || info.rule).join(""); // MathML made from the project's own rules
+  rule.innerHTML = step.rule.map(filled).join("");
   const incoming = step.incoming.flatMap((place, k) => place === null ? [] : [named(trace, forward.outputs[k], "gradient of", tensors[place])]);
-  const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming, make("h2", {}, "Rule"), rule,
+  const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming,
+    make("h2", {}, "It took"), ...taken(trace, forward), make("h2", {}, "Rule"), rule,
+    make("p", { class: "quiet" }, "∂w is the derivative of the result by w."),
     make("h2", {}, step.contributions.length ? "Contributions" : "No input wants a gradient")];
   return parts.concat(step.contributions.map((given) => contribution(trace, step, given)));
+}
+
+/* What an argument is to its operation, in a word; letters such as x and y say nothing. */
+const role = (parameter, after) => parameter.length > 1 ? parameter + after : "";
+
+/* What the operation took: the rule speaks of it. */
+function taken(trace, forward) {
+  const settings = Object.entries(forward.settings).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const inputs = forward.inputs.map((given) => named(trace, given.value, role(given.parameter, " ="), tensors[trace.byNumber.get(given.value).tensor]));
+  const all = make("div", { class: "givens" }, ...inputs);
+  return settings ? [all, make("p", { class: "quiet" }, settings)] : [all];
 }
 
 function contribution(trace, step, given) {
@@ -199,14 +209,18 @@ function contribution(trace, step, given) {
 }
 
 function calledInRule(trace, step, given) {
-  const symbol = trace.operations[step.operation].symbols[given.parameter];
-  return symbol ? `${symbol.replace("\\ell", "ℓ").replace("\\", "")} in the rule` : `its ${given.parameter}`;
+  return role(given.parameter, "") && `its ${given.parameter}`;
 }
 
-function formula([form, numbers]) {
+function formula(given) {
   const box = make("div", { class: "rule" });
-  box.innerHTML = page.forms[form].replace(/\{(\d+)\}/g, (_, place) => numbers[place]); // digits and signs only
+  box.innerHTML = filled(given);
   return box;
+}
+
+/* MathML made from the project's own rules; what fills it is digits, and names that are escaped where the page is made. */
+function filled([form, parts]) {
+  return page.forms[form].replace(/\{(\d+)\}/g, (_, place) => parts[place]);
 }
 
 /* What came before + what comes now = the sum; a value that is used once just gets its gradient. */
