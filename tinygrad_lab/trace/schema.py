@@ -65,7 +65,7 @@ VERSION = 1
 FULL = 64  # elements of a tensor that is given in full
 HEAT = 16  # rows and columns of a heat map
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 540_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 500_000  # of all opened operations of a trace, as compact JSON
 
 NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 STEP_BYTES = 250  # the least that a step takes in JSON
