@@ -306,9 +306,9 @@ TRACE = [
     ),
     Bug(
         "trace-minus-without-parentheses",
-        ("tinygrad_lab/trace/rule.py",),
-        'text.startswith("-") or "times" in text',
-        '"times" in text',
+        ("tinygrad_lab/trace/writing.py",),
+        'SUM if number.startswith("-") else PRODUCT',
+        'ATOM if number.startswith("-") else PRODUCT',
         "a negative factor stands in a product without parentheses",
         ("tests/trace/test_rule.py", "tests/trace/test_record.py"),
     ),

@@ -97,20 +97,23 @@ class Writer:
         shown = self.shown.get(name, Shown({"pi": "π", "inf": "∞"}.get(name, name)))
         if shown.array is not None:
             text = self.numbers(shown.array)
-            return text, SUM if text.startswith("-") else PRODUCT if "10" in text and shown.array.size == 1 and (
-                "×" in text or "times" in text
-            ) else ATOM
+            return text, self.tightness(text) if shown.array.size == 1 else ATOM
         assert shown.name is not None
         if shown.gradient:
             return self.derivative(shown.name), ATOM
         return self.name(shown.name), ATOM if is_one(shown.name) else 0
+
+    @staticmethod
+    def tightness(number: str) -> int:
+        """How tightly a written number holds together: -3 as a sum, 1 × 10⁻⁷ as a product."""
+        return SUM if number.startswith("-") else PRODUCT if "×" in number or "times" in number else ATOM
 
     def constant(self, value: Any) -> tuple[str, int]:
         if isinstance(value, bool | str) or value is None:
             return self.words(repr(value)), ATOM
         if isinstance(value, int | float | np.number):
             text = self.number(value)
-            return text, SUM if text.startswith("-") else ATOM
+            return text, self.tightness(text)
         return self.words(f"({in_words(value)})" if isinstance(value, tuple | list) else in_words(value)), ATOM
 
     def index(self, node: ast.expr) -> str:

@@ -152,7 +152,7 @@ function open(forward, phase) {
 
 function named(trace, number, before, tensor) {
   const value = trace.byNumber.get(number);
-  const who = make("div", { class: "who" }, make("span", { class: "quiet" }, before), make("b", {}, value.name),
+  const who = make("div", { class: "who" }, ...(before ? [make("span", { class: "quiet" }, before)] : []), make("b", {}, value.name),
     make("span", { class: "quiet" }, tensor.shape.length ? shapeOf(tensor) : ""));
   return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes, before.startsWith("gradient") ? null : changeableAs(value)));
 }
