@@ -11,6 +11,7 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
     papers/<slug>/inference.py  where the model writes text: search(model, config, tokens, options) -> token ids, and
                                 generate(search, config, prompt, options, vocabularies) -> pieces of text; OPTIONS,
                                 GREEDY, prompts(config), example_tokens(config, rng)
+    papers/<slug>/shown.py      what the stepper shows, see ``tinygrad_lab.shown``; without it random numbers
     papers/<slug>/weights/      where weights are published: pretrained.py with pretrained(name) -> an object with
                                 config, vocabularies and tensors, pairs of name and array that come one at a time;
                                 PROMPTS

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.playground import page as playground
 from tinygrad_lab.lab.site import (
     evidence,
     highlight,
@@ -124,6 +125,7 @@ class Site:
         views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
         self.index(views_by_slug)
         self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
+        self.file("playground.html", playground.render(home="index.html"))
         self.linked_sources()
         self.file("search-index.js", self.found.script())
         for name in ASSETS:

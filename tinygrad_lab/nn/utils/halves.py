@@ -81,6 +81,14 @@ class Both:
             total[id(tensor._data)] = gradient if known is None else np.add(known, gradient, out=known)
         return total
 
+    def differentiated(self, given: Sequence[Array], k: int, dy: Array) -> Array:
+        """Run both once more, one after the other, and return the gradient of value k of those given."""
+        found = np.zeros_like(given[k])
+        for run in self.run:
+            for tensor, gradient in backpropagate(run(), dy):
+                found = found + gradient if tensor._data is given[k] else found
+        return found
+
     def _at_once(self, work: Callable[[int], Any]) -> list[Any]:
         """work(0) here and work(1) on the other thread, one core each for matrix products."""
 
@@ -101,7 +109,7 @@ class Both:
             return [mine, other.result()]
 
 
-@operation(r"\bar \theta = \textstyle\sum_k \bar y \, \frac{\partial y_k}{\partial \theta}")
+@operation(rule="dparameters[k] = differentiated(both, parameters, k, dy)")
 def halves(both: Both, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""], Backward]:
     """y = y_1 + y_2, each a function of all ``parameters``; once only, the graphs of both are then released."""
 
