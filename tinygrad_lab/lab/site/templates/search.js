@@ -34,22 +34,28 @@ for (const box of document.querySelectorAll(".search")) {
     return judged.sort((a, b) => b[0] - a[0] || b[1] - a[1]).slice(0, MOST).map(([, , entry]) => entry);
   };
 
+  const go = (line, aside) => {
+    close();
+    if (aside) open(line.dataset.address);
+    else location.assign(line.dataset.address);
+  };
+
   const item = (entry, place) => {
     const line = document.createElement("li");
     line.id = `found-${place}`;
     line.setAttribute("role", "option");
-    const link = document.createElement("a");
-    link.href = new URL(entry.address, root).href;
-    link.tabIndex = -1;
+    line.dataset.address = new URL(entry.address, root).href;
+    line.addEventListener("click", (event) => go(line, event.ctrlKey || event.metaKey));
     const kind = document.createElement("small");
     kind.textContent = entry.kind;
-    link.append(entry.title, " ", kind);
-    line.append(link);
+    line.append(entry.title, " ", kind);
     return line;
   };
 
+  const choices = () => [...list.querySelectorAll("[data-address]")];
+
   const choose = (place) => {
-    const lines = [...list.querySelectorAll("[role=option]")];
+    const lines = choices();
     chosen = lines.length ? (place + lines.length) % lines.length : -1;
     lines.forEach((line, k) => line.setAttribute("aria-selected", String(k === chosen)));
     if (chosen < 0) return field.removeAttribute("aria-activedescendant");
@@ -68,6 +74,8 @@ for (const box of document.querySelectorAll(".search")) {
     const found = find(field.value);
     const nothing = document.createElement("li");
     nothing.className = "nothing";
+    nothing.setAttribute("role", "option");
+    nothing.setAttribute("aria-disabled", "true");
     nothing.textContent = "Nothing found.";
     list.replaceChildren(...(found.length ? found.map(item) : [nothing]));
     list.hidden = !field.value.trim();
@@ -95,8 +103,7 @@ for (const box of document.querySelectorAll(".search")) {
       choose(chosen + move);
       event.preventDefault();
     } else if (event.key === "Enter" && chosen >= 0) {
-      list.querySelectorAll("a")[chosen].click();
-      close();
+      go(choices()[chosen], event.ctrlKey || event.metaKey);
     } else if (event.key === "Escape") {
       field.value = "";
       close();
