@@ -12,72 +12,11 @@ from tinygrad_lab.ops.operation import OPERATIONS
 
 Json = dict[str, Any]
 
-RULES = {
-    "add": "dx = dz; dy = dz if alpha == 1 else alpha * dz",
-    "subtract": "dx = dz; dy = -dz if alpha == 1 else -alpha * dz",
-    "multiply": "dx = dz * y; dy = dz * x",
-    "divide": "dx = dz / y; dy = -dz * x / y**2",
-    "power": "dx = dz * y * x ** (y - 1); dy = dz * z * log(x)",
-    "negative": "dx = -dy",
-    "maximum": "dx = dz * ((x > y) + (x == y) / 2); dy = dz * ((y > x) + (x == y) / 2)",
-    "minimum": "dx = dz * ((x < y) + (x == y) / 2); dy = dz * ((y < x) + (x == y) / 2)",
-    "relu": "dinput = (input > 0) * dy",
-    "leaky_relu": "dinput = ((input > 0) + negative_slope * (input <= 0)) * dy",
-    "sigmoid": "dinput = y * (1 - y) * dy",
-    "tanh": "dinput = (1 - y**2) * dy",
-    "gelu": """
-        P = (1 + erf(input / sqrt(2))) / 2
-        p = exp(-(input**2) / 2) / sqrt(2 * pi)
-        dinput = (P + input * p) * dy
-        """,
-    "silu": "s = sigmoid(input); dinput = s * (1 + input * (1 - s)) * dy",
-    "softplus": """
-        above = beta * input > threshold
-        dinput = (above + (1 - above) * sigmoid(beta * input)) * dy
-        """,
-    "exp": "dx = y * dy",
-    "log": "dx = dy / x",
-    "sqrt": "dx = dy / (2 * y)",
-    "sin": "dx = cos(x) * dy",
-    "cos": "dx = -sin(x) * dy",
-    "abs": "dx = sign(x) * dy",
-    "square": "dx = 2 * x * dy",
-    "sum": "dinput = spread(dy, input, dim)",
-    "mean": "n = size(input) // max(1, size(dy)); dinput = spread(dy, input, dim) / n",
-    "amax": "e = input == spread(y, input, dim); dinput = spread(dy, input, dim) * e / sum(e, dim)",
-    "amin": "e = input == spread(y, input, dim); dinput = spread(dy, input, dim) * e / sum(e, dim)",
-    "norm": "dinput = spread(dy, input, dim) * over(input, spread(y, input, dim))",
-    "softmax": "dinput = y * (dy - sum(dy * y, dim))",
-    "log_softmax": "dinput = dy - exp(y) * sum(dy, dim)",
-    "matmul": """
-        if ndim(input) == 1 and ndim(other) == 1:
-            dinput = dy * other; dother = dy * input
-        elif ndim(input) == 1 and ndim(other) == 2:
-            dinput = other @ dy; dother = outer(input, dy)
-        elif ndim(input) == 2 and ndim(other) == 1:
-            dinput = outer(dy, other); dother = input.T @ dy
-        elif ndim(input) == 1:
-            dinput = sum_like(other @ dy, input); dother = outer(input, dy)
-        elif ndim(other) == 1:
-            dinput = outer(dy, other); dother = sum_like(input.T @ dy, other)
-        elif ndim(dy) == 2:
-            dinput = dy @ other.T; dother = input.T @ dy
-        else:
-            dinput = sum_like(dy @ other.T, input); dother = sum_like(input.T @ dy, other)
-        """,
-    "transpose": "dinput = transpose(dy, dim0, dim1)",
-    "linear": """
-        dinput = dy @ weight
-        dweight = dy.T @ input if ndim(input) == 2 else rows(dy).T @ rows(input)
-        dbias = sum_like(dy, bias)
-        """,
-    "mse_loss": "n = size(input); dinput = 2 * (input - target) * dy / n; dtarget = -2 * (input - target) * dy / n",
-    "cross_entropy": """
-        k = 1 if ndim(input) > 1 else 0
-        p = softmax(input, k); n = size(target)
-        dinput = (p - onehot(target, input, k)) * dy / n
-        """,
-}
+NAMES = (  # of the operations that expressions can call
+    "add subtract multiply divide power negative maximum minimum relu leaky_relu sigmoid tanh gelu silu softplus "
+    "exp log sqrt sin cos abs square sum mean amax amin norm softmax log_softmax matmul transpose linear mse_loss "
+    "cross_entropy"
+).split()
 
 SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Pow: "**", ast.MatMult: "@",
@@ -88,7 +27,7 @@ SIGNS: dict[type[ast.AST], str] = {
 
 def rules() -> dict[str, Json]:
     """Return for each operation of the expression language its rule, and its settings with what they usually are."""
-    return {name: {"rule": trees(rule), "usual": usual(name)} for name, rule in RULES.items()}
+    return {name: {"rule": trees(OPERATIONS[name].rule), "usual": usual(name)} for name in NAMES}
 
 
 def usual(name: str) -> Json:
