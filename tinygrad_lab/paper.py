@@ -11,12 +11,12 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
     papers/<slug>/inference.py  where the model writes text: search(model, config, tokens, options) -> token ids, and
                                 generate(search, config, prompt, options, vocabularies) -> pieces of text; OPTIONS,
                                 GREEDY, prompts(config), example_tokens(config, rng)
-    papers/<slug>/shown.py      what the stepper shows, see ``tinygrad_lab.shown``; without it random numbers
     papers/<slug>/weights/      where weights are published: pretrained.py with pretrained(name) -> an object with
                                 config, vocabularies and tensors, pairs of name and array that come one at a time;
                                 PROMPTS
     papers/<slug>/study/        what is measured of its claims, see ``tinygrad_lab.study``: experiment.py, verdicts.py,
-                                figures.py, probes, and results/
+                                figures.py, probes, and results/; shown.py, what
+                                the stepper shows, see ``tinygrad_lab.shown``: without it random numbers
     papers/<slug>/<other>/      what a long file of reading matter is cut into: texts, tasks, kinds of attention
     reference/<slug>/           config.py, data.py, model.py and train.py with the same names, build(config);
                                 inference.py: search(...); builtin.py, where torch has a module of its own for the

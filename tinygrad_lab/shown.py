@@ -1,6 +1,6 @@
 """What the stepper shows of a paper: one real item, and weights that were trained for a few seconds.
 
-A paper tells it in ``papers/<slug>/shown.py``:
+A paper tells it in ``papers/<slug>/study/shown.py``:
 
     STEPS                        how many batches the shown weights are trained on
     configuration(config)        the tiny configuration of a variant, fitted to what is shown

@@ -223,7 +223,7 @@ def test_the_score_at_the_end(look: Look) -> None:
     page.locator(".ask .show").first.click()
     closing = page.locator(".closing")
     assert "0 of 2 answered right at once." in closing.inner_text()
-    assert [link.count("gradient of b") for link in closing.locator("ul").nth(0).locator("a").all_inner_texts()] == [
+    assert [link.count("∂b") for link in closing.locator("ul").nth(0).locator("a").all_inner_texts()] == [
         1,
         0,
     ]

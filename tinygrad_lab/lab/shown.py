@@ -1,6 +1,6 @@
 """The weights with which the stepper shows a paper: trained in seconds, kept beside the paper, made anew by a command.
 
-    python -m tinygrad_lab.lab.shown [SLUG ...]      trains them and writes papers/<slug>/shown.safetensors
+    python -m tinygrad_lab.lab.shown [SLUG ...]      trains them and writes papers/<slug>/study/shown.safetensors
 
 Every variant of a paper has its own, "variant/parameter" in the file.  They are trained in double precision, so that
 another processor's rounding does not show in the half precision in which they are kept.
@@ -39,28 +39,28 @@ class Shown:
 
 def shown(paper: Paper, variant: str | None = None) -> Shown | None:
     """What the stepper shows of a variant; None of a paper that has nothing prepared."""
-    if not registry.has_part(paper, "shown") or not path(paper).is_file():
+    if not registry.has_part(paper, "study.shown") or not path(paper).is_file():
         return None
     config = configuration(paper, variant)
     prefix = f"{variant or paper.default_variant}/"
     kept, _ = checkpoint.load(path(paper))
     weights = {n.removeprefix(prefix): a.astype(np.float32) for n, a in kept.items() if n.startswith(prefix)}
-    return Shown(config, registry.part(paper, "shown").item(config), weights) if weights else None
+    return Shown(config, registry.part(paper, "study.shown").item(config), weights) if weights else None
 
 
 def configuration(paper: Paper, variant: str | None) -> Any:
     """The configuration of a variant as it is shown."""
-    return registry.part(paper, "shown").configuration(registry.configuration(paper, variant))
+    return registry.part(paper, "study.shown").configuration(registry.configuration(paper, variant))
 
 
 def path(paper: Paper) -> Path:
     """Where a paper's weights are kept."""
-    return Path(papers.__path__[0]) / paper.slug / "shown.safetensors"
+    return Path(papers.__path__[0]) / paper.slug / "study" / "shown.safetensors"
 
 
 def trained(paper: Paper, variant: str | None = None) -> Arrays:
     """Train a variant and return its weights, in the precision in which they are kept."""
-    part, config = registry.part(paper, "shown"), configuration(paper, variant)
+    part, config = registry.part(paper, "study.shown"), configuration(paper, variant)
     if not hasattr(part, "base"):
         state = _fit(paper, config, part.STEPS)
     else:  # what is adapted is trained first
@@ -75,7 +75,7 @@ def _fit(paper: Paper, config: Any, steps: int) -> Arrays:
     side = NumpySide(paper)
     model = side.build(config, SEED, TRAINED_IN)
     optimizer, scheduler = side.optimizer(model, config, steps)
-    batches = islice(registry.part(paper, "shown").batches(config, generator(SEED)), steps)
+    batches = islice(registry.part(paper, "study.shown").batches(config, generator(SEED)), steps)
     losses = list(side.train(model, optimizer, scheduler, batches, TRAINED_IN))
     print(f"{paper.slug} {config.variant}: {losses[0]:.3f} -> {np.mean(losses[-20:]):.3f}", file=sys.stderr)
     return side.state(model)
@@ -85,7 +85,7 @@ def main(slugs: Iterable[str]) -> None:
     """Train the weights of these papers, or of all, and write them."""
     for slug in slugs or registry.discover():
         paper = registry.find(slug)
-        if registry.has_part(paper, "shown"):
+        if registry.has_part(paper, "study.shown"):
             states = {f"{v}/{name}": array for v in paper.variants for name, array in trained(paper, v).items()}
             checkpoint.save(path(paper), states)
 

@@ -13,10 +13,11 @@ from tinygrad_lab.ops.operation import OPERATIONS
 Json = dict[str, Any]
 
 NAMES = (  # of the operations that expressions can call
-    "add subtract multiply divide power negative maximum minimum relu leaky_relu sigmoid tanh gelu silu softplus "
-    "exp log sqrt sin cos abs square sum mean amax amin norm softmax log_softmax matmul transpose linear mse_loss "
-    "cross_entropy"
-).split()
+    "add", "subtract", "multiply", "divide", "power", "negative", "maximum", "minimum", "relu", "leaky_relu",
+    "sigmoid", "tanh", "gelu", "silu", "softplus", "exp", "log", "sqrt", "sin", "cos", "abs", "square", "sum",
+    "mean", "amax", "amin", "norm", "softmax", "log_softmax", "matmul", "transpose", "linear", "mse_loss",
+    "cross_entropy",
+)  # fmt: skip
 
 SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Pow: "**", ast.MatMult: "@",

@@ -57,7 +57,7 @@ def build_all(out: Path) -> list[Row]:
         with console.progress() as bar:
             task = bar.add_task("pages", total=None)
             known = measurements.current(rows, evidence.STEPS)
-            Site(folder, known, lambda address: bar.update(task, description=address)).write(steppers)
+            Site(folder, known, steppers, lambda address: bar.update(task, description=address)).write()
     return rows or []
 
 
@@ -76,7 +76,7 @@ def build(out: Path, rows: Sequence[Row] | None) -> None:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
     with staged(out) as folder, stepper.meanwhile(folder) as steppers:
-        Site(folder, measurements.current(rows, evidence.STEPS), lambda _: None).write(steppers)
+        Site(folder, measurements.current(rows, evidence.STEPS), steppers, lambda _: None).write()
 
 
 class Site:
@@ -84,11 +84,14 @@ class Site:
 
     Args:
         known: how far both sides agree.
+        steppers: the process that writes the steppers' pages, which the papers' pages ask for.
         watch: told of each page before it is made.
     """
 
-    def __init__(self, folder: Path, known: Measurements, watch: Callable[[str], None]) -> None:
-        self.folder, self.known, self.watch = folder, known, watch
+    def __init__(
+        self, folder: Path, known: Measurements, steppers: subprocess.Popen[str], watch: Callable[[str], None]
+    ) -> None:
+        self.folder, self.known, self.steppers, self.watch = folder, known, steppers, watch
         self.papers = registry.discover()
         self.library = Library()
         names = [name for name in DOCUMENTS if name in self.library.documents]
@@ -112,16 +115,12 @@ class Site:
             "papers": self.papers,
         }
 
-    def write(self, steppers: subprocess.Popen[str]) -> None:
-        """Every page, then the sources that they link.
-
-        Args:
-            steppers: the process that writes the steppers' pages, which the papers' pages ask for.
-        """
+    def write(self) -> None:
+        """Every page, then the sources that they link."""
         self.operation_pages()
         for name in self.documents:
             self.document(name)
-        stepper.wait_for(steppers)
+        stepper.wait_for(self.steppers)
         views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
         self.index(views_by_slug)
         self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))

@@ -3,11 +3,12 @@
 A trace is a megabyte of numbers, and there are some fifty of them: the site has them packed, each in a page that
 unpacks itself.  They take as long to make as everything else, so a process of their own makes them meanwhile:
 
-    python -m tinygrad_lab.lab.site.stepper FOLDER
+    python -m tinygrad_lab.lab.site.stepper FOLDER PARENT
 """
 
 import base64
 import gzip
+import os
 import re
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def address(paper: Paper, variant: str) -> str:
 @contextmanager
 def meanwhile(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Make all of them in a process that is left alone until somebody waits for it."""
-    command = [sys.executable, "-m", __name__, str(folder)]
+    command = [sys.executable, "-m", __name__, str(folder), str(os.getpid())]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             yield process
@@ -55,15 +56,17 @@ def wait_for(process: subprocess.Popen[str]) -> None:
 
 
 # ---- in the other process -------------------------------------------------------------------------------------------
-def write_all(folder: Path, papers: dict[str, Paper]) -> None:
-    """Write the page of every variant; models whose steps are too many for one page have none."""
+def write_all(folder: Path, papers: dict[str, Paper], parent: int) -> None:
+    """Write the page of every variant, while there is a parent to want them; models of too many steps have none."""
     shell = Template(resources.files(__package__).joinpath("templates", "packed.html").read_text(encoding="utf-8"))
     for paper in papers.values():
         for variant in paper.variants:
             text = stepper_page(paper, variant)
+            if os.getppid() != parent:
+                return  # it was killed: what it had begun is not to be written to
             if text is not None:
                 file = folder / address(paper, variant)
-                file.parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(exist_ok=True)
                 file.write_text(shell.render(title=f"{paper.slug}, {variant}", packed=pack(text)), encoding="utf-8")
 
 
@@ -90,4 +93,4 @@ def unpack(document: str) -> str:
 
 if __name__ == "__main__":
     with threadpool_limits(1):
-        write_all(Path(sys.argv[1]), registry.discover())
+        write_all(Path(sys.argv[1]), registry.discover(), int(sys.argv[2]))

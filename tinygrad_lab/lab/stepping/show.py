@@ -74,10 +74,12 @@ def print_steps(traced: Traced) -> None:
     click.echo(f"{traced.title}: {traced.item}" if traced.item else traced.title)
     if expression.SUMMED in traced.sources.get(expression.FILE, ""):
         click.echo(expression.SUMMED)
-    click.echo(EXPLAINED)
+    turning = next((step for step in traced.trace if isinstance(step, Backward)), None)
     for depth, item in walk(branches(list(traced.trace))):
         indent = "  " * depth
         text = " " * BEFORE + item.name if isinstance(item, Branch) else str(item)
+        if item is turning:
+            click.echo(EXPLAINED)
         click.echo(text[:BEFORE] + indent + text[BEFORE:])
         if isinstance(item, Backward):
             for line in rule_lines(item):

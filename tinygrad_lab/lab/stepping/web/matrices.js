@@ -67,7 +67,7 @@ function pictureOf(tensor, matrix, name, axes, index, changes) {
     "aria-label": `picture of ${name}, ${rows} by ${columns}; arrow keys read its numbers` });
   const [width, height] = sizeOnScreen(rows, columns);
   Object.assign(canvas.style, { width: `${width}px`, aspectRatio: `${width} / ${height}` });
-  paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.picture.largest);
+  paint(canvas, cells.map((place) => matrix.numbers[place]), tensor.values ? largestOf(tensor.values) : tensor.picture.largest);
   const readout = make("output", { class: "readout" }, "point at a cell for its index and number");
   const across = vector ? `${axisName(axes, plane[0])}, in lines of ${columns}` : axisName(axes, plane[1]);
   const down = vector || height < 90 ? "" : axisName(axes, plane[0]);
