@@ -95,6 +95,10 @@ readme: $(VENV)/tested
 notebooks: install
 	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.notebooks
 
+# What the stepper shows: every paper's tiny weights, trained in about two minutes.
+shown: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.shown
+
 # What the code in the documents prints.
 documents: install
 	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md docs/questions.md \
