@@ -24,7 +24,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts browser clean
+.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts shown browser clean
 
 install: $(VENV)/installed
 
