@@ -7,7 +7,6 @@ another processor's rounding does not show in the half precision in which they a
 """
 
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -81,14 +80,15 @@ def _fit(paper: Paper, config: Any, steps: int) -> Arrays:
     return side.state(model)
 
 
-def main(slugs: Iterable[str]) -> None:
-    """Train the weights of these papers, or of all, and write them."""
-    for slug in slugs or registry.discover():
-        paper = registry.find(slug)
-        if registry.has_part(paper, "study.shown"):
-            states = {f"{v}/{name}": array for v in paper.variants for name, array in trained(paper, v).items()}
-            checkpoint.save(path(paper), states)
+def keep(slug: str, variant: str | None = None, folder: str | None = None) -> None:
+    """Train a paper's variants, or one of them, and write their weights beside the paper or into another folder."""
+    paper = registry.find(slug)
+    if registry.has_part(paper, "study.shown"):
+        variants = [variant] if variant else paper.variants
+        states = {f"{v}/{name}": array for v in variants for name, array in trained(paper, v).items()}
+        checkpoint.save(Path(folder) / path(paper).name if folder else path(paper), states)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for each in sys.argv[1:] or registry.discover():
+        keep(each)

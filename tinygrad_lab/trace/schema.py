@@ -38,8 +38,8 @@ with "by" there is a list of them for each index of the dimension of that name (
 
 ``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
 fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version", "tensors" and "axes" of its own.
-Operations are opened breadth first until INSIDE_BYTES of them are there; one with more than INSIDE_STEPS steps, or one
-that finds no more room, only says how many steps it would have.
+Operations are opened breadth first, the smallest first, until INSIDE_BYTES of them are there; one with more than
+INSIDE_STEPS steps, or one that finds no more room, only says how many steps it would have.
 
 A TENSOR of up to 64 elements is given in full, row by row; of a larger one the first elements, to three digits:
 
@@ -78,7 +78,7 @@ VERSION = 2
 INSIDE_PICTURED = 512  # elements of a large tensor inside an opened operation that are given
 LISTED = 16  # elements of a setting that are named one by one
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 620_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 760_000  # of all opened operations of a trace, as compact JSON
 MARKUP = 9  # a rule as a page shows it has so many times the characters of its LaTeX, and these count too
 
 STEP_BYTES = 250  # the least that a step takes in JSON
@@ -121,6 +121,11 @@ def _open(step: Forward, incoming: list[np.ndarray | None] | None) -> Trace | in
     return inner if len(inner) <= INSIDE_STEPS else len(inner)
 
 
+def _size(inner: Trace | int) -> int:
+    """How many steps it has."""
+    return inner if isinstance(inner, int) else len(inner)
+
+
 class _Writer:
     """Writes traces that share one list of tensors."""
 
@@ -137,13 +142,11 @@ class _Writer:
         waiting = deque([(trace, data)])
         while waiting:
             outer, written = waiting.popleft()
-            for step, incoming in opened_by(outer):
-                inner = _open(step, incoming)
+            opened = [(step, _open(step, incoming)) for step, incoming in opened_by(outer)]
+            for step, inner in sorted(opened, key=lambda pair: _size(pair[1])):
                 content = None if isinstance(inner, int) else self._if_it_fits(inner)
                 if isinstance(inner, int) or content is None:
-                    written["steps"][step.index]["inside"] = {
-                        "left_out": inner if isinstance(inner, int) else len(inner)
-                    }
+                    written["steps"][step.index]["inside"] = {"left_out": _size(inner)}
                 else:
                     written["steps"][step.index]["inside"] = content
                     each(inner, content)
