@@ -24,7 +24,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts browser clean
+.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts shown browser clean
 
 install: $(VENV)/installed
 
@@ -95,9 +95,14 @@ readme: $(VENV)/tested
 notebooks: install
 	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.notebooks
 
+# What the stepper shows: every paper's tiny weights, trained in about two minutes.
+shown: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.shown
+
 # What the code in the documents prints.
 documents: install
-	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md
+	$(VENV)/bin/python -m tests.docs.snippets docs/first-hour.md docs/engine.md docs/questions.md \
+		docs/derivations.md docs/derivations/*.md
 
 # How many parameters each model has, as `tinygrad-lab papers` says without building one.
 counts: install

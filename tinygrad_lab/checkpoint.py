@@ -25,7 +25,7 @@ from tinygrad_lab.files import settle
 from tinygrad_lab.nn.module import Module
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
-from tinygrad_lab.resuming import check_alike, check_same, checked_training, unchanged_unless_whole
+from tinygrad_lab.resuming import Check, check_alike, check_counts, check_same, checked_training, unchanged_unless_whole
 from tinygrad_lab.stored import TensorFile
 from tinygrad_lab.typing import Array, Generator
 
@@ -194,10 +194,14 @@ def load_training(
     scheduler: LRScheduler | None = None,
     generators: Mapping[str, Generator] | None = None,
     config: Any = None,
+    check: Check | None = None,
 ) -> Any:
     """Put a run back where ``save_training`` left it, and return its ``position``.
 
     The objects must be built as they were for the run that was saved.  Nothing is changed unless everything fits.
+
+    Args:
+        check: called with the position and the states of optimizer and scheduler; a ``ValueError`` refuses them.
 
     Raises:
         CheckpointError: the file cannot be read, or something in it does not fit.
@@ -209,15 +213,17 @@ def load_training(
         training = checked_training(metadata["training"])
         _check_config(training["config"], config)
         names = _names_of_parameters(model, optimizer)
-        slots = {name: tensors.pop(name) for name in training["slots"]}
+        slots = _take_slots(tensors, training["slots"], model)
         optimizer_state = _unpack_optimizer(optimizer, names, slots, training["optimizer"])
-        optimizer.check_state_dict(optimizer_state)
         _check_scheduler(training["scheduler"], scheduler)
+        saved = training["scheduler"] and training["scheduler"]["state"]
+        if check is not None:
+            check(training["position"], optimizer_state, saved or {})
+        _check_optimizer(optimizer, optimizer_state)
         states = _checked_generator_states(training["generators"], generators or {})
         for name, own in model.state_dict().items():  # load_state_dict would convert, and the run would be another
             if name in tensors:
                 check_same(f"dtype of {name}", str(tensors[name].dtype), str(own.dtype))
-        saved = training["scheduler"] and training["scheduler"]["state"]
         with unchanged_unless_whole(optimizer, scheduler, generators or {}):
             optimizer.load_state_dict(optimizer_state)
             if scheduler is not None:
@@ -295,6 +301,23 @@ def _unpack_optimizer(
     return {"state": state, "param_groups": groups}
 
 
+def _take_slots(tensors: dict[str, Array], names: list[str], model: Module) -> dict[str, Array]:
+    """Take the optimiser's slots out of the tensors of a file; the others are the model's."""
+    if lacking := [name for name in names if name not in tensors]:
+        raise ValueError(f"slots: there is no tensor {shown(lacking[0])}")
+    slots = {name: tensors.pop(name) for name in names}
+    if odd := sorted(tensors.keys() - model.state_dict().keys()):
+        raise ValueError(f"tensor {shown(odd[0])} is no weight of the model and not among the slots")
+    return slots
+
+
+def _check_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
+    try:
+        optimizer.check_state_dict(saved)
+    except ValueError as error:
+        raise ValueError(f"optimizer: {error}") from error
+
+
 def _check_config(saved: Any, given: Any) -> None:
     given = json.loads(json.dumps(given, default=_plain))  # tuples are lists in JSON
     if isinstance(saved, dict) and isinstance(given, dict):
@@ -317,5 +340,6 @@ def _checked_generator_states(saved: dict[str, Any], generators: Mapping[str, Ge
         try:
             type(rng.bit_generator)(0).state = saved[name]
         except (KeyError, ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"generator {name!r}: its state cannot be taken ({error})") from error
+            raise ValueError(f"generators: {name!r}: its state cannot be taken ({error})") from error
+        check_counts(f"generators: {name!r}", saved[name])
     return saved

@@ -2,8 +2,8 @@
 
 sys.exit(ended(main, "papers.lenet.train"))
 
-0 fine; 1 a check failed; 2 anything else that went wrong, with one line on stderr; 130 after Ctrl-C; 141 where nobody
-reads any more what it writes.  With TINYGRAD_LAB_DEBUG=1 the traceback comes before the line.
+0 fine; 1 a check failed; 2 anything else that went wrong, with one line on stderr; 130 after Ctrl-C; 143 after SIGTERM;
+141 where nobody reads any more what it writes.  With TINYGRAD_LAB_DEBUG=1 the traceback comes before the line.
 """
 
 import io
@@ -16,7 +16,11 @@ from contextlib import suppress
 DEBUG = "TINYGRAD_LAB_DEBUG"
 LONGEST = 500  # characters of what is said
 OURS = ("tinygrad_lab", "papers", "reference")
-STOPPED, UNREAD = 130, 141  # 128 and the number of the signal, as a shell counts
+STOPPED, UNREAD, TERMINATED = 130, 141, 143  # 128 and the number of the signal, as a shell counts
+
+
+class Terminated(BaseException):
+    """SIGTERM has come to a program that wants to close its files; what handles errors does not handle this."""
 
 
 def ended(run: Callable[[], int | None], name: str, *expected: type[Exception]) -> int:
@@ -36,6 +40,9 @@ def ended(run: Callable[[], int | None], name: str, *expected: type[Exception]) 
     except KeyboardInterrupt:
         complain(name, "stopped")
         return STOPPED
+    except Terminated:
+        complain(name, "stopped")
+        return TERMINATED
     except BrokenPipeError:
         return UNREAD
     except Exception as error:

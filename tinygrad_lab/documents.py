@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LARGEST = 1 << 20  # bytes of a document that only describes something
+NAMED = 3  # names on the way to what is nested too deep
 DEEPEST = 50  # lists and objects inside each other
 LONG = 400  # characters of a message
 SHOWN = 60  # characters of a wrong value in a message
@@ -65,17 +66,23 @@ def parse(text: str | bytes, called: str) -> Any:
         raise ValueError(f"{called} is nested deeper than {DEEPEST} levels") from None
     except ValueError as error:
         raise ValueError(f"{called} is not JSON: {error}") from error
-    level = [value]
+    level: list[tuple[tuple[str, ...], Any]] = [((), value)]
     for _ in range(DEEPEST):
-        level = [item for above in level for item in _inside(above)]
+        level = [item for way, above in level for item in _inside(way, above)]
         if not level:
             return value
-    raise ValueError(f"{called} is nested deeper than {DEEPEST} levels")
+    where = ": ".join(shown(name) for name in level[0][0])
+    raise ValueError(f"{called} is nested deeper than {DEEPEST} levels{' at ' * bool(where)}{where}")
 
 
-def _inside(value: Any) -> Iterator[Any]:
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return (item for item in items if isinstance(item, dict | list))
+def _inside(way: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Lists and objects in a value, with the first few names on the way to them."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(item, dict | list):
+                yield (*way, name)[:NAMED], item
+    elif isinstance(value, list):
+        yield from ((way, item) for item in value if isinstance(item, dict | list))
 
 
 def read_document(path: Path, limit: int = LARGEST) -> "Document":

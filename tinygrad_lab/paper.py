@@ -15,7 +15,8 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
                                 config, vocabularies and tensors, pairs of name and array that come one at a time;
                                 PROMPTS
     papers/<slug>/study/        what is measured of its claims, see ``tinygrad_lab.study``: experiment.py, verdicts.py,
-                                figures.py, probes, and results/
+                                figures.py, probes, and results/; shown.py, what
+                                the stepper shows, see ``tinygrad_lab.shown``: without it random numbers
     papers/<slug>/<other>/      what a long file of reading matter is cut into: texts, tasks, kinds of attention
     reference/<slug>/           config.py, data.py, model.py and train.py with the same names, build(config);
                                 inference.py: search(...); builtin.py, where torch has a module of its own for the
@@ -61,6 +62,7 @@ class Paper:
     family: str
     summary: str  # one line
     variants: Mapping[str, Mapping[Any, Any]]  # by name, then by size
+    link: str = ""  # where the paper itself is read: its page by DOI, at arXiv, or of the proceedings
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:

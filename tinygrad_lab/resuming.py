@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,8 @@ from tinygrad_lab.documents import REQUIRED, Document, document, shown
 from tinygrad_lab.optim.lr_scheduler import LRScheduler
 from tinygrad_lab.optim.optimizer import Optimizer
 from tinygrad_lab.typing import Generator
+
+Check = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None]  # of position, optimizer's state and scheduler's
 
 
 @contextmanager
@@ -38,11 +40,14 @@ def checked_training(value: Any) -> dict[str, Any]:
         ValueError: one that is missing, or of another kind.
     """
     training = document(value, "training")
+    training.get("generators", REQUIRED)
     optimizer, generators = training.section("optimizer"), training.section("generators")
     _check_names(training, "slots")
     optimizer.text("class")
+    optimizer.get("counters", REQUIRED)
     counters = optimizer.section("counters")
     for name in counters.fields:
+        counters.get(name, REQUIRED)
         for counter in counters.section(name).fields:
             counters.section(name).count(counter, least=0)
     groups = optimizer.get("groups", REQUIRED)
@@ -52,6 +57,7 @@ def checked_training(value: Any) -> dict[str, Any]:
         _check_names(document(group, "training: optimizer: groups"), "params")
     if training.get("scheduler") is not None:
         training.section("scheduler").text("class")
+        training.section("scheduler").get("state", REQUIRED)
         training.section("scheduler").section("state")
     for name in generators.fields:
         generators.section(name).text("bit_generator")
@@ -80,6 +86,15 @@ def check_alike(what: str, saved: Any, own: Any) -> None:
         raise ValueError(f"{what}: saved {shown(saved)}, here {own}")
     elif isinstance(own, int | float) and (type(saved) not in (int, float, bool) or math.isnan(saved)):
         raise ValueError(f"{what} must be a number, saved is {shown(saved)}")
+
+
+def check_counts(what: str, saved: Any) -> None:
+    """Raise ValueError where something in a generator's state is no whole number from 0 up; names may stand there."""
+    if isinstance(saved, dict | list):
+        for item in saved.values() if isinstance(saved, dict) else saved:
+            check_counts(what, item)
+    elif not isinstance(saved, str) and (type(saved) is not int or saved < 0):
+        raise ValueError(f"{what}: its state must be whole numbers from 0 up, got {shown(saved)}")
 
 
 def check_same(what: str, saved: Any, given: Any) -> None:

@@ -12,4 +12,5 @@ PAPER = Paper(
     family="convolutional networks",
     summary="Eight rectified layers, dropout and enlarged data: the network that won ImageNet.",
     variants=VARIANTS,
+    link="https://proceedings.neurips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html",
 )

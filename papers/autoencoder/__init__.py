@@ -12,4 +12,5 @@ PAPER = Paper(
     family="representation learning",
     summary="A network squeezes an image through a narrow code and learns to undo it, better than PCA can.",
     variants=VARIANTS,
+    link="https://doi.org/10.1126/science.1127647",
 )

@@ -8,6 +8,8 @@ from jaxtyping import Float
 from tinygrad_lab import Tensor
 from tinygrad_lab.paper import Size
 
+COUNTS = ("image_size", "code_size", "batch_size", "epochs")  # fields that must be at least 1
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
@@ -35,9 +37,11 @@ class AutoencoderConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value in {"image_size": self.image_size, "code_size": self.code_size}.items():
+        for name, value in {name: getattr(self, name) for name in COUNTS}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if min((*self.hidden, *self.channels)) < 1:
             raise ValueError(f"hidden and channels must be at least 1, got {self.hidden} and {self.channels}")
         if not 0 <= self.corruption < 1:

@@ -12,4 +12,5 @@ PAPER = Paper(
     family="attention and language models",
     summary="Hide some words, predict them from both sides, and what the encoder has learned by it serves other tasks.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/1810.04805",
 )

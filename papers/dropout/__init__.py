@@ -12,4 +12,5 @@ PAPER = Paper(
     family="regularisation and adaptation",
     summary="Units dropped at random in training keep each other from co-adapting; one network stands for all of them.",
     variants=VARIANTS,
+    link="https://jmlr.org/papers/v15/srivastava14a.html",
 )

@@ -14,6 +14,9 @@ class DropoutConfig:
 
     ``drop_input`` and ``drop_hidden`` are probabilities of dropping a unit, as in torch. The paper's p is the
     probability of *retaining* one: its 0.8 for inputs and 0.5 for hidden units are 0.2 and 0.5 here.
+
+    Raises:
+        ValueError: a value that no network or recipe can have.
     """
 
     variant: str = "dropout"  # or "weight-scaling", "gaussian", "max-norm", "standard"
@@ -33,6 +36,23 @@ class DropoutConfig:
     final_rate: float = 0.0  # the learning rate falls along half a cosine to this share of itself
     momentum: float = 0.95
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in ("sgd", "adam"):
+            raise ValueError(f"optimizer must be sgd or adam, got {self.optimizer!r}")
+        if min((1, *self.hidden)) < 1:
+            raise ValueError(f"hidden must be at least 1 each, got {self.hidden}")
+        for name in ("inputs", "classes", "batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("max_norm", "train_items", "final_rate"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("drop_input", "drop_hidden", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
 
 
 class DropoutBatch(TypedDict):

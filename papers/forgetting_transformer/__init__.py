@@ -12,4 +12,5 @@ PAPER = Paper(
     family="attention and language models",
     summary="Gates fade what is past, head by head and token by token: attention that forgets, and needs no positions.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/2503.02130",
 )

@@ -12,4 +12,5 @@ PAPER = Paper(
     family="convolutional networks",
     summary="Local receptive fields with shared weights, trained end to end, read handwritten digits.",
     variants=VARIANTS,
+    link="https://doi.org/10.1109/5.726791",
 )

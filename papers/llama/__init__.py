@@ -12,4 +12,5 @@ PAPER = Paper(
     family="attention and language models",
     summary="A decoder alone, normalised before every block, with gated layers and positions that rotate.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/2302.13971",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from papers.llama.config import LlamaConfig
 from papers.llama.model import KVCache, Llama
 from papers.llama.weights.chat import asked
-from papers.llama.weights.tokenizer import stream, tokenizer
+from papers.llama.weights.tokenizer import stream, tokenizer, without_markers
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.sampling import Sampling
 from tinygrad_lab.typing import Array, Generator
@@ -140,6 +140,8 @@ def generate(
 ) -> Iterator[str]:
     """The prompt and how it goes on; a model that was taught to chat gives its answer.
 
+    It ends before the token that says the end, and markers among the tokens are no part of the text.
+
     Raises:
         ValueError: an empty prompt, a character that is not in the alphabet, and what ``search`` raises.
     """
@@ -152,7 +154,8 @@ def generate(
     tokens = search(numbers, options)
     if "chat" not in vocabularies:
         yield prompt
-    yield from stream(until(tokens, stops), known, before)
+    texts = without_markers(until(tokens, stops), known)
+    yield from stream(texts, known, without_markers(before, known))
 
 
 def until(tokens: Iterable[int], stops: int | list[int] | None) -> Iterator[int]:

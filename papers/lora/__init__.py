@@ -12,4 +12,5 @@ PAPER = Paper(
     family="regularisation and adaptation",
     summary="A frozen weight and a trained product of two thin matrices beside it adapt a large model at little cost.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/2106.09685",
 )

@@ -12,4 +12,5 @@ PAPER = Paper(
     family="recurrent networks",
     summary="A self-connection of weight 1 carries error through time unchanged; gates decide what enters and leaves.",
     variants=VARIANTS,
+    link="https://doi.org/10.1162/neco.1997.9.8.1735",
 )

@@ -12,4 +12,5 @@ PAPER = Paper(
     family="state-space models",
     summary="A recurrence of fixed size that decides at every token what to keep, in time linear in the length.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/2312.00752",
 )

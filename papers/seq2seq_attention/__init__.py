@@ -12,4 +12,5 @@ PAPER = Paper(
     family="recurrent networks",
     summary="A translator that looks back at the source, at every word it writes, and learns where to look.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/1508.04025",
 )

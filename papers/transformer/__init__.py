@@ -12,4 +12,5 @@ PAPER = Paper(
     family="attention and language models",
     summary="No recurrence: every position looks at every other in one step, through several heads at once.",
     variants=VARIANTS,
+    link="https://arxiv.org/abs/1706.03762",
 )

@@ -7,7 +7,8 @@ import pytest
 from tests.browser.conftest import Look
 from tinygrad_lab.lab import registry
 
-PAGES = ["index.html", "families.html", "dropout/index.html", "lenet/index.html"]
+PAGES = ["index.html", "families.html", "dropout/index.html", "lenet/index.html", "operations/index.html",
+         "operations/normalization.html"]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -97,6 +98,21 @@ def test_equal_lines_stand_side_by_side_and_stack_on_a_narrow_screen(site: Path,
     assert above["x"] == below["x"]
 
 
+def test_three_forms_stand_side_by_side_and_stack_on_a_narrow_screen(site: Path, look: Look) -> None:
+    def boxes(width: int) -> list[dict]:
+        page = look(site / "operations" / "normalization.html", width).page
+        return [form.bounding_box() for form in page.locator("#layer_norm .form").all()]
+
+    definition, by_hand, torch = boxes(1400)
+    assert definition["y"] == by_hand["y"] == torch["y"]
+    assert definition["x"] + definition["width"] <= by_hand["x"]
+    assert by_hand["x"] + by_hand["width"] <= torch["x"]
+    first, second, third = boxes(400)
+    assert first["x"] == second["x"] == third["x"]
+    assert first["y"] + first["height"] <= second["y"]
+    assert second["y"] + second["height"] <= third["y"]
+
+
 def test_a_row_of_claims_is_read_without_scrolling_on_a_narrow_screen(site: Path, look: Look) -> None:
     page = look(site / "lenet" / "index.html", 400).page
     for cell in page.locator(".results td").all():
@@ -129,10 +145,19 @@ def test_the_embedded_stepper_answers_to_keys(site: Path, look: Look) -> None:
     page = look(site / "lenet" / "index.html").page
     page.locator("#variant-1998 iframe").scroll_into_view_if_needed()
     body = page.frame_locator("#variant-1998 iframe").locator("body")
-    assert "1 / " in body.inner_text()
+    body.locator("#count", has_text="1 / ").wait_for()  # it unpacks itself
     body.click(position={"x": 5, "y": 5})
     page.keyboard.press("ArrowRight")
     body.locator("#count", has_text="2 / ").wait_for()
+
+
+def test_a_packed_stepper_becomes_its_page_quietly(site: Path, look: Look) -> None:
+    seen = look(site / "lenet" / "step-1998.html")
+    seen.page.locator("#count", has_text="1 / ").wait_for()
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.locator("#count", has_text="2 / ").wait_for()
+    assert seen.complaints == []
+    assert [address for address in seen.requests if not address.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize("name", PAGES)

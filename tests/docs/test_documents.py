@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.docs.snippets import DOCS, ROOT, blocks, commands, runs
+from tests.docs.snippets import BLOCK, DOCS, ROOT, blocks, commands, runs
 from tests.lab.command import run
 from tinygrad_lab.lab.cli import cli
 
-DOCUMENTS = sorted(DOCS.glob("*.md"))
+DOCUMENTS = sorted(DOCS.rglob("*.md"))
 IDS = [path.stem for path in DOCUMENTS]
+DERIVATIONS = sorted(f"derivations/{path.stem}" for path in (DOCS / "derivations").glob("*.md"))
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
-@pytest.mark.parametrize("name", ["first-hour", "engine"])
+@pytest.mark.parametrize("name", ["first-hour", "engine", "questions", *DERIVATIONS])
 def test_code_prints_what_stands_below_it(name: str) -> None:
     path = DOCS / f"{name}.md"
     document = path.read_text(encoding="utf-8")
@@ -25,6 +26,27 @@ def test_code_prints_what_stands_below_it(name: str) -> None:
         assert printed == (shown.text if shown else ""), block.text
         checked += shown is not None
     assert checked >= 4
+
+
+QUESTIONS = (DOCS / "questions.md").read_text(encoding="utf-8").split("\n## ")[1:]
+
+
+@pytest.mark.parametrize("text", QUESTIONS, ids=lambda text: text.partition("?")[0])
+def test_an_answer_is_short_and_its_code_runs_by_itself(text: str) -> None:
+    ran = list(runs(text, text.partition("\n")[0]))
+    assert ran
+    assert all(shown is not None and printed == shown.text for _, printed, shown in ran)
+    words = BLOCK.sub("", text).split()
+    assert len(words) <= 150  # a minute at most, with the code
+
+
+def test_all_questions_and_hard_backwards_are_there() -> None:
+    assert len(QUESTIONS) >= 20
+    assert len(DERIVATIONS) == 7
+    index = (DOCS / "derivations.md").read_text(encoding="utf-8")
+    assert all(f"({name}.md)" in index for name in DERIVATIONS)
+    for _, printed, shown in runs(index, "derivations"):
+        assert printed == (shown.text if shown else "")
 
 
 def test_the_engine_has_as_many_stations_as_its_first_word_says() -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -382,8 +383,8 @@ def test_the_command_writes_their_text_token_for_token(tmp_path: Path, kind: str
     written = network.generate(**given, do_sample=False, max_new_tokens=40)[0].tolist()
     start = given["input_ids"].shape[1]
     kept = written[: written.index(2, start)] if 2 in written[start:] else written
-    before = "" if chat else theirs.decode(written[:start])
-    expected = theirs.decode(kept[start:]) if chat else question + theirs.decode(kept)[len(before) :]
+    text = partial(theirs.decode, skip_special_tokens=True)
+    expected = text(kept[start:]) if chat else question + text(kept)[len(text(written[:start])) :]
     result = run(
         "generate", "llama", "--weights", str(tmp_path), "--prompt", question, "--temperature", "0", "--length", "40",
         "--side", side, "--json", "-",

@@ -3,7 +3,7 @@
 import copy
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 NOWHERE = object()  # stands for a field that is taken out
@@ -98,3 +98,14 @@ def _replace(inside: Any, key: Any, rng: random.Random) -> None:
         inside[f"{key}x"] = inside.pop(key)
     else:
         inside[key] = copy.deepcopy(odd) if isinstance(odd, list | dict) else odd
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to everything inside a value, from key to key; of a list its first and its last item."""
+    if isinstance(value, list):
+        keys: Any = sorted({0, len(value) - 1}) if value else ()
+    else:
+        keys = value if isinstance(value, dict) else ()
+    for key in keys:
+        yield (*path, key)
+        yield from places(value[key], (*path, key))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -230,6 +231,16 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_checkpoin
     )
     tensors, _ = checkpoint.load(tmp_path / training.CHECKPOINT)
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("slug", ["lenet", "lstm", "dropout"])
+def test_a_run_that_diverges_says_where_at_once_and_nothing_else(slug: str, side: str, tmp_path: Path) -> None:
+    with warnings.catch_warnings(action="error", category=RuntimeWarning):
+        result = run("train", slug, "--size", "tiny", "--side", side, "--learning-rate", "1e38", "--out", str(tmp_path))
+    assert (result.code, len(result.err.splitlines())) == (1, 1), result.err
+    assert re.search(r"step [1-4] of \d+ (is|overflows|has spoiled)", result.err)
+    assert "a learning rate below 1e+38, in another --out, may help" in result.err
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

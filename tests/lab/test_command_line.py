@@ -232,7 +232,7 @@ def test_brackets_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     embedding.print_table(["[/]", "[bold]x"], embedding.np.eye(2), "numpy")
 
 
-@pytest.mark.parametrize(("term", "full"), [("dumb", False), ("unknown", False), ("xterm", True)])
+@pytest.mark.parametrize(("term", "full"), [("", False), ("dumb", False), ("unknown", False), ("xterm", True)])
 def test_a_terminal_that_cannot_show_a_screen_gets_text(term: str, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from tinygrad_lab.lab.stepping import show
 

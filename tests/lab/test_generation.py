@@ -68,6 +68,12 @@ def test_wrong_usage_is_one_line(trained: Path, arguments: tuple[str, ...], mess
     assert len(result.err.strip().splitlines()) == 1
 
 
+def test_all_prompts_are_looked_at_before_the_first_is_written(trained: Path) -> None:
+    result = run("generate", "lstm", "--checkpoint", str(trained), "--prompt", "The", "--prompt", "")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "tinygrad-lab: generate: the prompt must have at least one token, got none\n"
+
+
 def test_without_a_trained_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = run("generate", "lstm")

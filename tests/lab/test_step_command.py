@@ -14,9 +14,26 @@ def test_where_there_is_no_terminal_the_steps_are_printed() -> None:
     assert result.code == 0
     lines = result.out.splitlines()
     assert lines[0] == "relu(w*x + b)"
-    assert lines[1] == "   0 forward   multiply(x=w, y=x) -> w*x = -6."
-    assert lines[-1] == "   5 backward  multiply: 1. -> dw = -3., dx = 2."
-    assert len(lines) == 7
+    assert lines[4] == "∂w is the derivative of the result by w."
+    assert lines[1] == "   0 forward   multiply(w, x) -> w*x = -6"
+    last = lines.index("   5 backward  multiply: 1 -> ∂w = -3, ∂x = 2")
+    assert [line.strip() for line in lines[last + 1 :]] == [
+        "∂w = ∂(w*x) · x", "∂x = ∂(w*x) · w", "∂w = 1 · (-3) = -3", "∂x = 1 · 2 = 2",
+    ]  # fmt: skip
+
+
+def test_small_matrices_are_printed_in_full_and_the_last_sum_is_told() -> None:
+    lines = run("step", "A * 2", "A=[[1, 2], [3, 4], [5, 6]]").out.splitlines()
+    assert lines[1] == "# The result is more than one number: they are summed, so that there is one to differentiate."
+    assert lines[2] == "   0 forward   multiply(A) -> A * 2 = [[2, 4], [6, 8], [10, 12]]"
+
+
+def test_printed_steps_stand_below_their_modules() -> None:
+    lines = run("step", "lenet").out.splitlines()
+    assert lines[1] == "               c1"
+    assert lines[2].startswith("   0 forward     conv2d(image, c1.weight, c1.bias) -> a = ")
+    assert lines[3].startswith("   1 forward   multiply(")
+    assert any(line.startswith("  98 backward    conv2d: ") for line in lines[-9:])
 
 
 def test_a_nan_is_told_with_the_step_that_made_it() -> None:
@@ -28,7 +45,7 @@ def test_a_nan_is_told_with_the_step_that_made_it() -> None:
 
 def test_json(tmp_path: Path) -> None:
     data = json.loads(run("step", *NEURON, "--json", "-").out)
-    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (1, 6, "w*x")
+    assert (data["version"], len(data["steps"]), data["steps"][0]["source"]) == (2, 6, "w*x")
     assert run("step", *NEURON, "--json", str(tmp_path / "trace.json")).out == ""
     assert json.loads((tmp_path / "trace.json").read_text()) == data
     assert run("step", *NEURON, "--json", str(tmp_path / "nowhere" / "trace.json")).code == 2

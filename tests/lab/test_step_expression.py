@@ -50,7 +50,7 @@ def test_statements_reuse_values():
     found = traced("b = a + a; c = b * b", "a=3")
     assert found.result.array == 36
     assert gradients(found) == {"a": 24.0}
-    assert [value.name for value in found.values] == ["a", "b", "b * b"]
+    assert [value.name for value in found.values] == ["a", "b", "c"]
     assert traced("b = a + a\nb * b", "a=3").result.array == 36
     assert [s.line for s in traced("b = a + a\nb * b", "a=3") if isinstance(s, Forward)] == [1, 2]
 

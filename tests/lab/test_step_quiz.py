@@ -122,10 +122,13 @@ def test_no_slip_equals_the_answer_or_another_slip(text: str, values: Sequence[s
 def test_questions_name_the_value_its_entry_and_the_way() -> None:
     asked = questions("b = a + a; sum(b * b)", "a=[1, 2]")
     assert set(asked) == {"a[1]", "b[1]", "(b * b)[0]"}
-    assert asked["a[1]"].text.startswith(
-        "a is used 2 times. What is the gradient of a[1] when the contribution through y"
+    assert asked["a[1]"].text == (
+        "a is used 2 times. What is ∂a[1] when the contribution of b by its second use there has been added to what is "
+        "there?"
     )
-    assert questions("2*x", "x=1")["x"].text == "What is the gradient of x?"
+    assert questions("2*x", "x=1")["x"].text == "What is ∂x?"
+    again = questions("w*x + w", "w=2", "x=3")["w"].text
+    assert again == "w is used 2 times. What is ∂w when the contribution of w*x has been added to what is there?"
 
 
 def test_nothing_is_asked_about_what_is_not_finite() -> None:

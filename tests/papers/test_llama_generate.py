@@ -18,6 +18,7 @@ from papers.llama.weights.tokenizer import Characters, Pieces, learn, stream, to
 from reference.llama import inference as reference_inference
 from reference.llama import model as reference
 from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.data.libraries import open_tokenizer
 from tinygrad_lab.random import generator
 
 CONFIG = VARIANTS["smollm2"]["tiny"]
@@ -277,6 +278,22 @@ def test_templates_are_not_trusted(template: str) -> None:
 def test_an_empty_question_is_refused() -> None:
     with pytest.raises(ValueError, match="the prompt must not be empty"):
         asked(" \n", TEMPLATE)
+
+
+def test_markers_are_no_part_of_the_text() -> None:
+    """As the library leaves them out, which says of a token whether it is one."""
+    made = open_tokenizer(PIECES, "the pieces")
+    made.add_special_tokens(["<|start|>", "<|end|>"])
+    made.add_tokens(["<br>"])  # a word like any other
+    known = Pieces(made.to_str())
+    start, end, line = (made.token_to_id(token) for token in ("<|start|>", "<|end|>", "<br>"))
+    assert known.markers == {start, end}
+    the, cat = known.encode("the").tolist(), known.encode(" cat").tolist()
+    pieces, _ = generated([start, *the, end, *cat, line, start], {"text": made.to_str()}, "<|start|>and ")
+    assert pieces[0] == "<|start|>and "  # a prompt is written as it was given
+    assert "".join(pieces[1:]) == "the cat<br>"
+    stopped, _ = generated([*the, end, *cat], {"text": made.to_str(), "stop": str(end)}, "and ")
+    assert "".join(stopped) == "and the"
 
 
 def test_characters_that_are_unknown_are_named() -> None:

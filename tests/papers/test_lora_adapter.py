@@ -24,6 +24,11 @@ from tinygrad_lab.random import generator
 ADAPTED, BASE = VARIANTS["lora"]["tiny"], VARIANTS["full"]["tiny"]
 FIRST = "base_model.model.blocks.0.attention.q_proj.lora_A.weight"
 
+READERS = {
+    "numpy": (adapter.load_adapter, CheckpointError),
+    "torch": (reference_adapter.load_adapter, ValueError),
+}
+
 
 def base(side: str = "numpy") -> Any:
     """The decoder without adapters."""
@@ -167,6 +172,38 @@ def test_files_that_cannot_be_read_are_named(load: Any, error: type[Exception], 
         (tmp_path / adapter.CONFIG).write_text(json.dumps(changed))
         with pytest.raises(error, match=message or r"missing \['r'\]"):
             load.load_adapter(tmp_path, model)
+
+
+@pytest.mark.parametrize("side", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", ["VERA", "IA3", "LOKR", "ADALORA", "LOHA", "BOFT", 7])
+def test_another_kind_of_adapter_is_refused_by_its_name(kind: Any, side: str, tmp_path: Path) -> None:
+    saved(tmp_path)
+    about = json.loads((tmp_path / adapter.CONFIG).read_text())
+    (tmp_path / adapter.CONFIG).write_text(json.dumps({**about, "peft_type": kind}))
+    load, error = READERS[side]
+    with pytest.raises(error, match=f"adapter_config.json is no plain LoRA adapter: .*peft_type={kind!r}"):
+        load(tmp_path, base(side))
+
+
+@pytest.mark.parametrize("side", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embed_tokens.lora_embedding_A",
+        "embed_tokens.base_layer.weight",
+        "lm_head.lora_A.weight",
+        "lm_head.base_layer.weight",
+        "blocks.0.attention.q_proj.lora_embedding_A",
+    ],
+)
+def test_adapters_of_embeddings_are_refused_by_their_name(name: str, side: str, tmp_path: Path) -> None:
+    saved(tmp_path)
+    state = load_file(tmp_path / adapter.WEIGHTS) | {f"{adapter.PREFIX}{name}": np.zeros((2, 3), np.float32)}
+    save_file(state, tmp_path / adapter.WEIGHTS)
+    load, error = READERS[side]
+    layer = re.split(r"\.(?:lora|base)", name)[0]
+    with pytest.raises(error, match=f"adapter_config.json: target_modules: {layer} is no linear layer"):
+        load(tmp_path, base(side))
 
 
 def test_a_model_without_adapters_has_none_to_save(tmp_path: Path) -> None:

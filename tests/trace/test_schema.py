@@ -1,5 +1,6 @@
 """A trace as JSON: its numbers are exact, its size is bounded, and it says where the first NaN was born."""
 
+import base64
 import json
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis.extra import numpy as hn
 from tinygrad_lab import ops, tensor
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.trace import record, schema, trace
-from tinygrad_lab.trace.schema import as_json, heat, number
+from tinygrad_lab.trace.schema import as_json, number
+from tinygrad_lab.trace.tensors import FULL
 
 
 def of(function, *values, **options):
@@ -28,18 +30,18 @@ def test_a_product_in_full():
     assert file == "tests/trace/test_schema.py"
     assert line > 1
     assert data == {
-        "version": 1,
+        "version": 2,
         "result": 2,
         "values": [
             {"number": 0, "name": "x0", "kind": "input", "uses": 1, "tensor": 0, "gradient": 1},
             {"number": 1, "name": "x1", "kind": "input", "uses": 1, "tensor": 1, "gradient": 0},
-            {"number": 2, "name": "v2", "kind": "result", "uses": 0, "tensor": 2, "gradient": 3},
+            {"number": 2, "name": "x * y", "kind": "result", "uses": 0, "tensor": 2, "gradient": 3},
         ],
         "operations": {
             "multiply": {
-                "rule": r"\bar x = \bar z \, y \qquad \bar y = \bar z \, x",
+                "rule": r"\partial x = \partial z \cdot y \qquad \partial y = \partial z \cdot x",
                 "symbols": {"x": "x", "y": "y"},
-                "doc": "z = x y",
+                "doc": "",
                 "fused": False,
             }
         },
@@ -51,17 +53,20 @@ def test_a_product_in_full():
                 "outputs": [2], "inside": None,
             },
             {
+                "rule": r"\partial x_{0} = \partial (\text{x * y}) \cdot x_{1} \qquad "
+                r"\partial x_{1} = \partial (\text{x * y}) \cdot x_{0}",
                 "index": 1, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [3],
                 "contributions": [
                     {"parameter": "x", "value": 0, "gradient": 1, "accumulated": 1, "first": True,
-                     "formula": r"\bar x = 1 \cdot (-3) = -3"},
+                     "formula": r"\partial x_{0} = 1 \cdot (-3) = -3"},
                     {"parameter": "y", "value": 1, "gradient": 0, "accumulated": 0, "first": True,
-                     "formula": r"\bar y = 1 \cdot 2 = 2"},
+                     "formula": r"\partial x_{1} = 1 \cdot 2 = 2"},
                 ],
             },
         ],
         "not_finite": None,
         "tensors": [{"shape": [], "dtype": "float64", "values": [value]} for value in (2, -3, -6, 1)],
+        "axes": [],
     }  # fmt: skip
 
 
@@ -75,22 +80,44 @@ def test_numbers_come_back_exactly(array):
         back = np.array(values, array.dtype).reshape(data["shape"])
         np.testing.assert_array_equal(back, array)
     else:
-        assert array.size > schema.FULL
+        assert array.size > FULL
+
+
+def pictured(picture):
+    """The numbers that a picture's halves stand for."""
+    return np.ldexp(np.frombuffer(base64.b64decode(picture["halves"]), "<f2").astype(np.float64), picture["exponent"])
 
 
 @given(hn.arrays(np.float64, hn.array_shapes(min_side=3, max_side=40, max_dims=3), elements=st.floats(-9, 9)))
-def test_a_large_tensor_keeps_its_extent_and_mean(array):
-    data = schema.tensor(array)
-    if array.size <= schema.FULL:
+def test_a_large_tensor_keeps_its_extent_and_three_digits_of_its_first_numbers(array):
+    data = schema.tensor(array, most=500)
+    if array.size <= FULL:
         return
     assert (data["min"], data["max"]) == (array.min(), array.max())
     assert data["norm"] == pytest.approx(np.linalg.norm(array))
-    cells = data["heat"]
-    assert len(cells["values"]) == cells["rows"] * cells["columns"]
-    assert cells["rows"] <= 16
-    assert cells["columns"] <= 16
-    assert array.min() - 1e-2 <= min(cells["values"])
-    assert max(cells["values"]) <= array.max() + 1e-2
+    numbers = pictured(data["picture"])
+    assert data["picture"]["kept"] == len(numbers) <= 500
+    largest = np.abs(array).max()
+    assert data["picture"]["largest"] == pytest.approx(largest, rel=1e-3)
+    np.testing.assert_allclose(numbers, array.ravel()[: len(numbers)], rtol=5e-4, atol=1e-11 * largest)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [((4, 3, 5, 5), 300), ((9, 3, 5, 5), 450), ((2, 30, 5, 5), 500), ((2, 3, 30, 40), 480), ((2, 3000), 500),
+     ((3000,), 500), ((1, 1, 600), 500)],
+)  # fmt: skip
+def test_what_is_kept_are_whole_items(shape, kept):
+    data = schema.tensor(np.zeros(shape), most=500)
+    assert (data["picture"]["kept"], len(pictured(data["picture"]))) == (kept, kept)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 65535.0, 1e300])
+def test_pictures_of_any_size_keep_three_digits_and_what_is_not_finite(size):
+    array = size * np.linspace(-1, 1, 100)
+    array[:3] = np.nan, np.inf, -np.inf
+    numbers = pictured(schema.tensor(array)["picture"])
+    np.testing.assert_allclose(numbers / size, array / size, rtol=5e-4)
 
 
 def test_a_large_mask_has_whole_numbers_for_its_extent():
@@ -98,11 +125,11 @@ def test_a_large_mask_has_whole_numbers_for_its_extent():
     assert (shown["min"], shown["max"]) == (0, 1)
 
 
-def test_a_heat_map_is_made_of_means_over_blocks():
-    assert heat(np.arange(64.0).reshape(2, 32))["values"][:2] == [0.5, 2.5]
-    assert heat(np.eye(16))["values"] == np.eye(16).ravel().tolist()
-    assert (heat(np.arange(100.0))["rows"], heat(np.arange(100.0))["columns"]) == (10, 10)
-    assert "NaN" in heat(np.full((9, 9), np.nan))["values"]
+def test_inside_an_operation_fewer_numbers_are_kept():
+    data = of(lambda x: ops.softmax(x, 0).sum(), np.ones((40, 40)))
+    kept = [tensor["picture"]["kept"] for tensor in data["tensors"] if "picture" in tensor]
+    assert max(kept) == 1600
+    assert min(kept) <= schema.INSIDE_PICTURED
 
 
 @pytest.mark.parametrize(

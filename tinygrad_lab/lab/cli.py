@@ -197,7 +197,8 @@ def generate(
     The checkpoint is of either side; how to search or sample is set by further options, which generate SLUG --help
     lists: generate lstm --prompt "The Time Traveller" --temperature 0.5.
 
-    Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0.
+    Published weights: generate llama --weights smollm2 --prompt "Why is the sky blue?" --temperature 0. What is
+    written is text alone: it ends before the token that says the end, and other markers are left out.
     """
     from tinygrad_lab.lab import console, generation
 
@@ -207,6 +208,8 @@ def generate(
     source = generation.from_weights(paper, weights) if weights else generation.from_checkpoint(paper, checkpoint)
     writer = generation.Writer(paper, side, source, ctx.args)
     prompts = given or source.prompts
+    if len(prompts) > 1:  # of one alone nothing has been written when it is refused
+        writer.check(prompts)
     written = [{"prompt": prompt, "text": writer.write(prompt, echo=json_file != "-")} for prompt in prompts]
     writer.pace.print()
     if json_file:
@@ -253,7 +256,7 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
 
 
 @cli.command(cls=Formulas)
-@click.argument("target", type=TEXT)
+@click.argument("target", type=TEXT, required=False, metavar="TARGET")
 @click.argument("values", nargs=-1, type=TEXT, metavar="[NAME=VALUE]...")
 @click.option(
     "--module",
@@ -266,14 +269,18 @@ def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | 
     help="Write an interactive page. An older page of this command is replaced, any other file is left alone.",
 )  # fmt: skip
 @click.option("--quiz", is_flag=True, help="Ask for each gradient before it is shown.")
+@click.option("--random", is_flag=True, help="A paper untrained, on random numbers, not with what it has learned.")
+@click.option("--serve", "serving", is_flag=True, help="A paper's page with the engine behind it: change any number.")
 @json_option
 def step(
-    target: str,
+    target: str | None,
     values: tuple[str, ...],
     module: str | None,
     variant: str | None,
     html_file: Path | None,
     quiz: bool,
+    random: bool,
+    serving: bool,
     json_file: str | None,
 ) -> None:
     """Step through a paper at its tiny size, or through an expression: every operation, forwards and backwards.
@@ -286,7 +293,36 @@ def step(
     """
     from tinygrad_lab.lab.stepping import show
 
-    show.show(target, values, module, variant, html_file, json_file, quiz)
+    if target is None:
+        raise UsageError('Missing argument TARGET: a paper, as in step lenet, or as in step "w*x + b" w=2 x=-3 b=1')
+    if serving:
+        if values or html_file or json_file or quiz:
+            raise UsageError("--serve goes with a paper, --module, --variant and --random, with nothing else")
+        show.serve(target, module, variant, random)
+    else:
+        show.show(target, values, module, variant, random, html_file, json_file, quiz)
+
+
+@cli.command()
+@click.argument("name", required=False, type=TEXT)
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Run the file, NAME.py if none is named, and say what is wrong with it.")
+@click.option("--hint", is_flag=True, help="The next hint; there are three, and none is the solution.")
+@click.option("--solution", is_flag=True, help="The engine's own operation.")
+@json_option
+def exercise(
+    name: str | None, file: Path | None, check: bool, hint: bool, solution: bool, json_file: str | None
+) -> None:
+    """Write a backward yourself: without NAME the exercises, with one its file, here.
+
+    exercise softmax             writes softmax.py: the forward, and an empty backward
+
+    exercise softmax --check     runs it against numerical derivatives and PyTorch, and knows the classic slips
+    """
+    from tinygrad_lab.lab.exercises import command
+
+    if not command.run(name, file, command.Wish(check, hint, solution), json_file):
+        raise click.exceptions.Exit(1)
 
 
 @cli.command()

@@ -25,6 +25,7 @@ REPORTS = {  # keys by which the JSON of a command is known
     "embed": {"sentences", "vectors", "similarities"},
     "claims": {"statement", "verdict", "numpy", "torch"},
     "step": {"version", "steps", "tensors", "operations"},
+    "exercise": {"exercise", "title", "status"},
     "list": {"name", "what", "licence", "checksum"},
 }
 PIPED_WIDTH = 160  # columns where there is no terminal to ask

@@ -1,4 +1,5 @@
-"""The numbers on the project's front page: what the two commands print and how far each paper agrees, for README.md.
+"""The numbers on the project's front page: what the two commands print and how far each paper agrees, for README.md;
+and the same agreement stored for those who build the site without PyTorch.
 
 python -m tinygrad_lab.lab.front_page        (make readme)
 """
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from tinygrad_lab import files
 from tinygrad_lab.lab import console, parity_report, registry
-from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.agreement import TRAJECTORY_STEPS, Row
+from tinygrad_lab.lab.site import measurements
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.study import table
@@ -60,13 +62,14 @@ def test_output() -> str:
 
 
 def main() -> None:
-    """Run parity and rewrite the generated blocks of README.md."""
-    rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", 20, 0)
+    """Run parity, rewrite the generated blocks of README.md, and store the agreement for the site."""
+    rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", TRAJECTORY_STEPS, 0)
     if not all(row.passed for row in rows):
         parity_report.print_failures(rows)
         sys.exit(1)
     readme = ROOT / "README.md"
     blocks = {"parity": parity_output(rows), "test": f"```\n{test_output()}\n```", "papers": paper_table(rows)}
+    measurements.write(rows, TRAJECTORY_STEPS)
     files.write(readme, claims.fill(readme.read_text(encoding="utf-8"), blocks))
 
 

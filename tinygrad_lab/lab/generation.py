@@ -15,9 +15,10 @@ import numpy as np
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
-from tinygrad_lab.documents import brief, document, shown
+from tinygrad_lab.documents import MOST, brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.options import LARGEST_SEED
 from tinygrad_lab.lab.peak_memory import resident_mb
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import CHECKPOINT, run_folder
@@ -78,6 +79,8 @@ def restore_config(paper: Paper, saved: dict[str, Any], path: Path) -> Any:
         raise CheckpointError(f"{path} is no run of this {paper.slug}: its configuration differs in {odd}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}  # JSON has no tuples
     try:
+        if values["variant"] not in [*paper.variants]:
+            raise ValueError(f"variant must be one of {', '.join(paper.variants)}, got {shown(values['variant'])}")
         for name, value in values.items():
             _check_kind(name, value, known[name])
             if isinstance(value, int) and isinstance(known[name], float):
@@ -92,6 +95,14 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     numbers = (int, float) if isinstance(default, float) else (type(default),)
     if type(value) not in numbers:
         raise ValueError(f"{name} must be like {default!r}, got {shown(value)}")
+    if isinstance(value, tuple):
+        for item in value:
+            _check_kind(name, item, default[0] if default else 0)
+    most = LARGEST_SEED if name == "seed" else MOST
+    if isinstance(value, int) and abs(value) > most:
+        raise ValueError(f"{name} must be at most {most:,}, got {shown(value)}")
+    if name == "seed" and value < 0:
+        raise ValueError(f"seed must be from 0 up, got {value}")
     if isinstance(default, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
 
@@ -192,6 +203,28 @@ class Writer:
             if isinstance(tensors, dict):
                 raise CheckpointError(f"{name} does not fit its own configuration: {error}") from error
             raise UsageError(f"--weights {name}: {error}") from error
+
+    def check(self, prompts: Iterable[str]) -> None:
+        """See to it that all of them can be taken, before the first is.
+
+        Raises:
+            UsageError: a prompt the model cannot take.
+        """
+        source = self.source
+        try:
+            for prompt in prompts:
+                for _ in self.inference.generate(self._taken, source.config, prompt, self.options, source.vocabularies):
+                    pass
+        except ValueError as error:
+            raise UsageError(f"generate: {error}") from error
+
+    def _taken(self, tokens: list[int], _options: Any) -> Iterable[int]:
+        """In the place of a search: nothing is written, and no time spent."""
+        if not tokens:
+            raise ValueError("the prompt must have at least one token, got none")
+        if hasattr(self.inference, "check"):
+            self.inference.check(tokens, self.source.config)
+        return iter(())
 
     def write(self, prompt: str, echo: bool) -> str:
         """All that the model writes for ``prompt``; printed piece by piece with ``echo``.

@@ -22,7 +22,9 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
         given = click.Command("fields", params=[*known_options]).make_context("fields", list(arguments)).params
     except click.ClickException as error:
         known = ", ".join(option.opts[0] for option in known_options)
-        raise UsageError(f"{error.format_message().rstrip('.')}. The fields of this configuration: {known}") from error
+        said = error.format_message().rstrip(".")
+        end = "" if said.endswith("?") else "."
+        raise UsageError(f"{said}{end} The fields of this configuration: {known}") from error
     seed = given.get("seed")
     if seed is not None and not 0 <= seed <= LARGEST_SEED:
         raise UsageError(f"seed must be from 0 to {LARGEST_SEED}, got {seed}")

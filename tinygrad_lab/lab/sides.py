@@ -17,6 +17,7 @@ from tinygrad_lab.lab import slips
 from tinygrad_lab.lab.errors import SlipError
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
+from tinygrad_lab.resuming import Check
 
 Arrays = dict[str, np.ndarray]
 Batch = dict[str, Any]  # arrays (or one library's tensors) by name, and the plain number "count"
@@ -69,8 +70,10 @@ class Side(ABC):
         """Write everything a training run needs to go on."""
 
     @abstractmethod
-    def resume(self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any) -> Any:
-        """Put a run back where ``save`` left it; returns its position."""
+    def resume(
+        self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any, check: Check | None = None
+    ) -> Any:
+        """Put a run back where ``save`` left it, unless ``check`` refuses it; returns its position."""
 
     @abstractmethod
     def random_state(self) -> Any:
@@ -172,8 +175,10 @@ class NumpySide(Side):
     def save(self, path: Path, model: Any, optimizer: Any, scheduler: Any, position: Any, config: Any) -> None:
         checkpoint.save_training(path, model, optimizer, scheduler, {"model": self.generator}, position, config)
 
-    def resume(self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any) -> Any:
-        return checkpoint.load_training(path, model, optimizer, scheduler, {"model": self.generator}, config)
+    def resume(
+        self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any, check: Check | None = None
+    ) -> Any:
+        return checkpoint.load_training(path, model, optimizer, scheduler, {"model": self.generator}, config, check)
 
     def random_state(self) -> Any:
         return self.generator.bit_generator.state
@@ -216,10 +221,12 @@ class TorchSide(Side):
 
         torch_checkpoint.save_training(path, model, optimizer, scheduler, position, config)
 
-    def resume(self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any) -> Any:
+    def resume(
+        self, path: Path, model: Any, optimizer: Any, scheduler: Any, config: Any, check: Check | None = None
+    ) -> Any:
         from tinygrad_lab.lab import torch_checkpoint
 
-        return torch_checkpoint.load_training(path, model, optimizer, scheduler, config)
+        return torch_checkpoint.load_training(path, model, optimizer, scheduler, config, check)
 
     def random_state(self) -> Any:
         return self.torch.get_rng_state()

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.documents import document
 from tinygrad_lab.files import InUseError, alone, try_folder
 from tinygrad_lab.lab import overrides
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.generation import open_run, restore_config
 from tinygrad_lab.lab.training import CHECKPOINT, Training, run_folder, start, trainable
-from tinygrad_lab.paper import Paper
+from tinygrad_lab.paper import SIZES, Paper
 
+SIDES = ("numpy", "torch")
 SIDE, SIZE = "numpy", "small"  # unless told otherwise
 
 
@@ -83,10 +85,14 @@ def _gone_on(paper: Paper, wishes: Wishes, folder: Path, save_every: int) -> Tra
 def _saved_run(paper: Paper, path: Path) -> tuple[str, str, Any]:
     """Side, size and configuration of a checkpoint."""
     _, saved, position = open_run(path)
+    fields = document(position, "position")
     try:
-        return position["side"], position["size"], restore_config(paper, saved, path)
-    except (KeyError, TypeError, ValueError) as error:
+        for name, known in (("side", SIDES), ("size", SIZES)):
+            if fields.text(name) not in known:
+                raise fields.wrong(name, f"one of {', '.join(known)}")
+    except ValueError as error:
         raise CheckpointError(f"{path} is of another version, or no run of ours: {error}") from error
+    return position["side"], position["size"], restore_config(paper, saved, path)
 
 
 def _agree(asked: dict[str, Any], saved: dict[str, Any], path: Path) -> None:

@@ -4,10 +4,9 @@ What is saved is always the state between two steps, the losses of the epoch so 
 at whatever instant, and is taken up again, ends as if it had never been: same weights, same history, same schedule.
 """
 
-import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,20 @@ import numpy as np
 from rich.progress import Progress
 
 from tinygrad_lab.checkpoint import CheckpointError
+from tinygrad_lab.data import DataError
+from tinygrad_lab.documents import brief
 from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import StoppedError, UsageError
+from tinygrad_lab.lab.position import Position, check_pace, place
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 from tinygrad_lab.stopping import Asked, StopRequest, kept_back
 
 CHECKPOINT = "last.safetensors"
+HOPELESS = 1e19  # a loss whose square float32 does not have
 SAVE_EVERY = 60  # seconds between two checkpoints, unless told otherwise
 
 
@@ -98,29 +101,45 @@ class Training:
         Raises:
             UsageError: there is none, or it does not fit this configuration.
         """
-        config = asdict(self.config if saved is None else saved)
+        config = self.config if saved is None else saved
+        position = self._read_position(config)
+        self.batches.restore(place(self.batches, position.step))
+        self.step, self.seconds = position.step, position.seconds
+        self.losses, self.history = position.losses, position.history
+        self._saved_step = self.step
+        if config != self.config:
+            self._reschedule()
+
+    def _read_position(self, config: Any) -> Position:
+        """Load the checkpoint, if every part of it is of one run with this configuration."""
+        found: list[Position] = []
+
+        def check(position: Any, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any]) -> None:
+            found.append(Position.of(position, self.steps, self.batches))
+            saved = {"optimizer": optimizer, "scheduler": scheduler}
+            own = self._schedule_after(found[-1].step, config)
+            check_pace(found[-1].step, saved, {name: part.state_dict() for name, part in own.items()})
+
         try:
-            position = self.side.resume(self.path, self.model, self.optimizer, self.scheduler, config)
-            self.batches.restore(position["batches"])
-            self.step, self.seconds = position["step"], position["seconds"]
-            self.losses, self.history = position["losses"], position["history"]
+            self.side.resume(self.path, self.model, self.optimizer, self.scheduler, asdict(config), check)
         except CheckpointError as error:
             raise UsageError(f"--resume: {error}") from error
-        except (KeyError, ValueError) as error:
-            raise UsageError(f"--resume: {self.path} cannot be gone on from: {error}") from error
-        self._saved_step = self.step
-        if saved is not None and saved != self.config:
-            self._reschedule()
+        return found[-1]
 
     def _reschedule(self) -> None:
         """Put the schedule where it would be if the run had been this long from the beginning."""
-        optimizer, scheduler = self.side.optimizer(self.model, self.config, self.steps)
+        moved = self._schedule_after(self.step, self.config)
+        self.scheduler.load_state_dict(moved["scheduler"].state_dict())
+        for own, other in zip(self.optimizer.param_groups, moved["optimizer"].param_groups, strict=True):
+            own["lr"] = other["lr"]
+
+    def _schedule_after(self, step: int, config: Any) -> dict[str, Any]:
+        """A new optimiser and schedule, which has made so many steps of a run with this configuration."""
+        optimizer, scheduler = self.side.optimizer(self.model, config, config.epochs * len(self.batches))
         with warnings.catch_warnings(action="ignore"):  # torch misses the steps of the optimiser
-            for _ in range(self.step):
+            for _ in range(step):
                 scheduler.step()
-        self.scheduler.load_state_dict(scheduler.state_dict())
-        for own, moved in zip(self.optimizer.param_groups, optimizer.param_groups, strict=True):
-            own["lr"] = moved["lr"]
+        return {"optimizer": optimizer, "scheduler": scheduler}
 
     # ---- running ------------------------------------------------------------------------------------
     def run(self) -> None:
@@ -129,8 +148,12 @@ class Training:
         Raises:
             StoppedError: by Ctrl-C or SIGTERM, between two steps or in an evaluation; or a loss was no number.
         """
+        size, items = self.batches.batch_size, self.batches.items
+        if size > items:
+            console.stderr.print(f"a batch of {size:,} is more than there is: each has all {items:,} items")
         try:
-            with kept_back() as self._asked:
+            # NumPy would warn of every overflow, PyTorch of none: where they lead to, the run says by itself
+            with warnings.catch_warnings(action="ignore", category=RuntimeWarning), kept_back() as self._asked:
                 self._until_asked_to_stop()
         except KeyboardInterrupt:  # in the middle of something: nothing of that is kept
             raise StoppedError(f"stopped at once, after {self._place()}; {self._how_to_go_on()}", 130) from None
@@ -153,17 +176,28 @@ class Training:
             self._finish_epoch(look.metrics)
 
     def _losses(self, bar: Progress) -> Iterator[float]:
-        losses = self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        losses = self._until_overflow(
+            self.side.train(self.model, self.optimizer, self.scheduler, endless(self.batches))
+        )
         begin = time.perf_counter()
         for loss in console.ticking(losses, bar, "training", self.steps, self.step):
             self._count(loss, time.perf_counter() - begin)
             yield loss
             begin = time.perf_counter()
 
+    def _until_overflow(self, losses: Iterator[float]) -> Iterator[float]:
+        """The same losses; PyTorch does not take a step that is longer than its numbers go."""
+        try:
+            yield from losses
+        except (RuntimeError, OverflowError) as error:
+            if "overflow" not in str(error):
+                raise
+            raise self._failed(f"step {self.step + 1} of {self.steps} overflows") from error
+
     def _count(self, loss: float, seconds: float) -> None:
         """A step has been made; now is the time to save, and to stop."""
-        if not math.isfinite(loss):
-            raise StoppedError(f"the loss of step {self.step + 1} of {self.steps} is {loss}; {self._last_good()}", 1)
+        if not abs(loss) < HOPELESS:
+            raise self._failed(f"the loss of step {self.step + 1} of {self.steps} is {loss:.3g}")
         self.step += 1
         self.seconds += seconds
         self.losses.append(loss)
@@ -193,13 +227,17 @@ class Training:
         """A step can spoil the weights although its loss was a number: such a state is not worth keeping."""
         for name, value in self.model.state_dict().items():
             if not _finite(np.asarray(value)):
-                raise StoppedError(f"step {self.step} of {self.steps} has spoiled {name}; {self._last_good()}", 1)
+                raise self._failed(f"step {self.step} of {self.steps} has spoiled {name}")
 
     def _place(self) -> str:
         return f"step {self.step} of {self.steps}"
 
-    def _last_good(self) -> str:
-        return f"{self.path} is of step {self._saved_step}, before that: a smaller learning rate may help"
+    def _failed(self, how: str) -> StoppedError:
+        return StoppedError(
+            f"{how}; {self.path} is of step {self._saved_step}, before that: "
+            f"a learning rate below {self.config.learning_rate:g}, in another --out, may help",
+            1,
+        )
 
     def _how_to_go_on(self) -> str:
         return f"saved {self.path} at step {self._saved_step}: --resume goes on"
@@ -215,6 +253,7 @@ def run_folder(slug: str, config: Any, size: str, side: str) -> Path:
     return Path("runs") / f"{slug}-{config.variant}-{size}-{side}"
 
 
+UNFIT = (ValueError, TypeError, RuntimeError, MemoryError, OverflowError, CheckpointError, DataError)
 ROOM = ("vocab", "max_length", "max_positions")  # in the names of fields that data must find room in
 
 
@@ -249,7 +288,11 @@ def start(
     keep_freed_memory()
     try:
         training = Training(paper, side, config, folder, size, save_every)
-    except ValueError as error:
+    except UNFIT as error:
+        if resume:
+            raise UsageError(f"--resume: {path}: its configuration makes no run: {brief(error)}") from error
+        if not isinstance(error, ValueError):
+            raise
         raise UsageError(f"{paper.slug}: {error}") from error
     if resume:
         training.resume(saved)

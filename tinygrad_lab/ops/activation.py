@@ -17,7 +17,7 @@ Elementwise = tuple[Float[Array, "*shape"], Backward]
 # ---- piecewise linear -----------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = [x > 0] \, \bar y")
+@operation(rule="dinput = (input > 0) * dy")
 def relu(input: Num[Array, "*shape"]) -> tuple[Num[Array, "*shape"], Backward]:
     """y = max(x, 0); the derivative at 0 is 0, and at NaN, which stays NaN, it is 1, as in torch."""
     y = np.maximum(input, 0, out=np.empty_like(input))
@@ -29,7 +29,7 @@ def relu(input: Num[Array, "*shape"]) -> tuple[Num[Array, "*shape"], Backward]:
     return y, backward
 
 
-@operation(r"\bar x = (x > 0 \;?\; 1 : a) \, \bar y")
+@operation(rule="dinput = ((input > 0) + negative_slope * (input <= 0)) * dy")
 def leaky_relu(input: Float[Array, "*shape"], negative_slope: float = 0.01) -> Elementwise:
     """y = x where x > 0, else negative_slope x; the derivative at 0 is negative_slope."""
     one, slope = input.dtype.type(1), input.dtype.type(negative_slope)
@@ -55,7 +55,7 @@ def logistic(x: np.ndarray) -> np.ndarray:
     return y
 
 
-@operation(r"\bar x = y \, (1 - y) \, \bar y")
+@operation(rule="dinput = y * (1 - y) * dy")
 def sigmoid(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     """y = 1 / (1 + exp(-x))"""
     y = logistic(np.asarray(floating(input)))
@@ -69,7 +69,7 @@ def sigmoid(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     return y, backward
 
 
-@operation(r"\bar x = (1 - y^2) \, \bar y")
+@operation(rule="dinput = (1 - y**2) * dy")
 def tanh(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     """y = tanh(x)"""
     input = floating(input)
@@ -84,7 +84,7 @@ def tanh(input: Num[Array, "*shape"] | Bool[Array, "*shape"]) -> Elementwise:
     return y, backward
 
 
-@operation(r"\bar x = (x > 0 \;?\; 1 : a \, e^x) \, \bar y")
+@operation(rule="dinput = ((input > 0) + alpha * exp(input) * (input <= 0)) * dy")
 def elu(input: Float[Array, "*shape"], alpha: float = 1.0) -> Elementwise:
     """y = x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha (Clevert et al. 2016)."""
     positive, a = input > 0, input.dtype.type(alpha)
@@ -104,7 +104,7 @@ def elu_definition(input: Tensor, alpha: float = 1.0) -> Tensor:
 # ---- x times a gate -------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \big(\sigma + x \, \sigma (1 - \sigma)\big) \, \bar y, \quad \sigma = \sigma(x)")
+@operation(rule="s = sigmoid(input); dinput = s * (1 + input * (1 - s)) * dy")
 def silu(input: Float[Array, "*shape"]) -> Elementwise:
     """y = x σ(x)"""
     gate = logistic(input)
@@ -125,7 +125,18 @@ def silu_definition(input: Tensor) -> Tensor:
     return input * sigmoid(input)
 
 
-@operation(r"\bar x = \big(\Phi(x) + x \, \phi(x)\big) \, \bar y")
+@operation(
+    rule="""
+    if approximate == "none":
+        P = (1 + erf(input / sqrt(2))) / 2
+        p = exp(-(input**2) / 2) / sqrt(2 * pi)
+        dinput = (P + input * p) * dy
+    else:
+        t = tanh(sqrt(2 / pi) * (input + 0.044715 * input**3))
+        s = sqrt(2 / pi) * (1 + 3 * 0.044715 * input**2)
+        dinput = (1 + t + input * (1 - t**2) * s) / 2 * dy
+    """,
+)
 def gelu(input: Float[Array, "*shape"], approximate: str = "none") -> Elementwise:
     """y = x Φ(x), Φ the normal distribution's CDF.
 
@@ -198,7 +209,12 @@ def log1p_exp_minus(size: np.ndarray) -> np.ndarray:
     return size
 
 
-@operation(r"\bar x = \sigma(\beta x) \, \bar y")
+@operation(
+    rule="""
+    above = beta * input > threshold
+    dinput = (above + (1 - above) * sigmoid(beta * input)) * dy
+    """,
+)
 def softplus(input: Float[Array, "*shape"], beta: float = 1.0, threshold: float = 20.0) -> Elementwise:
     """y = log(1 + exp(beta x)) / beta; where beta x > threshold, y = x."""
     x = np.multiply(input, beta, out=np.empty_like(input))
@@ -223,7 +239,7 @@ def softplus_definition(input: Tensor, beta: float = 1.0, threshold: float = 20.
     return input.where(x > threshold, (1 + x.clamp(max=threshold).exp()).log() / beta)
 
 
-@operation(r"\bar x = \sigma(-x) \, \bar y")
+@operation(rule="dinput = sigmoid(-input) * dy")
 def logsigmoid(input: Float[Array, "*shape"]) -> Elementwise:
     """y = log σ(x) = min(x, 0) - log(1 + exp(-|x|))"""
     y = log1p_exp_minus(np.abs(input, out=np.empty_like(input)))

@@ -26,8 +26,28 @@ from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 
 @operation(
-    r"\bar Q = s\,G\,K \qquad \bar K = s\,G^\top Q \qquad \bar V = P^\top \bar O \qquad "
-    r"\bar M = G, \; G = P \odot (\bar O V^\top - \textstyle\sum_c \bar O_c O_c)"
+    rule="""
+    K = repeat_heads(key, query) if enable_gqa else key
+    V = repeat_heads(value, query) if enable_gqa else value
+    s = 1 / sqrt(max(1, length(query, -1))) if scale is None else scale
+    S = s * query @ K.T + (attn_mask if attn_mask is not None and is_float(attn_mask) else 0)
+    if attn_mask is not None:
+        P = masked_softmax(S, S > -inf if is_float(attn_mask) else attn_mask, -1)
+    else:
+        P = masked_softmax(S, causal(query, key), -1) if is_causal else softmax(S, -1)
+    if dropout_p == 0:
+        W = P
+        dP = dy @ V.T
+    else:
+        m = bernoulli(generator, P, 1 - dropout_p) / (1 - dropout_p)
+        W = m * P
+        dP = m * (dy @ V.T)
+    dS = P * (dP - sum(dP * P, -1))
+    dquery = s * dS @ K
+    dkey = sum_heads(s * dS.T @ query, key) if enable_gqa else s * dS.T @ query
+    dvalue = sum_heads(W.T @ dy, value) if enable_gqa else W.T @ dy
+    dattn_mask = sum_like(dS, attn_mask)
+    """,
 )
 def scaled_dot_product_attention(
     query: Float[Array, "*n l h"],

@@ -18,8 +18,21 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar a = \sigma(a)\,\big(1 + a\,(1 - \sigma(a))\big)\,\bar y \qquad \bar x_s = \textstyle\sum_j w_j\, "
-    r"\bar a_{s+K-1-j} \qquad \bar w_j = \sum_t \bar a_t\, x_{t-K+1+j} \qquad \bar b = \sum_t \bar a_t"
+    rule="""
+    K = length(weight, 1)
+    t = range(length(input, 1))
+    x = delayed(input, K - 1) if past is None else joined([past, input], 1)
+    if activation is None:
+        da[t] = dy[:, t]
+    else:
+        a[t] = summed(weight.T * x[:, t : t + K], 1) + (0 if bias is None else bias)
+        s[t] = sigmoid(a[t])
+        da[t] = s[t] * (1 + a[t] * (1 - s[t])) * dy[:, t]
+    dinput[:, t + j - (K - 1)] += weight[:, j] * da[t]
+    dpast[:, t + j] += weight[:, j] * da[t]
+    dweight[:, j] += summed(x[:, t + j] * da[t], 0)
+    dbias += summed(da[t], 0)
+    """,
 )
 def causal_conv1d(
     input: Float[Array, "b t e"],

@@ -15,7 +15,22 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 # ---- matmul ---------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar a = \bar c \, b^\top \qquad \bar b = a^\top \bar c")
+@operation(
+    rule="""
+    if ndim(input) == 1 and ndim(other) == 1:
+        dinput = dy * other; dother = dy * input
+    elif ndim(input) == 1:
+        dinput = sum_like(other @ dy[..., None], input[:, None])[:, 0]
+        dother = outer(input, dy)
+    elif ndim(other) == 1:
+        dinput = outer(dy, other)
+        dother = sum_like(input.T @ dy[..., None], other[:, None])[:, 0]
+    elif ndim(dy) == 2 or shape(input)[:-2] == shape(other)[:-2]:
+        dinput = dy @ other.T; dother = input.T @ dy
+    else:
+        dinput = sum_like(dy @ other.T, input); dother = sum_like(input.T @ dy, other)
+    """,
+)
 def matmul(input: Num[Array, "..."], other: Num[Array, "..."]) -> Result:
     """(*n, i, j), (*n, j, k) -> (*n, i, k), batches broadcast; a vector is a row on the left, a column on the right.
 
@@ -69,7 +84,9 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 # ---- einsum ---------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x_k = \operatorname{einsum}(\bar y, x_{j \ne k})")
+@operation(
+    rule="doperands[k] = einsum(adjoint(equation, k), dy, *without(operands, k), like=operands[k])",
+)
 def contract(equation: str, *operands: Num[Array, "..."]) -> Result:
     """``einsum`` with an explicit output and without an ellipsis."""
     left, output = equation.split("->")

@@ -23,8 +23,25 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
 
 @operation(
-    r"\bar x_{c,\,sh+di,\,sw+dj} \mathrel{+}= \sum_f w_{f,c,i,j}\, \bar y_{f,h,w} \qquad"
-    r"\bar w_{f,c,i,j} = \sum_{h,w} \bar y_{f,h,w}\, x_{c,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
+    rule="""
+    s, t = pair(stride)
+    d, e = pair(dilation)
+    p, q = margins(padding, weight, dilation)
+    C, F = length(weight, 1), length(weight, 0) // groups
+    if groups == 1:
+        dinput[..., c, s * h + d * i - p, t * w + e * j - q] += weight[f, c, i, j] * dy[..., f, h, w]
+        dweight[f, c, i, j] += sum(dy[..., f, h, w] * input[..., c, s * h + d * i - p, t * w + e * j - q])
+    else:
+        g = range(groups)
+        f = range(F)
+        dinput[..., C * g + c, s * h + d * i - p, t * w + e * j - q] += (
+            weight[F * g + f, c, i, j] * dy[..., F * g + f, h, w]
+        )
+        dweight[F * g + f, c, i, j] += sum(
+            dy[..., F * g + f, h, w] * input[..., C * g + c, s * h + d * i - p, t * w + e * j - q]
+        )
+    dbias[k] += sum(dy[..., k, h, w])
+    """,
 )
 def conv2d(
     input: Float[Array, "*n c h w"],
@@ -103,8 +120,25 @@ def conv2d_definition(
 
 
 @operation(
-    r"\bar x_{c,h,w} = \sum_{f,i,j} w_{c,f,i,j}\, \bar y_{f,\,sh+di,\,sw+dj} \qquad"
-    r"\bar w_{c,f,i,j} = \sum_{h,w} x_{c,h,w}\, \bar y_{f,\,sh+di,\,sw+dj} \qquad \bar b_f = \sum_{h,w} \bar y_{f,h,w}"
+    rule="""
+    s, t = pair(stride)
+    d, e = pair(dilation)
+    p, q = pair(padding)
+    C, F = length(weight, 0) // groups, length(weight, 1)
+    if groups == 1:
+        dinput[..., c, h, w] += weight[c, f, i, j] * dy[..., f, s * h + d * i - p, t * w + e * j - q]
+        dweight[c, f, i, j] += sum(input[..., c, h, w] * dy[..., f, s * h + d * i - p, t * w + e * j - q])
+    else:
+        g = range(groups)
+        c = range(C)
+        dinput[..., C * g + c, h, w] += (
+            weight[C * g + c, f, i, j] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q]
+        )
+        dweight[C * g + c, f, i, j] += sum(
+            input[..., C * g + c, h, w] * dy[..., F * g + f, s * h + d * i - p, t * w + e * j - q]
+        )
+    dbias[k] += sum(dy[..., k, h, w])
+    """,
 )
 def conv_transpose2d(
     input: Float[Array, "*n c h w"],

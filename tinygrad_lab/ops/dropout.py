@@ -38,8 +38,11 @@ def masking(kept: np.ndarray, p: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 @operation(
-    r"\bar x = \frac{m}{1 - p} \, \bar y, \quad m \sim \text{Bernoulli}(1 - p)",
-    rule_without={"training": r"\bar x = \bar y"},
+    rule="""
+    m = bernoulli(generator, input, 1 - p)
+    dinput = dy if p == 0 else 0 if p == 1 else m * dy / (1 - p)
+    """,
+    rule_without={"training": "dinput = dy"},
 )
 def dropout(
     input: Float[Array, "*shape"], p: float = 0.5, training: bool = True, *, generator: Generator | None = None
@@ -76,8 +79,11 @@ def dropout_definition(
 
 
 @operation(
-    r"\bar x = \varepsilon \, \bar y, \quad \varepsilon \sim \mathcal N\big(1, \tfrac{p}{1 - p}\big)",
-    rule_without={"training": r"\bar x = \bar y"},
+    rule="""
+    e = 1 + sqrt(p / (1 - p)) * normal(generator, input)
+    dinput = dy if p == 0 else e * dy
+    """,
+    rule_without={"training": "dinput = dy"},
 )
 def gaussian_dropout(
     input: Float[Array, "*shape"], p: float = 0.5, training: bool = True, *, generator: Generator | None = None

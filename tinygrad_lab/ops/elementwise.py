@@ -14,7 +14,7 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 # ---- arithmetic -----------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \bar z \qquad \bar y = \bar z", elementwise=True)
+@operation(rule="dx = dz; dy = dz if alpha == 1 else alpha * dz", elementwise=True)
 def add(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
     """z = x + alpha y"""
     if alpha != 1:
@@ -26,7 +26,7 @@ def add(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
     return x + y, backward
 
 
-@operation(r"\bar x = \bar z \qquad \bar y = -\bar z", elementwise=True)
+@operation(rule="dx = dz; dy = -dz if alpha == 1 else -alpha * dz", elementwise=True)
 def subtract(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
     """z = x - alpha y"""
     if alpha != 1:
@@ -38,7 +38,7 @@ def subtract(x: Operand, y: Operand, *, alpha: float | int = 1) -> Result:
     return x - y, backward
 
 
-@operation(r"\bar x = \bar z \, y \qquad \bar y = \bar z \, x", elementwise=True)
+@operation(rule="dx = dz * y; dy = dz * x", elementwise=True)
 def multiply(x: Operand, y: Operand) -> Result:
     """z = x y"""
 
@@ -48,7 +48,10 @@ def multiply(x: Operand, y: Operand) -> Result:
     return x * y, backward
 
 
-@operation(r"\bar x = \bar z / y \qquad \bar y = -\bar z \, z / y", elementwise=True)
+@operation(
+    rule="dx = 0 if rounding_mode else dz / y; dy = 0 if rounding_mode else -dz * x / y**2",
+    elementwise=True,
+)
 def divide(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Result:
     """z = x / y; a ``rounding_mode`` rounds it towards zero ("trunc") or down ("floor"), and integers stay so.
 
@@ -66,7 +69,7 @@ def divide(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Resul
     return z, backward
 
 
-@operation(r"\bar x = \bar z \, y \, x^{y-1} \qquad \bar y = \bar z \, z \ln x", elementwise=True)
+@operation(rule="dx = dz * y * x ** (y - 1); dy = dz * z * log(x)", elementwise=True)
 def power(x: Operand, y: Operand) -> Result:
     """z = xʸ, with 0⁰ = 1; the gradients of x⁰ in x and of 0ʸ (y ≥ 0) in y are 0, as in torch.
 
@@ -85,7 +88,7 @@ def power(x: Operand, y: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = -\bar z", elementwise=True)
+@operation(rule="dx = -dy", elementwise=True)
 def negative(x: Operand) -> Result:
     """z = -x"""
 
@@ -95,7 +98,7 @@ def negative(x: Operand) -> Result:
     return -x, backward
 
 
-@operation(r"\bar x = -\bar z \, z^2", elementwise=True)
+@operation(rule="dx = -dy * y**2", elementwise=True)
 def reciprocal(x: Operand) -> Result:
     """z = 1 / x"""
     z = 1 / floating(x)
@@ -106,7 +109,7 @@ def reciprocal(x: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = 2 \, \bar z \, x", elementwise=True)
+@operation(rule="dx = 2 * x * dy", elementwise=True)
 def square(x: Operand) -> Result:
     """z = x²"""
     x = x.astype(np.int64) if isinstance(x, np.ndarray) and x.dtype.kind == "b" else x
@@ -120,7 +123,7 @@ def square(x: Operand) -> Result:
 # ---- functions of one variable --------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \bar z \, z", elementwise=True)
+@operation(rule="dx = y * dy", elementwise=True)
 def exp(x: Operand) -> Result:
     """z = eˣ"""
     z = np.exp(floating(x))
@@ -131,7 +134,7 @@ def exp(x: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = \bar z \, (z + 1)", elementwise=True)
+@operation(rule="dx = (y + 1) * dy", elementwise=True)
 def expm1(x: Operand) -> Result:
     """z = eˣ - 1, exact near 0"""
     z = np.expm1(floating(x))
@@ -142,7 +145,7 @@ def expm1(x: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = \bar z / x", elementwise=True)
+@operation(rule="dx = dy / x", elementwise=True)
 def log(x: Operand) -> Result:
     """z = ln x"""
 
@@ -152,7 +155,7 @@ def log(x: Operand) -> Result:
     return np.log(floating(x)), backward
 
 
-@operation(r"\bar x = \bar z / (1 + x)", elementwise=True)
+@operation(rule="dx = dy / (1 + x)", elementwise=True)
 def log1p(x: Operand) -> Result:
     """z = ln(1 + x), exact near 0"""
 
@@ -162,7 +165,7 @@ def log1p(x: Operand) -> Result:
     return np.log1p(floating(x)), backward
 
 
-@operation(r"\bar x = \bar z / (2 \, z)", elementwise=True)
+@operation(rule="dx = dy / (2 * y)", elementwise=True)
 def sqrt(x: Operand) -> Result:
     """z = √x; the gradient at 0 is infinite, as in torch (``norm`` is the one with a subgradient there)."""
     z = np.sqrt(floating(x))
@@ -173,7 +176,7 @@ def sqrt(x: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = -\tfrac12 \, \bar z \, z^3", elementwise=True)
+@operation(rule="dx = -dy * y**3 / 2", elementwise=True)
 def rsqrt(x: Operand) -> Result:
     """z = 1 / √x"""
     z = 1 / np.sqrt(floating(x))
@@ -184,7 +187,7 @@ def rsqrt(x: Operand) -> Result:
     return z, backward
 
 
-@operation(r"\bar x = \bar z \cos x", elementwise=True)
+@operation(rule="dx = cos(x) * dy", elementwise=True)
 def sin(x: Operand) -> Result:
     """z = sin x"""
 
@@ -194,7 +197,7 @@ def sin(x: Operand) -> Result:
     return np.sin(floating(x)), backward
 
 
-@operation(r"\bar x = -\bar z \sin x", elementwise=True)
+@operation(rule="dx = -sin(x) * dy", elementwise=True)
 def cos(x: Operand) -> Result:
     """z = cos x"""
 
@@ -204,7 +207,7 @@ def cos(x: Operand) -> Result:
     return np.cos(floating(x)), backward
 
 
-@operation(r"\bar x = \bar z \operatorname{sign} x", elementwise=True)
+@operation(rule="dx = sign(x) * dy", elementwise=True)
 def abs(x: Num[Array, "..."] | float | int) -> Result:
     """z = |x|, with gradient 0 at 0 and at NaN, as in torch"""
 
@@ -217,8 +220,10 @@ def abs(x: Num[Array, "..."] | float | int) -> Result:
 # ---- choosing -------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \bar z \, [x > y] \qquad \bar y = \bar z \, [y > x] \qquad \text{half each where } x = y",
-           elementwise=True)  # fmt: skip
+@operation(
+    rule="dx = dz * ((x > y) + (x == y) / 2); dy = dz * ((y > x) + (x == y) / 2)",
+    elementwise=True,
+)  # fmt: skip
 def maximum(x: Operand, y: Operand) -> Result:
     """z = max(x, y); a tie shares the gradient in halves."""
 
@@ -228,8 +233,10 @@ def maximum(x: Operand, y: Operand) -> Result:
     return np.maximum(x, y), backward
 
 
-@operation(r"\bar x = \bar z \, [x < y] \qquad \bar y = \bar z \, [y < x] \qquad \text{half each where } x = y",
-           elementwise=True)  # fmt: skip
+@operation(
+    rule="dx = dz * ((x < y) + (x == y) / 2); dy = dz * ((y < x) + (x == y) / 2)",
+    elementwise=True,
+)  # fmt: skip
 def minimum(x: Operand, y: Operand) -> Result:
     """z = min(x, y); a tie shares the gradient in halves."""
 
@@ -239,8 +246,20 @@ def minimum(x: Operand, y: Operand) -> Result:
     return np.minimum(x, y), backward
 
 
-@operation(r"\bar x = \bar z \, [min \le x \le max] \qquad \bar{min} = \bar z \, [x < min < max] \qquad "
-           r"\bar{max} = \bar z \, [x > max \lor max \le min]", elementwise=True, promotes=True)  # fmt: skip
+@operation(
+    rule="""
+    if min is None:
+        dinput = dy * (input <= max); dmax = dy * (input > max)
+    elif max is None:
+        dinput = dy * (input >= min); dmin = dy * (input < min)
+    else:
+        dinput = dy * (min <= input <= max)
+        dmin = dy * (input < min) * (min < max)
+        dmax = dy * (1 - (input <= max) * (min <= max))
+    """,
+    elementwise=True,
+    promotes=True,
+)  # fmt: skip
 def clamp(input: Num[Array, "..."] | float | int, min: Operand | None = None, max: Operand | None = None) -> Result:
     """min(max(input, min), max); on a bound the gradient still passes, as in torch.
 
@@ -264,7 +283,7 @@ def clamp(input: Num[Array, "..."] | float | int, min: Operand | None = None, ma
     return out, backward
 
 
-@operation(r"\bar x = \bar z \, [c] \qquad \bar y = \bar z \, [\neg c]", elementwise=True)
+@operation(rule="dinput = condition * dy; dother = (1 - condition) * dy", elementwise=True)
 def where(condition: Bool[Array, "..."], input: Operand, other: Operand) -> Result:
     """input where condition holds, other elsewhere. The branch not taken gets 0 even where dz is not finite."""
 
@@ -278,7 +297,7 @@ def where(condition: Bool[Array, "..."], input: Operand, other: Operand) -> Resu
     return np.where(condition, input, other), backward
 
 
-@operation(r"\bar x = \bar z \, [\neg mask]", elementwise=True)
+@operation(rule="dinput = (1 - mask) * dy", elementwise=True)
 def masked_fill(input: Operand, mask: Bool[Array, "..."], value: Array | float | int) -> Result:
     """value where mask holds, input elsewhere; in the dtype of ``input``.
 

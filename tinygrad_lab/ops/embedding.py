@@ -11,7 +11,13 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 ONE_HOT_ROWS = 100  # up to this many table rows a product with one-hot rows beats sorting the indices
 
 
-@operation(r"\bar W_v = \textstyle\sum_{n : i_n = v} \bar y_n")
+@operation(
+    rule="""
+    dweight[input] += dy
+    if padding_idx is not None:
+        dweight[padding_idx] = 0
+    """,
+)
 def embedding(
     input: Int[Array, "*n"], weight: Float[Array, "v d"], padding_idx: int | None = None
 ) -> tuple[Float[Array, "*n d"], Backward]:

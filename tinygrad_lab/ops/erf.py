@@ -120,7 +120,7 @@ def erf_of(x: np.ndarray, y: np.ndarray) -> None:
     np.copysign(far, x, out=y)
 
 
-@operation(r"\bar x = \tfrac{2}{\sqrt\pi} e^{-x^2} \, \bar y")
+@operation(rule="dx = 2 / sqrt(pi) * exp(-(x**2)) * dy")
 def erf(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Backward]:
     """y = 2/√π ∫₀ˣ exp(-t²) dt"""
 

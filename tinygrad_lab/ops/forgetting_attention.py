@@ -34,9 +34,20 @@ LARGEST_DIRECT = 512 * 512  # scores of one head; above it memory for all of the
 
 
 @operation(
-    r"\bar V = P^\top \bar O \qquad G = P \odot (\bar O V^\top - \textstyle\sum_c \bar O_c O_c) \qquad "
-    r"\bar Q = s\,G\,K \qquad \bar K = s\,G^\top Q \qquad "
-    r"\bar a_l = \textstyle\sum_{i \ge l > j} G_{ij}, \; a = \log f"
+    rule="""
+    s = 1 / sqrt(max(1, length(query, -1))) if scale is None else scale
+    T = length(query, -2)
+    c = cumsum(maximum(log_fgate, -10000), -1)
+    S = s * query @ key.T + c[..., -T:, None] - c[..., None, :]
+    P = masked_softmax(S, causal(query, key, True), -1)
+    dP = dy @ value.T
+    dS = P * (dP - sum(dP * P, -1))
+    dquery = s * dS @ key
+    dkey = s * dS.T @ query
+    dvalue = P.T @ dy
+    dc = -summed(dS, -2)
+    dlog_fgate = flip(cumsum(flip(dc, -1), -1), -1) * (log_fgate >= -10000)
+    """,
 )
 def forgetting_attention(
     query: Float[Array, "*n t h"],

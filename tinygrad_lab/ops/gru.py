@@ -26,11 +26,37 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar z_t = \bar h_t (h_{t-1} - n_t) \qquad \bar n_t = \bar h_t (1 - z_t) \qquad"
-    r"\bar u_t = \bar n_t (1 - n_t^2) \, r_t \qquad \bar r_t = \bar n_t (1 - n_t^2) \, u_t \qquad"
-    r"\bar a_t = \big(\bar r_t r_t (1 - r_t),\; \bar z_t z_t (1 - z_t),\; \bar u_t\big) \qquad"
-    r"\bar h_{t-1} = \bar h_t z_t + \bar a_t W_{hh} \qquad \bar W_{hh} = \textstyle\sum_t \bar a_t^\top h_{t-1}",
-    outputs=2,
+    rule="""
+    T = length(input)
+    t = range(T)
+    x = visited(input, lengths) if reverse else input
+    e = visited(doutput, lengths) if reverse else doutput
+    h[-1] = h_0
+    v[t] = x[t] @ weight_ih.T + (0 if bias_ih is None else bias_ih)
+    w[t] = h[t - 1] @ weight_hh.T + (0 if bias_hh is None else bias_hh)
+    r[t] = sigmoid(block(v[t] + w[t], 0, 3))
+    if lengths is None:
+        z[t] = sigmoid(block(v[t] + w[t], 1, 3))
+        dh[t] = e[t] + (t == T - 1) * dh_n + dh[t + 1] * z[t + 1] + dw[t + 1] @ weight_hh
+    else:
+        z[t] = 1 - (lengths > t)[:, None] * (1 - sigmoid(block(v[t] + w[t], 1, 3)))
+        dh[t] = (lengths > t)[:, None] * e[t] + (t == T - 1) * dh_n + dh[t + 1] * z[t + 1] + dw[t + 1] @ weight_hh
+    n[t] = tanh(block(v[t], 2, 3) + r[t] * block(w[t], 2, 3))
+    h[t] = (1 - z[t]) * n[t] + z[t] * h[t - 1]
+    new[t] = dh[t] * (1 - z[t]) * (1 - n[t] ** 2)
+    update[t] = dh[t] * (h[t - 1] - n[t]) * z[t] * (1 - z[t])
+    reset[t] = new[t] * block(w[t], 2, 3) * r[t] * (1 - r[t])
+    dv[t] = joined([reset[t], update[t], new[t]])
+    dw[t] = joined([reset[t], update[t], new[t] * r[t]])
+    dx[t] = dv[t] @ weight_ih
+    dinput = visited(dx, lengths) if reverse else dx
+    dweight_ih += dv[t].T @ x[t]
+    dweight_hh += dw[t].T @ h[t - 1]
+    dbias_ih += summed(dv[t], 0)
+    dbias_hh += summed(dw[t], 0)
+    dh_0 = dh[0] * z[0] + dw[0] @ weight_hh
+    """,
+    outputs=("output", "h_n"),
 )
 def gru(
     input: Float[Array, "t b i"],

@@ -15,7 +15,7 @@ AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 Indices = Int[Array, "..."]
 
 
-@operation(r"\bar x = \textstyle\sum_{\text{picks}} \bar y", view=True)
+@operation(rule="dinput[key] += dy", view=True)
 def getitem(input: AnyArray, key: Any) -> Result:
     """``input[key]`` by NumPy's rules: slices (also backwards), None, ``...``, integer arrays, masks, any mixture."""
     keys = key if isinstance(key, tuple) else (key,)
@@ -83,7 +83,7 @@ def plain_key(key: Any) -> Any:
     return key
 
 
-@operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
+@operation(rule="dinput[along(index, dim)] += dy")
 def gather(input: AnyArray, dim: int, index: Indices) -> Result:
     """out[i, j, k] = input[i, index[i, j, k], k] for dim 1: one index per output element; no broadcasting.
 
@@ -123,7 +123,9 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
     return gather(expand(input, ours), dim, expand(indices, theirs))
 
 
-@operation(r"\bar x_{index_j} \mathrel{+}= \bar y_j")
+@operation(
+    rule="dinput[slices(index, dim, input)] += reshape(dy, shape(input)) if ndim(input) == 0 else dy",
+)
 def index_select(input: AnyArray, dim: int, index: Int[Array, "#n"]) -> Result:
     """Return the slices of ``input`` named by ``index``, along ``dim``; a number has one slice, itself.
 
@@ -142,7 +144,7 @@ def index_select(input: AnyArray, dim: int, index: Int[Array, "#n"]) -> Result:
     return picked if shape else picked.reshape(()), backward
 
 
-@operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
+@operation(rule="dinput = dy; dsrc[corner(index)] = dy[along(index, dim)]")
 def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Result:
     """out = input, and for dim 1 out[i, index[i, j, k], k] += src[i, j, k]; the opposite of ``gather``.
 
@@ -167,7 +169,9 @@ def scatter_add(input: AnyArray, dim: int, index: Indices, src: AnyArray) -> Res
     return out, backward
 
 
-@operation(r"\bar x = \bar y \text{, 0 at the places } index \qquad \bar s_j = \bar y_{index_j}")
+@operation(
+    rule="dinput = dy; dinput[along(index, dim)] = 0; dsrc[corner(index)] = dy[along(index, dim)]",
+)
 def scatter(input: AnyArray, dim: int, index: Indices, src: AnyArray | float | int) -> Result:
     """out = input, and for dim 1 out[i, index[i, j, k], k] = src[i, j, k], or the number ``src``.
 
@@ -201,7 +205,7 @@ def scatter(input: AnyArray, dim: int, index: Indices, src: AnyArray | float | i
     return out, backward
 
 
-@operation(r"\bar x = \bar y \qquad \bar s_j = \bar y_{index_j}")
+@operation(rule="dinput = dy; dsource = alpha * dy[slices(index, dim, input)]")
 def index_add(
     input: AnyArray, dim: int, index: Int[Array, "#n"], source: AnyArray, *, alpha: float | int = 1
 ) -> Result:

@@ -27,7 +27,7 @@ LEAF = (
 )
 
 
-@operation(r"\bar x = \bar y \, [\text{not at key}] \qquad \bar v = \bar y_{key}")
+@operation(rule="dinput = dy; dinput[key] = 0; dvalue = sum_like(dy[key], value)")
 def setitem(input: AnyArray, value: AnyArray | float | int | bool, key: Any) -> Result:
     """A copy of ``input`` with ``value`` at ``key``: what ``input[key] = value`` makes."""
     out, shape = input.copy(), np.shape(value)

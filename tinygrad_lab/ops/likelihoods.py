@@ -23,8 +23,14 @@ SMALLEST_LOG = -100  # torch's: log 0 counts as this
 SMALLEST_VARIANCE = float(np.float32(1e-12))  # torch's: x (1 - x) in the gradient is never taken to be less
 
 
-@operation(r"\bar x = s \, w \, \frac{x - t}{x \, (1 - x)} \, \bar\ell \qquad "
-           r"\bar t = s \, w \, \big(\ln(1 - x) - \ln x\big) \, \bar\ell")  # fmt: skip
+@operation(
+    rule="""
+    n = size(input) if reduction == "mean" else 1
+    w = 1 if weight is None else weight
+    dinput = w * (input - target) / (input * (1 - input)) * dy / n
+    dtarget = w * (log(1 - input) - log(input)) * dy / n
+    """,
+)  # fmt: skip
 def binary_cross_entropy(
     input: Float[Array, "*shape"],
     target: Float[Array, "*shape"],

@@ -10,7 +10,13 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 FEW_ROWS = 64
 
 
-@operation(r"\bar x = \bar y\,W \qquad \bar W = \bar y^\top x \qquad \bar b = \textstyle\sum_n \bar y_n")
+@operation(
+    rule="""
+    dinput = dy @ weight
+    dweight = dy.T @ input if ndim(input) == 2 else rows(dy).T @ rows(input)
+    dbias = sum_like(dy, bias)
+    """,
+)
 def linear(
     input: Float[Array, "*n i"], weight: Float[Array, "o i"], bias: Float[Array, " o"] | None = None
 ) -> tuple[Float[Array, "*n o"], Backward]:

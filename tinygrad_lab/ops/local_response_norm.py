@@ -26,8 +26,10 @@ CHUNK = 1 << 16  # elements worked on at a time: the few arrays of this size sta
 
 
 @operation(
-    r"\bar x_i = \bar y_i\, s_i^{-\beta} - \frac{2 \alpha \beta}{n}\, x_i \sum_{c \,:\, i \in \text{window}(c)} "
-    r"\frac{\bar y_c\, y_c}{s_c}, \quad s_c = k + \frac{\alpha}{n} \sum_{j \in \text{window}(c)} x_j^2"
+    rule="""
+    s = k + alpha / size * around(input**2, size)
+    dinput = dy * s ** (-beta) - 2 * alpha * beta / size * input * around(dy * y / s, size, True)
+    """,
 )
 def local_response_norm(
     input: Float[Array, "n c *positions"], size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0

@@ -46,7 +46,13 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
 # ---- regression -----------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = 2 s \, (x - t) \, \bar\ell \qquad \bar t = -\bar x \qquad s = 1/n \text{ for the mean, else } 1")
+@operation(
+    rule="""
+    n = size(input) if reduction == "mean" else 1
+    dinput = 2 * (input - target) * dy / n
+    dtarget = -2 * (input - target) * dy / n
+    """,
+)
 def mse_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, reduction: str = "mean") -> Loss:
     """(input - target)²
 
@@ -78,7 +84,13 @@ def mse_loss_definition(input: Tensor, target: Tensor, *, reduction: str = "mean
     return _reduced((input - target).square(), reduction)
 
 
-@operation(r"\bar x = s \, \operatorname{sign}(x - t) \, \bar\ell \qquad \bar t = -\bar x")
+@operation(
+    rule="""
+    n = size(input) if reduction == "mean" else 1
+    dinput = sign(input - target) * dy / n
+    dtarget = -sign(input - target) * dy / n
+    """,
+)
 def l1_loss(input: Float[Array, "*shape"], target: Float[Array, "*shape"], *, reduction: str = "mean") -> Loss:
     """|input - target|, with derivative 0 where they are equal or not a number.  Errors as in ``mse_loss``."""
     _check("l1_loss", input, target, reduction)
@@ -102,8 +114,16 @@ def l1_loss_definition(input: Tensor, target: Tensor, *, reduction: str = "mean"
 
 
 @operation(
-    r"\bar x = s\,w\,\big((1 + (p - 1)\,t)\,\sigma(x) - p\,t\big)\,\bar\ell \quad"
-    r"(p = 1:\; s\,w\,(\sigma(x) - t)\,\bar\ell)"
+    rule="""
+    n = size(input) if reduction == "mean" else 1
+    w = 1 if weight is None else weight
+    if pos_weight is None:
+        dinput = w * (sigmoid(input) - target) * dy / n
+        dtarget = -input * w * dy / n
+    else:
+        dinput = w * ((1 + (pos_weight - 1) * target) * sigmoid(input) - pos_weight * target) * dy / n
+        dtarget = w * (log(sigmoid(-input)) - pos_weight * log(sigmoid(input))) * dy / n
+    """,
 )
 def binary_cross_entropy_with_logits(
     input: Float[Array, "*shape"],
@@ -177,8 +197,28 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 
 @operation(
-    r"\bar x_{nc} = s\,\big(p_{nc} \textstyle\sum_k q_{nk} - q_{nc}\big)\,\bar\ell, \quad "
-    r"p = \operatorname{softmax}(x), \; q = \text{the weighted target distribution}"
+    rule="""
+    k = 1 if ndim(input) > 1 else 0
+    p = softmax(input, k)
+    e = spread(dy, input, k) if reduction == "none" else dy
+    C = length(input, k)
+    if is_float(target):
+        n = size(input) // max(1, C) if reduction == "mean" else 1
+        w = 1 if weight is None else lined_up(weight, input, k)
+        q = target * w if label_smoothing == 0 else (target * (1 - label_smoothing) + label_smoothing / C) * w
+        dinput = (p * sum(q, k) - q) * e / n
+        dtarget = -w * (1 - label_smoothing) * log(p) * e / n
+    elif weight is None and label_smoothing == 0 and all(target != ignore_index):
+        n = size(target) if reduction == "mean" else 1
+        dinput = (p - onehot(target, input, k)) * e / n
+    else:
+        w = 1 if weight is None else lined_up(weight, input, k)
+        counts = spread(target != ignore_index, input, k) * w
+        o = onehot(target, input, k) * counts
+        n = sum(o) if reduction == "mean" else 1
+        q = o if label_smoothing == 0 else (1 - label_smoothing) * o + label_smoothing / C * counts
+        dinput = (p * sum(q, k) - q) * e / n
+    """,
 )
 def cross_entropy(
     input: Float[Array, "..."],

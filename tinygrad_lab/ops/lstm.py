@@ -28,11 +28,43 @@ Outputs = tuple[tuple[Float[Array, "t b h"], Float[Array, "b h"], Float[Array, "
 
 
 @operation(
-    r"\bar c_t \mathrel{+}= \bar h_t \, o_t \, (1 - \tanh^2 c_t) \qquad \bar c_{t-1} = \bar c_t \, f_t \qquad"
-    r"\bar a_t = \big(\bar c_t g_t\, i_t(1 - i_t),\; \bar c_t c_{t-1}\, f_t(1 - f_t),\; \bar c_t i_t\,(1 - g_t^2),\;"
-    r"\bar h_t \tanh c_t\, o_t(1 - o_t)\big) \qquad \bar h_{t-1} = \bar a_t W_{hh} \qquad"
-    r"\bar W_{hh} = \textstyle\sum_t \bar a_t^\top h_{t-1}",
-    outputs=3,
+    rule="""
+    T = length(input)
+    t = range(T)
+    x = visited(input, lengths) if reverse else input
+    e = visited(doutput, lengths) if reverse else doutput
+    h[-1] = h_0
+    c[-1] = c_0
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
+    if lengths is None:
+        i[t] = sigmoid(block(a[t], 0, 4))
+        f[t] = sigmoid(block(a[t], 1, 4))
+        dh[t] = e[t] + (t == T - 1) * dh_n + da[t + 1] @ weight_hh
+    else:
+        i[t] = (lengths > t)[:, None] * sigmoid(block(a[t], 0, 4))
+        f[t] = 1 - (lengths > t)[:, None] * (1 - sigmoid(block(a[t], 1, 4)))
+        dh[t] = (lengths > t)[:, None] * e[t] + (lengths == t + 1)[:, None] * dh_n + da[t + 1] @ weight_hh
+    g[t] = tanh(block(a[t], 2, 4))
+    o[t] = sigmoid(block(a[t], 3, 4))
+    c[t] = f[t] * c[t - 1] + i[t] * g[t]
+    h[t] = o[t] * tanh(c[t])
+    dc[t] = dh[t] * o[t] * (1 - tanh(c[t]) ** 2) + (t == T - 1) * dc_n + dc[t + 1] * f[t + 1]
+    di[t] = dc[t] * g[t] * i[t] * (1 - i[t])
+    df[t] = dc[t] * c[t - 1] * f[t] * (1 - f[t])
+    dg[t] = dc[t] * i[t] * (1 - g[t] ** 2)
+    do[t] = dh[t] * tanh(c[t]) * o[t] * (1 - o[t])
+    da[t] = joined([di[t], df[t], dg[t], do[t]])
+    dx[t] = da[t] @ weight_ih
+    dinput = visited(dx, lengths) if reverse else dx
+    dweight_ih += da[t].T @ x[t]
+    dweight_hh += da[t].T @ h[t - 1]
+    dbias_ih += summed(da[t], 0)
+    dbias_hh += summed(da[t], 0)
+    dh_0 = da[0] @ weight_hh
+    dc_0 = dc[0] * f[0]
+    """,
+    outputs=("output", "h_n", "c_n"),
 )
 def lstm(
     input: Float[Array, "t b i"],
@@ -149,10 +181,40 @@ def lstm_definition(
 
 
 @operation(
-    r"\bar c_t \mathrel{+}= \bar h_t \, o_t \, \tfrac12 (1 - h^2(c_t)) \qquad \bar c_{t-1} = \bar c_t \qquad"
-    r"\bar a_t = \big(\bar c_t g_t\, i_t(1 - i_t),\; \bar c_t i_t\,(1 - g_t^2 / 4),\;"
-    r"\bar h_t h(c_t)\, o_t(1 - o_t)\big) \qquad \bar h_{t-1} = \bar a_t W_{hh}",
-    outputs=3,
+    rule="""
+    T = length(input)
+    t = range(T)
+    x = visited(input, lengths) if reverse else input
+    e = visited(doutput, lengths) if reverse else doutput
+    h[-1] = h_0
+    c[-1] = c_0
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
+    if lengths is None:
+        i[t] = sigmoid(block(a[t], 0, 3))
+        dh[t] = e[t] + (t == T - 1) * dh_n + da[t + 1] @ weight_hh
+    else:
+        i[t] = (lengths > t)[:, None] * sigmoid(block(a[t], 0, 3))
+        dh[t] = (lengths > t)[:, None] * e[t] + (lengths == t + 1)[:, None] * dh_n + da[t + 1] @ weight_hh
+    g[t] = 2 * tanh(block(a[t], 1, 3) / 2)
+    o[t] = sigmoid(block(a[t], 2, 3))
+    c[t] = c[t - 1] + i[t] * g[t]
+    h[t] = o[t] * tanh(c[t] / 2)
+    dc[t] = dh[t] * o[t] * (1 - tanh(c[t] / 2) ** 2) / 2 + (t == T - 1) * dc_n + dc[t + 1]
+    di[t] = dc[t] * g[t] * i[t] * (1 - i[t])
+    dg[t] = dc[t] * i[t] * (1 - g[t] ** 2 / 4)
+    do[t] = dh[t] * tanh(c[t] / 2) * o[t] * (1 - o[t])
+    da[t] = joined([di[t], dg[t], do[t]])
+    dx[t] = da[t] @ weight_ih
+    dinput = visited(dx, lengths) if reverse else dx
+    dweight_ih += da[t].T @ x[t]
+    dweight_hh += da[t].T @ h[t - 1]
+    dbias_ih += summed(da[t], 0)
+    dbias_hh += summed(da[t], 0)
+    dh_0 = da[0] @ weight_hh
+    dc_0 = dc[0]
+    """,
+    outputs=("output", "h_n", "c_n"),
 )
 def lstm_1997(
     input: Float[Array, "t b i"],

@@ -34,7 +34,7 @@ from tinygrad_lab.tensor import Tensor, wrap
 from tinygrad_lab.typing import Array, Gradients, Needs
 
 
-@operation(r"\bar x = \bar y")
+@operation(rule="dinput = dy")
 def cast(input: Num[Array, "..."] | Bool[Array, "..."], dtype: Any) -> Result:
     """Return the same values in another floating point dtype; the gradient goes back in the old one."""
     before = input.dtype

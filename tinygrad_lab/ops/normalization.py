@@ -26,8 +26,15 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar x = r\,\big(u - \overline{u} - \hat x\,\overline{u \hat x}\big), \; u = \gamma \bar y \qquad "
-    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    rule="""
+    last = trailing(normalized_shape)
+    r = 1 / sqrt(mean((input - mean(input, last)) ** 2, last) + eps)
+    n = (input - mean(input, last)) * r
+    u = dy if weight is None else weight * dy
+    dinput = r * (u - mean(u, last) - n * mean(u * n, last))
+    dweight = sum_like(n * dy, weight)
+    dbias = sum_like(dy, bias)
+    """,
 )
 def layer_norm(
     input: Float[Array, "..."],
@@ -134,11 +141,23 @@ def _check_layer_shapes(
 
 
 @operation(
-    r"\bar x = r\,\big(u - \overline{u} - \hat x\,\overline{u \hat x}\big), \; u = \gamma \bar y \qquad "
-    r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y",
-    rule_without={  # then μ and σ² do not depend on x
-        "training": r"\bar x = r\,\gamma\,\bar y \qquad "
-        r"\bar\gamma = \textstyle\sum \bar y\,\hat x \qquad \bar\beta = \sum \bar y"
+    rule="""
+    m = channel_mean(input)
+    r = 1 / sqrt(channel_mean((input - m) ** 2) + eps)
+    n = (input - m) * r
+    u = dy if weight is None else per_channel(weight, input) * dy
+    dinput = r * (u - channel_mean(u) - n * channel_mean(u * n))
+    dweight = over_channels(n * dy)
+    dbias = over_channels(dy)
+    """,
+    rule_without={
+        "training": """
+        r = 1 / sqrt(per_channel(running_var, input) + eps)
+        n = (input - per_channel(running_mean, input)) * r
+        dinput = r * dy if weight is None else r * per_channel(weight, input) * dy
+        dweight = over_channels(n * dy)
+        dbias = over_channels(dy)
+        """
     },
 )
 def batch_norm(

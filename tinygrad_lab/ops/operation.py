@@ -2,7 +2,7 @@
 
 An operation is written once, on plain arrays, forward and backward side by side:
 
-    @operation(rule=r"\\bar x = \\bar z \\, y \\qquad \\bar y = \\bar z \\, x", elementwise=True)
+    @operation(rule="dx = dz * y; dy = dz * x", elementwise=True)
     def multiply(x: Operand, y: Operand) -> Result:
         def backward(needs: Needs, dz: Array) -> Gradients:
             return dz * y if needs.x else None, dz * x if needs.y else None
@@ -52,7 +52,7 @@ OPERATIONS: dict[str, "OperationInfo"] = {}
 
 
 class OperationInfo:
-    """What is known of an operation: its name, its rule in LaTeX, its body, its definition if it is a fused one."""
+    """What is known of an operation: its name, its backward rule, its body, its definition if it is a fused one."""
 
     def __init__(
         self,
@@ -62,10 +62,11 @@ class OperationInfo:
         view: bool = False,
         rule_without: Mapping[str, str] = MappingProxyType({}),
         promotes: bool = False,
+        outputs: int | tuple[str, ...] | None = 1,
     ) -> None:
         self.name = body.__name__
         self.body = body  # on arrays, as written: inspect.getsource shows it
-        self.rule = rule
+        self.rule = rule  # in the notation of tinygrad_lab.trace.notation
         self.rule_without = rule_without  # by the name of a flag, the rule of calls in which it is off
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
@@ -77,11 +78,19 @@ class OperationInfo:
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
         self.leading = len(self.positions) if self.positions == list(range(len(self.positions))) else 0
+        self.outputs = outputs  # how many, or what the rule calls them
+        self.output = "z" if "y" in self.parameters else "y"  # what the rule calls one that has no name of its own
         self.promotes = promotes or (elementwise and len(self.positions) == 2)
         self.gate = Gate(body, self.name, alike=not elementwise and not promotes)
         self.constants = [n for n, k in self.gate.kinds.items() if n not in self.differentiable and k.takes_floats]
         self.admitted: dict[Kinds, bool] = {}  # kinds of arguments that may come in: whether to promote them
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What parameters are where a call leaves them out."""
+        parameters = self._signature.parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def rule_of(self, settings: Mapping[str, Any]) -> str:
         """Return the rule of a call with these settings; the others have their defaults."""
@@ -89,6 +98,11 @@ class OperationInfo:
             if not settings.get(flag, self._signature.parameters[flag].default):
                 return rule
         return self.rule
+
+    def requires(self, name: str) -> bool:
+        """Tell whether a call must give this parameter a value, be it None: x[None]."""
+        parameter = self._signature.parameters.get(name)
+        return parameter is not None and parameter.default is parameter.empty
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
         """Tell which inputs want a gradient: by parameter name, or by position for a variadic
@@ -181,7 +195,7 @@ def operation(
     *,
     elementwise: bool = False,
     view: bool = False,
-    outputs: int | None,
+    outputs: int | tuple[str, ...] | None,
     rule_without: Mapping[str, str] = ...,
     promotes: bool = False,
 ) -> Callable[[Callable[P, Any]], Operation[P, tuple[Tensor, ...]]]: ...
@@ -190,24 +204,25 @@ def operation(
     *,
     elementwise: bool = False,
     view: bool = False,
-    outputs: int | None = 1,
+    outputs: int | tuple[str, ...] | None = 1,
     rule_without: Mapping[str, str] = MappingProxyType({}),
     promotes: bool = False,
 ) -> Any:
     """Lift a function on arrays to Tensors and register it.
 
     Args:
-        rule: the backward rule in LaTeX, bars for gradients.
+        rule: the backward rule, as ``tinygrad_lab.trace.notation`` writes it; LaTeX is shown as it stands.
         elementwise: operands are broadcast together; gradients are summed back to each operand's shape.
         view: an output may share the first argument's memory, and then shares its version counter.
-        outputs: how many outputs the body returns, as a tuple unless one; None where the arguments decide.
+        outputs: how many outputs the body returns, as a tuple unless one, or what the rule calls them; None where the
+            arguments decide.
         rule_without: by the name of a flag, such as ``training``, the rule of a call in which it is off.
         promotes: operands of different dtypes are brought to one, as those of elementwise operations always are;
             otherwise they are refused.
     """
 
     def lift(body: Callable[..., Any]) -> Any:
-        info = OperationInfo(body, rule, elementwise, view, rule_without, promotes)
+        info = OperationInfo(body, rule, elementwise, view, rule_without, promotes, outputs)
         admitted, operands = info.admitted, info.promotes
         leading = sys.maxsize if info.variadic else info.leading or sys.maxsize
 

@@ -6,7 +6,7 @@ from tinygrad_lab.ops.operation import Int, Num, operation
 from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
-@operation(r"\bar x_{t_n, b_n} = \bar y_n, \quad \text{else } 0")
+@operation(rule="dinput[steps, rows] = dy")
 def pack(
     input: Num[Array, "t b ..."], steps: Int[Array, " n"], rows: Int[Array, " n"]
 ) -> tuple[Num[Array, "n ..."], Backward]:
@@ -26,7 +26,7 @@ def pack(
     return input[steps, rows], backward
 
 
-@operation(r"\bar x_n = \bar y_{t_n, b_n}")
+@operation(rule="dinput = dy[steps, rows]")
 def unpack(
     input: Num[Array, "n ..."],
     steps: Int[Array, " n"],

@@ -72,9 +72,7 @@ class Axis(NamedTuple):
         return last - first if include_pad else np.minimum(last, self.size) - np.maximum(first, 0)
 
 
-@operation(
-    r"\bar x_{p} = \sum_{\text{windows } o \,:\, p = \text{first } \operatorname{argmax} \text{ of } o} \bar y_{o}"
-)
+@operation(rule="dinput[winners(input, kernel_size, stride, padding, dilation, dy)] += dy")
 def max_pool2d(
     input: Num[Array, "*n c h w"],
     kernel_size: Pair,
@@ -194,7 +192,23 @@ def max_pool2d_definition(
     return alike(max_over(_stacked_taps(as_batch(input), axes, outside=lowest(input.dtype)), dim=0)[0], input.ndim)
 
 
-@operation(r"\bar x_{p} = \sum_{\text{windows } o \ni p} \bar y_{o} / n_{o}")
+@operation(
+    rule="""
+    k, l = pair(kernel_size)
+    s, t = pair(stride if stride else kernel_size)
+    p, q = pair(padding)
+    i = range(k)
+    j = range(l)
+    if divisor_override is not None:
+        dinput[..., s * h + i - p, t * w + j - q] += dy[..., h, w] / divisor_override
+    elif p == 0 and q == 0 and not ceil_mode:
+        dinput[..., s * h + i, t * w + j] += dy[..., h, w] / (k * l)
+    else:
+        n = window_sizes(length(input, -2), length(dy, -2), k, s, p, count_include_pad)
+        m = window_sizes(length(input, -1), length(dy, -1), l, t, q, count_include_pad)
+        dinput[..., s * h + i - p, t * w + j - q] += dy[..., h, w] / (n[h] * m[w])
+    """,
+)
 def avg_pool2d(
     input: Float[Array, "*n c h w"],
     kernel_size: Pair,

@@ -30,7 +30,7 @@ LEAST_ROOT = 1e-15  # the square of a smaller number is not a normal float32, no
 # ---- sums and moments -----------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x_i = \bar y")
+@operation(rule="dinput = spread(dy, input, dim)")
 def sum(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
     """y = Σᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64; long float32 sums are added up in float64."""
     axes, shape = reduced(input, dim), input.shape
@@ -41,7 +41,7 @@ def sum(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
     return _total(accumulated(input, dtype), axes, keepdim), backward
 
 
-@operation(r"\bar x_i = \bar y / n")
+@operation(rule="n = size(input) // max(1, size(dy)); dinput = spread(dy, input, dim) / n")
 def mean(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
     """y = Σᵢ xᵢ / n, in ``dtype`` if given.
 
@@ -60,7 +60,13 @@ def mean(input: Numbers, dim: Dims = None, keepdim: bool = False, *, dtype: Any 
     return _total(input, axes, keepdim) / input.dtype.type(count), backward
 
 
-@operation(r"\bar x_i = \frac{2\,(x_i - \mu)}{n - c} \bar y")
+@operation(
+    rule="""
+    n = size(input) // max(1, size(dy))
+    c = (1 if correction is None else correction) if unbiased is None else unbiased
+    dinput = spread(dy, input, dim) * 2 * (input - mean(input, dim)) / (n - c)
+    """,
+)
 def var(
     input: Floats,
     dim: Dims = None,
@@ -79,7 +85,13 @@ def var(
     return _as(input, np.square(centred).sum(axis=axes, keepdims=keepdim) / freedom), backward
 
 
-@operation(r"\bar x_i = \frac{x_i - \mu}{(n - c)\, y} \bar y")
+@operation(
+    rule="""
+    n = size(input) // max(1, size(dy))
+    c = (1 if correction is None else correction) if unbiased is None else unbiased
+    dinput = spread(dy, input, dim) * over(input - mean(input, dim), (n - c) * spread(y, input, dim))
+    """,
+)
 def std(
     input: Floats,
     dim: Dims = None,
@@ -99,7 +111,7 @@ def std(
     return _as(input, y), backward
 
 
-@operation(r"\bar x_i = \bar y \prod_{j \ne i} x_j")
+@operation(rule="dinput = spread(dy, input, dim) * others(input, dim)")
 def prod(input: Numbers, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Result:
     """y = Πᵢ xᵢ, in ``dtype`` if given. Integers and booleans give int64.
 
@@ -121,7 +133,7 @@ def prod(input: Numbers, dim: int | None = None, keepdim: bool = False, *, dtype
     return np.prod(input, axis=axes, keepdims=keepdim, dtype=input.dtype), backward
 
 
-@operation(r"\bar x_i = \bar y \, x_i / y")
+@operation(rule="dinput = spread(dy, input, dim) * over(input, spread(y, input, dim))")
 def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = √Σᵢ xᵢ², the Euclidean norm; where it is 0 the subgradient 0 is taken.
 
@@ -142,7 +154,7 @@ def norm(input: Floats, p: float | int = 2, dim: Dims = None, keepdim: bool = Fa
     return y, backward
 
 
-@operation(r"\bar x_i = \bar y \, e^{x_i - y}")
+@operation(rule="dinput = spread(dy, input, dim) * exp(input - spread(y, input, dim))")
 def logsumexp(input: Numbers, dim: Dims, keepdim: bool = False) -> Result:
     """y = ln Σᵢ exp xᵢ, with the largest xᵢ taken out so that nothing overflows."""
     x: Any = floating(input)
@@ -157,7 +169,7 @@ def logsumexp(input: Numbers, dim: Dims, keepdim: bool = False) -> Result:
     return y if keepdim else y.squeeze(axes), backward
 
 
-@operation(r"\bar x_i = \sum_{j \ge i} \bar y_j")
+@operation(rule="dinput = flip(cumsum(flip(dy, dim), dim), dim)")
 def cumsum(input: Numbers, dim: int, *, dtype: Any = None) -> Result:
     """yⱼ = Σ_{i ≤ j} xᵢ along one dimension, added up in float64, and in ``dtype`` if given.
 
@@ -176,7 +188,9 @@ def cumsum(input: Numbers, dim: int, *, dtype: Any = None) -> Result:
 # ---- extremes -------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
+@operation(
+    rule="e = input == spread(y, input, dim); dinput = spread(dy, input, dim) * e / sum(e, dim)",
+)
 def amax(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = maxᵢ xᵢ; equal maxima share the gradient evenly, and so do several NaN, as in torch.max (not in torch.amax).
 
@@ -189,7 +203,9 @@ def amax(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     return y if keepdim else y.squeeze(axes), _shared_among_equals(input, y, axes, keepdim)
 
 
-@operation(r"\bar x_i = \bar y \, [x_i = y] / \#\{j : x_j = y\}")
+@operation(
+    rule="e = input == spread(y, input, dim); dinput = spread(dy, input, dim) * e / sum(e, dim)",
+)
 def amin(input: Numbers, dim: Dims = None, keepdim: bool = False) -> Result:
     """y = minᵢ xᵢ; equal minima share the gradient evenly, and so do several NaN, as in torch.min (not in torch.amin).
 

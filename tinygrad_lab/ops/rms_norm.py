@@ -19,8 +19,13 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar x = r\,\big(u - r^2 x\,\overline{u x}\big), \; u = \gamma \bar y \qquad "
-    r"\bar\gamma = \textstyle\sum \bar y\,x\,r"
+    rule="""
+    last = trailing(normalized_shape)
+    r = 1 / sqrt(mean(input**2, last) + (precision(input) if eps is None else eps))
+    u = dy if weight is None else weight * dy
+    dinput = r * (u - input * r**2 * mean(u * input, last))
+    dweight = sum_like(input * r * dy, weight)
+    """,
 )
 def rms_norm(
     input: Float[Array, "..."],

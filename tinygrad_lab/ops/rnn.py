@@ -33,9 +33,31 @@ def unsquash(h: Array, dh: Array, nonlinearity: str, out: Array) -> None:
 
 
 @operation(
-    r"\bar a_t = \bar h_t \, f'(a_t) \qquad \bar h_{t-1} = \bar a_t W_{hh} \qquad"
-    r"\bar W_{hh} = \textstyle\sum_t \bar a_t^\top h_{t-1} \qquad \bar W_{ih} = \textstyle\sum_t \bar a_t^\top x_t",
-    outputs=2,
+    rule="""
+    T = length(input)
+    t = range(T)
+    x = visited(input, lengths) if reverse else input
+    e = visited(doutput, lengths) if reverse else doutput
+    h[-1] = h_0
+    b = (0 if bias_ih is None else bias_ih) + (0 if bias_hh is None else bias_hh)
+    a[t] = x[t] @ weight_ih.T + h[t - 1] @ weight_hh.T + b
+    h[t] = tanh(a[t]) if nonlinearity == "tanh" else maximum(a[t], 0)
+    slope[t] = 1 - h[t] ** 2 if nonlinearity == "tanh" else h[t] > 0
+    if lengths is None:
+        dh[t] = e[t] + (t == T - 1) * dh_n + da[t + 1] @ weight_hh
+        da[t] = slope[t] * dh[t]
+    else:
+        dh[t] = e[t] + (lengths == t + 1)[:, None] * dh_n + da[t + 1] @ weight_hh
+        da[t] = slope[t] * dh[t] * (lengths > t)[:, None]
+    dx[t] = da[t] @ weight_ih
+    dinput = visited(dx, lengths) if reverse else dx
+    dweight_ih += da[t].T @ x[t]
+    dweight_hh += da[t].T @ h[t - 1]
+    dbias_ih += summed(da[t], 0)
+    dbias_hh += summed(da[t], 0)
+    dh_0 = da[0] @ weight_hh
+    """,
+    outputs=("output", "h_n"),
 )
 def rnn(
     input: Float[Array, "t b i"],

@@ -17,8 +17,19 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar x = (\bar y_a c + \bar y_b s,\; \bar y_b c - \bar y_a s) \qquad "
-    r"\bar c = \textstyle\sum \bar y_a x_a + \bar y_b x_b \qquad \bar s = \sum \bar y_b x_a - \bar y_a x_b"
+    rule="""
+    if interleaved:
+        a, b, u, v = input[..., 0::2], input[..., 1::2], dy[..., 0::2], dy[..., 1::2]
+        dinput[..., 0::2] = u * cos + v * sin
+        dinput[..., 1::2] = v * cos - u * sin
+    else:
+        h = length(input, -1) // 2
+        a, b, u, v = input[..., :h], input[..., h:], dy[..., :h], dy[..., h:]
+        dinput[..., :h] = u * cos + v * sin
+        dinput[..., h:] = v * cos - u * sin
+    dcos = sum_like(u * a + v * b, cos)
+    dsin = sum_like(v * a - u * b, sin)
+    """,
 )
 def rotary_embedding(
     input: Float[Array, "*n t h"], cos: Float[Array, "t half"], sin: Float[Array, "t half"], interleaved: bool = False

@@ -17,19 +17,19 @@ Numbers = Num[Array, "..."] | float | int
 # ---- steps ----------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = 0", elementwise=True)
+@operation(rule="dx = 0", elementwise=True)
 def floor(x: Numbers) -> Result:
     """z = ⌊x⌋; integers stay as they are."""
     return _steps(np.floor, x), _flat
 
 
-@operation(r"\bar x = 0", elementwise=True)
+@operation(rule="dx = 0", elementwise=True)
 def ceil(x: Numbers) -> Result:
     """z = ⌈x⌉; integers stay as they are."""
     return _steps(np.ceil, x), _flat
 
 
-@operation(r"\bar x = 0", elementwise=True)
+@operation(rule="dx = 0", elementwise=True)
 def round(x: Numbers, *, decimals: int | None = None) -> Result:
     """z = x with ``decimals`` places, none unless given; halves go to the even neighbour, integers stay as they are.
 
@@ -41,7 +41,7 @@ def round(x: Numbers, *, decimals: int | None = None) -> Result:
     return _steps(lambda values: np.round(values, decimals or 0), x), _flat
 
 
-@operation(r"\bar x = 0", elementwise=True)
+@operation(rule="dx = 0", elementwise=True)
 def sign(x: Operand) -> Result:
     """z = 1 where x > 0, -1 where x < 0, else 0, also for NaN, as in torch."""
     dtype = np.asarray(x).dtype
@@ -60,7 +60,7 @@ def _flat(needs: Needs, dz: Array) -> Gradients:
 # ---- division -------------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = 0 \qquad \bar y = 0", elementwise=True)
+@operation(rule="dx = 0; dy = 0", elementwise=True)
 @gated
 def floor_divide(x: Operand, y: Operand) -> Result:
     """z = ⌊x / y⌋
@@ -76,7 +76,7 @@ def floor_divide(x: Operand, y: Operand) -> Result:
     return np.floor_divide(x, y), backward
 
 
-@operation(r"\bar x = \bar z \qquad \bar y = -\bar z \, \lfloor x / y \rfloor", elementwise=True)
+@operation(rule="dx = dz; dy = -dz * floor(x / y)", elementwise=True)
 @gated
 def remainder(x: Operand, y: Operand) -> Result:
     """z = x - ⌊x / y⌋ y; it has the sign of y.
@@ -103,7 +103,7 @@ def _check_divisor(name: str, x: Operand, y: Operand) -> None:
 # ---- logarithms -----------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \frac{\bar z}{x \ln 2}", elementwise=True)
+@operation(rule="dx = dy / (x * log(2))", elementwise=True)
 def log2(x: Operand) -> Result:
     """z = log₂ x"""
 
@@ -113,7 +113,7 @@ def log2(x: Operand) -> Result:
     return np.log2(floating(x)), backward
 
 
-@operation(r"\bar x = \frac{\bar z}{x \ln 10}", elementwise=True)
+@operation(rule="dx = dy / (x * log(10))", elementwise=True)
 def log10(x: Operand) -> Result:
     """z = log₁₀ x"""
 

@@ -39,10 +39,30 @@ CHUNK = 2**19  # numbers in the states of a chunk: a few arrays of that size fit
 
 
 @operation(
-    r"G_t = C_t \bar y_t + \bar a_{t+1} G_{t+1}, \; W_t = G_t \bar a_t h_{t-1} \qquad "
-    r"\bar\Delta_t = \textstyle\sum_n W_t A + G_t B_t u_t \qquad \bar u_t = \sum_n G_t B_t \Delta_t + D \bar y_t \qquad"
-    r"\bar A = \sum_t W_t \Delta_t \qquad \bar B_t = \sum_e G_t \Delta_t u_t \qquad \bar C_t = \sum_e \bar y_t h_t",
-    outputs=2,
+    rule="""
+    T = length(u, 1)
+    t = range(T)
+    b[t] = B[:, t, None] if ndim(B) == 3 else B
+    c[t] = C[:, t, None] if ndim(C) == 3 else C
+    a[t] = exp(delta[:, t, :, None] * A)
+    h[-1] = 0 if h_0 is None else h_0
+    h[t] = a[t] * h[t - 1] + b[t] * (delta[:, t] * u[:, t])[..., None]
+    dh[t] = c[t] * dy[:, t, :, None] + a[t + 1] * dh[t + 1] + (t == T - 1) * dh_T
+    du[:, t] = summed(dh[t] * b[t], 2) * delta[:, t] + (0 if D is None else D * dy[:, t])
+    ddelta[:, t] = summed(dh[t] * (a[t] * h[t - 1] * A + b[t] * u[:, t, :, None]), 2)
+    dA += summed(dh[t] * a[t] * h[t - 1] * delta[:, t, :, None], 0)
+    if ndim(B) == 3:
+        dB[:, t] = summed(dh[t] * (delta[:, t] * u[:, t])[..., None], 1)
+    else:
+        dB += summed(dh[t] * (delta[:, t] * u[:, t])[..., None], 0)
+    if ndim(C) == 3:
+        dC[:, t] = summed(h[t] * dy[:, t, :, None], 1)
+    else:
+        dC += summed(h[t] * dy[:, t, :, None], 0)
+    dD += summed(dy[:, t] * u[:, t], 0)
+    dh_0 = a[0] * dh[0]
+    """,
+    outputs=("y", "h_T"),
 )
 def selective_scan(
     u: Float[Array, "b t e"],

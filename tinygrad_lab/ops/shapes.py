@@ -16,7 +16,7 @@ AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 # ---- the same elements in another shape -----------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \operatorname{reshape}(\bar y)", view=True)
+@operation(rule="dinput = reshape(dy, shape(input))", view=True)
 def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
     """Return the same elements in row-major order; one size may be -1."""
     before = input.shape  # backward needs no more: holding the array would forbid changing it
@@ -27,7 +27,7 @@ def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
     return input.reshape(shape), backward
 
 
-@operation(r"\bar x = \operatorname{permute}^{-1}(\bar y)", view=True)
+@operation(rule="dinput = permute(dy, argsort(dims, input))", view=True)
 def permute(input: AnyArray, dims: Sequence[int]) -> Result:
     """Dimension ``dims[i]`` becomes dimension i."""
     dims = normalize_axis_tuple(dims, input.ndim)
@@ -38,7 +38,7 @@ def permute(input: AnyArray, dims: Sequence[int]) -> Result:
     return input.transpose(dims), backward
 
 
-@operation(r"\bar x = \bar y^\top", view=True)
+@operation(rule="dinput = transpose(dy, dim0, dim1)", view=True)
 def transpose(input: AnyArray, dim0: int, dim1: int) -> Result:
     """Swap two dimensions."""
     if input.ndim == 0:  # torch allows dimensions 0 and -1 of a number
@@ -50,7 +50,7 @@ def transpose(input: AnyArray, dim0: int, dim1: int) -> Result:
     return input.swapaxes(dim0, dim1), backward
 
 
-@operation(r"\bar x = \textstyle\sum_{\text{copies}} \bar y", view=True)
+@operation(rule="dinput = sum_like(dy, input)", view=True)
 def expand(input: AnyArray, size: Sequence[int]) -> Result:
     """Broadcast to ``size`` without a copy; -1 keeps a dimension as it is.
 
@@ -114,7 +114,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 # ---- joining and splitting ------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x_k = \bar y_{[k]}", promotes=True)
+@operation(
+    rule="dtensors[k] = narrow(dy, dim, start(tensors, k, dim), length(tensors[k], dim))",
+    promotes=True,
+)
 def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     """Join tensors along an existing dimension."""
     ends = np.cumsum([array.shape[dim] for array in tensors])
@@ -125,7 +128,7 @@ def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     return np.concatenate(tensors, axis=dim), backward
 
 
-@operation(r"\bar x_k = \bar y_k", view=True, outputs=None)
+@operation(rule="dinput = joined(dy, dim)", view=True, outputs=None)
 def split_at(input: AnyArray, sizes: Sequence[int], dim: int) -> tuple[tuple[AnyArray, ...], Backward]:
     """Cut into consecutive pieces of the given sizes along ``dim``."""
     pieces = tuple(np.split(input, np.cumsum(sizes)[:-1], axis=dim))
@@ -211,7 +214,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 # ---- moving elements ------------------------------------------------------------------------------------------------
 
 
-@operation(r"\bar x = \bar y_{[\text{inside}]}")
+@operation(rule="dinput[kept(pad, input)] = dy[inside(pad, dy)]")
 def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: float | int = 0) -> Result:
     """Pad with a constant, (before, after) for the last dimension first, as torch does; negative crops.
 
@@ -235,7 +238,7 @@ def pad(input: AnyArray, pad: Sequence[int], mode: str = "constant", value: floa
     return out, backward
 
 
-@operation(r"\bar x = \operatorname{flip}(\bar y)", view=True)
+@operation(rule="dinput = flip(dy, dims)", view=True)
 def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
     """Reverse the order of elements along ``dims``; a view, where torch copies."""
     dims = normalize_axis_tuple(dims, input.ndim)
@@ -246,7 +249,7 @@ def flip(input: AnyArray, dims: int | Sequence[int]) -> Result:
     return np.flip(input, dims), backward
 
 
-@operation(r"\bar x = \operatorname{roll}^{-1}(\bar y)")
+@operation(rule="dinput = roll_back(dy, shifts, dims)")
 def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Result:
     """Move elements by ``shifts`` along ``dims``; those that fall off come back at the front.
 
@@ -262,7 +265,7 @@ def roll(input: AnyArray, shifts: int | Sequence[int], dims: int | Sequence[int]
     return np.roll(input, shifts, axis=dims), backward
 
 
-@operation(r"\bar x = \operatorname{tril}(\bar y)")
+@operation(rule="dinput = tril(dy, diagonal)")
 def tril(input: AnyArray, diagonal: int = 0) -> Result:
     """Keep the lower triangle of the last two dimensions, 0 above ``diagonal``."""
 
@@ -274,7 +277,7 @@ def tril(input: AnyArray, diagonal: int = 0) -> Result:
     return np.tril(input, diagonal), backward
 
 
-@operation(r"\bar x = \operatorname{triu}(\bar y)")
+@operation(rule="dinput = triu(dy, diagonal)")
 def triu(input: AnyArray, diagonal: int = 0) -> Result:
     """Keep the upper triangle of the last two dimensions, 0 below ``diagonal``."""
 

@@ -51,7 +51,7 @@ def _floats(name: str, input: Array, dtype: Any) -> Array:
     return input
 
 
-@operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")
+@operation(rule="dinput = y * (dy - sum(dy * y, dim))")
 def softmax(
     input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
 ) -> tuple[Float[Array, "*shape"], Backward]:
@@ -79,7 +79,7 @@ def softmax_definition(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return exponential / exponential.sum(dim, keepdim=True)
 
 
-@operation(r"\bar x_i = y_i \, \big(\bar y_i - \textstyle\sum_j \bar y_j y_j\big)")
+@operation(rule="dinput = y * (dy - sum(dy * y, dim))")
 def masked_softmax(
     input: Float[Array, "*shape"], mask: Bool[Array, "..."], dim: int
 ) -> tuple[Float[Array, "*shape"], Backward]:
@@ -124,7 +124,7 @@ def masked_softmax_definition(input: Tensor, mask: Any, dim: int) -> Tensor:
     return exponential / (exponential.sum(dim, keepdim=True) + nothing)
 
 
-@operation(r"\bar x_i = \bar y_i - e^{y_i} \textstyle\sum_j \bar y_j")
+@operation(rule="dinput = dy - exp(y) * sum(dy, dim)")
 def log_softmax(
     input: Num[Array, "*shape"] | Bool[Array, "*shape"], dim: int, *, dtype: Any = None
 ) -> tuple[Float[Array, "*shape"], Backward]:

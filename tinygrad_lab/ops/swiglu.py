@@ -12,7 +12,7 @@ from tinygrad_lab.typing import Array, Backward, Gradients, Needs
 
 
 @operation(
-    r"\bar a = \sigma\,(1 + a\,(1 - \sigma))\,b\,\bar y, \; \sigma = \sigma(a) \qquad \bar b = a\,\sigma\,\bar y"
+    rule="s = sigmoid(gate); dgate = s * (1 + gate * (1 - s)) * up * dy; dup = s * gate * dy",
 )
 def swiglu(gate: Float[Array, "*shape"], up: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Backward]:
     """y = silu(gate) up = gate σ(gate) up, elementwise.

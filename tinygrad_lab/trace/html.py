@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinygrad_lab.trace.plain import plain
+from tinygrad_lab.trace.about import role
+from tinygrad_lab.trace.writing import Writer, in_words
 
 if TYPE_CHECKING:
     from tinygrad_lab.trace.steps import Backward, Forward, Trace
@@ -24,26 +25,34 @@ def of_trace(trace: Trace) -> str:
 
 def of_forward(step: Forward) -> str:
     """Return the line that ran it, its inputs and its outputs, as a table."""
-    given = [(item.parameter, item.value.name, numbers(item.value.array)) for item in step.inputs]
-    given += [(name, "", escape(str(value))) for name, value in step.settings.items()]
     made = [("result", value.name, numbers(value.array)) for value in step.outputs]
-    return _title(step) + table(("", "name", "value"), [*given, *made], raw=(2,))
+    return _title(step) + table(("", "name", "value"), [*_operands(step), *made], raw=(2,))
+
+
+def _operands(step: Forward) -> list[tuple[str, str, str]]:
+    """What an operation took, in rows."""
+    given = [(role(item.parameter), item.value.name, numbers(item.value.array)) for item in step.inputs]
+    return given + [(name, "", escape(in_words(value))) for name, value in step.settings.items()]
 
 
 def of_backward(step: Backward) -> str:
-    """Return the rule with numbers, and a table of the gradients that came in and of those that go
-    to each input.
+    """Return the rule with numbers, and a table of what the operation took, of the gradients that
+    came in and of those that go to each input.
     """
     rows = [
-        (f"into {v.name}", "-" if g is None else numbers(g), "")
+        (Writer().derivative(v.name) + ", coming in", "-" if g is None else numbers(g), "")
         for v, g in zip(step.forward.outputs, step.incoming, strict=True)
     ]
     rows += [
-        (f"to {c.value.name}", numbers(c.gradient), "" if c.first else numbers(c.accumulated))
+        (Writer().derivative(c.value.name), numbers(c.gradient), "" if c.first else numbers(c.accumulated))
         for c in step.contributions
     ]
-    rule = escape(plain(step.numbers())).replace("\n", "<br>")
-    return f"{_title(step)}<p>{rule}</p>" + table(("gradient", "of this step", "the sum so far"), rows, raw=(1, 2))
+    lines = [*step.said.text(), *(line.text() for line in step.said.lines() if line.numbers)]
+    rule = "<br>".join(map(escape, lines))
+    took = table(("", "it took", "value"), _operands(step.forward), raw=(2,))
+    return f"{_title(step)}<p>{rule}</p>{took}" + table(
+        ("gradient", "of this step", "the sum so far"), rows, raw=(1, 2)
+    )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], raw: tuple[int, ...] = ()) -> str:

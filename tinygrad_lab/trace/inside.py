@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from types import CodeType
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from tinygrad_lab.modes import state
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.tensor import Node, Tensor
+from tinygrad_lab.trace.axes import annotated, name_axes
 from tinygrad_lab.trace.record import LIMIT, Place, Recorder, in_frame, listening
-from tinygrad_lab.trace.steps import Forward, Trace
+from tinygrad_lab.trace.steps import Forward, Input, Trace, Value
 
 
 def can_open(step: Forward) -> bool:
@@ -51,16 +53,34 @@ def inside(step: Forward, incoming: Sequence[np.ndarray | None] | None = None, l
             made = step.operation.definition(**given, **settings)  # type: ignore[misc]  # can_open
     finally:
         state.modules = before
+    for item in step.inputs:
+        _hand_over_axes(step, item, recorder.seen(tensors[item.value]))
     outputs = made if isinstance(made, tuple) else (made,)
     pairs = [(out, g) for out, g in zip(outputs, incoming or [], strict=False) if g is not None and out.requires_grad]
     if not pairs:
-        return Trace(list(recorder.steps), recorder.values, recorder.value_of(outputs[0]))
+        return _named(recorder, outputs[0])
     products = [(out * Tensor(gradient)).sum() for out, gradient in pairs]  # d<out, g>/d(out) is g
     total = products[0]
     for product in products[1:]:
         total = total + product
     recorder.differentiate(total)
-    return Trace(list(recorder.steps), recorder.values, recorder.value_of(outputs[0]))
+    return _named(recorder, outputs[0])
+
+
+def _hand_over_axes(step: Forward, item: Input, value: Value | None) -> None:
+    """Inside, an argument's dimensions have the operation's names for them; their labels stay."""
+    outer = item.value.axes
+    if value is None or outer is None:
+        return
+    inner = annotated(step.operation, item.parameter, len(outer)) or outer
+    names = {old.name: new.name or old.name for old, new in zip(outer, inner, strict=True)}
+    value.axes = [replace(o, name=names[o.name], by=names.get(o.by, o.by)) for o in outer]
+
+
+def _named(recorder: Recorder, result: Tensor) -> Trace:
+    traced = Trace(list(recorder.steps), recorder.values, recorder.value_of(result))
+    name_axes(traced)
+    return traced
 
 
 class _Inside(Recorder):
@@ -77,6 +97,10 @@ class _Inside(Recorder):
         while frame.f_back and frame.f_code is not self._code:
             frame = frame.f_back
         return in_frame(frame)
+
+    def seen(self, tensor: Tensor) -> Value | None:
+        """Return what is known of an argument; None where the definition did not use it."""
+        return self._known.get(id(tensor._data))
 
     def backward(self, node: Node, gradients: list[np.ndarray | None]) -> None:
         self._known_node = id(node) in self._made_by

@@ -1,10 +1,13 @@
 """Recording: the engine tells a ``Recorder`` of every operation; from that a ``Trace`` is made."""
 
+import ast
 import linecache
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from functools import cache
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +15,13 @@ import numpy as np
 from tinygrad_lab.modes import calling_frame, running_module, state
 from tinygrad_lab.ops.operation import Arguments, OperationInfo
 from tinygrad_lab.tensor import Node, Tensor, backpropagate
+from tinygrad_lab.trace.axes import name_axes
 from tinygrad_lab.trace.steps import Backward, Contribution, Forward, Input, Trace, Value
 
 Settings = dict[str, Any]  # arguments by name
 
+LONGEST = 32  # characters of a piece of code that serves as a name
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 LIMIT = 2000  # steps, forwards and backwards, that a reader can still find the way in
 
 _last = threading.local()  # .recorder: the one of the last record() block of this thread
@@ -36,6 +42,7 @@ class Place(NamedTuple):
     line: int
     source: str  # the line's text
     variables: Mapping[str, Any]  # what names the code there has for tensors
+    text: str = ""  # the piece of code that called it
 
 
 class Recorder:
@@ -53,6 +60,9 @@ class Recorder:
         self._known: dict[int, Value] = {}  # by id of the array
         self._kept: list[Any] = []  # what must not be freed while an id stands for it
         self._names: dict[int, str] = {}
+        self._uses: Counter[str] = Counter()  # of each name, by values
+        self._words: Counter[str] = Counter()  # of values that are called by their operation
+        self._unnamed: set[int] = set()  # numbers of values that the code may yet give a name of its own
         for name, tensor in (names or {}).items():
             self._name(tensor, name)
         self._made_by: dict[int, Forward] = {}  # by id of the tape's node
@@ -64,9 +74,12 @@ class Recorder:
         if len(self.steps) >= self.limit:
             raise TooLargeError(self.limit)
         place = self.place()
-        self._learn_names(place.variables)
+        self.learn_names(place.variables)
         inputs, settings = self._arguments(info, args, kwargs)
-        outputs = [self._value(tensor, "result") for tensor in (made if isinstance(made, tuple) else (made,))]
+        made = made if isinstance(made, tuple) else (made,)
+        outputs = [
+            self._value(tensor, "result", self._text(info, place, k, len(made))) for k, tensor in enumerate(made)
+        ]
         step = Forward(
             len(self.steps), info, running_module(), place.file, place.line, place.source, inputs, settings, outputs
         )
@@ -110,7 +123,9 @@ class Recorder:
         """Differentiate ``result``, which was computed while this recorder listened; see ``trace`` below."""
         self.forget_backward()
         self.differentiate(result, gradient)
-        return Trace(list(self.steps), self.values, self.value_of(result))
+        traced = Trace(list(self.steps), self.values, self.value_of(result))
+        name_axes(traced)
+        return traced
 
     def differentiate(self, result: Tensor, gradient: Any = None) -> None:
         """Record the steps backwards from ``result``."""
@@ -128,7 +143,8 @@ class Recorder:
         inputs = [Input(name, self._value(v, "constant")) for name, v in named if isinstance(v, Tensor)]
         for item in inputs:
             item.value.uses += 1
-        return inputs, {name: value for name, value in named if not isinstance(value, Tensor) and value is not None}
+        settings = [(name, value) for name, value in named if not isinstance(value, Tensor)]
+        return inputs, {name: value for name, value in settings if value is not None or info.requires(name)}
 
     @staticmethod
     def _by_parameter(info: OperationInfo, args: Arguments) -> Iterator[tuple[str, Any]]:
@@ -137,20 +153,32 @@ class Recorder:
         for number, value in enumerate(args[fixed:]):
             yield f"{info.variadic}[{number}]", value
 
-    def _value(self, tensor: Tensor, kind: Any) -> Value:
+    def _text(self, info: OperationInfo, place: Place, k: int, of: int) -> str:
+        """What to call a result for now: the code that made it if that is short and new, else its operation."""
+        text = place.text if of == 1 else f"{place.text}[{k}]"
+        return text if place.text and len(text) <= LONGEST and not self._uses[text] else self._numbered(info.name)
+
+    def _numbered(self, word: str) -> str:
+        """softmax.1, softmax.2, ..."""
+        self._words[word] += 1
+        return f"{word}.{self._words[word]}"
+
+    def _value(self, tensor: Tensor, kind: Any, text: str = "") -> Value:
         known = self._known.get(id(tensor._data))
         if known is not None:
             return known
         name = self._names.get(id(tensor._data))
         if kind != "result" and tensor.requires_grad:
             kind = "parameter" if name and "." in name else "input"
-        value = Value(len(self.values), name or f"v{len(self.values)}", kind, tensor._data.copy())
+        value = Value(len(self.values), self._unique(name or text or self._numbered(kind)), kind, tensor._data.copy())
+        if not name:
+            self._unnamed.add(value.number)
         self.values.append(value)
         self._known[id(tensor._data)] = value
         self._kept.append(tensor._data)
         return value
 
-    def _learn_names(self, variables: Mapping[str, Any]) -> None:
+    def learn_names(self, variables: Mapping[str, Any]) -> None:
         """The names of parameters in the running model, and of tensors in the calling function."""
         if state.modules and id(state.modules[0]) not in self._names:
             self._names[id(state.modules[0])] = ""  # once for each model
@@ -161,8 +189,14 @@ class Recorder:
             if isinstance(tensor, Tensor):
                 self._name(tensor, name)
                 known = self._known.get(id(tensor._data))
-                if known is not None and known.name == f"v{known.number}":
-                    known.name = name
+                if known is not None and known.number in self._unnamed:
+                    self._unnamed.discard(known.number)
+                    known.name = self._unique(name)
+
+    def _unique(self, name: str) -> str:
+        """The name, with a number if another value has it."""
+        self._uses[name] += 1
+        return name if self._uses[name] == 1 else name + str(self._uses[name]).translate(LOWERED)
 
     def _name(self, tensor: Tensor, name: str) -> None:
         if id(tensor._data) not in self._names:
@@ -182,7 +216,26 @@ def _differentiable(step: Forward) -> list[Input | None]:
 def in_frame(frame: FrameType) -> Place:
     """Return the place where a frame stands."""
     file, line = frame.f_code.co_filename, frame.f_lineno
-    return Place(file, line, linecache.getline(file, line).strip(), frame.f_locals)
+    text = linecache.getline(file, line)
+    return Place(file, line, text.strip(), frame.f_locals, _piece(frame, text))
+
+
+def _piece(frame: FrameType, line: str) -> str:
+    """The expression that a frame is at work on, where it is one and stands in one line."""
+    first, last, start, end = _positions(frame.f_code)[frame.f_lasti // 2]
+    if first != last or start is None or end is None:
+        return ""
+    text = line.encode()[start:end].decode(errors="replace")
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        return ""
+    return text.replace("self.", "")
+
+
+@cache
+def _positions(code: CodeType) -> list[tuple[int | None, ...]]:
+    return list(code.co_positions())
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """A trace as JSON, the same for every face of the stepper and for other programs.
 
-    {"version": 1,
+    {"version": 2,
      "result": 7,                               number of the value that was differentiated
      "values": [{"number": 7, "name": "loss", "kind": "parameter" | "input" | "constant" | "result", "uses": 1,
-                 "tensor": 12, "gradient": 13 | null}, ...],
+                 "tensor": 12, "gradient": 13 | null, "axes": 2, where something is known}, ...],
      "operations": {"multiply": {"rule": LaTeX, "symbols": {"x": "x", "y": "y"}, "doc": first line of its docstring,
                                  "fused": false}, ...},
      "steps": [STEP, ...],
      "not_finite": {"step": 2, "what": "NaN" | "Infinity" | "-Infinity"} | null,
-     "tensors": [TENSOR, ...]}                  every tensor above and below is a place in this list
+     "tensors": [TENSOR, ...],                  every tensor above and below is a place in this list
+     "axes": [[AXIS, ...], ...]}                so are a value's dimensions in this one
 
 A forward STEP, an operation that was run:
 
@@ -21,66 +22,86 @@ A backward STEP, an operation differentiated:
     {"index": 9, "phase": "backward", "operation": "multiply", "forward": 0, "incoming": [13 | null, ...],
      "contributions": [{"parameter": "x", "value": 3, "gradient": 14, "accumulated": 15, "first": true,
                         "formula": LaTeX | null}, ...],
-     "rule": LaTeX}                             only where this step's settings give another than its operation's
+     "rule": LaTeX}                             equations parted by \\qquad, in the names of this step's values
 
-``symbols`` is what the rule calls the differentiable arguments.  ``incoming`` has the gradient of each output, null for
+A step's ``rule`` has the names of its values, ∂ before a name for a gradient, and numbers for settings; its operation's
+``rule`` has the names of the parameters, and all variants.  ``symbols`` is what that rule calls the differentiable
+arguments: their own names.  ``incoming`` has the gradient of each output, null for
 one that nobody used.  ``accumulated`` is the sum of all contributions to that value so far, ``formula`` the equation of
 the rule with this step's numbers in it, where some are few enough.
 
-``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
-fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version" and "tensors" of its own.  Operations
-are opened breadth first until INSIDE_BYTES of them are there; one with more than INSIDE_STEPS steps, or one that finds
-no more room, only says how many steps it would have.
+An AXIS is what a dimension of a value and of its gradient is called, with the texts at its edge where there are some;
+with "by" there is a list of them for each index of the dimension of that name (each sentence of a batch has its words):
 
-A TENSOR of up to 64 elements is given in full, row by row; a larger one as a heat map of means over blocks, at most 16
-by 16, of the tensor as a matrix (its last dimension along the columns, all others along the rows):
+    {"name": "token" | "", "labels": ["the", "cat"]}
+    {"name": "token", "labels": [["a", "cat"], ["the", "dog"]], "by": "batch"}
+
+``not_finite`` is the step that made the first NaN or infinity out of finite numbers.  ``inside`` is the trace of a
+fused operation's definition, see ``tinygrad_lab.trace.inside``, without "version", "tensors" and "axes" of its own.
+Operations are opened breadth first, the smallest first, until INSIDE_BYTES of them are there; one with more than
+INSIDE_STEPS steps, or one that finds no more room, only says how many steps it would have.
+
+A TENSOR of up to 64 elements is given in full, row by row; of a larger one the first elements, to three digits:
 
     {"shape": [2, 3], "dtype": "float32", "values": [1, 2, 3, 4, 5, "NaN"]}
     {"shape": [20, 30], "dtype": "float32", "norm": 24.5, "min": 0, "max": 1,
-     "heat": {"rows": 16, "columns": 16, "values": [...]}}
+     "picture": {"largest": 1, "exponent": -14, "kept": 600, "halves": BASE64}}
+
+``halves`` are ``kept`` half-precision numbers (two bytes each, the lower one first), row by row; times 2^exponent they
+are the tensor's.  Nothing is averaged.  Where ``kept`` is less than the tensor has, whole items of its first axes are
+there (images, heads, rows) and the others are not: at most PICTURED elements, inside an operation INSIDE_PICTURED.
+``largest`` is the largest finite size in the whole tensor, for one scale of colours for all its slices.
 
 JSON has no non-finite numbers: they are the strings "NaN", "Infinity" and "-Infinity".  A number has as many digits as
 identify it among those of its dtype.  Files below the project are named relative to it, others by their name alone.
 """
 
 import json
-import math
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.trace.about import about
+from tinygrad_lab.trace.axes import Axis
 from tinygrad_lab.trace.inside import can_open, inside
 from tinygrad_lab.trace.record import TooLargeError
-from tinygrad_lab.trace.rule import contributions, symbols
+from tinygrad_lab.trace.rule import generic
 from tinygrad_lab.trace.steps import Backward, Forward, Trace, Value
+from tinygrad_lab.trace.tensors import PICTURED, number, tensor
+from tinygrad_lab.trace.writing import Latex, in_words
 
-VERSION = 1
-FULL = 64  # elements of a tensor that is given in full
-HEAT = 16  # rows and columns of a heat map
+VERSION = 2
+INSIDE_PICTURED = 512  # elements of a large tensor inside an opened operation that are given
+LISTED = 16  # elements of a setting that are named one by one
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 450_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 760_000  # of all opened operations of a trace, as compact JSON
+MARKUP = 9  # a rule as a page shows it has so many times the characters of its LaTeX, and these count too
 
-NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 STEP_BYTES = 250  # the least that a step takes in JSON
 
 PROJECT = Path(__file__).parents[2]
 
 
-def as_json(trace: Trace, open_fused: bool = True) -> dict[str, Any]:
+def as_json(
+    trace: Trace, open_fused: bool = True, each: Callable[[Trace, dict[str, Any]], None] = lambda *_: None
+) -> dict[str, Any]:
     """Return a trace as plain data, see above.
 
     Args:
         trace: what to write.
         open_fused: whether fused operations come with what is inside.
+        each: gets every trace with its data, those inside it too, and may add to the data.
     """
     writer = _Writer()
     data = writer.trace(trace)
+    each(trace, data)
     if open_fused:
-        writer.open_all(trace, data)
-    return {"version": VERSION, **data, "tensors": writer.tensors}
+        writer.open_all(trace, data, each)
+    return {"version": VERSION, **data, "tensors": writer.tensors, "axes": writer.axes}
 
 
 def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
@@ -100,28 +121,35 @@ def _open(step: Forward, incoming: list[np.ndarray | None] | None) -> Trace | in
     return inner if len(inner) <= INSIDE_STEPS else len(inner)
 
 
+def _size(inner: Trace | int) -> int:
+    """How many steps it has."""
+    return inner if isinstance(inner, int) else len(inner)
+
+
 class _Writer:
     """Writes traces that share one list of tensors."""
 
     def __init__(self) -> None:
         self.tensors: list[dict[str, Any]] = []
+        self.axes: list[list[dict[str, Any]]] = []
         self._places: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._room = INSIDE_BYTES
+        self._pictured = PICTURED
 
-    def open_all(self, trace: Trace, data: dict[str, Any]) -> None:
+    def open_all(self, trace: Trace, data: dict[str, Any], each: Callable[[Trace, dict[str, Any]], None]) -> None:
         """Write what is inside the fused operations, and inside those of their definitions, as far as there is room."""
+        self._pictured = INSIDE_PICTURED
         waiting = deque([(trace, data)])
         while waiting:
             outer, written = waiting.popleft()
-            for step, incoming in opened_by(outer):
-                inner = _open(step, incoming)
+            opened = [(step, _open(step, incoming)) for step, incoming in opened_by(outer)]
+            for step, inner in sorted(opened, key=lambda pair: _size(pair[1])):
                 content = None if isinstance(inner, int) else self._if_it_fits(inner)
                 if isinstance(inner, int) or content is None:
-                    written["steps"][step.index]["inside"] = {
-                        "left_out": inner if isinstance(inner, int) else len(inner)
-                    }
+                    written["steps"][step.index]["inside"] = {"left_out": _size(inner)}
                 else:
                     written["steps"][step.index]["inside"] = content
+                    each(inner, content)
                     waiting.append((inner, content))
 
     def _if_it_fits(self, inner: Trace) -> dict[str, Any] | None:
@@ -130,6 +158,7 @@ class _Writer:
         before = len(self.tensors)
         written = self.trace(inner)
         size = len(json.dumps([written, self.tensors[before:]], separators=(",", ":")))
+        size += MARKUP * sum(len(step.get("rule") or "") for step in written["steps"])
         if size <= self._room:
             self._room -= size
             return written
@@ -151,8 +180,14 @@ class _Writer:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._places:
             self._places[key] = len(self.tensors)
-            self.tensors.append(tensor(array))
+            self.tensors.append(tensor(array, self._pictured))
         return self._places[key]
+
+    def _axes(self, axes: Sequence[Axis]) -> int:
+        written = [_axis(axis) for axis in axes]
+        if written not in self.axes:
+            self.axes.append(written)
+        return self.axes.index(written)
 
     def _value(self, value: Value) -> dict[str, Any]:
         return {
@@ -162,13 +197,13 @@ class _Writer:
             "uses": value.uses,
             "tensor": self._tensor(value.array),
             "gradient": None if value.gradient is None else self._tensor(value.gradient),
+            **({"axes": self._axes(value.axes)} if value.axes else {}),
         }
 
     def _backward(self, step: Backward) -> dict[str, Any]:
-        lines: list[str | None] = [line if line.count("=") > 1 else None for line in contributions(step)]
-        formulas = lines or [None] * len(step.contributions)
+        formulas = [line.text(r"\approx") if line.numbers else None for line in step.said.lines(Latex)]
         return {
-            **({} if step.rule == step.operation.rule else {"rule": step.rule}),
+            "rule": r" \qquad ".join(step.said.latex()),
             "index": step.index,
             "phase": "backward",
             "operation": step.operation.name,
@@ -204,11 +239,18 @@ def _forward(step: Forward) -> dict[str, Any]:
     }
 
 
+def _axis(axis: Axis) -> dict[str, Any]:
+    labels = {"labels": [list(row) if axis.by else row for row in axis.labels]} if len(axis.labels) else {}
+    return {"name": axis.name, **labels, **({"by": axis.by} if axis.by else {})}
+
+
 def _operation(info: OperationInfo) -> dict[str, Any]:
-    doc = (info.body.__doc__ or "").strip().replace("`", "").splitlines()
-    targets, _ = symbols(info.rule)
-    named = dict(zip(info.differentiable, targets, strict=True)) if len(targets) == len(info.differentiable) else {}
-    return {"rule": info.rule, "symbols": named, "doc": doc[0] if doc else "", "fused": info.definition is not None}
+    return {
+        "rule": generic(info),
+        "symbols": {name: name for name in info.differentiable},
+        "doc": about(info),
+        "fused": info.definition is not None,
+    }
 
 
 def _setting(value: Any) -> str:
@@ -216,61 +258,14 @@ def _setting(value: Any) -> str:
     if isinstance(value, np.random.Generator):
         return "a generator"
     if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}" if value.size > HEAT else str(value.tolist())
-    return str(value)
+        return f"array of shape {value.shape}" if value.size > LISTED else str(value.tolist())
+    return f"({in_words(value)})" if isinstance(value, tuple | list) else in_words(value)
 
 
 def relative(file: str) -> str:
     """Return a source file as it is named in JSON."""
     path = Path(file)
     return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else path.name
-
-
-# ---- numbers --------------------------------------------------------------------------------------------------------
-
-
-def tensor(array: np.ndarray) -> dict[str, Any]:
-    """Write an array as a TENSOR."""
-    head = {"shape": list(array.shape), "dtype": str(array.dtype)}
-    if array.size <= FULL:
-        return {**head, "values": numbers(array)}
-    exact = array.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        norm = float(np.linalg.norm(exact))
-    least, most = numbers(np.array([array.min(), array.max()]))
-    return {**head, "norm": number(norm), "min": least, "max": most, "heat": heat(exact)}
-
-
-def heat(array: np.ndarray) -> dict[str, Any]:
-    """Average over blocks of the array as a matrix, at most HEAT by HEAT."""
-    matrix = array.reshape(-1, array.shape[-1])
-    if len(matrix) == 1:  # a long vector folds into lines
-        width = math.ceil(math.sqrt(matrix.size))
-        padding = np.full(-matrix.size % width, matrix[0, -1])
-        matrix = np.concatenate([matrix[0], padding]).reshape(-1, width)
-    for axis in (0, 1):
-        size = matrix.shape[axis]
-        if size > HEAT:
-            blocks = np.array_split(matrix, HEAT, axis=axis)
-            with np.errstate(invalid="ignore"):
-                matrix = np.stack([block.mean(axis=axis) for block in blocks], axis=axis)
-    rows, columns = matrix.shape
-    return {"rows": rows, "columns": columns, "values": [number(float(f"{v:.4g}")) for v in matrix.ravel().tolist()]}
-
-
-def numbers(array: np.ndarray) -> list[Any]:
-    """Return the elements, row by row."""
-    if array.dtype.kind != "f":
-        return [int(value) for value in array.ravel()]
-    return [number(value) for value in array.ravel()]
-
-
-def number(value: Any) -> Any:
-    """Return one number as JSON has it: the shortest that its dtype reads as the same."""
-    text = str(value)  # of a float32: 0.1, not 0.10000000149011612
-    if text in NOT_FINITE:
-        return NOT_FINITE[text]
-    return int(text[:-2]) if text.endswith(".0") and text != "-0.0" else float(text)
 
 
 # ---- where things went wrong ----------------------------------------------------------------------------------------

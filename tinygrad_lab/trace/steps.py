@@ -5,13 +5,18 @@ Everything holds copies of the numbers, in full: nothing that happens after a st
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
 from tinygrad_lab.trace import html
-from tinygrad_lab.trace.rule import with_numbers
+from tinygrad_lab.trace.axes import Axis
+from tinygrad_lab.trace.rule import StepRule
+from tinygrad_lab.trace.writing import Latex, Writer
+
+IN_FULL = 16  # numbers of a tensor that are printed one by one
 
 
 @dataclass(eq=False, repr=False)
@@ -20,11 +25,13 @@ class Value:
 
     Attributes:
         number: its place in the order in which values appear.
-        name: a parameter's path in the model, a variable's name in the code that used it, or "v7".
+        name: a parameter's path in the model, a variable's name in the code that used it, the piece of code that made
+            it, or its operation and a number: "softmax.3".  A name that is there already gets a number: x, x₂, ...
         kind: "parameter", another "input" that wants a gradient, a "constant", or the "result" of an operation.
         array: its numbers.
         gradient: the derivative of the traced result by it, when the last contribution has come; None without one.
         uses: how many arguments of operations it was.
+        axes: what its dimensions are called, and the texts at their edges; None where nothing is known.
     """
 
     number: int
@@ -33,6 +40,7 @@ class Value:
     array: np.ndarray
     gradient: np.ndarray | None = None
     uses: int = 0
+    axes: list[Axis] | None = None
 
     def __repr__(self) -> str:
         return f"{self.name} = {shown(self.array)}"
@@ -75,11 +83,11 @@ class Forward:
 
     @property
     def rule(self) -> str:
-        """The operation's backward rule in LaTeX, with these settings."""
+        """The operation's backward rule with these settings, as it is written beside the operation."""
         return self.operation.rule_of(self.settings)
 
     def __str__(self) -> str:
-        given = ", ".join(f"{item.parameter}={item.value.name}" for item in self.inputs)
+        given = ", ".join(item.value.name for item in self.inputs)
         made = ", ".join(f"{value.name} = {shown(value.array)}" for value in self.outputs)
         return f"{self.index:4d} forward   {self.operation.name}({given}) -> {made}"
 
@@ -133,14 +141,20 @@ class Backward:
     def rule(self) -> str:
         return self.forward.rule
 
+    @cached_property
+    def said(self) -> StepRule:
+        """The rule in the names of this step's values, and with its numbers."""
+        return StepRule(self.forward, self)
+
     def numbers(self) -> str:
-        """Return the operation's rule in LaTeX with this step's numbers put in where they are few."""
-        return with_numbers(self)
+        """Return the rule in LaTeX, in the names of this step's values, and then with its numbers."""
+        lines = [line.text(r"\approx") for line in self.said.lines(Latex)]
+        return r" \\ ".join([r" \qquad ".join(self.said.latex()), *lines])
 
     def __str__(self) -> str:
         given = ", ".join("-" if g is None else shown(g) for g in self.incoming)
         parts = [
-            f"d{c.value.name} {'=' if c.first else '+='} {shown(c.gradient)}"
+            f"{derivative(c.value.name)} {'=' if c.first else '+='} {shown(c.gradient)}"
             + ("" if c.first else f" -> {shown(c.accumulated)}")
             for c in self.contributions
         ]
@@ -176,8 +190,20 @@ class Trace:
         return html.of_trace(self)
 
 
+def _listed(numbers: Any) -> str:
+    """All numbers in nested brackets."""
+    if not isinstance(numbers, list):
+        return f"{numbers + 0.0:.4g}"
+    return f"[{', '.join(map(_listed, numbers))}]"
+
+
+def derivative(name: str) -> str:
+    """Write ∂name; what is more than a name stands in brackets."""
+    return Writer().derivative(name)
+
+
 def shown(array: np.ndarray) -> str:
     """Write a few numbers in full, many as their shape and norm."""
-    if array.size <= 4:
-        return np.array2string(array, precision=4, separator=", ").replace("\n", "")
+    if array.size <= IN_FULL and array.dtype.kind in "fiub":
+        return _listed(array.tolist())
     return f"{'×'.join(map(str, array.shape))} of norm {np.linalg.norm(array.astype(np.float64)):.4g}"

@@ -31,13 +31,13 @@ class OnWorkers(Work):
     """The first part here, the others on the workers of the model."""
 
     def __init__(self, step: Step, task: Task) -> None:
-        self._step, self._task = step, task
+        self.step, self._task = step, task
         with one_blas_thread():
             self._root = step.value(0)
         self.value = np.asarray(sum(task.values(), self._root._data))
 
     def gradients(self, dy: Array) -> list[Array | None]:
         with one_blas_thread():
-            totals = self._step.gradients(self._root, dy)
+            totals = self.step.gradients(self._root, dy)
         self._task.add_to(totals, dy)
-        return [totals[number] for number in self._step.learning]
+        return [totals[number] for number in self.step.learning]

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_lab import random
 from tinygrad_lab.modes import state
 from tinygrad_lab.tensor import Tensor, backpropagate
@@ -58,7 +60,16 @@ class Step:
 class Work(ABC):
     """Parts whose forward pass is done: their sum, and its gradient for each parameter that needs one."""
 
+    step: Step
     value: Array
+
+    def differentiated(self, given: Sequence[Array], k: int, dy: Array) -> Array:
+        """Run all parts once more, one after the other, and return the gradient of value k of those given."""
+        found = np.zeros_like(given[k])
+        for part in range(len(self.step.batches)):
+            for tensor, gradient in backpropagate(self.step.value(part), dy):
+                found = found + gradient if tensor._data is given[k] else found
+        return found
 
     @abstractmethod
     def gradients(self, dy: Array) -> list[Array | None]: ...

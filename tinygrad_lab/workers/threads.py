@@ -32,17 +32,17 @@ class OnThreads(Work):
     """Two parts on two threads."""
 
     def __init__(self, step: Step) -> None:
-        self._step = step
+        self.step = step
         step.seeds  # noqa: B018  (drawn before both threads ask)
         self._roots = both(step.value)
         self.value = np.asarray(self._roots[0]._data + self._roots[1]._data)
 
     def gradients(self, dy: Array) -> list[Array | None]:
-        first, second = both(lambda part: self._step.gradients(self._roots[part], dy))
+        first, second = both(lambda part: self.step.gradients(self._roots[part], dy))
         for number, gradient in enumerate(second):
             if gradient is not None:
                 add(first, number, gradient)
-        return [first[number] for number in self._step.learning]
+        return [first[number] for number in self.step.learning]
 
 
 def both(work: Callable[[int], R]) -> list[R]:

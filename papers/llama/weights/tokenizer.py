@@ -20,7 +20,13 @@ UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # stands for the first bytes of a char
 
 
 class Tokenizer(ABC):
-    """What both kinds can do."""
+    """What both kinds can do.
+
+    Attributes:
+        markers: tokens that say something to a program and are no text, as the beginning of an answer is.
+    """
+
+    markers: frozenset[int] = frozenset()
 
     @abstractmethod
     def encode(self, text: str) -> np.ndarray:
@@ -65,6 +71,8 @@ class Pieces(Tokenizer):
 
     def __init__(self, json: str) -> None:
         self.library = open_tokenizer(json, "tokenizer.json")
+        added = self.library.get_added_tokens_decoder()
+        self.markers = frozenset(number for number, token in added.items() if token.special)
 
     def encode(self, text: str) -> np.ndarray:
         return np.array(self._numbers(text, False), np.int64)
@@ -141,6 +149,11 @@ def learn(text: str, size: int) -> str:
     trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)
     pieces.train_from_iterator(text.splitlines(keepends=True), trainer)
     return str(pieces.to_str())
+
+
+def without_markers(tokens: Iterable[int], known: Tokenizer) -> Iterator[int]:
+    """The tokens that are text."""
+    return (token for token in tokens if token not in known.markers)
 
 
 def stream(tokens: Iterable[int], known: Tokenizer, before: Iterable[int] = ()) -> Iterator[str]:

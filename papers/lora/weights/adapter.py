@@ -7,6 +7,7 @@ So an adapter made here can be read there, and the other way round.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tinygrad_lab.documents import brief, read_document
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
+ENDS = tuple(f".{factor}.weight" for factor in FACTORS)
+OUTER = ("embed_tokens", "lm_head")  # tables of words, which may be one
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # What PEFT can do beyond the paper, and the only value of each that we can follow.
 PLAIN = {
@@ -122,8 +125,10 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         KeyError, ValueError: an adapter of another model: see ``check_state`` and ``attach``.
     """
     about, state = read_config(folder / CONFIG), load(folder / WEIGHTS)[0]
-    names = list(dict.fromkeys(name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state))
     modules, rank = dict(model.named_modules()), about["r"]
+    for name in state:
+        check_linear(folder / CONFIG, name, modules)
+    names = list(dict.fromkeys(name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state))
     shapes: dict[str, tuple[int, ...]] = {}
     for name in names:
         if isinstance(layer := modules.get(name), nn.Linear):
@@ -136,6 +141,16 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         raise type(error)(f"{folder / WEIGHTS}: {brief(error)}") from error
     load_adapter_state(model, state)
     return attached
+
+
+def check_linear(path: Path, name: str, modules: Mapping[str, nn.Module]) -> None:
+    """Raise CheckpointError for a tensor that is not of a linear layer, as PEFT can write of embeddings."""
+    layer = re.split(r"\.(?=lora_|base_layer|weight)", name.removeprefix(PREFIX))[0]
+    outer = layer.endswith(OUTER) and not (layer in modules and name.endswith(ENDS))
+    if outer or "lora_embedding" in name:
+        raise CheckpointError(
+            f"{path}: target_modules: {layer} is no linear layer of this model; only such are adapted"
+        )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -160,8 +175,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def unknown_settings(about: Mapping[str, Any]) -> list[str]:
-    """The settings of an adapter that make it more than A and B."""
+    """The settings of an adapter that make it more than A and B, or something else: peft_type='VERA'."""
     odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
+    odd = [f"{name}={about[name]!r:.40}" if name == "peft_type" else name for name in odd]
     if about.get("init_lora_weights") not in STARTS:
         odd.append("init_lora_weights")
     return odd + [name for name, value in about.items() if value and name not in FREE | PLAIN.keys()]

@@ -8,6 +8,7 @@ So an adapter made here can be read there, and the other way round.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from reference.lora.model import adapters, attach
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
+ENDS = tuple(f".{factor}.weight" for factor in FACTORS)
+OUTER = ("embed_tokens", "lm_head")  # tables of words, which may be one
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # What PEFT can do beyond the paper, and the only value of each that we can follow.
 PLAIN = {
@@ -124,8 +127,10 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{folder / WEIGHTS} cannot be read: {error!s:.400}") from error
-    names = list(dict.fromkeys(name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state))
     modules, rank = dict(model.named_modules()), about["r"]
+    for name in state:
+        check_linear(folder / CONFIG, name, modules)
+    names = list(dict.fromkeys(name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state))
     shapes: dict[str, tuple[int, ...]] = {}
     for name in names:
         if isinstance(layer := modules.get(name), nn.Linear):
@@ -138,6 +143,14 @@ def load_adapter(folder: Path, model: nn.Module) -> list[str]:
         raise type(error)(f"{folder / WEIGHTS}: {error.args[0]:.400}") from error
     load_adapter_state(model, state)
     return attached
+
+
+def check_linear(path: Path, name: str, modules: Mapping[str, nn.Module]) -> None:
+    """Raise ValueError for a tensor that is not of a linear layer, as PEFT can write of embeddings."""
+    layer = re.split(r"\.(?=lora_|base_layer|weight)", name.removeprefix(PREFIX))[0]
+    outer = layer.endswith(OUTER) and not (layer in modules and name.endswith(ENDS))
+    if outer or "lora_embedding" in name:
+        raise ValueError(f"{path}: target_modules: {layer} is no linear layer of this model; only such are adapted")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -163,8 +176,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def unknown_settings(about: Mapping[str, Any]) -> list[str]:
-    """The settings of an adapter that make it more than A and B."""
+    """The settings of an adapter that make it more than A and B, or something else: peft_type='VERA'."""
     odd = [name for name, value in PLAIN.items() if about.get(name, value) not in (value, None)]
+    odd = [f"{name}={about[name]!r:.40}" if name == "peft_type" else name for name in odd]
     if about.get("init_lora_weights") not in STARTS:
         odd.append("init_lora_weights")
     return odd + [name for name, value in about.items() if value and name not in FREE | PLAIN.keys()]

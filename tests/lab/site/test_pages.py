@@ -9,6 +9,7 @@ import pytest
 from tests.lab.site.elements import Elements
 from tests.papers.test_twins import ROOT, outline
 from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.site.stepper import unpack
 
 PAPERS = registry.discover()
 DOCUMENTS = ("first-hour", "engine", "adding-a-paper")
@@ -17,6 +18,11 @@ HEAVIEST = 1_500_000  # bytes of a page
 
 def pages(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.html"))
+
+
+def shown(page: Path) -> str:
+    """A page's text; of one that unpacks itself what it then is."""
+    return unpack(page.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("slug", PAPERS)
@@ -57,7 +63,7 @@ def test_the_families_are_compared_by_counted_costs(site: Path) -> None:
 
 
 def test_every_link_leads_somewhere(site: Path) -> None:
-    elements = {page: Elements(page.read_text(encoding="utf-8")) for page in pages(site)}
+    elements = {page: Elements(shown(page)) for page in pages(site)}
     anchors = {page: set(found.values("id")) for page, found in elements.items()}
     broken = []
     for page, found in elements.items():
@@ -72,12 +78,19 @@ def test_every_link_leads_somewhere(site: Path) -> None:
 
 
 def test_no_page_is_heavy(site: Path) -> None:
-    assert [page.name for page in pages(site) if page.stat().st_size > HEAVIEST] == []
+    assert [page.name for page in pages(site) if len(shown(page).encode()) > HEAVIEST] == []
+
+
+def test_the_site_is_small(site: Path) -> None:
+    files = [path for path in site.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 40e6
+    step = site / "transformer" / "step-sinusoidal.html"
+    assert step.stat().st_size < len(shown(step)) / 2
 
 
 def test_pages_ask_nobody_and_say_nothing_of_this_machine(site: Path) -> None:
     for page in pages(site):
-        text = page.read_text(encoding="utf-8")
+        text = shown(page)
         assert [link for link in Elements(text).values("src") if "://" in link] == []
         assert str(ROOT) not in text
         assert str(Path.home()) + "/" not in text
@@ -88,3 +101,9 @@ def test_documents_are_pages(site: Path) -> None:
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert text.count("<h2") > 2
         assert f"{name}.html" in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_questions_and_derivations_are_listed_on_the_front_page(site: Path) -> None:
+    links = Elements((site / "index.html").read_text(encoding="utf-8")).values("href")
+    assert len([link for link in links if link.startswith("questions.html#")]) >= 20
+    assert len([link for link in links if link.startswith("derivations/")]) == 7

@@ -87,7 +87,7 @@ def random_batch(rng: Generator, items: int, max_length: int, source_size: int, 
         [rng.integers(UNKNOWN, size, n - 1).tolist() for n in row]
         for row, size in zip(lengths, (source_size, target_size), strict=True)
     )
-    return trimmed(_arrays(sources, targets))
+    return trimmed(paired(sources, targets))
 
 
 def encoded(data: PairData, vocabularies: Mapping[str, str]) -> dict[str, np.ndarray]:
@@ -100,7 +100,7 @@ def encoded(data: PairData, vocabularies: Mapping[str, str]) -> dict[str, np.nda
         Vocabulary(vocabularies[side]).encode_all(texts)
         for side, texts in zip(("source", "target"), sides, strict=True)
     )
-    return _arrays(sources, targets)
+    return paired(sources, targets)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Int[np.ndarray, "n longest"]:
@@ -123,7 +123,8 @@ def trimmed(batch: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _arrays(sources: Sequence[list[int]], targets: Sequence[list[int]]) -> dict[str, Any]:
+def paired(sources: Sequence[list[int]], targets: Sequence[list[int]]) -> dict[str, Any]:
+    """Put EOS at the ends of sources, and targets between BOS and EOS; the arrays of ``encoded``."""
     return {
         "source": padded([[*row, EOS] for row in sources]),
         "length": np.array([len(row) + 1 for row in sources]),

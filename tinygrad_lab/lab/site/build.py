@@ -2,109 +2,141 @@
 
 import importlib.resources
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from threadpoolctl import threadpool_limits
 
 from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
-from tinygrad_lab.lab.site import evidence, highlight, markdown, measured, views
+from tinygrad_lab.lab.playground import page as playground
+from tinygrad_lab.lab.site import (
+    evidence,
+    highlight,
+    markdown,
+    measured,
+    measurements,
+    operations,
+    search,
+    stepper,
+    views,
+)
 from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
+from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
-from tinygrad_lab.lab.site.stepper import stepper_page
+from tinygrad_lab.lab.site.threads import has_torch, one_thread
 from tinygrad_lab.paper import SIZES, Paper
 
-DOCUMENTS = ("first-hour", "engine", "adding-a-paper")  # the order of those that are there; others follow
-PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config")  # taken by the paper's page
+DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
+    "first-hour": "First hour",
+    "questions": "Questions",
+    "derivations": "Derivations",
+    "exercises": "Exercises",
+    "engine": "Engine",
+    "adding-a-paper": "Adding a paper",
+    "agreement": "Agreement",
+}
+PAGE_ANCHORS = ("content", "notes", "seen", "sources", "results", "config", "operations")  # taken by the paper's page
 
 
 def build_all(out: Path) -> list[Row]:
     """Compare both sides of all papers, write the site into ``out``, and return what was compared.
 
+    Where there is no PyTorch nothing is compared: the pages show what was measured before, and say so.
+
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
-    with staged(out) as folder, one_thread():
-        rows = parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
+    with staged(out) as folder, stepper.meanwhile(folder) as steppers, one_thread():
+        rows = compared() if has_torch() else None
         with console.progress() as bar:
             task = bar.add_task("pages", total=None)
-            Site(folder, rows, lambda address: bar.update(task, description=address)).write()
-    return rows
+            known = measurements.current(rows, evidence.STEPS)
+            Site(folder, known, steppers, lambda address: bar.update(task, description=address)).write()
+    return rows or []
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Tiny models gain nothing from more, and lose much where the cores have other work."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
+def compared() -> list[Row]:
+    """Run parity over all papers."""
+    return parity_report.run(parity_report.jobs((), None, "both", "tiny"), "tiny", evidence.STEPS, seed=0)
 
 
-def build(out: Path, rows: Sequence[Row]) -> None:
+def build(out: Path, rows: Sequence[Row] | None) -> None:
     """Write the site of all papers into ``out``.
 
     Args:
-        rows: of a run of parity; papers without any are shown without agreement.
+        rows: of a run of parity; papers without any are shown without agreement. None for what was measured before.
 
     Raises:
         UsageError: ``out`` is not empty and no earlier site, or not writable.
     """
-    with staged(out) as folder:
-        Site(folder, rows, lambda _: None).write()
+    with staged(out) as folder, stepper.meanwhile(folder) as steppers:
+        Site(folder, measurements.current(rows, evidence.STEPS), steppers, lambda _: None).write()
 
 
 class Site:
     """All pages of a site, written into a folder.
 
     Args:
-        rows: of a run of parity.
+        known: how far both sides agree.
+        steppers: the process that writes the steppers' pages, which the papers' pages ask for.
         watch: told of each page before it is made.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Row], watch: Callable[[str], None]) -> None:
-        self.folder, self.rows, self.watch = folder, rows, watch
+    def __init__(
+        self, folder: Path, known: Measurements, steppers: subprocess.Popen[str], watch: Callable[[str], None]
+    ) -> None:
+        self.folder, self.known, self.steppers, self.watch = folder, known, steppers, watch
         self.papers = registry.discover()
         self.library = Library()
         names = [name for name in DOCUMENTS if name in self.library.documents]
         self.documents = names + [name for name in self.library.documents if name not in names]
         self.texts = {name: self.library.documents[name].read_text(encoding="utf-8") for name in self.documents}
+        self.found = search.Index()
+        self.operations = operations.families(self.library.root)
         self.templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
         self.templates.filters |= {
             "stem": lambda name: Path(name).stem,
             "quantity": views.quantity,
             "part": views.part,
             "safe_html": Markup,
+            "ticks": operations.with_code,
         }
         self.templates.trim_blocks = self.templates.lstrip_blocks = True
         self.templates.globals |= {
-            "documents": [(f"{name}.html", _title(self.texts[name])) for name in self.documents],
+            "navigation": self.navigation(),
             "checks": views.CHECKS,
+            "measured": known.summary,
             "papers": self.papers,
         }
 
     def write(self) -> None:
         """Every page, then the sources that they link."""
+        self.operation_pages()
+        for name in self.documents:
+            self.document(name)
+        stepper.wait_for(self.steppers)
         views_by_slug = {slug: self.paper(paper) for slug, paper in self.papers.items()}
         self.index(views_by_slug)
         self.page("families.html", "families.html", title="The families", **self.families(views_by_slug))
-        for name in self.documents:
-            self.document(name)
+        self.file("playground.html", playground.render(home="index.html"))
         self.linked_sources()
-        for name in ("style.css", "script.js"):
+        self.file("search-index.js", self.found.script())
+        for name in ASSETS:
             text = importlib.resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
             self.file(name, text)
+
+    def navigation(self) -> list[tuple[str, str]]:
+        """Addresses and names of what every page links; a document in a folder is linked by another one."""
+        documents = [name for name in self.documents if "/" not in name]
+        named = [(f"{name}.html", DOCUMENTS.get(name) or _title(self.texts[name])) for name in documents]
+        playground = [("playground.html", "Playground")] if find_spec("tinygrad_lab.lab.playground") else []
+        return [*FIRST, *playground, *named]
 
     def file(self, address: str, text: str) -> None:
         path = self.folder / address
@@ -127,7 +159,17 @@ class Site:
             ]
             for family in ABOUT
         }
-        self.page("index.html", "index.html", title="Papers, each built twice", families=cards)
+        self.page("index.html", "index.html", title="Papers, each built twice", families=cards, lists=self.lists())
+
+    def lists(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        """What the front page lists besides the papers: title and address, and those of each entry."""
+        questions = [
+            (part.title, f"questions.html#{part.name}") for part in self.sections_of("questions") if part.title
+        ]
+        derived = [name for name in self.documents if name.startswith("derivations/")]
+        derivations = [(_title(self.texts[name]), f"{name}.html") for name in derived]
+        found = (("questions", questions), ("derivations", derivations))
+        return [(_title(self.texts[name]), f"{name}.html", entries) for name, entries in found if entries]
 
     def families(self, views_by_slug: dict[str, list[views.VariantView]]) -> dict[str, Any]:
         """Each family with its papers' default models; all of them on one scale of cost."""
@@ -143,16 +185,41 @@ class Site:
 
     def document(self, name: str) -> None:
         """A page of docs/."""
-        address, file = f"{name}.html", self.library.documents[name]
-        resolve = self.library.resolver(str(file.relative_to(self.library.root)), address)
-        parts = markdown.sections(self.texts[name], resolve)
-        self.page(address, "document.html", title=_title(self.texts[name]), sections=parts)
+        address, parts = f"{name}.html", self.sections_of(name)
+        title, folder = _title(self.texts[name]), name.rpartition("/")[0]
+        up = (f"{folder}.html", _title(self.texts[folder])) if folder in self.texts else None
+        self.page(address, "document.html", title=title, sections=parts, up=up)
+        self.found.document(address, title, parts)
+
+    def sections_of(self, name: str) -> list[markdown.Section]:
+        """The parts of a document; none of one that is not there."""
+        if name not in self.texts:
+            return []
+        file = self.library.documents[name].relative_to(self.library.root).as_posix()
+        return markdown.sections(self.texts[name], self.library.resolver(file, f"{name}.html"))
+
+    # ---- operations -------------------------------------------------------------------------------------------------
+    def operation_pages(self) -> None:
+        """The list of operations, and a page for each file of them."""
+        self.found.operations(self.operations)
+        self.page("operations/index.html", "operations.html", title="Operations", families=self.operations)
+        for family in self.operations:
+            shown = {"family": family, "sources": self.sources_of(family.views, family.composed)}
+            self.page(f"operations/{family.name}.html", "operation.html", title=family.name, **shown)
+
+    def sources_of(
+        self, views: Sequence[operations.View], composed: Sequence[operations.Composed] = ()
+    ) -> dict[str, str | None]:
+        """Project paths of what listings show, and where these files are in the site."""
+        listings = [listing for view in views for listing in (view.definition, view.by_hand, view.torch)]
+        files = {listing.file for listing in (*listings, *(part.listing for part in composed)) if listing}
+        return {file: self.library.address(file) for file in files}
 
     # ---- a paper ----------------------------------------------------------------------------------------------------
     def paper(self, paper: Paper) -> list[views.VariantView]:
         """A paper's page, with what belongs to it; returns what was seen of its variants."""
         address = f"{paper.slug}/index.html"
-        gathered = evidence.gather(paper, self.rows)
+        gathered = self.known.of(paper)
         variants = [self.variant(paper, name, gathered) for name in paper.variants]
         notes, results = self.notes(paper, address)
         config = self.text(f"papers/{paper.slug}/config.py")
@@ -160,18 +227,22 @@ class Site:
         self.page(
             address, "paper.html", title=paper.title, paper=paper, variants=variants, notes=notes, results=results,
             files=twins, config=highlight.python_lines(config), sizes=SIZES,
-            parameters=views.parameters_by_size(paper), beside=self.beside(paper), steps=evidence.STEPS,
+            parameters=views.parameters_by_size(paper), beside=self.beside(paper), origin=self.known.origin(paper),
+            **self.contributed(paper), **self.neighbours(paper),
             notebook=self.library.address(f"notebooks/{paper.slug}.ipynb"),
         )  # fmt: skip
+        self.found.paper(address, paper, [*notes, *results], twins)
         return variants
 
-    def variant(self, paper: Paper, name: str, gathered: evidence.Evidence) -> views.VariantView:
-        address = f"{paper.slug}/step-{name}.html"
-        self.watch(address)
-        text = stepper_page(paper, name)
-        if text is not None:
-            self.file(address, text)
-        return views.variant_view(paper, name, gathered, None if text is None else address)
+    def neighbours(self, paper: Paper) -> dict[str, Paper | None]:
+        """The paper before this one and the one after it."""
+        all_papers = list(self.papers.values())
+        place = all_papers.index(paper)
+        return {"before": all_papers[place - 1] if place else None, "after": next(iter(all_papers[place + 1 :]), None)}
+
+    def variant(self, paper: Paper, name: str, gathered: PaperEvidence) -> views.VariantView:
+        address = stepper.address(paper, name)
+        return views.variant_view(paper, name, gathered, address if (self.folder / address).exists() else None)
 
     def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:
         """The README up to what was measured, and what was measured."""
@@ -185,7 +256,7 @@ class Site:
         measured_from = next((k for k, part in enumerate(parts) if part.title in RESULTS), len(parts))
         return parts[:measured_from], parts[measured_from:]
 
-    def twins(self, paper: Paper, gathered: evidence.Evidence) -> list[tuple[str, list[views.TwinBlock]]]:
+    def twins(self, paper: Paper, gathered: PaperEvidence) -> list[tuple[str, list[views.TwinBlock]]]:
         """File name -> its blocks, for every file that both sides have."""
 
         def blocks(name: str) -> list[views.TwinBlock]:
@@ -204,6 +275,13 @@ class Site:
             if path.name not in shown
         ]
         return [(file, address) for file in files if (address := self.library.address(file))]
+
+    def contributed(self, paper: Paper) -> dict[str, Any]:
+        """The operations that the paper brings, in their three forms."""
+        names = operations.CONTRIBUTED.get(paper.slug, ())
+        views = [view for family in self.operations for view in family.views if view.name in names]
+        views.sort(key=lambda view: names.index(view.name))
+        return {"contributed": views, "form_sources": self.sources_of(views)}
 
     def text(self, path: str) -> str:
         """A file of the project."""
@@ -233,6 +311,8 @@ class Site:
         self.page(f"source/{path}.html", "source.html", title=path, lines=marked)
 
 
+ASSETS = ("style.css", "reading.css", "script.js", "reading.js", "search.js")
+FIRST = [("index.html", "Papers"), ("families.html", "Families"), ("operations/index.html", "Operations")]
 SIDES = ("papers", "reference")
 RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
 

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import papers
 from tinygrad_lab.lab import registry
@@ -19,7 +19,8 @@ class Library:
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
         self.slugs = list(registry.discover())
-        self.documents = {path.stem: path for path in sorted((root / "docs").glob("*.md"))}
+        docs = root / "docs"
+        self.documents = {_document(path.relative_to(docs)): path for path in sorted(docs.rglob("*.md"))}
         self.pages: set[str] = set()  # project paths of sources and folders that have a page
         self.copies: set[str] = set()  # project paths of files to copy
 
@@ -47,8 +48,8 @@ class Library:
             return None
         if parts in ((), ("README.md",)):
             return "index.html"
-        if parts[0] == "docs" and PurePosixPath(path).stem in self.documents:
-            return f"{PurePosixPath(path).stem}.html"
+        if parts[0] == "docs" and (name := _document(PurePosixPath(*parts[1:]))) in self.documents:
+            return f"{name}.html"
         if len(parts) > 1 and parts[0] in ("papers", "reference") and parts[1] in self.slugs:
             return self._of_paper(parts)
         return self._own_page(path)
@@ -81,6 +82,11 @@ class Library:
             if not item.name.startswith(("_", ".")) and (item.is_dir() or item.suffix in (*TEXTS, *FILES))
         ]
         return [f"{path}/{item.name}" for item in shown]
+
+
+def _document(path: PurePath) -> str:
+    """What a document of this path below ``docs`` is called."""
+    return path.with_suffix("").as_posix() if path.suffix == ".md" else ""
 
 
 def twin_files(root: Path, slug: str) -> list[str]:

@@ -17,6 +17,12 @@ from tinygrad_lab.lab.site.highlight import code
 from tinygrad_lab.study import Verdict
 
 MARKER = re.compile(r"^<!-- /?[\w-]+ -->$", re.M)  # around a generated block
+RESULTS = re.compile(r"/(\w+)/study/results/([\w-]+)\.png$")  # a figure of what a paper's experiments gave
+PICTURES = {  # figures that show images, or shades with a scale of their own: in the dark they must stay what they are
+    "autoencoder/reconstructions", "autoencoder/denoising", "autoencoder/samples", "dropout/pictures",
+    "forgetting_transformer/gates", "forgetting_transformer/decay", "transformer/dates", "transformer/layers",
+    "transformer/words", "seq2seq_attention/dates", "seq2seq_attention/words", "seq2seq_attention/verse",
+}  # fmt: skip
 VERDICTS = get_args(Verdict)
 
 Resolve = Callable[[str], str | None]  # a link's target as written -> as it is in the site; None for nowhere
@@ -88,7 +94,8 @@ def _fence(_self: Any, tokens: Sequence[Token], index: int, _options: Any, _env:
     language = tokens[index].info.strip().split(" ")[0]
     if language == "mermaid":  # the page has a drawing of its own, made from a run
         return '<p class="aside">The <a href="#seen">drawing</a> below is made from a run.</p>\n'
-    return f'<pre class="code" tabindex="0"><code>{code(tokens[index].content, language)}</code></pre>\n'
+    kind = "output" if language == "text" else "code"  # what code prints stands below it
+    return f'<pre class="{kind}" tabindex="0"><code>{code(tokens[index].content, language)}</code></pre>\n'
 
 
 def _table_open(_self: Any, _tokens: Sequence[Token], _index: int, _options: Any, _env: Any) -> str:
@@ -155,4 +162,7 @@ def _picture(token: Token, resolve: Resolve) -> Token:
     if target is None or "://" in target:
         return Token("text", "", 0, content=token.content)
     token.attrs |= {"src": target, "loading": "lazy"}
+    place = RESULTS.search(target)
+    if place and f"{place[1]}/{place[2]}" not in PICTURES:
+        token.attrs["class"] = "curves"
     return token

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tinygrad_lab.lab.listing import count_parameters, describe
 from tinygrad_lab.lab.site import alignment, diagram, highlight, observation
-from tinygrad_lab.lab.site.evidence import Evidence, Found
+from tinygrad_lab.lab.site.evidence import Found
+from tinygrad_lab.lab.site.measurements import PaperEvidence
 from tinygrad_lab.paper import Paper
 
 CHECKS = {  # how a check of parity is called in a page
@@ -67,7 +68,7 @@ class Card:
     speed: float | None
 
 
-def twin_blocks(stem: str, left: str, right: str, evidence: Evidence) -> list[TwinBlock]:
+def twin_blocks(stem: str, left: str, right: str, evidence: PaperEvidence) -> list[TwinBlock]:
     """The blocks of ``stem``.py on both sides."""
     ours, theirs = ((source.splitlines(), highlight.python_lines(source)) for source in (left, right))
     return [
@@ -90,7 +91,7 @@ def _line(line: alignment.Line, text: list[str], html: list[str]) -> CodeLine:
     )
 
 
-def variant_view(paper: Paper, variant: str, evidence: Evidence, stepper: str | None) -> VariantView:
+def variant_view(paper: Paper, variant: str, evidence: PaperEvidence, stepper: str | None) -> VariantView:
     """Run a variant's tiny and small model and describe what was seen."""
     tiny = observation.graph(observation.observe(paper, variant, "tiny", training=True))
     seen = observation.observe(paper, variant, "small", training=False)

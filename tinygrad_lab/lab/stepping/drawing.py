@@ -5,26 +5,24 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.style import Style
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tinygrad_lab.trace import Backward, Forward, Trace
-from tinygrad_lab.trace.plain import plain
-from tinygrad_lab.trace.rule import contributions
-from tinygrad_lab.trace.schema import FULL, heat, relative
+from tinygrad_lab.lab.stepping.outline import Step, forward_of
+from tinygrad_lab.lab.stepping.pictures import picture
+from tinygrad_lab.trace import Backward, Forward, Trace, Value
+from tinygrad_lab.trace.about import about, role
+from tinygrad_lab.trace.rule import StepRule
+from tinygrad_lab.trace.schema import relative
+from tinygrad_lab.trace.steps import derivative
+from tinygrad_lab.trace.tensors import FULL
+from tinygrad_lab.trace.writing import in_words
 
-Step = Forward | Backward
 HIDDEN = "?"
+EXPLAINED = "∂w is the derivative of the result by w."
 BRIEF = 4  # numbers that fit into the graph
 AROUND = 4  # source lines shown before and after the one that is lit
-NEGATIVE, POSITIVE = (70, 130, 220), (235, 130, 40)  # of a heat map's cells; what is zero has the background's colour
-
-
-def forward_of(step: Step) -> Forward:
-    """The step itself, or the one that a backward step differentiates."""
-    return step.forward if isinstance(step, Backward) else step
 
 
 def heading(step: Step) -> Text:
@@ -40,7 +38,8 @@ def brief(array: np.ndarray) -> str:
     """A few numbers, or a shape."""
     if array.size > BRIEF:
         return "×".join(map(str, array.shape))
-    return np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    text = np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
+    return text.replace("\n", "")
 
 
 # ---- the graph ------------------------------------------------------------------------------------------------------
@@ -62,11 +61,12 @@ def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Tex
     else:
         seen = [HIDDEN if place in hidden else brief(c.gradient) for place, c in enumerate(step.contributions)]
         left = [
-            f"∂{c.value.name} {'=' if c.first else '+='} {number}"
+            f"{derivative(c.value.name)} {'=' if c.first else '+='} {number}"
             for c, number in zip(step.contributions, seen, strict=True)
         ]
         right = [
-            f"∂{v.name} = {'-' if g is None else brief(g)}" for v, g in zip(forward.outputs, step.incoming, strict=True)
+            f"{derivative(v.name)} = {'-' if g is None else brief(g)}"
+            for v, g in zip(forward.outputs, step.incoming, strict=True)
         ]
         arrow = (" ◀", "── ")
     drawn = _joined(left or ["(nothing)"], right, forward.operation.name, arrow)
@@ -104,9 +104,9 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
     made, used = [], []
     for other in trace:
         if isinstance(other, Forward):
-            made += [f"{i.value.name} by {other.operation.name} ({other.index})" for i in forward.inputs
+            made += [f"{i.value.name} by {other.operation.name} ({other.index + 1})" for i in forward.inputs
                      if any(i.value is value for value in other.outputs)]  # fmt: skip
-            used += [f"{v.name} by {other.operation.name} ({other.index})" for v in forward.outputs
+            used += [f"{v.name} by {other.operation.name} ({other.index + 1})" for v in forward.outputs
                      if any(v is item.value for item in other.inputs)]  # fmt: skip
     lines = []
     if made:
@@ -121,94 +121,66 @@ def _neighbours(forward: Forward, trace: Trace) -> list[str]:
 
 def rule(step: Step, hidden: frozenset[int] = frozenset()) -> Text:
     """Forwards what the operation computes; backwards its rule, and each contribution with numbers."""
-    equations = [plain(part) for part in step.rule.split(r"\qquad")]
     if isinstance(step, Forward):
-        doc = (step.operation.body.__doc__ or "").strip().splitlines()
-        return Text.assemble(
-            (doc[0] if doc else step.operation.name) + "\n", ("backwards: " + "   ".join(equations), "dim")
-        )
-    text = Text("\n".join(equations), "dim")
-    for place, line in enumerate(contributions(step)):
-        if line.count("=") < 2:
-            continue  # no numbers to put in: what comes out stands among the tensors
-        text.append(
-            "\n" + (f"{plain(line.partition('=')[0])} = {HIDDEN}" if place in hidden else plain(line)), "not dim"
-        )
+        equations = "   ".join(StepRule(step).text())
+        return Text.assemble((about(step.operation) or step.operation.name) + "\n", ("backwards: " + equations, "dim"))
+    text = Text("\n".join(step.said.text()), "dim")
+    for place, line in enumerate(step.said.lines()):
+        if line.numbers:  # else what comes out stands among the tensors
+            text.append("\n" + (f"{line.name} = {HIDDEN}" if place in hidden else line.text()), "not dim")
+    text.append(f"\n{EXPLAINED}", "dim italic")
     return text
+
+
+def rule_lines(step: Backward) -> list[str]:
+    """The rule of a step in words and numbers, an equation a line."""
+    return [*step.said.text(), *(line.text() for line in step.said.lines() if line.numbers)]
 
 
 # ---- tensors --------------------------------------------------------------------------------------------------------
 
 
-def tensors(step: Step, hidden: frozenset[int] = frozenset()) -> RenderableType:
-    """What goes in and comes out, in numbers where they are few, as heat maps where they are many."""
+def tensors(step: Step, hidden: frozenset[int] = frozenset(), matrix: int = 0) -> RenderableType:
+    """What goes in and comes out, in numbers where they are few, as coloured cells where they are many.
+
+    Args:
+        step: which one.
+        hidden: places of the contributions that are not to be seen yet.
+        matrix: which one of a larger tensor's matrices is shown.
+    """
     table = Table.grid(padding=(0, 2))
+
+    def add(label: Text, value: Value, array: np.ndarray | None) -> None:
+        table.add_row(label, picture(array, matrix, value.axes))
+
     if isinstance(step, Forward):
         for item in step.inputs:
-            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
-        for name, value in step.settings.items():
-            table.add_row(Text(name, "dim"), Text(str(value)))
+            add(_label(item.value.name, role(item.parameter)), item.value, item.value.array)
+        for name, setting in step.settings.items():
+            table.add_row(Text(name, "dim"), Text(in_words(setting)))
         for value in step.outputs:
-            table.add_row(_label(value.name, "result"), picture(value.array))
+            add(_label(value.name, "result"), value, value.array)
         return table
     for item in step.forward.inputs:
         if item.value.array.size <= FULL:  # what the rule speaks of
-            table.add_row(_label(item.value.name, item.parameter), picture(item.value.array))
+            add(_label(item.value.name, role(item.parameter)), item.value, item.value.array)
+    for name, setting in step.forward.settings.items():
+        table.add_row(Text(name, "dim"), Text(in_words(setting)))
     for value, gradient in zip(step.forward.outputs, step.incoming, strict=True):
-        table.add_row(_label(f"∂{value.name}", "incoming"), picture(gradient))
+        add(_label(derivative(value.name), "incoming"), value, gradient)
     for place, given in enumerate(step.contributions):
-        label = _label(f"∂{given.value.name}", f"as {given.parameter}")
+        label = _label(derivative(given.value.name), f"as {role(given.parameter)}" if role(given.parameter) else "")
         if place in hidden:
             table.add_row(label, Text(HIDDEN, "bold"))
             continue
-        table.add_row(label, picture(given.gradient))
+        add(label, given.value, given.gradient)
         if not given.first:
-            table.add_row(_label("", "the sum so far"), picture(given.accumulated))
+            add(_label("", "the sum so far"), given.value, given.accumulated)
     return table
 
 
 def _label(name: str, role: str) -> Text:
     return Text.assemble((name, "bold"), " " if name else "", (role, "dim"))
-
-
-def picture(array: np.ndarray | None) -> RenderableType:
-    """A tensor: a number, a grid of numbers, or what it is like and a heat map."""
-    if array is None:
-        return Text("not used", "dim")
-    if array.size == 1:
-        return Text(f"{array.item():.6g}")
-    if 0 < array.size <= FULL and array.ndim <= 2:
-        rows = [[f"{value:.4g}" for value in row] for row in np.atleast_2d(array)]
-        width = max((len(cell) for row in rows for cell in row), default=0)
-        return Text("\n".join(" ".join(f"{cell:>{width}}" for cell in row) for row in rows))
-    size = "×".join(map(str, array.shape))
-    if not array.size:
-        return Text(f"{size}, empty", "dim")
-    real = array.astype(np.float64)
-    line = Text(f"{size}  from {real.min():.4g} to {real.max():.4g}, norm {np.linalg.norm(real):.4g}", "dim")
-    return Group(line, heat_map(real))
-
-
-def heat_map(array: np.ndarray) -> Text:
-    """Means over blocks as coloured cells: blue below zero, orange above, the deeper the farther."""
-    blocks = heat(array)
-    values = np.array([float(str(value).replace("Infinity", "inf")) for value in blocks["values"]])
-    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0) or 1.0
-    text = Text()
-    for place, value in enumerate(values):
-        if place and place % blocks["columns"] == 0:
-            text.append("\n")
-        text.append(
-            "  " if np.isfinite(value) else "! ", _colour(value / largest) if np.isfinite(value) else "bold red"
-        )
-    return text
-
-
-def _colour(share: float) -> Style:
-    """From the background's grey to a full colour."""
-    end = POSITIVE if share > 0 else NEGATIVE
-    red, green, blue = (round(40 + (part - 40) * abs(share) ** 0.5) for part in end)
-    return Style(bgcolor=f"rgb({red},{green},{blue})")
 
 
 # ---- the source -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ step of its own.
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +22,19 @@ from tinygrad_lab import Tensor, ops
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping.functions import FUNCTIONS, OPERATORS, Function
 from tinygrad_lab.lab.stepping.values import LARGEST, number, quoted, short
-from tinygrad_lab.trace import Recorder, Trace
+from tinygrad_lab.trace import Forward, Recorder, Trace
 from tinygrad_lab.trace.record import LIMIT, Place, TooLargeError, listening
 
+SUMMED = "# The result is more than one number: they are summed, so that there is one to differentiate."
 FILE = "expression"  # what steps name as their file
 LONGEST = 2000  # characters of an expression
 TOGETHER = 1_000_000  # elements of all values that it makes
+CLOSES = {")": "(", "]": "[", "}": "{"}
+DEEPEST = 400  # formulas inside one another
+STATEMENTS = frozenset({
+    "assert", "async", "break", "class", "continue", "def", "del", "for", "from", "global", "if", "import", "nonlocal",
+    "pass", "raise", "return", "try", "while", "with",
+})  # fmt: skip  # what Python has besides assignments and formulas, by first word
 REFUSED = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, MemoryError)  # what operations complain with
 
 
@@ -46,8 +54,9 @@ def trace_expression(text: str, given: Mapping[str, Tensor]) -> Trace:
     try:
         with listening(recorder), np.errstate(all="ignore"):
             result = evaluation.run(body)
+            recorder.learn_names(recorder.variables)
             if result.numel() != 1:
-                recorder.source = f"sum({recorder.source})"
+                recorder.line, recorder.source = len(text.strip().splitlines()) + 1, f"sum({recorder.source})"
                 result = ops.sum(result)
             evaluation.check_all_used()
             if result._node is None:
@@ -59,10 +68,13 @@ def trace_expression(text: str, given: Mapping[str, Tensor]) -> Trace:
         raise UsageError(f"the expression has more than {error.limit} operations") from error
     except RecursionError as error:
         raise UsageError("the expression is nested too deeply") from error
-    for step in traced:
-        if step.phase == "forward" and step.outputs[0].name.startswith("v") and step.source:
-            step.outputs[0].name = step.source
     return traced
+
+
+def is_summed(traced: Trace, text: str) -> bool:
+    """Tell whether the result was more than one number, and summed."""
+    lines = len(text.strip().splitlines())
+    return any(isinstance(step, Forward) and step.line > lines for step in traced)
 
 
 def parse(text: str) -> list[ast.stmt]:
@@ -73,22 +85,68 @@ def parse(text: str) -> list[ast.stmt]:
     """
     if len(text) > LONGEST:
         raise UsageError(f"the expression has {len(text)} characters, at most {LONGEST} are read")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of what Python finds odd
-            body = ast.parse(text.strip()).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "it cannot be parsed"
-        raise UsageError(f"{quoted(text)} is no expression: {reason}") from error
+    for word in re.findall(r"(?:^|[;\n])\s*([a-z]+)(?!\w)", plain_text(text)):
+        if word in STATEMENTS:
+            raise UsageError(
+                f"{quoted(word)} is not allowed: there are assignments, and the last statement is a formula"
+            )
+    body = _statements(text)
     if not body:
         raise UsageError('the expression is empty; try "relu(w*x + b)" w=2 x=-3 b=1')
     for statement in body[:-1]:
         if not isinstance(statement, ast.Assign):
-            raise UsageError(
-                f"{quoted(ast.unparse(statement))}: all but the last statement must be assignments: b = a + a"
-            )
+            raise UsageError(f"{_said(text, statement)}: all but the last statement must be assignments: b = a + a")
     if not isinstance(body[-1], ast.Assign | ast.Expr):
-        raise UsageError(f"{quoted(ast.unparse(body[-1]))} is not allowed: the last statement must be a formula")
+        raise UsageError(f"{_said(text, body[-1])} is not allowed: the last statement must be a formula")
+    _check_depth(body)
     return body
+
+
+def _statements(text: str) -> list[ast.stmt]:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what Python finds odd
+            return ast.parse(text.strip()).body
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{quoted(text)} is no expression: {why_not(text)}") from error
+    except (RecursionError, MemoryError) as error:
+        raise UsageError("the expression is nested too deeply") from error
+
+
+def _said(text: str, statement: ast.stmt) -> str:
+    return quoted(ast.get_source_segment(text.strip(), statement) or text)
+
+
+def _check_depth(body: list[ast.stmt]) -> None:
+    """Raise a UsageError where formulas are so deep inside one another that walking over them could not end well."""
+    pending: list[tuple[ast.AST, int]] = [(s.value, 1) for s in body if isinstance(s, ast.Assign | ast.Expr)]
+    while pending:
+        node, depth = pending.pop()
+        if depth > DEEPEST:
+            raise UsageError("the expression is nested too deeply")
+        pending += [(inner, depth + 1) for inner in ast.iter_child_nodes(node)]
+
+
+def plain_text(text: str) -> str:
+    """Return the expression without comments and strings."""
+    return re.sub(r"""'[^'\n]*'|"[^"\n]*"|#[^\n]*""", "", text)
+
+
+def why_not(text: str) -> str:
+    """Say what is wrong with the brackets of an expression that is no Python, or else that it is none.
+
+    The words are our own, as Python's change with its version; the playground has the same.
+    """
+    opened: list[str] = []
+    for sign in plain_text(text):
+        if sign in "([{":
+            opened.append(sign)
+        elif sign in CLOSES:
+            opening = opened.pop() if opened else ""
+            if not opening:
+                return f"unmatched '{sign}'"
+            if opening != CLOSES[sign]:
+                return f"closing parenthesis '{sign}' does not match opening parenthesis '{opening}'"
+    return f"'{opened[-1]}' was never closed" if opened else "it is not in Python's syntax"
 
 
 class _Recorder(Recorder):
@@ -100,7 +158,7 @@ class _Recorder(Recorder):
         self.variables: dict[str, Tensor] = {}
 
     def place(self) -> Place:
-        return Place(FILE, self.line, self.source, self.variables)
+        return Place(FILE, self.line, self.source, self.variables, self.source)
 
 
 class _Evaluation:

@@ -7,7 +7,7 @@ project's own rules, and highlighted source lines.
 
 import inspect
 import json
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pygments.lexers import PythonLexer
 from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping import quiz as quizzing
-from tinygrad_lab.lab.stepping.formulas import Formulas, mathml_of
+from tinygrad_lab.lab.stepping.formulas import Formulas
 from tinygrad_lab.lab.stepping.layout import arrange
 from tinygrad_lab.lab.stepping.target import Traced
 from tinygrad_lab.ops.operation import OPERATIONS
@@ -30,24 +30,31 @@ from tinygrad_lab.trace.schema import as_json, relative
 Json = dict[str, Any]
 
 GENERATOR = "tinygrad-lab step"  # what a page says of its maker
-SCRIPTS = ("tensors.js", "graph.js", "sources.js", "quiz.js", "stepper.js")
+SCRIPTS = (
+    "numbers.js", "slices.js", "matrices.js", "tensors.js", "graph.js", "sources.js", "tree.js", "quiz.js", "score.js",
+    "looked.js", "stepper.js", "moving.js", "address.js",
+)  # fmt: skip
+CHANGING = "change.js"  # only where a server stands behind the page
 
 
-def render(traced: Traced, quiz: bool = False) -> str:
+def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
     """A whole HTML document.
 
     Args:
         traced: what to show.
         quiz: hide each gradient until it has been answered.
+        served: whether ``serve`` stands behind it, so that numbers can be changed.
     """
     folder = resources.files("tinygrad_lab.lab.stepping") / "web"
+    scripts = (*SCRIPTS, CHANGING) if served else SCRIPTS
     return _template().render(
         title=traced.title,
         generator=GENERATOR,
         quiz=quiz,
+        served=served,
         style=(folder / "page.css").read_text(encoding="utf-8"),
-        script="".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        data=embedded(contents(traced, quiz)),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in scripts),
+        data=embedded(contents(traced, quiz, served)),
     )
 
 
@@ -84,35 +91,50 @@ def is_ours(path: Path) -> bool:
         return f'content="{GENERATOR}"'.encode() in file.read(1000)
 
 
-def contents(traced: Traced, quiz: bool) -> dict[str, Any]:
+def contents(traced: Traced, quiz: bool, served: bool = False) -> dict[str, Any]:
     """What the page is given: the trace as JSON, with a layout for each graph, MathML, questions and sources."""
-    data = as_json(traced.trace)
-    if quiz:
-        _ask(traced.trace, data)
+    says: list[str] = []  # what the slips say, each once
+    data = as_json(traced.trace, each=partial(_ask, says)) if quiz else as_json(traced.trace)
     formulas = Formulas()
     sources = {name: [_lines(text, 1, name)] for name, text in traced.sources.items()}
     _finish(data, data["tensors"], formulas, sources)
-    return {"title": traced.title, "quiz": quiz, "trace": data, "forms": formulas.forms, "sources": sources}
+    changeable = {name: list(words) for name, words in traced.changeable.items()} if served else None
+    return {
+        "title": traced.title,
+        "item": traced.item,
+        "quiz": quiz,
+        "slips": says,
+        "changeable": changeable,
+        "trace": data,
+        "forms": formulas.forms,
+        "sources": sources,
+    }
 
 
-def _ask(trace: Trace, data: dict[str, Any]) -> None:
+def _ask(says: list[str], trace: Trace, data: dict[str, Any]) -> None:
     for step in trace:
         if isinstance(step, Backward):
             for given, written in zip(step.contributions, data["steps"][step.index]["contributions"], strict=True):
                 asked = quizzing.question(step, given)
                 if asked is not None:
-                    slips = [[slip.value, slip.says] for slip in asked.slips]
-                    written["question"] = {"text": asked.text, "answer": asked.answer, "slips": slips}
+                    says += [slip.says for slip in asked.slips if slip.says not in says]
+                    slips = [[_rounded(slip.value), says.index(slip.says)] for slip in asked.slips]
+                    written["question"] = {"text": asked.text, "answer": _rounded(asked.answer), "slips": slips}
+
+
+def _rounded(value: float) -> float:
+    """Far more digits than an answer is compared in."""
+    return float(f"{value:.6g}")
 
 
 def _finish(trace: Json, tensors: list[Json], formulas: Formulas, sources: dict[str, list[Json]]) -> None:
     """Layout and MathML of a trace and of those inside it; the sources of what was opened."""
     trace["layout"] = arrange(trace, {value["number"]: _below(value, tensors) for value in trace["values"]})
     for operation in trace["operations"].values():
-        operation["rule"] = [mathml_of(equation) for equation in operation["rule"].split(r"\qquad")]
+        del operation["rule"], operation["symbols"]  # each step has its own
     for step in trace["steps"]:
         if "rule" in step:
-            step["rule"] = [mathml_of(equation) for equation in step["rule"].split(r"\qquad")]
+            step["rule"] = [formulas.add(equation) for equation in step["rule"].split(r" \qquad ")]
         for given in step.get("contributions", ()):
             given["formula"] = given["formula"] and formulas.add(given["formula"])
         inner = step.get("inside")

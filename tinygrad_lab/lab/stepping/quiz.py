@@ -49,18 +49,27 @@ def question(step: Backward, given: Contribution) -> Question | None:
     index = tuple(int(i) for i in np.unravel_index(int(sizes.argmax()), sizes.shape))
     answer = float(given.accumulated[index])
     name = given.value.name if PLAIN.fullmatch(given.value.name) else f"({given.value.name})"
-    entry = f"{name}[{', '.join(map(str, index))}]" if sizes.size > 1 else given.value.name
+    brackets = f"[{', '.join(map(str, index))}]" if sizes.size > 1 else ""
+    entry = name + brackets if brackets else given.value.name
     wrong: list[Slip] = []
     for slip in slips(step, given, index):
         if not any(same(slip.value, other) for other in (answer, *(known.value for known in wrong))):
             wrong.append(slip)
-    text = f"What is the gradient of {entry}?"
-    if given.value.uses > 1:
-        text = (
-            f"{given.value.name} is used {given.value.uses} times. What is the gradient of {entry} "
-            f"when the contribution through {given.parameter} has been added?"
-        )
-    return Question(entry, index, answer, wrong, text)
+    return Question(entry, index, answer, wrong, _words(step, given, name + brackets))
+
+
+def _words(step: Backward, given: Contribution, entry: str) -> str:
+    """The question, in the reader's own terms."""
+    asked = f"What is ∂{entry}"
+    if given.value.uses == 1:
+        return f"{asked}?"
+    through = " and ".join(value.name for value in step.forward.outputs)
+    twice = [c for c in step.contributions if c.value is given.value]
+    if len(twice) > 1:
+        place = next(place for place, c in enumerate(twice) if c is given)
+        through += f" by its {('first', 'second', 'third')[place] if place < 3 else f'{place + 1}th'} use there"
+    when = "has come, the first" if given.first else "has been added to what is there"
+    return f"{given.value.name} is used {given.value.uses} times. {asked} when the contribution of {through} {when}?"
 
 
 def judge(asked: Question, text: str) -> Judgement:

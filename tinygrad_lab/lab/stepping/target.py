@@ -1,22 +1,20 @@
 """What can be stepped through: a paper at its tiny size, a module of it, or an expression with values."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tinygrad_lab import Tensor, nn
+from tinygrad_lab import nn
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.lab.stepping import expression, values
+from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.paper import Paper
-from tinygrad_lab.random import generator
-from tinygrad_lab.trace import Backward, Forward, Trace, record, trace
+from tinygrad_lab.trace import Backward, Forward, Trace
 from tinygrad_lab.trace.schema import PROJECT, relative
 
 LARGEST = 4000  # steps that are shown
-RECORDED = 50_000  # operations that are recorded, of which a module may be chosen
 
 
 @dataclass(frozen=True)
@@ -28,16 +26,25 @@ class Traced:
         title: "lstm 2000: layers.0", or the expression.
         target: what was asked for: the paper's slug, or the expression.
         sources: the texts that steps refer to, by the name that they are given in JSON.
+        item: what a paper is shown with: "a handwritten 7"; "" with an expression.
+        changeable: by their names, the values whose numbers can be changed where a server stands behind the page, each
+            with what its whole numbers stand for.
     """
 
     trace: Trace
     title: str
     target: str
     sources: dict[str, str]
+    item: str = ""
+    changeable: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def trace_target(
-    target: str, assignments: Sequence[str] = (), module: str | None = None, variant: str | None = None
+    target: str,
+    assignments: Sequence[str] = (),
+    module: str | None = None,
+    variant: str | None = None,
+    random: bool = False,
 ) -> Traced:
     """Run a target, forwards and backwards, step by step.
 
@@ -47,6 +54,7 @@ def trace_target(
         module: keep only the steps of this module of a paper and of those below it: its path, or the last part of its
             path, or its class, which several may share.
         variant: the paper's variant; its default one if None.
+        random: the paper untrained, on random numbers, in place of trained weights on a real item.
 
     Raises:
         UsageError: no such paper, variant or module; an expression that is malformed, unsafe or does not fit its
@@ -58,33 +66,37 @@ def trace_target(
             raise UsageError(
                 f"{target} is a paper: values such as {values.short(assignments[0])} go with an expression"
             )
-        return trace_paper(known[target], module, variant)
+        return trace_paper(known[target], module, variant, random)
     if known and not assignments:
         raise UsageError(
             f"{values.quoted(target)} is no paper; the papers are: {', '.join(known)}. An expression needs values: x=2"
         )
-    if module is not None or variant is not None:
-        raise UsageError("--module and --variant go with a paper, not with an expression")
+    if module is not None or variant is not None or random:
+        raise UsageError("--module, --variant and --random go with a paper, not with an expression")
     traced = expression.trace_expression(target, values.assignments(assignments))
-    return Traced(traced, target.strip(), target, {expression.FILE: target.strip()})
+    text = target.strip() + (f"\n{expression.SUMMED}" if expression.is_summed(traced, target) else "")
+    return Traced(traced, target.strip(), target, {expression.FILE: text})
 
 
-def trace_paper(paper: Paper, module: str | None, variant: str | None) -> Traced:
-    """The loss of an example batch at tiny size, seed 0."""
-    config = registry.configuration(paper, variant)
-    side = NumpySide(paper)
-    model = side.build(config, seed=0)
-    batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
-    with record({name: v for name, v in batch.items() if isinstance(v, Tensor)}, RECORDED):
-        loss = side.loss(model, batch)
-    traced = trace(loss)
-    title = f"{paper.slug} {variant or paper.default_variant}"
+def trace_paper(paper: Paper, module: str | None, variant: str | None, random: bool = False) -> Traced:
+    """The loss of what is shown of a paper, or of random numbers in an untrained model."""
+    return trace_subject(paper.slug, Subject(paper, variant, random), module)
+
+
+def trace_subject(slug: str, subject: Subject, module: str | None) -> Traced:
+    """The loss of a subject, as it is now."""
+    traced, title = subject.trace(), subject.title
     if module is not None:
-        traced, title = only_modules(traced, modules_called(module, model)), f"{title}: {module}"
+        traced, title = only_modules(traced, modules_called(module, subject.model)), f"{title}: {module}"
     if len(traced) > LARGEST:
         sizes = ", ".join(f"{name} ({size})" for name, size in module_sizes(traced).items() if size <= LARGEST)
         raise UsageError(f"{title} has {len(traced)} steps, at most {LARGEST} are shown: choose one --module: {sizes}")
-    return Traced(traced, title, paper.slug, sources(traced))
+    item = subject.item.title if subject.item else "random numbers, untrained weights"
+    return Traced(traced, title, slug, sources(traced), item, _changeable(subject))
+
+
+def _changeable(subject: Subject) -> dict[str, Sequence[str]]:
+    return {name: subject.words.get(name, ()) for name in subject.arrays()}
 
 
 def modules_called(name: str, model: nn.Module) -> list[str]:

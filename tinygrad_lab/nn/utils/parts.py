@@ -53,7 +53,7 @@ def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]
     return cut
 
 
-@operation(r"\bar \theta = \textstyle\sum_k \bar y \, \frac{\partial y_k}{\partial \theta}")
+@operation(rule="dparameters[k] = differentiated(work, parameters, k, dy)")
 def parts(work: Work, *parameters: Float[Array, "..."]) -> tuple[Float[Array, ""], Backward]:  # noqa: ARG001
     """y = Σ_k y_k, each a function of all ``parameters``; once only, the graphs of all are then released."""
 

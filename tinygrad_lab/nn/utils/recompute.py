@@ -82,12 +82,16 @@ class _Segment:
             )
         return tuple(gradients.get(id(tensor)) for tensor in known)
 
+    def differentiated(self, given: Sequence[Array], k: int, dy: Array) -> Array | None:
+        """Return the gradient of value k of those given, by running once more."""
+        return self.gradients(tuple(given), dy)[k]
+
     def _call(self, inputs: list[Tensor]) -> Any:
         pairs = zip(self.places, self.others, strict=True)
         return self.function(*[other if place is None else inputs[place] for place, other in pairs])
 
 
-@operation(r"\bar x = \bar y \, \frac{\partial y}{\partial x}")
+@operation(rule="dtensors[k] = differentiated(segment, tensors, k, dy)")
 def recomputed(segment: _Segment, *tensors: Float[Array, "..."]) -> tuple[Float[Array, "..."], Backward]:
     """y = f(x): ``tensors`` are everything in it that wants a gradient, and all that is kept."""
 

@@ -45,7 +45,7 @@ for (const pair of document.querySelectorAll(".pair")) {
 const twins = [...document.querySelectorAll(".twin")];
 addEventListener("keydown", (event) => {
   const move = { j: 1, k: -1 }[event.key];
-  if (!move || event.ctrlKey || event.metaKey || event.altKey || !twins.length) return;
+  if (!move || event.ctrlKey || event.metaKey || event.altKey || !twins.length || event.target.closest("input")) return;
   const current = twins.indexOf(document.activeElement.closest(".twin"));
   const below = twins.findIndex((twin) => twin.getBoundingClientRect().top > 60);
   const next = current >= 0 ? current + move : move > 0 ? below : below - 1;

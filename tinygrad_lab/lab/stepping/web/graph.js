@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LONGEST = 20;
+const LARGEST = 1.6; // times its drawn size
 
 function draw(tag, attributes, text) {
   const element = document.createElementNS(SVG, tag);
@@ -13,7 +14,7 @@ function draw(tag, attributes, text) {
 const shortened = (name) => name.length <= LONGEST ? name : "…" + name.slice(1 - LONGEST);
 
 class Graph {
-  constructor(trace, tensors, onChoose) {
+  constructor(trace, tensors, onChoose, onLook) {
     const { width, height, values, steps, lines } = trace.layout;
     this.trace = trace;
     this.tensors = tensors;
@@ -24,9 +25,18 @@ class Graph {
     this.operations = {};
     this.lit = [];
     this.shown = -1;
+    this.scale = 1;
     for (const step of trace.steps) if (step.phase === "forward") this.drawEdges(step, values, steps, lines);
-    for (const value of trace.values) if (values[value.number]) this.drawValue(value, values[value.number]);
+    for (const value of trace.values) if (values[value.number]) this.drawValue(value, values[value.number], onLook);
     for (const step of trace.steps) if (step.phase === "forward") this.drawOperation(step, steps[step.index], onChoose);
+  }
+
+  /* A small graph grows into its pane. */
+  fit(pane) {
+    const { width, height } = this.trace.layout;
+    this.scale = Math.max(1, Math.min(LARGEST, (pane.clientWidth - 20) / width, (pane.clientHeight - 20) / height));
+    this.svg.setAttribute("width", width * this.scale);
+    this.svg.setAttribute("height", height * this.scale);
   }
 
   drawEdges(step, values, steps, lines) {
@@ -62,13 +72,14 @@ class Graph {
     return group;
   }
 
-  drawValue(value, place) {
+  drawValue(value, place, onLook) {
     const group = this.box(value.kind, value.name, place, 36);
     const tensor = this.tensors[value.tensor];
     group.append(draw("text", { x: place[0], y: place[1] - 3 }, shortened(value.name)));
     const data = only(tensor) || shapeOf(tensor);
     const number = draw("text", { x: place[0], y: place[1] + 11, class: "number" }, data);
     group.append(number);
+    group.addEventListener("click", () => onLook(value.number));
     this.values[value.number] = { group, number, data, kind: value.kind };
   }
 

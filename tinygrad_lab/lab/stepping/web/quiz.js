@@ -16,7 +16,7 @@ function judge(question, text) {
   if (same(value, question.answer)) return { right: true, says: `Right: ${digits(question.answer)}.` };
   const slip = question.slips.find(([wrong]) => same(value, wrong));
   const otherwise = "Not yet. Put the incoming gradient and the operation's inputs into the rule.";
-  return { right: false, says: slip ? slip[1] : otherwise };
+  return { right: false, says: slip ? page.slips[slip[1]] : otherwise };
 }
 
 /* A form for one question; ``done(first)`` is called when it has been answered, at the first try or not, or given up. */

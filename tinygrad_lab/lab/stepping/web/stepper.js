@@ -4,11 +4,9 @@ const page = JSON.parse(document.getElementById("data").textContent);
 const tensors = page.trace.tensors;
 const $ = (id) => document.getElementById(id);
 const sources = new Sources(page.sources, $("source-pane"), $("file"), $("source"));
+const tree = new Tree($("list"), (index) => go(index));
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-const answered = new Map(); // a contribution -> what was said to its answer
-const score = { right: 0, asked: 0 };
 let frames = []; // the trace and those opened inside it, each with the step it stands at
-let timer = null;
 
 const frame = () => frames[frames.length - 1];
 const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th"}`;
@@ -17,6 +15,7 @@ const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 <
 
 function prepare(trace) {
   if (trace.graph) return;
+  for (const value of trace.values) if (value.axes !== undefined) value.axes = page.trace.axes[value.axes];
   trace.byNumber = new Map(trace.values.map((value) => [value.number, value]));
   trace.history = new Map(); // value -> its contributions, each with its step, in order
   trace.backwardOf = new Map();
@@ -27,7 +26,8 @@ function prepare(trace) {
       trace.history.get(given.value).push({ step: step.index, given });
     }
   }
-  trace.graph = new Graph(trace, tensors, (index) => go(chosenFrom(trace, index)));
+  trace.graph = new Graph(trace, tensors, (index) => go(chosenFrom(trace, index)),
+    (number) => lookAt(trace, number));
 }
 
 /* An operation was chosen in the graph: its forward step, or its backward one where that half is being shown. */
@@ -56,21 +56,25 @@ function arrive() {
     if (!last) part.addEventListener("click", () => leave(depth + 1));
     return depth ? [make("span"), part] : [part];
   }));
+  $("item").textContent = page.item;
   $("graph-pane").replaceChildren(trace.graph.svg);
   $("slider").max = trace.steps.length - 1;
-  fillList(trace);
+  $("filter").value = "";
+  fillTree();
   notice(trace);
+  sources.show(forwardOf(trace, at)); // which sets how high the graph's pane is
+  trace.graph.fit($("graph-pane"));
   go(at);
 }
 
-function fillList(trace) {
-  $("list").replaceChildren(...trace.steps.map((step, index) => {
-    const turn = index && step.phase !== trace.steps[index - 1].phase;
-    const button = make("button", { type: "button" }, make("span", {}, String(index + 1)),
-      make("span", {}, step.phase === "backward" ? `∂ ${step.operation}` : step.operation));
-    button.addEventListener("click", () => go(index));
-    return make("li", turn ? { class: "turn" } : {}, button);
-  }));
+const forwardOf = (trace, at) => trace.steps[at].phase === "forward" ? trace.steps[at] : trace.steps[trace.steps[at].forward];
+
+function fillTree() {
+  const { trace, at } = frame(), text = $("filter").value.trim();
+  const steps = text ? matching(trace, text) : trace.steps;
+  tree.fill(trace, steps, text && steps.length <= 300);
+  tree.show(at);
+  $("found").textContent = text ? `${steps.length} of ${trace.steps.length}` : "";
 }
 
 function notice(trace) {
@@ -89,10 +93,9 @@ function go(index) {
   const current = frame(), { trace } = current;
   const last = trace.steps.length - 1;
   index = Math.max(0, Math.min(last, index));
-  $("list").children[current.at].firstChild.removeAttribute("aria-current");
   current.at = index;
   const step = trace.steps[index];
-  const forward = step.phase === "forward" ? step : trace.steps[step.forward];
+  const forward = forwardOf(trace, index);
   $("step").replaceChildren(...(step.phase === "forward" ? forwardParts(trace, step) : backwardParts(trace, step, forward)));
   $("step").scrollTop = 0;
   centre(trace.graph.show(index, (number) => gradientNow(trace, number, index)));
@@ -102,21 +105,17 @@ function go(index) {
   $("count").textContent = `${index + 1} / ${last + 1}`;
   $("first").disabled = $("back").disabled = index === 0;
   $("next").disabled = $("last").disabled = index === last;
-  const button = $("list").children[index].firstChild;
-  button.setAttribute("aria-current", "step");
-  within($("list-pane"), button);
+  tree.show(index);
+  if (page.quiz && frames.length === 1 && index === last) $("step").append(closing());
+  writeAddress();
   performance.measure("step", { start: started });
 }
 
-function centre([x, y]) {
-  const pane = $("graph-pane"), margin = Math.max(0, (pane.clientWidth - frame().trace.layout.width) / 2);
+function centre(place) {
+  const { graph, layout } = frame().trace, [x, y] = place.map((n) => n * graph.scale);
+  const pane = $("graph-pane"), margin = Math.max(0, (pane.clientWidth - layout.width * graph.scale) / 2);
   const near = Math.abs(pane.scrollTop + pane.clientHeight / 2 - y) < pane.clientHeight;
   pane.scrollTo({ left: x + margin - pane.clientWidth / 2, top: y - pane.clientHeight / 2, behavior: near && !calm ? "smooth" : "auto" });
-}
-
-function within(pane, element) {
-  const top = element.offsetTop - pane.offsetTop;
-  if (top < pane.scrollTop || top > pane.scrollTop + pane.clientHeight - 40) pane.scrollTop = top - pane.clientHeight / 2;
 }
 
 function heading(trace, step, forward) {
@@ -130,7 +129,19 @@ function heading(trace, step, forward) {
   } else if (forward.inside) {
     parts.push(make("p", { class: "quiet" }, `Its ${forward.inside.left_out} inner steps found no room here: trace its module alone to open it.`));
   }
+  const other = otherWay(trace, step);
+  if (other) parts.push(other);
   return parts;
+}
+
+/* From a forward step to its backward one, and back. */
+function otherWay(trace, step) {
+  const other = step.phase === "forward" ? trace.backwardOf.get(step.index) : trace.steps[step.forward];
+  if (!other) return null;
+  const button = make("button", { type: "button", class: "other", title: "The other way (b)" },
+    `${other.phase === "backward" ? "Its backward step" : "Its forward step"}: ${other.index + 1}`);
+  button.addEventListener("click", () => go(other.index));
+  return button;
 }
 
 function open(forward, phase) {
@@ -141,28 +152,46 @@ function open(forward, phase) {
 
 function named(trace, number, before, tensor) {
   const value = trace.byNumber.get(number);
-  const who = make("div", { class: "who" }, make("span", { class: "quiet" }, before), make("b", {}, value.name),
+  const who = make("div", { class: "who" }, ...(before ? [make("span", { class: "quiet" }, before)] : []), make("b", {}, value.name),
     make("span", { class: "quiet" }, tensor.shape.length ? shapeOf(tensor) : ""));
-  return make("div", { class: "given" }, who, tensorElement(tensor, value.name));
+  return make("div", { class: "given" }, who, tensorElement(tensor, value.name, value.axes, before.startsWith("gradient") ? null : changeableAs(value)));
 }
 
 function forwardParts(trace, step) {
   const tensor = (number) => tensors[trace.byNumber.get(number).tensor];
-  const settings = Object.entries(step.settings).map(([name, value]) => `${name} = ${value}`).join(", ");
-  return [...heading(trace, step, step), make("h2", {}, "Takes"),
-    ...step.inputs.map((given) => named(trace, given.value, `${given.parameter} =`, tensor(given.value))),
-    ...(settings ? [make("p", { class: "quiet" }, settings)] : []), make("h2", {}, "Makes"),
-    ...step.outputs.map((number) => named(trace, number, "", tensor(number)))];
+  const givens = (...all) => make("div", { class: "givens" }, ...all);
+  return [...heading(trace, step, step), make("h2", {}, "Takes"), ...taken(trace, step), make("h2", {}, "Makes"),
+    givens(...step.outputs.map((number) => named(trace, number, "", tensor(number)))), ...weightsOf(step), ...stepLinks("used by", usersOf(trace, step))];
+}
+
+/* The weights of an attention stand inside it; they are what one wants to see of it. */
+function weightsOf(step) {
+  const weights = step.inside && step.inside.values && step.inside.values.find((value) => value.name === "weights");
+  if (!weights) return [];
+  const axes = Number.isInteger(weights.axes) ? page.trace.axes[weights.axes] : weights.axes; // until it has been opened
+  return [make("h2", {}, "Inside it, the attention weights"), tensorElement(tensors[weights.tensor], weights.name, axes)];
 }
 
 function backwardParts(trace, step, forward) {
-  const info = trace.operations[step.operation];
   const rule = make("div", { class: "rule equations" });
-  rule.innerHTML = (step.rule || info.rule).join(""); // MathML made from the project's own rules
+  rule.innerHTML = step.rule.map(filled).join("");
   const incoming = step.incoming.flatMap((place, k) => place === null ? [] : [named(trace, forward.outputs[k], "gradient of", tensors[place])]);
-  const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming, make("h2", {}, "Rule"), rule,
+  const parts = [...heading(trace, step, forward), make("h2", {}, "Incoming gradient"), ...incoming,
+    make("h2", {}, "It took"), ...taken(trace, forward), make("h2", {}, "Rule"), rule,
+    make("p", { class: "quiet" }, "∂w is the derivative of the result by w."),
     make("h2", {}, step.contributions.length ? "Contributions" : "No input wants a gradient")];
   return parts.concat(step.contributions.map((given) => contribution(trace, step, given)));
+}
+
+/* What an argument is to its operation, in a word; letters such as x and y say nothing. */
+const role = (parameter, after) => parameter.length > 1 ? parameter + after : "";
+
+/* What the operation took: the rule speaks of it. */
+function taken(trace, forward) {
+  const settings = Object.entries(forward.settings).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const inputs = forward.inputs.map((given) => named(trace, given.value, role(given.parameter, " ="), tensors[trace.byNumber.get(given.value).tensor]));
+  const all = make("div", { class: "givens" }, ...inputs);
+  return settings ? [all, make("p", { class: "quiet" }, settings)] : [all];
 }
 
 function contribution(trace, step, given) {
@@ -173,28 +202,32 @@ function contribution(trace, step, given) {
     box.append(ask(given.question, (first, says) => settle(given, first, says)));
     return box;
   }
-  if (answered.has(given)) box.append(make("p", { class: "right" }, answered.get(given)));
+  if (answers.has(given)) box.append(make("p", { class: "right" }, answers.get(given).says));
   if (given.formula) box.append(formula(given.formula));
   box.append(accumulation(trace, step, given, value));
   return box;
 }
 
 function calledInRule(trace, step, given) {
-  const symbol = trace.operations[step.operation].symbols[given.parameter];
-  return symbol ? `${symbol.replace("\\ell", "ℓ").replace("\\", "")} in the rule` : `its ${given.parameter}`;
+  return role(given.parameter, "") && `its ${given.parameter}`;
 }
 
-function formula([form, numbers]) {
+function formula(given) {
   const box = make("div", { class: "rule" });
-  box.innerHTML = page.forms[form].replace(/\{(\d+)\}/g, (_, place) => numbers[place]); // digits and signs only
+  box.innerHTML = filled(given);
   return box;
+}
+
+/* MathML made from the project's own rules; what fills it is digits, and names that are escaped where the page is made. */
+function filled([form, parts]) {
+  return page.forms[form].replace(/\{(\d+)\}/g, (_, place) => parts[place]);
 }
 
 /* What came before + what comes now = the sum; a value that is used once just gets its gradient. */
 function accumulation(trace, step, given, value) {
   const all = trace.history.get(given.value), place = all.findIndex((entry) => entry.given === given);
-  const part = (caption, tensor) => make("figure", {}, make("figcaption", {}, caption), tensorElement(tensors[tensor], `gradient of ${value.name}`));
-  if (all.length === 1) return tensorElement(tensors[given.gradient], `gradient of ${value.name}`);
+  const part = (caption, tensor) => make("figure", {}, make("figcaption", {}, caption), tensorElement(tensors[tensor], `gradient of ${value.name}`, value.axes));
+  if (all.length === 1) return tensorElement(tensors[given.gradient], `gradient of ${value.name}`, value.axes);
   const row = make("div", { class: "sum" });
   if (place > 0) {
     const before = all[place - 1].given;
@@ -217,65 +250,3 @@ function gradientNow(trace, number, index) {
   const first = made ? trace.steps.find((step) => step.phase === "backward") : null;
   return first && index >= first.index ? only(tensors[first.incoming.find((place) => place !== null)]) || "" : null;
 }
-
-/* ---- the quiz --------------------------------------------------------------------------------------------------- */
-
-const hidden = (given) => page.quiz && given.question && !answered.has(given);
-
-function settle(given, first, says) {
-  answered.set(given, says);
-  score.asked += 1;
-  score.right += first ? 1 : 0;
-  $("score").hidden = false;
-  $("score").textContent = `${score.right} of ${score.asked} at once`;
-  go(frame().at);
-  const next = $("step").querySelector(".ask input");
-  if (next) next.focus({ preventScroll: true }); else $("next").focus();
-}
-
-/* ---- moving ----------------------------------------------------------------------------------------------------- */
-
-const asks = () => $("step").querySelector(".ask") !== null;
-
-function pause() {
-  clearInterval(timer);
-  timer = null;
-  $("play").setAttribute("aria-pressed", "false");
-  $("play").setAttribute("aria-label", "Play");
-}
-
-function play() {
-  if (timer) return pause();
-  if (frame().at === frame().trace.steps.length - 1) go(0);
-  $("play").setAttribute("aria-pressed", "true");
-  $("play").setAttribute("aria-label", "Pause");
-  timer = setInterval(() => {
-    if (asks() || frame().at === frame().trace.steps.length - 1) pause();
-    else go(frame().at + 1);
-  }, 1100);
-}
-
-const moves = {
-  ArrowRight: () => go(frame().at + 1), ArrowLeft: () => go(frame().at - 1), " ": play,
-  Home: () => go(0), End: () => go(frame().trace.steps.length - 1),
-  Escape: () => frames.length > 1 && leave(frames.length - 1),
-  Enter: () => { const button = $("step").querySelector(".open"); if (button) button.click(); },
-};
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input[type=text]");
-  const pressing = event.target.closest("button, input, a") && [" ", "Enter"].includes(event.key);
-  if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || !moves[event.key]) return;
-  event.preventDefault();
-  if (event.key !== " ") pause();
-  moves[event.key]();
-});
-$("first").addEventListener("click", moves.Home);
-$("back").addEventListener("click", moves.ArrowLeft);
-$("play").addEventListener("click", play);
-$("next").addEventListener("click", moves.ArrowRight);
-$("last").addEventListener("click", moves.End);
-$("slider").addEventListener("input", () => go(Number($("slider").value)));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => go(frame().at));
-
-enter(page.trace, page.title, 0);

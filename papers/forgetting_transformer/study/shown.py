@@ -1,0 +1,26 @@
+"""What the stepper shows of the Forgetting Transformer: a line of a rhyme, character by character."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from papers.forgetting_transformer.config import FoXConfig
+from tinygrad_lab.data.little import ALPHABET, STAR
+from tinygrad_lab.shown import Batch, Item, text_batches, text_item
+from tinygrad_lab.typing import Generator
+
+STEPS = 400
+
+
+def configuration(config: FoXConfig) -> FoXConfig:
+    """Room for a line, and a rate at which a rhyme is learned in seconds."""
+    return replace(config, vocab_size=len(ALPHABET), hidden_size=12, length=17, batch_size=16, learning_rate=1e-2)
+
+
+def batches(config: FoXConfig, generator: Generator) -> Iterator[Batch]:
+    """Windows of the rhyme."""
+    return text_batches(STAR, config.length, config.batch_size, generator, ALPHABET)
+
+
+def item(config: FoXConfig) -> Item:
+    """The first line."""
+    return text_item(STAR, config.length, ALPHABET)

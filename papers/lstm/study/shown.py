@@ -1,0 +1,45 @@
+"""What the stepper shows of the LSTM: a line of a rhyme, a Reber string, or one adding problem."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from papers.lstm.config import LSTMConfig
+from papers.lstm.data import training_batches
+from papers.lstm.tasks import adding
+from papers.lstm.tasks.reber import batch_of, embedded_string
+from tinygrad_lab.data.characters import CHARACTERS
+from tinygrad_lab.data.little import STAR
+from tinygrad_lab.random import generator as seeded
+from tinygrad_lab.shown import Batch, Item, endless, text_batches, text_item
+from tinygrad_lab.typing import Generator
+
+STEPS = 600
+
+
+def configuration(config: LSTMConfig) -> LSTMConfig:
+    """Room for a line, nothing dropped, and a rate at which it is learned in seconds."""
+    faster = replace(config, dropout=0.0, learning_rate=4e-2, batch_size=16)
+    return replace(faster, length=8, hidden=10) if config.task == "text" else faster
+
+
+def batches(config: LSTMConfig, generator: Generator) -> Iterator[Batch]:
+    """Windows of the rhyme, or what the task generates."""
+    if config.task == "text":
+        return map(_renamed, text_batches(STAR, config.length, config.batch_size, generator, CHARACTERS))
+    return endless(lambda: training_batches(config, generator))
+
+
+def item(config: LSTMConfig) -> Item:
+    """The first line, a string, or two numbers to add."""
+    if config.task == "text":
+        shown = text_item(STAR, config.length, CHARACTERS)
+        return replace(shown, batch=_renamed(shown.batch), along={"sequence": slice(None)})
+    if config.task == "adding":
+        return Item(adding.draw(config, 1, seeded(1)), "an adding problem")
+    string = embedded_string(seeded(1))
+    words = {"sequence": config.alphabet, "target": config.alphabet}
+    return Item(batch_of([string]), f"the Reber string {string.symbols}", words, {"sequence": slice(None)})
+
+
+def _renamed(batch: Batch) -> Batch:
+    return {"sequence": batch["tokens"], "target": batch["target"], "count": batch["count"]}
