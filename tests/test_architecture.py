@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "tensor", "gradients",
-    "random", "ops", "creation", "nn", "optim", "resuming", "checkpoint", "data", "sampling", "fit", "costs",
+    "random", "ops", "creation", "workers", "nn", "optim", "resuming", "checkpoint", "data", "sampling", "fit", "costs",
     "arguments", "trace", "paper", "shown", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")

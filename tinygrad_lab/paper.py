@@ -24,8 +24,8 @@ A paper is a folder below ``papers/`` with its twin below ``reference/``; nothin
 
 Data whose vocabularies are made from it also has ``vocabularies(config)`` in data.py, strings that a checkpoint keeps.
 
-A batch is a dict of arrays plus ``"count"``, the denominator of its loss: losses are sums divided by it, so two halves
-of a batch that carry the whole's count add up exactly to the whole.
+A batch is a dict of arrays plus ``"count"``, the denominator of its loss: losses are sums divided by it, so the parts
+of a batch, which carry the whole's count, add up exactly to the whole.
 """
 
 from collections.abc import Mapping

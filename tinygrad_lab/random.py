@@ -6,7 +6,7 @@ into another implementation, draw by draw.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -72,9 +72,14 @@ def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
 
 def stream(rng: Generator) -> Generator:
     """Return what this thread draws from where ``rng`` is asked for: a stream of its own while it
-    works on half of a batch.
+    works on a part of a batch.
     """
     return state.streams.get(id(rng), rng)
+
+
+def streams(seeds: Sequence[int], part: int) -> list[Generator]:
+    """Make the streams of one part of a batch, one for each seed."""
+    return [np.random.Generator(np.random.SFC64([seed, part])) for seed in seeds]
 
 
 def held_by(holders: Iterable[object]) -> list[Generator]:

@@ -112,6 +112,7 @@ def build(config: AlexNetConfig, generator: Generator | None = None) -> AlexNet:
         return AlexNet(config)
 
 
+@nn.utils.in_parts
 def loss(model: AlexNet, batch: AlexNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, C, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

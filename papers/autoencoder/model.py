@@ -237,6 +237,7 @@ def build(config: AutoencoderConfig, generator: Generator | None = None) -> AnyA
         return MODELS[config.variant](config)
 
 
+@nn.utils.in_parts
 def loss(model: AnyAutoencoder, batch: AutoencoderBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, s, s), "count"}, divided by the count."""
     output: Any = model(batch["image"])  # what this model takes back

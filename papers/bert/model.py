@@ -364,7 +364,7 @@ def build(config: BertConfig, generator: Generator | None = None) -> Model:
     return model
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: Model, batch: BertBatch) -> Float[Tensor, ""]:
     """The model's loss on a batch of ``data.py``."""
     return model.loss(batch)

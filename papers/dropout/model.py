@@ -108,6 +108,7 @@ def build(config: DropoutConfig, generator: Generator | None = None) -> Network:
         return Network(config)
 
 
+@nn.utils.in_parts
 def loss(model: Network, batch: DropoutBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, inputs), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

@@ -287,7 +287,7 @@ def new_caches(config: FoXConfig) -> Caches:
     return [State() if config.attention == "linear" else KVCache() for _ in range(config.layers)]
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: ForgettingTransformer, batch: FoXBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])

@@ -169,6 +169,7 @@ def build(config: LeNetConfig, generator: Generator | None = None) -> LeNet5 | L
         return networks[config.variant](config)
 
 
+@nn.utils.in_parts
 def loss(model: LeNet5 | LeNet5Modern, batch: LeNetBatch) -> Float[Tensor, ""]:
     """The model's loss on {"image": (B, 1, size, size), "label": (B,), "count"}, divided by the count."""
     return model.loss(model(batch["image"]), batch["label"]) / batch["count"]

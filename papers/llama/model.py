@@ -292,7 +292,7 @@ def build(config: LlamaConfig, generator: Generator | None = None) -> Llama:
         return Llama(config)
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: Llama, batch: LlamaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of the next token in {"tokens": (B, T), "target": (B, T), "count"}, divided by the count."""
     logits = model(batch["tokens"])

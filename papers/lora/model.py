@@ -230,7 +230,7 @@ def build(config: LoRAConfig, generator: Generator | None = None) -> Decoder:
     return model
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: Decoder, batch: LoRABatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"sequence": (B, T), "target": (B, T), "count"}, a sum divided by the count."""
     logits = model(batch["sequence"])

@@ -275,6 +275,7 @@ def build(config: LSTMConfig, generator: Generator | None = None) -> Network:
         return {"text": SymbolModel, "reber": GrammarModel, "adding": AddingModel}[config.task](config)
 
 
+@nn.utils.in_parts
 def loss(model: Network, batch: LSTMBatch) -> Float[Tensor, ""]:
     """The model's loss on {"sequence": (B, T, ...), "target", ..., "count"} from a zero state, divided by the count."""
     output, _ = model(batch["sequence"])

@@ -209,7 +209,7 @@ def nats(logits: Float[Tensor, "b t vocab"], batch: MambaBatch) -> Float[Tensor,
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["target"].reshape(-1), reduction="sum")
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: Mamba, batch: MambaBatch) -> Float[Tensor, ""]:
     """Cross-entropy of {"tokens": (B, T), "target": (B, T), "count"} divided by the count."""
     return nats(model(batch["tokens"]), batch) / batch["count"]

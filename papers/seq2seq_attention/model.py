@@ -279,6 +279,7 @@ def build(config: Seq2SeqConfig, generator: Generator | None = None) -> Seq2Seq:
     return model
 
 
+@nn.utils.in_parts
 def loss(model: Seq2Seq, batch: Seq2SeqBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]

@@ -301,7 +301,7 @@ def build(config: TransformerConfig, generator: Generator | None = None) -> Tran
     return model
 
 
-@nn.utils.in_halves
+@nn.utils.in_parts
 def loss(model: Transformer, batch: TransformerBatch) -> Float[Tensor, ""]:
     """The loss on {"source": (B, S), "length": (B,), "target": (B, T + 1), "count"}, divided by the count of tokens."""
     target = batch["target"]

@@ -12,6 +12,7 @@ from tests.lab.command import run
 from tinygrad_lab.complaints import LONGEST, ended, one_line
 from tinygrad_lab.lab import console, embedding, listing, training
 from tinygrad_lab.lab.options import apart
+from tinygrad_lab.workers.cores import BOUND
 
 FULL = Path("/dev/full")
 WITHOUT_CLICK = "import sys; sys.modules['click'] = None; from tinygrad_lab.__main__ import main; main()"
@@ -243,3 +244,20 @@ def test_a_terminal_that_cannot_show_a_screen_gets_text(term: str, full: bool, m
     monkeypatch.setattr(show.sys, "stdin", Terminal())
     monkeypatch.setenv("TERM", term)
     assert show.on_a_terminal() is full
+
+
+def test_workers_are_bounded_for_one_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(BOUND, raising=False)
+    seen = []
+    monkeypatch.setattr(training.Training, "run", lambda self: seen.append(os.environ.get(BOUND)))
+    monkeypatch.setattr(training, "print_report", lambda run: None)
+    for number, words in enumerate((["--workers", "3"], [])):
+        assert run("train", "lenet", "--size", "tiny", "--out", str(tmp_path / str(number)), *words).code == 0
+    assert seen == ["3", None]
+
+
+def test_a_bound_in_the_environment_is_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BOUND, "many")
+    result = run("train", "lenet")
+    assert result.code == 2
+    assert "TINYGRAD_LAB_WORKERS must be a whole number from 1, got 'many'" in result.err

@@ -121,11 +121,11 @@ NN = [
     ),
     Bug(
         "nn-second-half-lost",
-        ("tinygrad_lab/nn/utils/halves.py",),
+        ("tinygrad_lab/workers/gradients.py",),
         "np.add(known, gradient, out=known)",
         "known",
-        "of a batch in halves only the first half has gradients",
-        ("tests/nn/test_halves.py",),
+        "of a batch in parts only the first has gradients",
+        ("tests/nn/test_parts.py",),
     ),
 ]
 

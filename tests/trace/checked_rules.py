@@ -15,7 +15,7 @@ from tinygrad_lab.trace.steps import Contribution, Input, Value
 
 RELATIVE = 1e-9
 SMALLEST = 1e-3  # gradients smaller than this are compared as if they were this large
-UNSEEN = ("halves", "recomputed")  # a recorder sees what they run instead
+UNSEEN = ("parts", "recomputed")  # a recorder sees what they run instead
 
 
 def on_tape(value: Any) -> Any:

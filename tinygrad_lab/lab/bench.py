@@ -5,8 +5,8 @@ thread pools go on spinning for a while after work, so call-by-call interleaving
 median of its blocks' medians.  PyTorch counts with the faster of its two forms where a paper has them: the one written
 out for reading, and the one that uses torch's own module for the paper's idea (``reference/<slug>/builtin.py``).
 
-Both sides use both cores: PyTorch inside its operations; the engine inside matrix products and, where a paper's loss is
-decorated with ``nn.utils.in_halves`` and the step is large enough, by working on the two halves of the batch at once.
+Both sides use all cores: PyTorch inside its operations; the engine by working on the parts of a batch at once, in as
+many processes (``nn.utils.in_parts``), and inside matrix products where a step is too small for that.
 The C library keeps freed memory for both (``allocator.py``).  ``train`` runs under the same conditions.
 """
 
@@ -26,6 +26,7 @@ from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
+from tinygrad_lab.workers.paying import described
 
 BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05
@@ -105,7 +106,7 @@ def measure(
 
 
 def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[str] = ()) -> float:
-    """Megabytes that three training steps need at most, over the footprint of a warm process; in one of its own."""
+    """Megabytes that a few training steps need at most, over the footprint of a warm process; in one of its own."""
     command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side, *fields]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(result.stdout))
@@ -137,5 +138,6 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
         for row in rows[:-1]
     ]
     columns = ("paper", "variant", "size", "numpy ms", "torch ms", "ratio", "numpy MB", "torch MB")
-    console.print_table(f"One training step, {rows[0]['threads']} threads", columns, lines, right=columns[3:])
+    title = f"One training step: {described()} against {rows[0]['threads']} threads of PyTorch"
+    console.print_table(title, columns, lines, right=columns[3:])
     console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

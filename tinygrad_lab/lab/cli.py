@@ -15,7 +15,7 @@ from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import StoppedError, UsageError
-from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, WithFields, WithSearch
+from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, WithFields, WithSearch, workers_option
 from tinygrad_lab.paper import SIZES
 
 NAME = "tinygrad-lab"
@@ -106,6 +106,7 @@ def parity(
 @click.option("--variant", help="This variant instead of each paper's first.")
 @click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Blocks a side.")
+@workers_option
 @json_option
 def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, json_file: str | None) -> None:
     """Time one training step on both sides, in turns, and measure its peak memory.
@@ -137,6 +138,7 @@ def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, 
     "--save-every", type=click.IntRange(0), default=60, show_default=True, metavar="SECONDS",
     help="Seconds between checkpoints; after each epoch there is one besides.",
 )  # fmt: skip
+@workers_option
 @json_option
 @click.pass_context
 def train(
@@ -238,6 +240,7 @@ def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
 @click.option("--quick", is_flag=True, help="A token size, to see that it runs; the verdicts mean nothing.")
 @click.option("--redraw", is_flag=True, help="Tables and figures again from the results already measured.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results, if not the paper's.")
+@workers_option
 @json_option
 def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | None, json_file: str | None) -> None:
     """Run a paper's experiments: verdicts, figures, and the tables of its README."""

@@ -1,11 +1,14 @@
 """What click's options do not do by themselves: words that begin with a minus, whole numbers only, fields in a help."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
+
+from tinygrad_lab.workers.cores import BOUND, cores
 
 LARGEST_SEED = 2**63 - 1  # that both sides take
 OPTION = re.compile(r"--[a-z][a-z-]*(=.*)?", re.DOTALL)  # what is meant for one, even if there is none of that name
@@ -36,6 +39,25 @@ class Finite(click.ParamType[float]):
 
 
 TEXT, FINITE = Text(), Finite()
+
+
+def _bound_workers(ctx: click.Context, _param: click.Parameter, number: int | None) -> None:
+    """For this command, and the processes that it starts."""
+    if number is None:
+        try:
+            cores()
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        return
+    before = os.environ.get(BOUND)
+    os.environ[BOUND] = str(number)
+    ctx.call_on_close(lambda: os.environ.pop(BOUND) if before is None else os.environ.update({BOUND: before}))
+
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(1), expose_value=False, callback=_bound_workers, metavar="N",
+    help="Processes that share the engine's steps, this one included; one for each core where that pays. 1: none else.",
+)  # fmt: skip
 
 
 class Formulas(click.Command):

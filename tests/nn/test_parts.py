@@ -1,4 +1,7 @@
-"""Two halves of a batch on two threads: the whole's numbers, noise that can be repeated, and when it is done at all."""
+"""A batch in two parts on two threads: the whole's numbers, noise that can be repeated, and when it is done at all.
+
+Worker processes have tests of their own, in tests/workers.
+"""
 
 import threading
 from typing import Any
@@ -8,10 +11,13 @@ import pytest
 
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.modes import detect_anomaly
-from tinygrad_lab.nn.utils import halves as module
-from tinygrad_lab.nn.utils.halves import Both, blas_threads, halves, in_halves
+from tinygrad_lab.nn.utils.parts import in_parts, parts
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.workers import cores, paying, shared, threads
+from tinygrad_lab.workers.cores import blas_threads
+from tinygrad_lab.workers.step import Step
+from tinygrad_lab.workers.threads import OnThreads
 
 
 class Network(nn.Module):
@@ -54,8 +60,10 @@ def gradients(model: nn.Module) -> list[np.ndarray]:
 
 @pytest.fixture
 def everything_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WORTHWHILE", 0)
-    monkeypatch.setattr(module, "blas_threads", lambda: 2)
+    monkeypatch.setattr(paying, "WORTHWHILE", 0)
+    monkeypatch.setattr(threads, "WORTHWHILE", 0)
+    monkeypatch.setattr(shared, "possible", lambda: False)  # a system where threads are all there is
+    monkeypatch.setattr(cores, "cores", lambda: 2)
 
 
 @pytest.mark.usefixtures("everything_pays")
@@ -66,7 +74,7 @@ def test_loss_and_gradients_are_those_of_the_whole_batch(size: int) -> None:
     whole.backward()
     expected = gradients(model)
     for _ in range(2):  # a step like any other: it can come again
-        value = in_halves(squared)(model, batch)
+        value = in_parts(squared)(model, batch)
         value.backward()
         np.testing.assert_allclose(value.item(), whole.item(), rtol=1e-6)
         for mine, other in zip(gradients(model), expected, strict=True):
@@ -80,7 +88,7 @@ def test_gradients_add_up_over_several_batches_and_scale() -> None:
     squared(model, batch).backward()
     once = gradients(model)
     for _ in range(2):
-        (0.5 * in_halves(squared)(model, batch)).backward()
+        (0.5 * in_parts(squared)(model, batch)).backward()
     for mine, other in zip(gradients(model), once, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
 
@@ -89,7 +97,7 @@ def test_gradients_add_up_over_several_batches_and_scale() -> None:
 def test_frozen_parameters_get_no_gradient() -> None:
     model = Network()
     model.first.requires_grad_(False)
-    in_halves(squared)(model, batch_of()).backward()
+    in_parts(squared)(model, batch_of()).backward()
     assert [name for name, p in model.named_parameters() if p.grad is not None] == ["second.weight", "second.bias"]
 
 
@@ -98,7 +106,7 @@ def test_noise_can_be_repeated_and_differs_between_halves_and_steps() -> None:
     def steps() -> tuple[list[np.ndarray], list[dict[int, np.ndarray]]]:
         model, found, noise = Network(p=0.5), [], []
         for _ in range(3):
-            in_halves(squared)(model, batch_of(7)).backward()
+            in_parts(squared)(model, batch_of(7)).backward()
             found += gradients(model)
             noise.append(dict(model.noise))
         return found, noise
@@ -114,10 +122,10 @@ def test_noise_can_be_repeated_and_differs_between_halves_and_steps() -> None:
 def test_the_models_generator_says_where_a_run_stands() -> None:
     model = Network(p=0.5)
     before = model.dropout.generator.bit_generator.state
-    in_halves(squared)(model, batch_of()).backward()
+    in_parts(squared)(model, batch_of()).backward()
     once = gradients(model)
     model.dropout.generator.bit_generator.state = before
-    in_halves(squared)(model, batch_of()).backward()
+    in_parts(squared)(model, batch_of()).backward()
     for a, b in zip(gradients(model), once, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -134,13 +142,13 @@ def test_an_error_in_either_half_comes_out(place: int) -> None:
         return squared(model, part)
 
     with pytest.raises(FloatingPointError, match="not finite"):
-        in_halves(finite)(Network(), batch)
-    in_halves(squared)(Network(), batch_of()).backward()  # and the other thread still works
+        in_parts(finite)(Network(), batch)
+    in_parts(squared)(Network(), batch_of()).backward()  # and the other thread still works
 
 
 @pytest.mark.usefixtures("everything_pays")
 def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> None:
-    model, halved = Network(p=0.5), in_halves(squared)
+    model, halved = Network(p=0.5), in_parts(squared)
     with record_draws() as draws:
         halved(model, batch_of())
     assert len(draws) == 1
@@ -153,31 +161,60 @@ def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> No
     wanted["x"].requires_grad_()
     halved(model, wanted).backward()
     assert wanted["x"].grad is not None
+    handle = model.first.register_forward_hook(lambda *_: None)
+    halved(model, batch_of())
+    handle.remove()
     uneven = batch_of() | {"y": Tensor(np.zeros((1, 1), np.float32))}
     halved(model, uneven)
-    assert len(model.threads) == 6
+    assert len(model.threads) == 7
 
 
-def test_small_steps_and_other_numbers_of_threads_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "possible", lambda: False)
+    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "2")
     model = Network()
-    monkeypatch.setattr(module, "blas_threads", lambda: 2)
-    in_halves(squared)(model, batch_of())
-    monkeypatch.setattr(module, "WORTHWHILE", 0)
-    for threads in (0, 1, 4):
-        monkeypatch.setattr(module, "blas_threads", lambda threads=threads: threads)
-        in_halves(squared)(model, batch_of())
-    assert len(model.threads) == 4
+    in_parts(squared)(model, batch_of())
+    monkeypatch.setattr(paying, "WORTHWHILE", 0)
+    in_parts(squared)(model, batch_of())  # processes would pay, threads do not
+    monkeypatch.setattr(threads, "WORTHWHILE", 0)
+    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")
+    in_parts(squared)(model, batch_of())
+    monkeypatch.delenv("TINYGRAD_LAB_WORKERS")
+    for number in (0, 1):  # whoever limits BLAS wants the other cores left alone
+        monkeypatch.setattr(cores, "blas_threads", lambda number=number: number)
+        in_parts(squared)(model, batch_of())
+    assert len(model.threads) == 5
+
+
+@pytest.mark.usefixtures("everything_pays")
+def test_more_cores_still_mean_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "cores", lambda: 4)
+    model = Network()
+    in_parts(squared)(model, batch_of())
+    assert len(model.threads) == 2
 
 
 def test_blas_has_one_thread_inside_and_its_own_number_after() -> None:
     before, inside = blas_threads(), []
     x = Tensor(np.ones(2), requires_grad=True)
 
-    def looked() -> Tensor:
-        inside.append(blas_threads())
+    def looked(_model: None, _part: int) -> Tensor:
+        inside.append(cores._blas_threads_now())
+        assert blas_threads() == before  # what others on this process decide by
         return x.sum()
 
-    halves(Both(looked, looked), x).backward()
+    parts(OnThreads(Step(looked, None, [0, 1], [x])), x).backward()
     assert inside == [1, 1]
     assert blas_threads() == before
     np.testing.assert_array_equal(x.grad.numpy(), [2, 2])
+
+
+@pytest.mark.usefixtures("everything_pays")
+def test_a_gradient_for_something_else_than_a_parameter_is_not_lost_silently() -> None:
+    scale = Tensor([2.0], requires_grad=True)
+
+    def scaled(model: Network, batch: dict[str, Any]) -> Tensor:
+        return squared(model, batch) * scale.sum()
+
+    with pytest.raises(RuntimeError, match=r"a tensor of shape \(1,\) needs a gradient but is no parameter"):
+        in_parts(scaled)(Network(), batch_of()).backward()
