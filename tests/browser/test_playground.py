@@ -103,6 +103,23 @@ def test_a_value_used_three_times_is_added_up_one_by_one(look: Look, file: Path)
     assert page.locator(".sum").inner_text().replace("\n", " ") == "so far 7 + third 2 = ∂a 9"
 
 
+@pytest.mark.parametrize(
+    ("text", "values", "said"),
+    [
+        ("silu(s)", {"s": "1"}, ["s′ = sigmoid(s)", "∂s = s′ · (1 + s · (1 − s′)) · ∂(silu(s))"]),
+        ("softplus(above)", {"above": "1"},
+         ["above′ = [above > 20]", "∂above = (above′ + (1 − above′) · sigmoid(above))"]),
+        ("gelu(x)*p", {"x": "1", "p": "2"}, ["P = (1 + erf(x / sqrt(2))) / 2", "p′ = exp(", "∂x = (P + x · p′)"]),
+    ],
+)  # fmt: skip
+def test_definitions_of_a_rule_have_no_name_of_the_formulas(
+    look: Look, file: Path, text: str, values: dict[str, str], said: list[str]
+) -> None:
+    page = look(file).page
+    write(page, text, **values)
+    assert [rule(page, place)[: len(part)] for place, part in enumerate(said)] == said
+
+
 def test_sums_over_copies_are_said(look: Look, file: Path) -> None:
     page = look(file).page
     write(page, "x + b", x="[1, 2, 3]", b="1")

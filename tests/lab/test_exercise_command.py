@@ -189,8 +189,21 @@ WRONG = {
     "writes into y": (with_backward("y[...] = 0", "return dy * b, dy * a"), "backward writes into y, which others"),
 }  # fmt: skip
 
+
+def test_what_is_flattened_is_not_taken_for_copies(tmp_path: Path) -> None:
+    path = tmp_path / "multiply.py"
+    path.write_text(with_backward("return dy * b, (dy * a).ravel()"), encoding="utf-8")
+    found = judge(EXERCISES["multiply"], run_file(EXERCISES["multiply"], path))
+    assert "db has the shape (12,)" in found.says[0]
+    assert not any("broadcasting" in said for said in found.says)
+
+
 HARMFUL = {
     "raises": (with_backward("raise ValueError('no idea')"), "backward raised ValueError in line 6: no idea."),
+    "raises what has no words": (
+        with_backward("class Odd(Exception):", "    __str__ = None", "raise Odd"),
+        "backward raised Odd in line 8.",
+    ),
     "null byte": ("x = 1\0\n", "multiply.py is no Python"),
     "sys.exit": (with_backward("import sys; sys.exit(0)"), "backward calls sys.exit in line 6"),
     "exit at once": ("raise SystemExit\n", "the file calls sys.exit in line 1"),

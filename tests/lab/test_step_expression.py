@@ -122,6 +122,25 @@ def test_class_numbers_are_a_target():
     assert "class numbers" in refusal("cross_entropy(x, t)", "x=[1, 2]", "t=0.5")
 
 
+@pytest.mark.parametrize(
+    ("text", "values", "rules"),
+    [
+        ("cross_entropy(x, t)", ("x=[1, 2]", "t=1"),
+         ["p = softmax(x, 0)", "∂x = (p - onehot(t, 0)) · ∂(cross_entropy(x, t))"]),
+        ("cross_entropy(W*p, 1)", ("p=[1, 2]", "W=2"),
+         ["p′ = softmax(W*p, 0)", "∂(W*p) = (p′ - onehot(1, 0)) · ∂(cross_entropy(W*p, 1))"]),
+        ("silu(s)", ("s=1",), ["s′ = sigmoid(s)", "∂s = s′ · (1 + s · (1 - s′)) · ∂(silu(s))"]),
+        ("silu(x)*s", ("x=1", "s=2"), ["s′ = sigmoid(x)", "∂x = s′ · (1 + x · (1 - s′)) · ∂(silu(x))"]),
+        ("gelu(x)", ("x=1",),
+         ["P = (1 + erf(x / √2)) / 2", "p = exp(-x² / 2) / √(2 · π)", "∂x = (P + x · p) · ∂(gelu(x))"]),
+        ("a.T@b", ("a=[[1], [2]]", "b=[[3], [4]]"), ["∂(a.T) = ∂(a.T@b) @ bᵀ", "∂b = (a.T)ᵀ @ ∂(a.T@b)"]),
+    ],
+)  # fmt: skip
+def test_a_rule_has_no_name_twice_and_none_that_nobody_knows(text, values, rules):
+    said = [step.said.text() for step in traced(text, *values) if isinstance(step, Backward)]
+    assert rules in said
+
+
 def test_a_nan_is_no_error():
     found = traced("log(x) * 2", "x=-1")
     assert np.isnan(found.result.array)

@@ -74,6 +74,7 @@ def test_a_change_is_traced_and_taken_back(client: Client) -> None:
         ({"name": "imag", "index": [0], "value": 1}, "'imag' cannot be changed"),
         ({**PIXEL, "index": [0, 0, 99, 0]}, "is no place in a tensor of shape [1, 1, 16, 16]"),
         ({**PIXEL, "value": "red"}, "image: 'red' is no number"),
+        ({**PIXEL, "value": 10**400}, "must be at most 1e+30 in size"),
         ({**PIXEL, "more": 1}, "a change is"),
         ([], "a change is"),
         ("{", "the request is not JSON"),

@@ -39,6 +39,20 @@ def test_products_powers_and_quotients_in_the_names_of_their_values() -> None:
     assert lines(lambda w: 4 * w, 2.5) == ["∂w = 1 · 4 = 4"]  # Python's number is no value with a name
 
 
+def test_a_gradient_without_end_is_not_rounded_to_nothing() -> None:
+    with np.errstate(all="ignore"):
+        assert lines(lambda w, x: w / x, 1.0, 0.0) == ["∂w = 1 / 0 = ∞", "∂x = -1 · 1 / 0² = -∞"]
+        assert lines(lambda w: w.sqrt(), 0.0) == ["∂w = 1 / (2 · 0) = ∞"]
+
+
+def test_a_matrix_times_a_vector_in_either_order() -> None:
+    matrix = [[1.0, 2.0], [3.0, 4.0]]
+    step = backward(lambda w, x: w @ x, matrix, [1.0, -1.0])
+    assert step.said.text() == ["∂w = outer(∂result, x)", "∂x = wᵀ @ ∂result"]
+    step = backward(lambda w, x: x @ w, matrix, [1.0, -1.0])
+    assert step.said.text() == ["∂x = w @ ∂result", "∂w = outer(x, ∂result)"]
+
+
 def test_the_same_in_latex() -> None:
     step = backward(lambda w, x: w * x, 2.0, -3.0)
     assert step.numbers() == (

@@ -19,6 +19,10 @@ from tinygrad_lab.typing import Array, Gradients, Needs
     rule="""
     if ndim(input) == 1 and ndim(other) == 1:
         dinput = dy * other; dother = dy * input
+    elif ndim(input) == 1 and ndim(other) == 2:
+        dinput = other @ dy; dother = outer(input, dy)
+    elif ndim(input) == 2 and ndim(other) == 1:
+        dinput = outer(dy, other); dother = input.T @ dy
     elif ndim(input) == 1:
         dinput = sum_like(other @ dy[..., None], input[:, None])[:, 0]
         dother = outer(input, dy)

@@ -21,7 +21,7 @@ from tinygrad_lab.trace.call import CallRule, outputs_of
 from tinygrad_lab.trace.evaluation import Evaluation, Size
 from tinygrad_lab.trace.functions import DRAWN
 from tinygrad_lab.trace.notation import Equation, base, is_indexed, names, parsed
-from tinygrad_lab.trace.writing import Latex, Shown, Writer
+from tinygrad_lab.trace.writing import CONSTANTS, Latex, Shown, Writer
 
 if TYPE_CHECKING:
     from tinygrad_lab.trace.steps import Backward, Contribution, Forward
@@ -67,9 +67,10 @@ class StepRule:
         own = {item.parameter: item.value.name for item in self.forward.inputs}
         own |= dict(zip(outputs_of(self.forward), (value.name for value in self.forward.outputs), strict=True))
         found = {name: Shown(shown) for name, shown in own.items()}
+        taken = self.forward.taken.union(own.values())
         for name in self._locals():
-            free = name
-            while free in own.values():
+            free = CONSTANTS.get(name, name)
+            while free in taken:
                 free += "′"
             found[name] = Shown(free)
         return found | {f"d{name}": Shown(shown.name, gradient=True) for name, shown in found.items()}
@@ -172,6 +173,8 @@ class StepRule:
         if not numerals.fits(gradient) or not self._calculates or not self.known or not gradient.any():
             return gradient, False
         size = np.asarray(self._sizes.named(f"d{given.parameter}"), np.float64)
+        if not np.isfinite(size).all():
+            return gradient, False  # nothing is small beside what has no size
         least = UNITS * np.finfo(gradient.dtype).eps * size.max(initial=0)
         lost = (gradient != 0) & (np.abs(gradient) <= least)
         return (np.where(lost, 0, gradient), True) if lost.any() else (gradient, False)
@@ -217,6 +220,6 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 def _has_numbers(value: Any) -> bool:
-    if isinstance(value, bool | int | float | np.number):
+    if isinstance(value, bool | int | float | np.bool_ | np.number):
         return True
     return isinstance(value, np.ndarray) and numerals.fits(value)

@@ -68,6 +68,7 @@ class Forward:
         inputs: its tensor arguments.
         settings: its other arguments, by name.
         outputs: what it made.
+        taken: the names that the code around it has for values: a rule's own definitions have others.
     """
 
     index: int
@@ -80,6 +81,7 @@ class Forward:
     settings: dict[str, Any]
     outputs: list[Value]
     phase: Literal["forward"] = "forward"
+    taken: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> str:
@@ -173,6 +175,16 @@ class Trace:
     steps: list[Forward | Backward]
     values: list[Value]
     result: Value
+
+    def __post_init__(self) -> None:
+        calls = [step for step in self.steps if isinstance(step, Forward)]
+        taken: dict[str, set[str]] = {}
+        for step in calls:
+            given = [item.value for item in step.inputs]
+            taken.setdefault(step.file, set()).update(value.name for value in [*given, *step.outputs])
+        together = {file: frozenset(names) for file, names in taken.items()}
+        for step in calls:
+            step.taken = together[step.file]
 
     def __iter__(self) -> Iterator[Forward | Backward]:
         return iter(self.steps)

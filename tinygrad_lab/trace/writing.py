@@ -94,7 +94,7 @@ class Writer:
 
     # ---- names and numbers ------------------------------------------------------------------------------------------
     def named(self, name: str) -> tuple[str, int]:
-        shown = self.shown.get(name, Shown({"pi": "π", "inf": "∞"}.get(name, name)))
+        shown = self.shown.get(name, Shown(CONSTANTS.get(name, name)))
         if shown.array is not None:
             text = self.numbers(shown.array)
             return text, self.tightness(text) if shown.array.size == 1 else ATOM
@@ -197,7 +197,7 @@ class Writer:
         return name
 
     def derivative(self, name: str) -> str:
-        return f"∂{name}" if PLAIN.fullmatch(name) else f"∂({name})"
+        return f"∂{name}" if is_plain(name) else f"∂({name})"
 
     def numbers(self, array: np.ndarray) -> str:
         return numerals.characters(array)
@@ -266,7 +266,7 @@ class Latex(Writer):
         return self.words(name)
 
     def derivative(self, name: str) -> str:
-        return rf"\partial {self.name(name)}" if PLAIN.fullmatch(name) else rf"\partial ({self.name(name)})"
+        return rf"\partial {self.name(name)}" if is_plain(name) else rf"\partial ({self.name(name)})"
 
     def numbers(self, array: np.ndarray) -> str:
         return numerals.latex(array)
@@ -305,6 +305,7 @@ class Latex(Writer):
         return rf"\operatorname{{{name.replace('_', '')}}}({', '.join(args)})", ATOM
 
 
+CONSTANTS = {"pi": "π", "inf": "∞"}
 SYMBOLS = {"π": r"\pi", "∞": r"\infty"}
 BOTH, CDOT = r"\odot", r"\cdot"
 
@@ -317,6 +318,11 @@ def _silent(name: str) -> tuple[int, ...]:
         return ()
     parameters = inspect.signature(function).parameters
     return tuple(place for place, parameter in enumerate(parameters) if parameter in ("like", "generator"))
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name stands behind a ∂ without brackets; in those of a transposed matrix the ∂ comes last."""
+    return PLAIN.fullmatch(name) is not None and not name.endswith(".T")
 
 
 def is_one(name: str) -> bool:

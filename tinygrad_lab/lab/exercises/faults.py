@@ -4,6 +4,7 @@ import errno
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,15 @@ def told(who: str, path: Path, call: Callable[[], Any]) -> Any:
     except BaseException as error:
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
             raise LimitError(f"{who} prints without end{_line(path)}, and was stopped.") from None
-        said = " ".join(str(error).split())[:300]
+        said = _said(error)
         raise FaultError(f"{who} raised {type(error).__name__}{_line(path)}{': ' if said else ''}{said}.") from None
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's own words, in one line; none where it cannot be asked for them."""
+    with suppress(Exception):
+        return " ".join(str(error).split())[:300]
+    return ""
 
 
 def _line(path: Path) -> str:

@@ -121,7 +121,8 @@ def _factor(right: Right, k: int, seen: Seen) -> str | None:
     pairs = [
         (gradients[k], exact[k]) for exact, (_, gradients, fault) in zip(right, seen, strict=True) if fault is None
     ]
-    if any(got.ndim > wanted.ndim and _unsummed(got, wanted) for got, wanted in pairs):
+    other = [(got, wanted) for got, wanted in pairs if got.shape != wanted.shape]
+    if other and all(got.ndim > wanted.ndim and _unsummed(got, wanted) for got, wanted in other):
         return "You forgot to sum over the axes that broadcasting added: each copy sends a gradient."
     factors = [_ratio(got, wanted) for got, wanted in pairs]
     told = next((factor for factor in factors if factor is None or abs(factor - 1) > 1e-3), None)

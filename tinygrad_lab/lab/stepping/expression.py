@@ -242,8 +242,19 @@ class _Evaluation:
         if len(args) < least:
             raise self.fails(node, f"{name} takes {least} value{'s' * (least > 1)}, got {len(args)}")
         values = [self.tensor(argument) for argument in args[:most]]
+        if function.classes is not None:
+            values[function.classes] = self.classes(args[function.classes], values[function.classes])
         settings = {setting: self.setting(node, function, setting, found) for setting, found in given.items()}
         return self.call(node, function, values, settings)
+
+    def classes(self, node: ast.expr, value: Tensor) -> Tensor:
+        """Class numbers as whole numbers, called as they were written; others as they are, to be refused."""
+        numbers = np.asarray(value)
+        if not (np.array_equal(numbers, np.abs(np.round(numbers))) and numbers.max(initial=0) <= LARGEST):
+            return value
+        whole = Tensor(numbers.astype(np.int64))
+        self.recorder.variables[self.segment(node)] = whole
+        return whole
 
     def settings_given(
         self, node: ast.Call, function: Function, args: list[ast.expr], keywords: list[ast.keyword]

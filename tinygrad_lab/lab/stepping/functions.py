@@ -28,6 +28,7 @@ class Function:
         values: the smallest and the largest number of tensors.
         settings: what each setting must be, by name.
         makes: the result's shape, where it can be larger than what is given.
+        classes: which of the values are class numbers.
         in_place_of: what to write instead of a setting that is given without its name, where that is misleading.
     """
 
@@ -35,6 +36,7 @@ class Function:
     values: tuple[int, int] = (1, 1)
     settings: Mapping[str, Kind] = field(default_factory=dict)
     makes: Callable[..., Shape] | None = None
+    classes: int | None = None
     in_place_of: str = ""
 
     def size(self, values: list[Any]) -> int:
@@ -105,7 +107,7 @@ def class_loss(logits: Tensor, target: Tensor) -> Tensor:
     numbers = np.asarray(target)
     if not np.array_equal(numbers, np.abs(np.round(numbers))) or numbers.max(initial=0) > logits.numel():
         raise ValueError("the target must be class numbers: 0, 1, 2, ...")
-    return ops.cross_entropy(logits, Tensor(numbers.astype(np.int64)))
+    return ops.cross_entropy(logits, target if numbers.dtype.kind == "i" else Tensor(numbers.astype(np.int64)))
 
 
 ALONG: Mapping[str, Kind] = {"dim": whole, "keepdim": flag}
@@ -132,7 +134,7 @@ FUNCTIONS: dict[str, Function] = {
     "matmul": Function(ops.matmul, (2, 2), makes=product),
     "linear": Function(ops.linear, (2, 3), makes=layer),
     "mse_loss": Function(ops.mse_loss, (2, 2), makes=together),
-    "cross_entropy": Function(class_loss, (2, 2)),
+    "cross_entropy": Function(class_loss, (2, 2), classes=1),
 }
 
 OPERATORS: dict[type[ast.AST], Function] = {

@@ -1,5 +1,6 @@
 """What is stepped through of a paper: a model and one batch, whose numbers can be changed one by one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -127,6 +128,8 @@ class Subject:
             return float(words.index(value))
         try:
             found = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            found = math.inf
         except (TypeError, ValueError):
             known = f" or one of: {', '.join(words)}" if words else ""
             raise UsageError(f"{name}: {short(repr(value))} is no number{known}") from None

@@ -45,7 +45,7 @@ class Written {
       const names = this.text(tree, false)[0],
         bound = this.rule.bound(left);
       const numbers = this.fits(tree) ? this.text(tree, true)[0] : names;
-      return [bound ? bound.text : left, names, numbers];
+      return [bound ? bound.text : this.rule.own(left), names, numbers];
     });
   }
 
@@ -53,8 +53,15 @@ class Written {
   meanings(parameter) {
     const trees = this.rule.of(parameter).map(({ tree }) => tree);
     return Object.keys(MEANINGS)
-      .filter((word) => trees.some((tree) => mentions(tree, word)))
+      .filter((word) => trees.some((tree) => this.speaks(tree, word)))
       .map((word) => MEANINGS[word]);
+  }
+
+  /* Whether a word stands in a tree as it is written: of a choice, in what holds. */
+  speaks(node, word) {
+    if (node.type === "choice")
+      return this.speaks(this.rule.worth(node.test) ? node.body : node.other, word);
+    return node.name === word || partsOf(node).some((part) => this.speaks(part, word));
   }
 
   /* Whether all numbers that a tree speaks of find room in a line. */
@@ -114,7 +121,7 @@ class Written {
     if (!bound && (this.rule.numbers.has(name) || name in this.rule.settings))
       return numberText(name === "pi" ? "π" : digits(number));
     if (!bound)
-      return numbers && typeof number === "number" ? numberText(digits(number)) : [name, ATOM];
+      return numbers && typeof number === "number" ? numberText(digits(number)) : [this.rule.own(name), ATOM];
     if (numbers) return numberText(brief(bound.array));
     return [
       bound.text,
@@ -124,7 +131,10 @@ class Written {
 
   binary(node, numbers) {
     const [sign, holds] = SIGNS[node.sign],
-      power = node.sign === "**";
+      power = node.sign === "**",
+      isOne = (part) => this.rule.ofShapes(part) && this.rule.worth(part) === 1;
+    if (node.sign === "*" && isOne(node.left)) return this.text(node.right, numbers);
+    if (node.sign === "/" && isOne(node.right)) return this.text(node.left, numbers);
     const left = this.inside(node.left, power ? ATOM : holds, numbers, power ? null : /^−/);
     if (power && node.right.type === "number" && RAISED[node.right.value])
       return [left + RAISED[node.right.value], 12];

@@ -100,9 +100,10 @@ function go(at) {
   if (!trace) return;
   state.at = at = Math.max(0, Math.min(last, at));
   const back = trace.backwards[at - trace.steps.length],
-    step = back ? back.step : trace.steps[at];
+    step = back ? back.step : trace.steps[at],
+    taken = new Set(trace.values.map(({ name }) => name));
   tape.fill(trace, { ...seen(at), step, phase: back ? "backward" : "forward" });
-  $("step").replaceChildren(...(back ? backwardParts(back, page.rules) : forwardParts(step)));
+  $("step").replaceChildren(...(back ? backwardParts(back, page.rules, taken) : forwardParts(step)));
   $("slider").value = at;
   $("slider").setAttribute(
     "aria-valuetext",

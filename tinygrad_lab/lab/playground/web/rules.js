@@ -39,8 +39,9 @@ const OF_SIGNS = {
 };
 
 class Rule {
-  constructor({ rule, usual }, step) {
+  constructor({ rule, usual }, step, taken = new Set()) {
     this.step = step;
+    this.taken = taken;
     this.settings = { ...usual, ...step.settings, pi: Math.PI };
     this.result = step.called.parameters.includes("y") ? "z" : "y";
     this.numbers = new Map(); // definitions that are numbers of the shapes
@@ -86,6 +87,11 @@ class Rule {
       return { text: gradientName(output.name), array: output.gradient };
     const of = name.startsWith("d") && given(name.slice(1));
     return of ? { text: gradientName(valueOf(of.value).text), array: of.value.gradient } : null;
+  }
+
+  /* What a definition of the rule's own is called: no name of the formula's. */
+  own(name) {
+    return this.taken.has(name) ? this.own(`${name}′`) : name;
   }
 
   /* Whether a tree speaks of shapes and settings only. */

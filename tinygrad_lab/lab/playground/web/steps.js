@@ -48,20 +48,21 @@ function forwardParts(step) {
   ];
 }
 
-function backwardParts({ step, incoming, contributions }, rules) {
+/* `taken` are the names of all values of the formula. */
+function backwardParts({ step, incoming, contributions }, rules, taken) {
   const parts = [
     ...headingParts("Backward", step),
     make("h3", {}, "Comes in"),
     named(gradientName(step.output.name), incoming),
     make("h3", {}, contributions.length === 1 ? "Goes out" : "Go out"),
   ];
-  return [...parts, ...contributions.map((given) => contributionPart(step, given, rules))];
+  return [...parts, ...contributions.map((given) => contributionPart(step, given, rules, taken))];
 }
 
-function contributionPart(step, given, rules) {
+function contributionPart(step, given, rules, taken) {
   const box = make("div", { class: "contribution" }),
     copied = !sameShape(given.gradient.shape, step.output.array.shape);
-  box.append(...ruleLines(step, given, rules));
+  box.append(...ruleLines(step, given, rules, taken));
   const broadcasts = copied && ["x", "y"].includes(given.parameter);
   if (broadcasts) box.append(make("p", { class: "quiet" }, copiesSaid(step, given)));
   box.append(accumulation(given));
@@ -75,10 +76,10 @@ function copiesSaid(step, { value }) {
 
 const shapeWords = (shape) => (shape.length ? crosses(shape) : "one number");
 
-function ruleLines(step, given, rules) {
+function ruleLines(step, given, rules, taken) {
   const name = step.called.name;
   if (!Object.hasOwn(rules, name)) return [];
-  const rule = new Written(new Rule(rules[name], step)),
+  const rule = new Written(new Rule(rules[name], step, taken)),
     copies =
       !sameShape(given.gradient.shape, step.output.array.shape) &&
       ["x", "y"].includes(given.parameter);
