@@ -43,7 +43,7 @@ def answer(page: Page, text: str) -> None:
 
 def test_a_pixel_a_weight_and_back(serve: Serve) -> None:
     page = serve("lenet")
-    assert page.locator("#item").inner_text() == "a handwritten 7"
+    assert page.locator("#item").inner_text() == "a handwritten 8"
     page.locator("canvas").first.click(position={"x": 60, "y": 60})
     answer(page, "2.5")
     changed = page.locator("#changed", has_text=re.compile(r"image\[0, 0, \d+, \d+\] is 2\.5"))

@@ -73,7 +73,7 @@ def test_random_is_the_untrained_model_on_the_batch_that_parity_compares() -> No
     assert not any(axis.labels for value in traced.trace.values for axis in value.axes)
     image = next(value for value in traced.trace.values if value.name == "image")
     assert image.array.shape == (4, 1, 16, 16)
-    assert trace_target("lenet").item == "a handwritten 7"
+    assert trace_target("lenet").item == "a handwritten 8"
 
 
 def test_words_stand_along_the_axes() -> None:

@@ -78,7 +78,7 @@ VERSION = 2
 INSIDE_PICTURED = 512  # elements of a large tensor inside an opened operation that are given
 LISTED = 16  # elements of a setting that are named one by one
 INSIDE_STEPS = 1000  # of one opened operation
-INSIDE_BYTES = 760_000  # of all opened operations of a trace, as compact JSON
+INSIDE_BYTES = 720_000  # of all opened operations of a trace, as compact JSON
 MARKUP = 9  # a rule as a page shows it has so many times the characters of its LaTeX, and these count too
 
 STEP_BYTES = 250  # the least that a step takes in JSON

@@ -9,7 +9,7 @@ from tinygrad_lab.shown import Batch, Item, endless, first_of
 from tinygrad_lab.typing import Generator
 
 STEPS = 1000
-DIGIT = 11  # which of the test images: one that the network is not too sure of
+DIGIT = 11  # which of the test images: one that the network is not too sure of, and right about
 
 
 def configuration(config: DropoutConfig) -> DropoutConfig:

@@ -9,7 +9,7 @@ from tinygrad_lab.shown import Batch, Item, endless, first_of
 from tinygrad_lab.typing import Generator
 
 STEPS = 400
-DIGIT = 5  # which of the test images: one that the network is not too sure of
+DIGIT = 23  # which of the test images: one that the network is not too sure of, and right about
 
 
 def configuration(config: LeNetConfig) -> LeNetConfig:

@@ -49,6 +49,8 @@ def show(
 
             terminal.run(traced, quiz)
         else:
+            if quiz:
+                click.echo("--quiz asks on a terminal, and on a page that --html writes: all is told here", err=True)
             print_steps(traced)
 
 

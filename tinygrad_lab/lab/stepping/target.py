@@ -26,7 +26,7 @@ class Traced:
         title: "lstm 2000: layers.0", or the expression.
         target: what was asked for: the paper's slug, or the expression.
         sources: the texts that steps refer to, by the name that they are given in JSON.
-        item: what a paper is shown with: "a handwritten 7"; "" with an expression.
+        item: what a paper is shown with: "a handwritten 8"; "" with an expression.
         changeable: by their names, the values whose numbers can be changed where a server stands behind the page, each
             with what its whole numbers stand for.
     """

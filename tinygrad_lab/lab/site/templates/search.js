@@ -10,20 +10,22 @@ for (const box of document.querySelectorAll(".search")) {
   let entries = null;
   let chosen = -1;
 
-  const simple = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  const simple = (text) => text.toLowerCase().replaceAll("√", " square root sqrt ").replace(/[^\p{L}\p{N}]+/gu, " ").trim();
 
   // Words count most at the start of a title, then in it, then in the text; and the more of the title they are.
   const worth = (entry, words) => {
     const title = ` ${simple(entry.title)}`;
     const text = ` ${simple(entry.words)}`;
     const phrase = ` ${words.join(" ")}`;
+    let missing = 0;
     let sum = title.includes(phrase) ? (10 * phrase.length) / title.length : 0;
     for (const word of words) {
       if (title.startsWith(` ${word}`)) sum += 7;
       else if (title.includes(` ${word}`)) sum += 5;
       else if (text.includes(` ${word}`)) sum += 1;
-      else return 0;
+      else missing += 1;
     }
+    if (missing > words.length / 4) return 0; // of a long question one word may be another
     return entry.kind.includes("/") ? sum / 2 : sum; // a name out of a file, of which many are alike
   };
 
