@@ -12,7 +12,7 @@ import jinja2
 
 from tinygrad_lab.lab.playground.presets import PRESETS
 from tinygrad_lab.lab.playground.rules import rules
-from tinygrad_lab.lab.stepping.page import embedded
+from tinygrad_lab.lab.stepping.page import colours, embedded
 
 EVALUATOR = (
     "words.js", "tokens.js", "atoms.js", "parser.js", "arrays.js", "elementwise.js", "reductions.js", "products.js",
@@ -31,7 +31,7 @@ def render(home: str = "") -> str:
     """
     return _template().render(
         home=home,
-        style=_text("playground.css"),
+        style=colours() + _text("playground.css"),
         script="".join(_text(name) for name in (*EVALUATOR, *FACE)),
         data=embedded(contents()),
     )

@@ -52,10 +52,16 @@ def render(traced: Traced, quiz: bool = False, served: bool = False) -> str:
         generator=GENERATOR,
         quiz=quiz,
         served=served,
-        style=(folder / "page.css").read_text(encoding="utf-8"),
+        style=colours() + (folder / "page.css").read_text(encoding="utf-8"),
         script="".join((folder / name).read_text(encoding="utf-8") for name in scripts),
         data=embedded(contents(traced, quiz, served)),
     )
+
+
+def colours() -> str:
+    """The style that the playground's page shares."""
+    file = resources.files("tinygrad_lab.lab.stepping") / "web" / "colours.css"
+    return file.read_text(encoding="utf-8")
 
 
 def write(path: Path, traced: Traced, quiz: bool = False) -> None:
