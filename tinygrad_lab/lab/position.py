@@ -12,6 +12,7 @@ from tinygrad_lab.data.batches import Batches
 from tinygrad_lab.documents import Document, document, shown
 
 LARGEST = 1e300  # of numbers that a run counts with; NaN and the infinite are not below it
+HOPELESS = 1e19  # a loss whose square float32 does not have: a run ends there, so that none is saved
 LEAST_LOSS = -1e-3  # rounding takes a loss of 0 a little below it
 
 
@@ -92,7 +93,7 @@ def check_pace(step: int, saved: Mapping[str, Any], own: Mapping[str, Any]) -> N
 def _losses(fields: Document) -> list[float]:
     values = fields.get("losses", [])
     if not isinstance(values, list) or not all(_is_loss(value) for value in values):
-        raise fields.wrong("losses", "a list of losses, finite numbers from 0 up")
+        raise fields.wrong("losses", f"a list of losses, numbers from 0 to {HOPELESS:g}")
     return values
 
 
@@ -104,7 +105,7 @@ def _entries(fields: Document) -> list[dict[str, float]]:
         called = f"position: history[{number}]"
         metrics = document(entry, called)
         if not _is_loss(entry.get("training loss")):
-            raise metrics.wrong("training loss", "a finite number from 0 up")
+            raise metrics.wrong("training loss", f"a number from 0 to {HOPELESS:g}")
         for name, value in entry.items():
             if type(value) not in (int, float):  # which may be infinite, as perplexities are
                 raise metrics.wrong(name, "a number")
@@ -114,7 +115,7 @@ def _entries(fields: Document) -> list[dict[str, float]]:
 
 
 def _is_loss(value: Any) -> bool:
-    return _is_number(value) and value >= LEAST_LOSS
+    return _is_number(value) and LEAST_LOSS <= value < HOPELESS
 
 
 def _is_number(value: Any) -> bool:

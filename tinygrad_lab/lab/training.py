@@ -21,14 +21,13 @@ from tinygrad_lab.fit import Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import StoppedError, UsageError
-from tinygrad_lab.lab.position import Position, check_pace, place
+from tinygrad_lab.lab.position import HOPELESS, Position, check_pace, place
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 from tinygrad_lab.stopping import Asked, StopRequest, kept_back
 
 CHECKPOINT = "last.safetensors"
-HOPELESS = 1e19  # a loss whose square float32 does not have
 SAVE_EVERY = 60  # seconds between two checkpoints, unless told otherwise
 
 
