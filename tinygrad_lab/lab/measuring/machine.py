@@ -1,0 +1,94 @@
+"""On what a time was measured: no figure says anything without it."""
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lab.workers.cores import BOUND, blas_threads
+from tinygrad_lab.workers.paying import described
+
+PROCESSORS = Path("/proc/cpuinfo")
+WIDEST = ("AVX512F", "AVX2", "AVX", "SVE", "ASIMD", "NEON", "VSX", "VX")  # one kind of machine has one line of them
+SETTINGS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    BOUND,
+)
+TORCH_BLAS = r"(?:oneAPI )?Math Kernel Library Version (?P<mkl>[\d.]+)|BLAS_INFO=(?P<other>\w+)"
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, instruction sets, cores, both BLAS, versions, threads and workers, as plain data."""
+    import torch
+
+    return {
+        "processor": processor(),
+        "instructions": instructions(),
+        "cores": os.cpu_count() or 1,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": {"version": np.__version__, "blas": numpy_blas(), "threads": blas_threads()},
+        "torch": {"version": str(torch.__version__), "blas": torch_blas(), "threads": torch.get_num_threads()},
+        "workers": described(),
+        "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+    }
+
+
+def line(about: dict[str, Any]) -> str:
+    """Write what ``machine`` found in two lines, for the title of a table."""
+    numpy, torch = about["numpy"], about["torch"]
+    settings = "".join(f", {name}={value}" for name, value in about["settings"].items())
+    return (
+        f"{about['processor']}, {', '.join(about['instructions'])}, {about['cores']} cores, {about['system']}\n"
+        f"Python {about['python']}; NumPy {numpy['version']} on {numpy['blas']}, {_threads(numpy)}, "
+        f"{about['workers']}; PyTorch {torch['version']} on {torch['blas']}, {_threads(torch)}{settings}"
+    )
+
+
+def _threads(side: dict[str, Any]) -> str:
+    return f"{side['threads']} thread{'s' * (side['threads'] != 1)}"
+
+
+def processor(file: Path = PROCESSORS) -> str:
+    """Return the processor's name; on Linux with family and model, which a virtual machine's name leaves out."""
+    if not file.exists():
+        return platform.processor() or platform.machine()
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", file.read_text(encoding="utf-8"), re.M))
+    if "model name" not in found:
+        return platform.machine()
+    return f"{found['model name']} (family {found.get('cpu family', '?')}, model {found.get('model', '?')})"
+
+
+def instructions() -> list[str]:
+    """Return the vector instructions that NumPy finds, the widest first."""
+    features = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]  # NumPy prints it, no more
+    return [name for name in WIDEST if features.get(name)]
+
+
+def numpy_blas() -> str:
+    """Return the library, its version and the processor that its kernels are written for."""
+    from threadpoolctl import threadpool_info
+
+    loaded = [pool for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]]
+    if not loaded:
+        return "an unknown BLAS"
+    names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
+    pool = loaded[0]
+    kernels = f", {pool['architecture']} kernels" if pool.get("architecture") else ""
+    return f"{names.get(pool['internal_api'], pool['internal_api'])} {pool['version']}{kernels}"
+
+
+def torch_blas() -> str:
+    """Return the library that PyTorch was built with, and the instructions that PyTorch's own loops use."""
+    import torch
+
+    found = re.search(TORCH_BLAS, torch.__config__.show())
+    name = f"MKL {found['mkl']}" if found and found["mkl"] else found["other"] if found else "an unknown BLAS"
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()} loops"
