@@ -39,10 +39,7 @@ Step = Callable[[], None]
 
 def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) -> Step:
     """One forward, backward and optimiser step on a fixed batch, through the paper's own training loop."""
-    if builtin:
-        model = importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
-    else:
-        model = side.build(config)
+    model = built_in(paper, config) if builtin else side.build(config)
     optimizer, scheduler = side.optimizer(model, config, 10**6)
     batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
 
@@ -52,6 +49,16 @@ def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) 
 
     losses = side.train_module.train(model, optimizer, scheduler, forever())
     return lambda: next(losses)
+
+
+def built_in(paper: Paper, config: Any) -> Any:
+    """PyTorch's model in its other form."""
+    return importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
+
+
+def has_builtin(paper: Paper) -> bool:
+    """Whether PyTorch has a module of its own for what the paper contributes."""
+    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
 
 
 def block(step: Step) -> float:
@@ -77,11 +84,6 @@ def alternate(steps: Sequence[Step], repeats: int, watch: Callable[[], None] = l
             times.append(block(step))
             watch()
     return [Median(times) for times in medians]
-
-
-def has_builtin(paper: Paper) -> bool:
-    """Whether PyTorch has a module of its own for what the paper contributes."""
-    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
 
 
 def measure(
@@ -116,16 +118,20 @@ def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[
     return float(json.loads(result.stdout))
 
 
+def chosen(slugs: Sequence[str], variant: str | None) -> list[tuple[Paper, str]]:
+    """The papers named, or all, each with the variant to measure."""
+    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
+    return [(paper, variant or paper.default_variant) for paper in papers]
+
+
 def run(
     slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int
 ) -> list[dict[str, Any]]:
     """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
     keep_freed_memory()
-    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
     rows = []
     with console.progress() as bar:
-        for paper in papers:
-            name = variant or paper.default_variant
+        for paper, name in chosen(slugs, variant):
             task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
             rows.append(measure(paper, name, size, fields, repeats, partial(bar.advance, task)))
     return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]

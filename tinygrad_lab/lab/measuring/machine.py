@@ -13,14 +13,7 @@ from tinygrad_lab.workers.paying import described
 
 PROCESSORS = Path("/proc/cpuinfo")
 WIDEST = ("AVX512F", "AVX2", "AVX", "SVE", "ASIMD", "NEON", "VSX", "VX")  # one kind of machine has one line of them
-SETTINGS = (
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_CORETYPE",
-    "ATEN_CPU_CAPABILITY",
-    BOUND,
-)
+SETTINGS = ("OPENBLAS_", "OMP_", "MKL_", "ATEN_CPU_CAPABILITY", BOUND)  # how names begin that change speed
 TORCH_BLAS = r"(?:oneAPI )?Math Kernel Library Version (?P<mkl>[\d.]+)|BLAS_INFO=(?P<other>\w+)"
 
 
@@ -37,7 +30,7 @@ def machine() -> dict[str, Any]:
         "numpy": {"version": np.__version__, "blas": numpy_blas(), "threads": blas_threads()},
         "torch": {"version": str(torch.__version__), "blas": torch_blas(), "threads": torch.get_num_threads()},
         "workers": described(),
-        "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        "settings": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(SETTINGS)},
     }
 
 
