@@ -34,7 +34,7 @@ BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05
 PAUSE_SECONDS = 0.1  # before a block: the threads of the one before go to sleep
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) -> Step:

@@ -11,7 +11,7 @@ import itertools
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_lab.lab import bench, console, overrides, registry
@@ -70,7 +70,7 @@ def profile(paper: Paper, config: Any, repeats: int) -> list[Row]:
     return sorted(rows, key=lambda row: -row["milliseconds"])
 
 
-def _watched(step: Callable[[], None]) -> Stopwatch:
+def _watched(step: bench.Step) -> Stopwatch:
     watch = Stopwatch()
     with listening(watch):
         step()
