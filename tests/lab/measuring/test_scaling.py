@@ -61,6 +61,6 @@ def test_a_point_is_measured_as_bench_does(monkeypatch: pytest.MonkeyPatch) -> N
     found = scaling.measure(told.append)
     assert [row["at"] for row in found["workers"]] == [1, 2]
     assert [bound for *_, bound in seen[-2:]] == ["1", "2"]
-    assert seen[0] == ("llama", "small", ("--batch-size", "3"), "2")
-    assert told[0] == "batch 3"
+    assert seen[0] == ("llama", "small", ("--batch-size", "6"), "2")
+    assert told[0] == "batch 6"
     assert len(told) == len(seen) == sum(len(rows) for rows in found.values())

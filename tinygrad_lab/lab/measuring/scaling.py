@@ -40,9 +40,9 @@ class Axis:
 def axes() -> list[Axis]:
     """The four of them; there are as many workers as cores."""
     return [
-        Axis("batch", (3, 6, 12, 24, 48), lambda size: ("--batch-size", str(size))),
-        Axis("width", (64, 128, 256, 512), _wide),
-        Axis("length", (32, 64, 128, 256, 512), lambda size: ("--context", str(size), "--batch-size", "4")),
+        Axis("batch", (6, 12, 24, 48), lambda size: ("--batch-size", str(size))),
+        Axis("width", (64, 128, 256), _wide),
+        Axis("length", (64, 128, 256, 512), lambda size: ("--context", str(size), "--batch-size", "4")),
         Axis("workers", _powers_of_two(cores()), lambda _size: ("--batch-size", "48")),
     ]
 
