@@ -31,7 +31,12 @@ def test_a_step_that_does_more_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     call = Module.__call__
     monkeypatch.setattr(Module, "__call__", lambda self, *given: call(self, *map(_copied, given)))
     complaints = grown(counts(PAPERS["dropout"]), kept()["dropout"])
-    assert [complaint.partition(":")[0] for complaint in complaints] == ["operations", "bytes", "large", "copies"]
+    assert [complaint.partition(":")[0] for complaint in complaints] == [
+        "operations",
+        "bytes",
+        "large",
+        "copies",
+    ]
 
 
 def _copied(given: Tensor) -> Tensor:

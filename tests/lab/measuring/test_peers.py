@@ -38,7 +38,11 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return step
 
-    found = [peers.PEERS[0], peers.Peer("Absent", "no_such_engine", broken), peers.Peer("Broken", "json", broken)]
+    found = [
+        peers.PEERS[0],
+        peers.Peer("Absent", "no_such_engine", broken),
+        peers.Peer("Broken", "json", broken),
+    ]
     monkeypatch.setattr(peers, "PEERS", tuple(found))
     monkeypatch.setattr(bench, "BLOCK_SECONDS", 0.0)
     monkeypatch.setattr(bench, "PAUSE_SECONDS", 0.0)
@@ -53,7 +57,10 @@ def test_who_is_not_there_is_named_in_a_line() -> None:
         "Broken cannot run attention here: no compiler",
     ]
     rows = json.loads(result.out)
-    assert [(row["peer"], row["model"]) for row in rows] == [("PyTorch", "perceptron"), ("PyTorch", "attention")]
+    assert [(row["peer"], row["model"]) for row in rows] == [
+        ("PyTorch", "perceptron"),
+        ("PyTorch", "attention"),
+    ]
     assert all(row["ratio"] == pytest.approx(row["numpy_ms"] / row["peer_ms"]) for row in rows)
     assert "perceptron" in run("bench", "--peers", "--repeats", "1").out
 

@@ -14,16 +14,34 @@ from tinygrad_lab.lab.measuring.spread import Median
 from tinygrad_lab.lab.study import claims
 
 TIMES = {"numpy_ms": 2.0, "torch_ms": 4.0, "ratio": 0.5}
-STEP = {"paper": "lenet", "variant": "1998", "size": "small", **TIMES, "numpy_peak_mb": 10.4, "torch_peak_mb": 20.6}
+STEP = {
+    "paper": "lenet",
+    "variant": "1998",
+    "size": "small",
+    **TIMES,
+    "numpy_peak_mb": 10.4,
+    "torch_peak_mb": 20.6,
+}
 STEPS: dict[str, Any] = {
     "made": "2026-01-02",
     "machine": ABOUT,
-    "steps": [{**STEP, "numpy_ms_quartiles": [1.9, 2.2]}, {**STEP, "paper": "lstm"}, {"geomean_ratio": 0.5}],
-    "inference": [{"paper": "lstm", "variant": "2000", "what": "writing", **TIMES}, {"geomean_ratio": 0.5}],
+    "steps": [
+        {**STEP, "numpy_ms_quartiles": [1.9, 2.2]},
+        {**STEP, "paper": "lstm"},
+        {"geomean_ratio": 0.5},
+    ],
+    "inference": [
+        {"paper": "lstm", "variant": "2000", "what": "writing", **TIMES},
+        {"geomean_ratio": 0.5},
+    ],
     "peers": [{"peer": "Another", "model": "attention", "numpy_ms": 1.0, "peer_ms": 8.0, "ratio": 0.125}],
 }
 AXIS = [{**STEP, "at": size, "numpy_ms": 1.0 * size, "torch_ms": 2.0 * size**2} for size in (1, 2, 4, 8)]
-GROWTH: dict[str, Any] = {"made": "2026-01-02", "machine": ABOUT, "axes": {"batch": AXIS, "workers": AXIS[:1]}}
+GROWTH: dict[str, Any] = {
+    "made": "2026-01-02",
+    "machine": ABOUT,
+    "axes": {"batch": AXIS, "workers": AXIS[:1]},
+}
 
 
 def test_the_page_names_machine_and_day_and_has_every_number() -> None:
@@ -41,7 +59,12 @@ def test_page_figures_and_numbers_are_written_together(tmp_path: Path) -> None:
     report.write(STEPS, GROWTH, tmp_path)
     assert (tmp_path / "performance.md").read_text(encoding="utf-8") == report.page(STEPS, GROWTH)
     folder = tmp_path / "performance"
-    assert sorted(path.name for path in folder.iterdir()) == ["scaling.json", "scaling.png", "steps.json", "steps.png"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "scaling.json",
+        "scaling.png",
+        "steps.json",
+        "steps.png",
+    ]
     assert json.loads((folder / "steps.json").read_text(encoding="utf-8")) == STEPS
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in ("steps.png", "scaling.png"))
 
@@ -53,7 +76,11 @@ def test_what_is_kept_of_a_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "run", lambda *_: rows)
     monkeypatch.setattr(scaling, "measure", lambda _watch: {"batch": []})
     steps, growth = report.measured()
-    assert steps["steps"][0] == {"paper": "lenet", "numpy_ms": 2.0, "numpy_ms_quartiles": (1.5, 2.5)}
+    assert steps["steps"][0] == {
+        "paper": "lenet",
+        "numpy_ms": 2.0,
+        "numpy_ms_quartiles": (1.5, 2.5),
+    }
     assert steps["machine"] == growth["machine"]
     assert growth["axes"] == {"batch": []}
 

@@ -1,8 +1,8 @@
 """Every array that NumPy allocates is counted, by a memory handler of our own (NumPy's NEP 49).
 
-NumPy asks the handler of the running context for memory.  Ours counts the request and passes it on to
-the handler that was there before.  Freeing goes there directly, without Python: an array may live
-longer than the count, or the interpreter.
+NumPy asks the handler of the running context for memory. Ours counts the request and passes it on
+to the handler that was there before. Freeing goes there directly, without Python: an array may
+live longer than the count, or the interpreter.
 """
 
 import ctypes
@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 2**17  # bytes: from here on the C library asks the system for fresh pages, unless told to keep them
+LARGE = 2**17  # bytes: from here on the C library asks the system for fresh pages
 
-GET_HANDLER, SET_HANDLER = 305, 304  # the places of PyDataMem_... in the table of NumPy's C functions
+GET_HANDLER, SET_HANDLER = (
+    305,
+    304,
+)  # the places of PyDataMem_... in the table of NumPy's C functions
 CAPSULE = b"mem_handler"
 Size, Pointer = ctypes.c_size_t, ctypes.c_void_p
-# Of the Python kind, which keep the interpreter to themselves: NumPy's own handler lets go of it when it likes.
+# Of the Python kind, which keep the interpreter: NumPy's own handler lets go of it when it likes.
 Malloc = ctypes.PYFUNCTYPE(Pointer, Pointer, Size)
 Calloc = ctypes.PYFUNCTYPE(Pointer, Pointer, Size, Size)
 Realloc = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Size)
@@ -104,7 +107,7 @@ def _counter() -> Counter:
 @functools.cache
 def _function(place: int) -> Any:
     """A function of NumPy's C interface that returns a handler."""
-    table = np._core._multiarray_umath._ARRAY_API  # type: ignore[attr-defined]  # what C extensions import
+    table = np._core._multiarray_umath._ARRAY_API  # type: ignore[attr-defined]  # C extensions do
     functions = ctypes.cast(_api().PyCapsule_GetPointer(table, None), ctypes.POINTER(Pointer))
     arguments = (ctypes.py_object,) if place == SET_HANDLER else ()
     return ctypes.PYFUNCTYPE(ctypes.py_object, *arguments)(functions[place])

@@ -31,8 +31,19 @@ from tinygrad_lab.workers import cores
 
 KEPT = Path(__file__).with_name("counts.json")
 MARGIN = 1.15
-SLACK = {"operations": 2, "bytes": 2**16, "large": 2, "copies": 2}  # small steps: one more is no news
-COPYING = {"array", "ascontiguousarray", "astype", "copy", "flatten"}  # NumPy's, as functions and methods
+SLACK = {
+    "operations": 2,
+    "bytes": 2**16,
+    "large": 2,
+    "copies": 2,
+}  # small steps: one more is no news
+COPYING = {
+    "array",
+    "ascontiguousarray",
+    "astype",
+    "copy",
+    "flatten",
+}  # NumPy's, as functions and methods
 
 Counts = dict[str, int]
 
@@ -85,7 +96,8 @@ def copies(run: Callable[[], object]) -> int:
 
 
 def _copies(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
+    owner = type(getattr(function, "__self__", None))  # of a method
+    module = getattr(function, "__module__", None) or owner.__module__
     return function.__name__ in COPYING and module.partition(".")[0] == "numpy"
 
 

@@ -1,8 +1,8 @@
 """``tinygrad-lab bench --inference``: what a trained model costs, engine against PyTorch.
 
-Forward: the loss of a batch in evaluation mode, without gradients; PyTorch counts with the faster of
-its two forms.  Writing, where a paper's models write: the greedy search of ``inference.py`` from a
-random prompt, with the same weights on both sides, so that both write the same.
+Forward: the loss of a batch in evaluation mode, without gradients; PyTorch counts with the faster
+of its two forms. Writing, where a paper's models write: the greedy search of ``inference.py``
+from a random prompt, with the same weights on both sides, so that both write the same.
 """
 
 import statistics

@@ -12,13 +12,28 @@ from tinygrad_lab.workers.cores import BOUND, blas_threads
 from tinygrad_lab.workers.paying import described
 
 PROCESSORS = Path("/proc/cpuinfo")
-WIDEST = ("AVX512F", "AVX2", "AVX", "SVE", "ASIMD", "NEON", "VSX", "VX")  # one kind of machine has one line of them
-SETTINGS = ("OPENBLAS_", "OMP_", "MKL_", "ATEN_CPU_CAPABILITY", BOUND)  # how names begin that change speed
+WIDEST = (
+    "AVX512F",
+    "AVX2",
+    "AVX",
+    "SVE",
+    "ASIMD",
+    "NEON",
+    "VSX",
+    "VX",
+)  # one kind of machine has one line of them
+SETTINGS = (
+    "OPENBLAS_",
+    "OMP_",
+    "MKL_",
+    "ATEN_CPU_CAPABILITY",
+    BOUND,
+)  # how names begin that change speed
 TORCH_BLAS = r"(?:oneAPI )?Math Kernel Library Version (?P<mkl>[\d.]+)|BLAS_INFO=(?P<other>\w+)"
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, instruction sets, cores, both BLAS, versions, threads and workers, as plain data."""
+    """Return processor, instructions, cores, both BLAS, versions, threads and workers, as plain data."""
     import torch
 
     return {
@@ -28,9 +43,13 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": {"version": np.__version__, "blas": numpy_blas(), "threads": blas_threads()},
-        "torch": {"version": str(torch.__version__), "blas": torch_blas(), "threads": torch.get_num_threads()},
+        "torch": {
+            "version": str(torch.__version__),
+            "blas": torch_blas(),
+            "threads": torch.get_num_threads(),
+        },
         "workers": described(),
-        "settings": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(SETTINGS)},
+        "settings": {n: value for n, value in sorted(os.environ.items()) if n.startswith(SETTINGS)},
     }
 
 
@@ -50,18 +69,20 @@ def _threads(side: dict[str, Any]) -> str:
 
 
 def processor(file: Path = PROCESSORS) -> str:
-    """Return the processor's name; on Linux with family and model, which a virtual machine's name leaves out."""
+    """Return the processor's name; on Linux with family and model, which some names leave out."""
     if not file.exists():
         return platform.processor() or platform.machine()
-    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", file.read_text(encoding="utf-8"), re.M))
+    text = file.read_text(encoding="utf-8")
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", text, re.M))
     if "model name" not in found:
         return platform.machine()
-    return f"{found['model name']} (family {found.get('cpu family', '?')}, model {found.get('model', '?')})"
+    kind = f"family {found.get('cpu family', '?')}, model {found.get('model', '?')}"
+    return f"{found['model name']} ({kind})"
 
 
 def instructions() -> list[str]:
     """Return the vector instructions that NumPy finds, the widest first."""
-    features = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]  # NumPy prints it, no more
+    features = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
     return [name for name in WIDEST if features.get(name)]
 
 
@@ -69,7 +90,8 @@ def numpy_blas() -> str:
     """Return the library, its version and the processor that its kernels are written for."""
     from threadpoolctl import threadpool_info
 
-    loaded = [pool for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]]
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    loaded = [pool for pool in pools if "numpy" in pool["filepath"]]
     if not loaded:
         return "an unknown BLAS"
     names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
@@ -79,9 +101,10 @@ def numpy_blas() -> str:
 
 
 def torch_blas() -> str:
-    """Return the library that PyTorch was built with, and the instructions that PyTorch's own loops use."""
+    """Return the library that PyTorch was built with, and the instructions of its own loops."""
     import torch
 
     found = re.search(TORCH_BLAS, torch.__config__.show())
-    name = f"MKL {found['mkl']}" if found and found["mkl"] else found["other"] if found else "an unknown BLAS"
+    mkl, other = found.groups() if found else (None, "an unknown BLAS")
+    name = f"MKL {mkl}" if mkl else other
     return f"{name}, {torch.backends.cpu.get_cpu_capability()} loops"

@@ -1,8 +1,9 @@
-"""``tinygrad-lab bench --peers``: the engine against other engines, on two models that all of them can run.
+"""``tinygrad-lab bench --peers``: the engine against other engines, on two models.
 
-The same formulas for everybody, in elementary operations, the loss and all gradients: a perceptron with
-one hidden layer, and attention with one head.  No fused operation, not even ours: what is compared are
-tapes, backwards and calls.  Who is not installed, or cannot run here, is named in one line.
+The same formulas for everybody, in elementary operations, the loss and all gradients: a
+perceptron with one hidden layer, and attention with one head. No fused operation, not even ours:
+what is compared are tapes, backwards and calls. Who is not installed, or cannot run here, is
+named in one line.
 """
 
 import importlib.util
@@ -26,7 +27,7 @@ Loss = Callable[..., Any]
 Row = dict[str, Any]
 
 
-# ---- the models -----------------------------------------------------------------------------------
+# ---- the models ----------------------------------------------------------------------------------
 
 
 def perceptron(x: Any, target: Any, w1: Any, b1: Any, w2: Any, b2: Any, of: Any) -> Any:
@@ -57,7 +58,7 @@ def models() -> dict[str, tuple[Loss, Arrays, Arrays]]:
     }
 
 
-# ---- the libraries --------------------------------------------------------------------------------
+# ---- the libraries -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Peer:
 
     name: str
     module: str
-    prepare: Callable[[Loss, Arrays, Arrays], Callable[[], Any]]  # returns what finds all gradients, as arrays
+    prepare: Callable[[Loss, Arrays, Arrays], Callable[[], Any]]  # what it returns finds all gradients
 
 
 class Methods:
@@ -158,7 +159,7 @@ PEERS = (
 )
 
 
-# ---- the table ------------------------------------------------------------------------------------
+# ---- the table -----------------------------------------------------------------------------------
 
 
 def run(slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int) -> list[Row]:  # noqa: ARG001
@@ -168,7 +169,7 @@ def run(slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[s
         UsageError: papers or fields are named; the models here are of no paper.
     """
     if slugs or variant or fields:
-        raise UsageError("bench --peers has models of its own: it takes no paper, no variant and no fields")
+        raise UsageError("bench --peers has its own models: it takes no paper, no variant and no fields")
     keep_freed_memory()
     rows = []
     for peer in PEERS:
@@ -195,7 +196,11 @@ def _measure(peer: Peer, name: str, model: tuple[Loss, Arrays, Arrays], repeats:
 def print_rows(rows: Sequence[Row]) -> None:
     """The table; a ratio below 1 means that the engine is faster."""
     lines = [
-        (row["peer"], row["model"], *(with_quartiles(row[key]) for key in ("numpy_ms", "peer_ms", "ratio")))
+        (
+            row["peer"],
+            row["model"],
+            *(with_quartiles(row[key]) for key in ("numpy_ms", "peer_ms", "ratio")),
+        )
         for row in rows
     ]
     columns = ("peer", "model", "engine ms", "peer ms", "ratio")

@@ -4,7 +4,8 @@ The engine tells a listener of every operation it has run, forwards and backward
 spoke last is that operation's, with the Python that led to it.  What lies between the last gradient
 and the next forward is the optimiser's part: the step of the weights, clipping, the schedule.
 
-The batch is whole and BLAS has one thread, as each worker has: a part of a batch costs accordingly less.
+The batch is whole and BLAS has one thread, as each worker has: a part of a batch costs
+accordingly less.
 """
 
 import itertools
@@ -57,7 +58,7 @@ class Stopwatch:
 
 
 def profile(paper: Paper, config: Any, repeats: int) -> list[Row]:
-    """Time ``repeats`` steps; return a row for each operation, the costliest first, and what the optimiser takes."""
+    """Time ``repeats`` steps; return a row for each operation and the optimiser, the costliest first."""
     step = bench.training_step(NumpySide(paper), paper, config)
     with one_blas_thread():
         step()
@@ -100,7 +101,8 @@ def run(slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[s
     keep_freed_memory()
     rows = []
     for paper, name in bench.chosen(slugs, variant):
-        rows += profile(paper, overrides.apply(registry.configuration(paper, name, size), fields), repeats)
+        config = overrides.apply(registry.configuration(paper, name, size), fields)
+        rows += profile(paper, config, repeats)
     return rows
 
 
@@ -122,5 +124,6 @@ def _print_table(rows: Sequence[Row]) -> None:
     ]
     total = sum(row["milliseconds"] for row in rows)
     columns = ("operation", "calls", "forward ms", "backward ms", "both ms", "share")
-    about = f"{rows[0]['paper']} {rows[0]['variant']}: one training step in {total:.2f} ms, whole, one BLAS thread"
-    console.print_table(f"{about}\n{machine.line(machine.machine())}", columns, lines, right=columns[1:])
+    about = f"{rows[0]['paper']} {rows[0]['variant']}: one training step in {total:.2f} ms"
+    title = f"{about}, whole, one BLAS thread\n{machine.line(machine.machine())}"
+    console.print_table(title, columns, lines, right=columns[1:])

@@ -1,6 +1,6 @@
-"""docs/performance.md, with its figures and numbers, measured on this machine from beginning to end.
+"""docs/performance.md, with its figures and numbers, measured on this machine.
 
-    python -m tinygrad_lab.lab.measuring.report    # make performance; about half an hour, on a quiet machine
+    python -m tinygrad_lab.lab.measuring.report    # make performance; half an hour, quiet
 
 The numbers land in docs/performance/: steps.json and scaling.json with the machine and the day.  A
 row of the first is stored as bench.json with each paper's results, too, where the site's front page
@@ -28,7 +28,8 @@ Record = dict[str, Any]
 
 PAGE = """# How fast the engine is
 
-`make performance` (`python -m tinygrad_lab.lab.measuring.report`) measured and wrote this page on {made}, on
+`make performance` (`python -m tinygrad_lab.lab.measuring.report`) measured and wrote this page on
+{made}, on
 
 > {processor}
 > {versions}
@@ -37,11 +38,12 @@ Another machine gives other numbers: `tinygrad-lab bench` measures on yours, and
 
 ## A training step
 
-Forward, backward and optimiser at size `small`, both sides on all cores in one process, in turns: blocks of 0.3 s with
-pauses between them, in which thread pools go to sleep; of each block the median, of these the median and in brackets
-the quartiles. PyTorch counts with the faster of two forms, the one written out for reading and the one with torch's own
-modules. Memory is the most that all processes of a side hold at once, over what they hold when everything is imported.
-A ratio below 1 says that the engine is faster.
+Forward, backward and optimiser at size `small`, both sides on all cores in one process, in turns:
+blocks of 0.3 s with pauses between them, in which thread pools go to sleep; of each block the
+median, of these the median and in brackets the quartiles. PyTorch counts with the faster of two
+forms, the one written out for reading and the one with torch's own modules. Memory is the most that
+all processes of a side hold at once, over what they hold when everything is imported. A ratio below
+1 says that the engine is faster.
 
 {steps}
 
@@ -53,15 +55,16 @@ Geometric mean of the ratios: **{mean}**.
 
 ## A trained model
 
-Forward alone, in evaluation mode; and writing, greedily, from one prompt, with the same weights on both sides
-(`tinygrad-lab bench --inference`).
+Forward alone, in evaluation mode; and writing, greedily, from one prompt, with the same weights on
+both sides (`tinygrad-lab bench --inference`).
 
 {inference}
 
 ## How it grows
 
-LLaMA of size `small`, made larger along one axis at a time. The exponent says by what power of the size time or memory
-grows, fitted to the three largest: 1 is in proportion; with workers, -1 is as it should be.
+LLaMA of size `small`, made larger along one axis at a time. The exponent says by what power of the
+size time or memory grows, fitted to the three largest: 1 is in proportion; with workers, -1 is as
+it should be.
 
 ![Time and memory of a step against batch, width, length and workers](performance/scaling.png)
 
@@ -76,13 +79,13 @@ Loss and all gradients of two models in elementary operations only, the same for
 
 ## What keeps it so
 
-A clock says little on a busy machine. So a test counts what a step of each paper does: operations, bytes that arrays
-are given, large blocks among them, copies. It fails where a step comes to do 15 % more than was counted last
-(`make step-counts` counts anew).
+A clock says little on a busy machine. So a test counts what a step of each paper does: operations,
+bytes that arrays are given, large blocks among them, copies. It fails where a step comes to do 15 %
+more than was counted last (`make step-counts` counts anew).
 """
 
 
-# ---- measuring ------------------------------------------------------------------------------------
+# ---- measuring -----------------------------------------------------------------------------------
 
 
 def measured() -> tuple[Record, Record]:
@@ -94,17 +97,24 @@ def measured() -> tuple[Record, Record]:
         "inference": _with_quartiles(inference.run((), None, "small", (), REPEATS)),
         "peers": _with_quartiles(peers.run((), None, "small", (), REPEATS)),
     }
-    return steps, {**about, "axes": scaling.measure(lambda point: console.stderr.print(f"scaling: {point}"))}
+    return steps, {
+        **about,
+        "axes": scaling.measure(lambda point: console.stderr.print(f"scaling: {point}")),
+    }
 
 
 def _with_quartiles(rows: Sequence[Row]) -> list[Row]:
     """The same rows with the quartiles of every median beside it."""
     return [
-        {**row, **{f"{key}_quartiles": v.quartiles for key, v in row.items() if isinstance(v, Median)}} for row in rows
+        {
+            **row,
+            **{f"{key}_quartiles": v.quartiles for key, v in row.items() if isinstance(v, Median)},
+        }
+        for row in rows
     ]
 
 
-# ---- writing --------------------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 
 
 def write(steps: Record, growth: Record, docs: Path = DOCS) -> None:
@@ -151,7 +161,11 @@ TITLES = {
 def _table(rows: Sequence[Row], words: Sequence[str], times: Sequence[str], whole: Sequence[str] = ()) -> str:
     """Words as they are, times with their quartiles, and numbers without a fraction."""
     lines = [
-        (*(row[key] for key in words), *(_time(row, key) for key in times), *(f"{row[key]:.0f}" for key in whole))
+        (
+            *(row[key] for key in words),
+            *(_time(row, key) for key in times),
+            *(f"{row[key]:.0f}" for key in whole),
+        )
         for row in rows
     ]
     titles = [TITLES.get(key, key) for key in (*words, *times, *whole)]

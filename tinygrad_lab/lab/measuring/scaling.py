@@ -1,4 +1,5 @@
-"""How time and memory of a training step grow: with batch, width, length, and workers; on both sides.
+"""How time and memory of a training step grow: with batch, width, length, and workers; on both
+sides.
 
 LLaMA at size ``small`` is made larger along one axis after the other, and each model is measured as
 ``tinygrad-lab bench`` does.  On axes that are both logarithms a power of the size is a line: its
@@ -42,7 +43,11 @@ def axes() -> list[Axis]:
     return [
         Axis("batch", (6, 12, 24, 48), lambda size: ("--batch-size", str(size))),
         Axis("width", (64, 128, 256), _wide),
-        Axis("length", (64, 128, 256, 512), lambda size: ("--context", str(size), "--batch-size", "4")),
+        Axis(
+            "length",
+            (64, 128, 256, 512),
+            lambda size: ("--context", str(size), "--batch-size", "4"),
+        ),
         Axis("workers", _powers_of_two(cores()), lambda _size: ("--batch-size", "48")),
     ]
 
@@ -56,7 +61,7 @@ def _powers_of_two(most: int) -> list[int]:
 
 
 def measure(watch: Callable[[str], None] = lambda _point: None) -> dict[str, list[Row]]:
-    """The rows of ``bench`` by axis, each with its size; ``watch`` is told what is measured next."""
+    """The rows of ``bench`` by axis, each with its size; ``watch`` is told what comes next."""
     keep_freed_memory()
     paper = registry.find(SLUG)
     return {axis.name: [_point(paper, axis, size, watch) for size in axis.sizes] for axis in axes()}
@@ -65,13 +70,14 @@ def measure(watch: Callable[[str], None] = lambda _point: None) -> dict[str, lis
 def _point(paper: Paper, axis: Axis, size: int, watch: Callable[[str], None]) -> Row:
     watch(f"{axis.name} {size}")
     with at_most(size if axis.name == "workers" else cores()):
-        row = bench.measure(paper, paper.default_variant, "small", axis.fields(size), REPEATS, lambda: None)
+        fields = axis.fields(size)
+        row = bench.measure(paper, paper.default_variant, "small", fields, REPEATS, lambda: None)
     return {"at": size, **row}
 
 
 @contextmanager
 def at_most(workers: int) -> Iterator[None]:
-    """Give each side so many cores: workers to the engine, threads to PyTorch; in processes begun here, too."""
+    """Give each side so many cores: workers to the engine, threads to PyTorch; new processes, too."""
     import torch
 
     before = torch.get_num_threads()
@@ -83,11 +89,11 @@ def at_most(workers: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-# ---- what the rows say ----------------------------------------------------------------------------
+# ---- what the rows say ---------------------------------------------------------------------------
 
 
 def exponent(rows: Sequence[Row], key: str) -> float:
-    """Fit p in y = c xᵖ to the largest sizes; NaN where something took nothing that could be measured."""
+    """Fit p in y = c xᵖ to the largest sizes; NaN where nothing could be measured."""
     last = rows[-FITTED:]
     if len(last) < 2 or min(row[key] for row in last) <= 0:
         return float("nan")
@@ -122,7 +128,8 @@ def _draw_panel(panel: Any, rows: Sequence[Row], quantity: str) -> None:
     for side, label in SIDES.items():
         power = _written(exponent(rows, f"{side}_{quantity}"))
         style = "o-" if side == "numpy" else "s--"
-        panel.plot(sizes, [row[f"{side}_{quantity}"] for row in rows], style, label=f"{label}: {power}")
+        values = [row[f"{side}_{quantity}"] for row in rows]
+        panel.plot(sizes, values, style, label=f"{label}: {power}")
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
     panel.set_xticks(sizes, [str(size) for size in sizes])
