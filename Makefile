@@ -24,7 +24,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts shown browser clean
+.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts step-counts performance shown browser clean
 
 install: $(VENV)/installed
 
@@ -107,6 +107,14 @@ documents: install
 # How many parameters each model has, as `tinygrad-lab papers` says without building one.
 counts: install
 	$(VENV)/bin/python -m tinygrad_lab.lab.listing
+
+# What one training step of each paper does, in operations, bytes and copies: a test fails where it comes to do more.
+step-counts: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tinygrad_lab.lab.measuring.counting
+
+# docs/performance.md with its figures, and each paper's bench.json: half an hour, with nothing else on the machine.
+performance: install
+	$(VENV)/bin/python -m tinygrad_lab.lab.measuring.report
 
 format: install
 	$(VENV)/bin/ruff format .

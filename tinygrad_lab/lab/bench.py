@@ -1,8 +1,9 @@
 """``tinygrad-lab bench``: the time and memory of one training step, engine against PyTorch.
 
-Both sides take turns in one process, in blocks of at least 0.3 s of which the first 50 ms are dropped: both libraries'
-thread pools go on spinning for a while after work, so call-by-call interleaving would slow both.  A side's time is the
-median of its blocks' medians.  PyTorch counts with the faster of its two forms where a paper has them: the one written
+Both sides take turns in one process, in blocks of at least 0.3 s of which the first 50 ms are dropped, with pauses
+between them: both libraries' thread pools go on spinning for a while after work, so call-by-call interleaving would
+slow both.  A side's time is the median of its blocks' medians, printed with their quartiles and with the machine that
+it was measured on.  PyTorch counts with the faster of its two forms where a paper has them: the one written
 out for reading, and the one that uses torch's own module for the paper's idea (``reference/<slug>/builtin.py``).
 
 Both sides use all cores: PyTorch inside its operations; the engine by working on the parts of a batch at once, in as
@@ -23,23 +24,22 @@ from typing import Any
 
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
+from tinygrad_lab.lab.measuring import machine
+from tinygrad_lab.lab.measuring.spread import Median, with_quartiles
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
-from tinygrad_lab.workers.paying import described
 
 BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05
+PAUSE_SECONDS = 0.1  # before a block: the threads of the one before go to sleep
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) -> Step:
     """One forward, backward and optimiser step on a fixed batch, through the paper's own training loop."""
-    if builtin:
-        model = importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
-    else:
-        model = side.build(config)
+    model = built_in(paper, config) if builtin else side.build(config)
     optimizer, scheduler = side.optimizer(model, config, 10**6)
     batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
 
@@ -49,6 +49,16 @@ def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) 
 
     losses = side.train_module.train(model, optimizer, scheduler, forever())
     return lambda: next(losses)
+
+
+def built_in(paper: Paper, config: Any) -> Any:
+    """PyTorch's model in its other form."""
+    return importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
+
+
+def has_builtin(paper: Paper) -> bool:
+    """Whether PyTorch has a module of its own for what the paper contributes."""
+    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
 
 
 def block(step: Step) -> float:
@@ -63,21 +73,17 @@ def block(step: Step) -> float:
     return statistics.median(times)
 
 
-def alternate(steps: Sequence[Step], repeats: int, watch: Callable[[], None] = lambda: None) -> list[float]:
+def alternate(steps: Sequence[Step], repeats: int, watch: Callable[[], None] = lambda: None) -> list[Median]:
     """Seconds of each step: median over ``repeats`` blocks, the steps taking turns."""
     for step in steps:
         step()  # warm-up: first-call allocations
     medians: list[list[float]] = [[] for _ in steps]
     for _ in range(repeats):
         for times, step in zip(medians, steps, strict=True):
+            time.sleep(PAUSE_SECONDS)
             times.append(block(step))
             watch()
-    return [statistics.median(times) for times in medians]
-
-
-def has_builtin(paper: Paper) -> bool:
-    """Whether PyTorch has a module of its own for what the paper contributes."""
-    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
+    return [Median(times) for times in medians]
 
 
 def measure(
@@ -112,16 +118,20 @@ def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[
     return float(json.loads(result.stdout))
 
 
+def chosen(slugs: Sequence[str], variant: str | None) -> list[tuple[Paper, str]]:
+    """The papers named, or all, each with the variant to measure."""
+    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
+    return [(paper, variant or paper.default_variant) for paper in papers]
+
+
 def run(
     slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int
 ) -> list[dict[str, Any]]:
     """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
     keep_freed_memory()
-    papers = [registry.find(slug) for slug in slugs] or list(registry.discover().values())
     rows = []
     with console.progress() as bar:
-        for paper in papers:
-            name = variant or paper.default_variant
+        for paper, name in chosen(slugs, variant):
             task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
             rows.append(measure(paper, name, size, fields, repeats, partial(bar.advance, task)))
     return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
@@ -132,12 +142,12 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
     lines = [
         (
             *(row[key] for key in ("paper", "variant", "size")),
-            *(f"{row[key]:.2f}" for key in ("numpy_ms", "torch_ms", "ratio")),
+            *(with_quartiles(row[key]) for key in ("numpy_ms", "torch_ms", "ratio")),
             *(f"{row[key]:.0f}" for key in ("numpy_peak_mb", "torch_peak_mb")),
         )
         for row in rows[:-1]
     ]
     columns = ("paper", "variant", "size", "numpy ms", "torch ms", "ratio", "numpy MB", "torch MB")
-    title = f"One training step: {described()} against {rows[0]['threads']} threads of PyTorch"
+    title = f"One training step, medians (and quartiles)\n{machine.line(machine.machine())}"
     console.print_table(title, columns, lines, right=columns[3:])
     console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

@@ -65,7 +65,7 @@ class Observer:
 
     def loss(self, batch: dict[str, Any]) -> Any:
         """The loss of a batch, with everything watched that is called on the way."""
-        with self._watched(), listening(self):  # type: ignore[arg-type]  # it hears what a Recorder does
+        with self._watched(), listening(self):
             return self._call(LOSS, "loss", lambda: self._side.loss(self._model, batch), (), {})
 
     def read_gradients(self) -> None:

@@ -106,16 +106,23 @@ def parity(
 @click.option("--variant", help="This variant instead of each paper's first.")
 @click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Blocks a side.")
+@click.option("--profile", "kind", flag_value="profiling", help="Instead: the engine's step, operation by operation.")
+@click.option("--inference", "kind", flag_value="inference", help="Instead: forward alone, and writing.")
+@click.option("--peers", "kind", flag_value="peers", help="Instead: the engine against other engines for NumPy.")
 @workers_option
 @json_option
-def bench(slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, json_file: str | None) -> None:
+def bench(
+    slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, kind: str | None, json_file: str | None
+) -> None:
     """Time one training step on both sides, in turns, and measure its peak memory.
 
     Any field of a configuration is an option too, after the papers: bench alexnet --size paper --batch-size 16.
     """
-    from tinygrad_lab.lab import bench as benchmark
+    from importlib import import_module
+
     from tinygrad_lab.lab import console
 
+    benchmark = import_module(f"tinygrad_lab.lab.measuring.{kind}" if kind else "tinygrad_lab.lab.bench")
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), slugs))
     rows = benchmark.run(named, variant, size, slugs[len(named) :], repeats)
     if json_file:

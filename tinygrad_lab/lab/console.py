@@ -16,17 +16,17 @@ from rich.text import Text
 from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
 
-REPORTS = {  # keys by which the JSON of a command is known
-    "papers": {"slug", "family", "variants"},
-    "parity": {"paper", "check", "dtype", "max_rel", "passed"},
-    "bench": {"paper", "numpy_ms", "torch_ms", "ratio"},
-    "train": {"side", "steps", "checkpoint", "history"},
-    "generate": {"prompt", "text"},
-    "embed": {"sentences", "vectors", "similarities"},
-    "claims": {"statement", "verdict", "numpy", "torch"},
-    "step": {"version", "steps", "tensors", "operations"},
-    "exercise": {"exercise", "title", "status"},
-    "list": {"name", "what", "licence", "checksum"},
+REPORTS: dict[str, tuple[set[str], ...]] = {  # keys by which the JSON of a command is known
+    "papers": ({"slug", "family", "variants"},),
+    "parity": ({"paper", "check", "dtype", "max_rel", "passed"},),
+    "bench": ({"paper", "numpy_ms", "torch_ms", "ratio"}, {"paper", "operation", "share"}, {"peer", "model", "ratio"}),
+    "train": ({"side", "steps", "checkpoint", "history"},),
+    "generate": ({"prompt", "text"},),
+    "embed": ({"sentences", "vectors", "similarities"},),
+    "claims": ({"statement", "verdict", "numpy", "torch"},),
+    "step": ({"version", "steps", "tensors", "operations"},),
+    "exercise": ({"exercise", "title", "status"},),
+    "list": ({"name", "what", "licence", "checksum"},),
 }
 PIPED_WIDTH = 160  # columns where there is no terminal to ask
 
@@ -148,4 +148,4 @@ def _wrote(command: str, path: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     record = value[0] if isinstance(value, list) and value else value
-    return record == [] or (isinstance(record, dict) and REPORTS[command] <= record.keys())
+    return record == [] or (isinstance(record, dict) and any(keys <= record.keys() for keys in REPORTS[command]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,6 +43,17 @@ class Place(NamedTuple):
     source: str  # the line's text
     variables: Mapping[str, Any]  # what names the code there has for tensors
     text: str = ""  # the piece of code that called it
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """What the engine tells of every operation; ``Recorder`` is one."""
+
+    def forward(self, info: OperationInfo, args: Arguments, kwargs: Settings, made: Any, node: Node | None) -> None: ...
+
+    def backward(self, node: Node, gradients: list[np.ndarray | None]) -> None: ...
+
+    def contribution(self, position: int, gradient: np.ndarray, accumulated: np.ndarray) -> None: ...
 
 
 class Recorder:
@@ -239,9 +250,9 @@ def _positions(code: CodeType) -> list[tuple[int | None, ...]]:
 
 
 @contextmanager
-def listening(recorder: Recorder) -> Iterator[None]:
-    """Tell ``recorder`` of everything that this thread does in the block."""
-    before, state.recorder = state.recorder, recorder
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell ``listener`` of everything that this thread does in the block."""
+    before, state.recorder = state.recorder, listener
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.measuring.test_machine import ABOUT
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.site import measured, views
 
@@ -18,6 +19,20 @@ def test_speed_is_that_of_the_default_variant(tmp_path: Path, monkeypatch: pytes
     rows = [{"variant": "modern", "ratio": 2.0}, {"variant": "1998", "ratio": 0.5}, {"geomean_ratio": 1.0}]
     (tmp_path / "study" / "results" / "bench.json").write_text(json.dumps(rows), encoding="utf-8")
     assert measured.speed(PAPERS["lenet"]) == 0.5
+
+
+def test_speeds_are_of_a_day_and_a_machine_once_that_is_written_down(tmp_path: Path) -> None:
+    report = tmp_path / "steps.json"
+    assert measured.where_timed(report) == "once, at size small with two threads"
+    report.write_text(json.dumps({"made": "2026-01-02", "machine": ABOUT}), encoding="utf-8")
+    assert measured.where_timed(report) == (
+        "on 2026-01-02, at size small, on Fast One (family 1, model 2), 2 cores, AVX2, with NumPy 2.4.0, PyTorch 2.13.0"
+    )
+
+
+def test_the_front_page_says_where_speeds_were_measured(site: Path) -> None:
+    text = " ".join((site / "index.html").read_text(encoding="utf-8").split())
+    assert f"measured {measured.where_timed()}, and stored" in text
 
 
 def test_verdicts_are_counted_and_absent_before_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,8 @@ class Site:
             ]
             for family in ABOUT
         }
-        self.page("index.html", "index.html", title="Papers, each built twice", families=cards, lists=self.lists())
+        shown = {"families": cards, "lists": self.lists(), "timed": measured.where_timed()}
+        self.page("index.html", "index.html", title="Papers, each built twice", **shown)
 
     def lists(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
         """What the front page lists besides the papers: title and address, and those of each entry."""

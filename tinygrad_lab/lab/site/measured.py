@@ -2,14 +2,18 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import get_args
 
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.site.library import ROOT
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.study import Verdict
+
+REPORT = ROOT / "docs" / "performance" / "steps.json"  # written by make performance, with each paper's bench.json
 
 
 def verdicts(paper: Paper) -> dict[str, int]:
@@ -35,3 +39,14 @@ def speed(paper: Paper) -> float | None:
         return None
     rows = json.loads(file.read_text(encoding="utf-8"))
     return next((row["ratio"] for row in rows if row.get("variant") == paper.default_variant), None)
+
+
+def where_timed(report: Path = REPORT) -> str:
+    """When and on what machine the speeds were measured, as a sentence goes on; not where nobody wrote that down."""
+    if not report.exists():
+        return "once, at size small with two threads"
+    stored = json.loads(report.read_text(encoding="utf-8"))
+    machine = stored["machine"]
+    about = f"{machine['processor']}, {machine['cores']} cores, {machine['instructions'][0]}"
+    versions = f"NumPy {machine['numpy']['version']}, PyTorch {machine['torch']['version'].partition('+')[0]}"
+    return f"on {stored['made']}, at size small, on {about}, with {versions}"

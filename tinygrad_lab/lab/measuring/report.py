@@ -1,0 +1,221 @@
+"""docs/performance.md, with its figures and numbers, measured on this machine.
+
+    python -m tinygrad_lab.lab.measuring.report    # make performance; half an hour, quiet
+
+The numbers land in docs/performance/: steps.json and scaling.json with the machine and the day.  A
+row of the first is stored as bench.json with each paper's results, too, where the site's front page
+finds it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tinygrad_lab import files
+from tinygrad_lab.lab import bench, console, registry
+from tinygrad_lab.lab.measuring import inference, machine, peers, scaling
+from tinygrad_lab.lab.measuring.spread import Median
+from tinygrad_lab.lab.study import claims
+from tinygrad_lab.study import table
+
+DOCS = Path(__file__).parents[3] / "docs"
+REPEATS = 7
+Row = dict[str, Any]
+Record = dict[str, Any]
+
+PAGE = """# How fast the engine is
+
+`make performance` (`python -m tinygrad_lab.lab.measuring.report`) measured and wrote this page on
+{made}, on
+
+> {processor}
+> {versions}
+
+Another machine gives other numbers: `tinygrad-lab bench` measures on yours, and names it.
+
+## A training step
+
+Forward, backward and optimiser at size `small`, both sides on all cores in one process, in turns:
+blocks of 0.3 s with pauses between them, in which thread pools go to sleep; of each block the
+median, of these the median and in brackets the quartiles. PyTorch counts with the faster of two
+forms, the one written out for reading and the one with torch's own modules. Memory is the most that
+all processes of a side hold at once, over what they hold when everything is imported. A ratio below
+1 says that the engine is faster.
+
+{steps}
+
+Geometric mean of the ratios: **{mean}**.
+
+![Ratio of each paper's training step, engine over PyTorch](performance/steps.png)
+
+`tinygrad-lab bench --profile SLUG` shows which operations a step's time goes to.
+
+## A trained model
+
+Forward alone, in evaluation mode; and writing, greedily, from one prompt, with the same weights on
+both sides (`tinygrad-lab bench --inference`).
+
+{inference}
+
+## How it grows
+
+LLaMA of size `small`, made larger along one axis at a time. The exponent says by what power of the
+size time or memory grows, fitted to the three largest: 1 is in proportion; with workers, -1 is as
+it should be.
+
+![Time and memory of a step against batch, width, length and workers](performance/scaling.png)
+
+{scaling}
+
+## Other engines
+
+Loss and all gradients of two models in elementary operations only, the same formulas for everybody
+(`tinygrad-lab bench --peers`).
+
+{peers}
+
+## What keeps it so
+
+A clock says little on a busy machine. So a test counts what a step of each paper does: operations,
+bytes that arrays are given, large blocks among them, copies. It fails where a step comes to do 15 %
+more than was counted last (`make step-counts` counts anew).
+"""
+
+
+# ---- measuring -----------------------------------------------------------------------------------
+
+
+def measured() -> tuple[Record, Record]:
+    """Steps, trained models and peers; and how steps grow."""
+    about = {"made": datetime.now(UTC).date().isoformat(), "machine": machine.machine()}
+    steps = {
+        **about,
+        "steps": _with_quartiles(bench.run((), None, "small", (), REPEATS)),
+        "inference": _with_quartiles(inference.run((), None, "small", (), REPEATS)),
+        "peers": _with_quartiles(peers.run((), None, "small", (), REPEATS)),
+    }
+    return steps, {
+        **about,
+        "axes": scaling.measure(lambda point: console.stderr.print(f"scaling: {point}")),
+    }
+
+
+def _with_quartiles(rows: Sequence[Row]) -> list[Row]:
+    """The same rows with the quartiles of every median beside it."""
+    return [
+        {
+            **row,
+            **{f"{key}_quartiles": v.quartiles for key, v in row.items() if isinstance(v, Median)},
+        }
+        for row in rows
+    ]
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+def write(steps: Record, growth: Record, docs: Path = DOCS) -> None:
+    """The page, its figures and its numbers."""
+    folder = docs / "performance"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, record in (("steps", steps), ("scaling", growth)):
+        files.write(folder / f"{name}.json", json.dumps(console.finite(record), indent=1) + "\n")
+    title = f"{growth['made']}, {machine.line(growth['machine'])}"
+    with _picture(folder / "steps.png", 8.0, 4.0) as picture:
+        draw_ratios(picture, steps["steps"][:-1], title)
+    with _picture(folder / "scaling.png", 13.0, 6.0) as picture:
+        scaling.draw(picture, growth["axes"], title)
+    files.write(docs / "performance.md", page(steps, growth))
+
+
+def page(steps: Record, growth: Record) -> str:
+    """The page in Markdown."""
+    processor, versions = machine.line(steps["machine"]).split("\n")
+    memory = ("numpy_peak_mb", "torch_peak_mb")
+    times = ("numpy_ms", "torch_ms", "ratio")
+    return PAGE.format(
+        made=steps["made"],
+        processor=processor,
+        versions=versions,
+        mean=f"{steps['steps'][-1]['geomean_ratio']:.2f}",
+        steps=_table(steps["steps"][:-1], ("paper", "variant"), times, memory),
+        inference=_table(steps["inference"][:-1], ("paper", "variant", "what"), times),
+        scaling=table(
+            ("axis", "time, engine", "time, PyTorch", "memory, engine", "memory, PyTorch"),
+            scaling.exponents(growth["axes"]),
+            right=4,
+        ),
+        peers=_table(steps["peers"], ("peer", "model"), ("numpy_ms", "peer_ms", "ratio")),
+    )
+
+
+TITLES = {
+    "numpy_ms": "engine ms", "torch_ms": "PyTorch ms", "peer_ms": "its ms",
+    "numpy_peak_mb": "engine MB", "torch_peak_mb": "PyTorch MB",
+}  # fmt: skip
+
+
+def _table(rows: Sequence[Row], words: Sequence[str], times: Sequence[str], whole: Sequence[str] = ()) -> str:
+    """Words as they are, times with their quartiles, and numbers without a fraction."""
+    lines = [
+        (
+            *(row[key] for key in words),
+            *(_time(row, key) for key in times),
+            *(f"{row[key]:.0f}" for key in whole),
+        )
+        for row in rows
+    ]
+    titles = [TITLES.get(key, key) for key in (*words, *times, *whole)]
+    return table(titles, lines, right=len(times) + len(whole))
+
+
+def _time(row: Row, key: str) -> str:
+    if f"{key}_quartiles" not in row:
+        return f"{row[key]:.2f}"
+    low, high = row[f"{key}_quartiles"]
+    return f"{row[key]:.2f} ({low:.2f}-{high:.2f})"
+
+
+def draw_ratios(picture: Any, rows: Sequence[Row], title: str) -> None:
+    """A bar for each paper; shorter than the line at 1, the engine is faster."""
+    axes = picture.subplots()
+    names, ratios = [row["paper"] for row in rows], [row["ratio"] for row in rows]
+    axes.barh(names, ratios, color=["C0" if ratio <= 1 else "C1" for ratio in ratios])
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of a training step, engine / PyTorch")
+    axes.set_title(title, fontsize=6)
+
+
+@contextmanager
+def _picture(file: Path, width: float, height: float) -> Iterator[Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(picture)
+    yield picture
+    with files.written(file) as path:
+        picture.savefig(path, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+
+
+def store_with_papers(rows: Sequence[Row]) -> None:
+    """Each paper's row among its results, as ``tinygrad-lab bench SLUG --json`` writes it."""
+    for row in rows[:-1]:
+        public = {key: value for key, value in row.items() if not key.endswith("_quartiles")}
+        folder = claims.paper_folder(registry.find(row["paper"])) / "study" / "results"
+        console.write_json([public, {"geomean_ratio": row["ratio"]}], str(folder / "bench.json"))
+
+
+def main() -> None:
+    """Measure everything, then write everything."""
+    steps, growth = measured()
+    write(steps, growth)
+    store_with_papers(steps["steps"])
+
+
+if __name__ == "__main__":
+    main()
