@@ -114,7 +114,7 @@ def gru(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         da, da_state = recurrent.features_first(a), recurrent.features_first(a)  # of what comes from input, from state
-        dh = np.zeros_like(h[0])
+        dh, to_state = np.zeros_like(h[0]), recurrent.transposed(weight_hh, len(x))
         for dh_t, a_t, u_t, h_before, da_t, das_t in recurrent.backwards(dh_outside, a, u, h[:-1], da, da_state):
             dh += dh_t
             r, z, n = a_t[:units], a_t[units : 2 * units], a_t[new]
@@ -125,7 +125,7 @@ def gru(
             das_t[gates] = da_t[gates]
             das_t[new] = dn * r  # (3')
             dh *= z
-            dh += weight_hh.T @ das_t
+            dh += to_state @ das_t
         of_input = needs._replace(weight_hh=False, bias_hh=False)
         of_state = needs._replace(input=False, weight_ih=False, bias_ih=False)
         dinput, dweight_ih, _, dbias_ih, _ = recurrent.gradients(of_input, da, x, h, weight_ih, sequences)

@@ -123,6 +123,7 @@ def lstm(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        to_state = recurrent.transposed(weight_hh, len(x))
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
         di, df, dg, do = np.split(da, 4)
         di_f = da[: 2 * len(di)]
@@ -148,7 +149,7 @@ def lstm(
             dg *= i
             dg *= dc
             dc *= f
-            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
         dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, dc.T, *dparameters
@@ -271,6 +272,7 @@ def lstm_1997(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        to_state = recurrent.transposed(weight_hh, len(x))
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
         di, dg, do = np.split(da, 3)
         for dh_t, a, i, half_g, o, squashed, da_t in recurrent.backwards(
@@ -294,7 +296,7 @@ def lstm_1997(
             di *= dc
             dg *= i
             dg *= dc
-            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
         dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, dc.T, *dparameters

@@ -101,10 +101,11 @@ def rnn(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, da, da_all = np.zeros_like(h[0]), np.empty_like(h[0]), recurrent.features_first(a)
+        to_state = recurrent.transposed(weight_hh, len(x))
         for dh_t, h_t, da_t in recurrent.backwards(dh_outside, h[1:], da_all):
             dh += dh_t
             unsquash(h_t, dh, nonlinearity, out=da)
-            np.matmul(weight_hh.T, da, out=dh)
+            np.matmul(to_state, da, out=dh)
             da_t[:] = da
         dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
         return dinput, dh.T, *dparameters

@@ -17,6 +17,8 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 
 SMALL = 2**16  # entries of a weight that BLAS rearranges in no time
 COLUMNS = 512  # of a product outside the loop: fewer slow BLAS down, more leave the cache
+MANY = 8  # steps that pay for a copy of the weight
+STRIP = 32  # rows of a weight
 
 
 class Sequences:
@@ -127,6 +129,21 @@ def last_gradient(dlast: Array | None, states: Array) -> Array:
 def backwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Yield one step of each array at a time, from the last step to the first."""
     return zip(*(array[::-1] for array in arrays), strict=True)
+
+
+def transposed(weight_hh: Array, steps: int) -> Array:
+    """Return weight_hh (G, H) as (H, G); copied, for many steps, into the order that BLAS reads it in.
+
+    Every step back multiplies by it, and each time BLAS rearranges it, faster if its rows lie in memory
+    one after the other.  The copy goes by strips: a whole column of the weight would not stay in the cache.
+    """
+    if steps < MANY:
+        return weight_hh.T
+    copied = np.empty(weight_hh.T.shape, weight_hh.dtype)
+    for first in range(0, len(weight_hh), STRIP):
+        strip = slice(first, first + STRIP)
+        copied[:, strip] = weight_hh[strip].T
+    return copied
 
 
 def features_first(x: Array) -> Array:
