@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tests.numerics import relative_error
+from tinygrad_lab.ops.gru import gru
+from tinygrad_lab.ops.kernels import recurrent
 from tinygrad_lab.ops.lstm import lstm, lstm_1997
 from tinygrad_lab.ops.rnn import rnn
 from tinygrad_lab.tensor import Tensor
@@ -81,6 +83,39 @@ def test_frozen_inputs_get_no_gradient(operation: Any) -> None:
         output, *_ = operation(*leaves)
         output.backward(np.ones(output.shape))
         assert [leaf.grad is not None for leaf in leaves] == [k == place for k in range(len(free))]
+
+
+@pytest.mark.parametrize("biases", [0, 1, 2])
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (9, 5), (7, 200), (3, 600), (4, 0)])
+def test_several_steps_at_once_are_as_one_by_one(steps: int, batch: int, biases: int) -> None:
+    """A large weight meets the inputs of several steps together; the last group may be smaller."""
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((recurrent.SMALL // 64 + 1, 64))
+    x, bias = rng.standard_normal((steps, batch, 64)), rng.standard_normal(len(weight))
+    given = [bias] * biases + [None] * (2 - biases)
+    a = recurrent.from_input(x, weight, *given)
+    assert a.flags.c_contiguous
+    for step, a_t in zip(x, a, strict=True):
+        assert relative_error(a_t, weight @ step.T + biases * bias[:, None]) < 1e-13
+
+
+@pytest.mark.parametrize("operation", [*BLOCKS, gru], ids=lambda operation: operation.info.name)
+def test_large_weights_and_many_steps_agree_with_the_definition(operation: Any) -> None:
+    """Then other forms run than for small ones; 33 rows are no whole number of strips."""
+    steps, batch, features, units = recurrent.MANY + 1, 70, recurrent.SMALL // 33 + 1, 33
+    rows, states = {**BLOCKS, gru: 3}[operation] * units, 1 if operation in (rnn, gru) else 2
+    draw = np.random.default_rng(0).standard_normal
+    arrays = [0.02 * draw((steps, batch, features)), *draw((states, batch, units))]
+    arrays += [draw((rows, features)), 0.2 * draw((rows, units))]
+    leaves = [[Tensor(array, requires_grad=True) for array in arrays] for _ in range(2)]
+    fast, defined = operation(*leaves[0]), operation.info.definition(*leaves[1])
+    dy = draw(fast[0].shape)
+    for output, *_ in (fast, defined):
+        output.backward(dy)
+    for one, other in zip(fast, defined, strict=True):
+        assert relative_error(one.numpy(), other.numpy()) < 1e-13
+    for one, other in zip(*leaves, strict=True):
+        assert relative_error(one.grad.numpy(), other.grad.numpy()) < 1e-12
 
 
 def test_ranges_of_1997() -> None:
