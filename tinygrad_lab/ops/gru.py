@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_lab.ops.activation import logistic
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.rnn import step_of
@@ -92,8 +93,8 @@ def gru(
     units = h_0.shape[1]
     gates, new = slice(2 * units), slice(2 * units, None)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    a = recurrent.from_input(x, weight_ih, bias_ih, None)
+    x = Inputs(sequences.visits(input), weight_ih)
+    a = x.products(bias_ih, None)
     sequences.close(a[:, units : 2 * units], math.inf)  # after the end z is 1: the state stands still
     h, u = recurrent.states(h_0, len(x)), np.empty((len(x), units, len(h_0)), input.dtype)
     from_state = np.empty_like(a[0])
@@ -128,8 +129,8 @@ def gru(
             dh += to_state @ das_t
         of_input = needs._replace(weight_hh=False, bias_hh=False)
         of_state = needs._replace(input=False, weight_ih=False, bias_ih=False)
-        dinput, dweight_ih, _, dbias_ih, _ = recurrent.gradients(of_input, da, x, h, weight_ih, sequences)
-        _, _, dweight_hh, _, dbias_hh = recurrent.gradients(of_state, da_state, x, h, weight_ih, sequences)
+        dinput, dweight_ih, _, dbias_ih, _ = recurrent.gradients(of_input, da, x, h, sequences)
+        _, _, dweight_hh, _, dbias_hh = recurrent.gradients(of_state, da_state, x, h, sequences)
         return dinput, dh.T, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
     return sequences.outputs(h), backward

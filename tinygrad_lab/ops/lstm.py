@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.rnn import step_of
@@ -99,8 +100,8 @@ def lstm(
     states = {"h_0": h_0, "c_0": c_0}
     recurrent.check("lstm", 4, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
+    x = Inputs(sequences.visits(input), weight_ih)
+    gates = x.products(bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
     in_, forget, _, _ = blocks = np.split(gates, 4, axis=1)
     in_forget = gates[:, : 2 * in_.shape[1]]
     sequences.close(in_, -math.inf)  # after the end i = 0 and f = 1: c stands still, and h no longer matters
@@ -151,7 +152,7 @@ def lstm(
             dc *= f
             np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
-        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward
@@ -249,8 +250,8 @@ def lstm_1997(
     states = {"h_0": h_0, "c_0": c_0}
     recurrent.check("lstm_1997", 3, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
+    x = Inputs(sequences.visits(input), weight_ih)
+    gates = x.products(bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
     sequences.close(gates[:, : h_0.shape[1]], -math.inf)  # after the end i = 0: c stands still, and h no longer matters
     h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
     squashed_c = np.empty_like(c[1:])
@@ -298,7 +299,7 @@ def lstm_1997(
             dg *= dc
             np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
-        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward

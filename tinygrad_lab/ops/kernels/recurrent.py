@@ -12,11 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tinygrad_lab.ops.kernels.rows import rows
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.typing import Array, Gradients, Needs
 
-SMALL = 2**16  # entries of a weight that BLAS rearranges in no time
-COLUMNS = 512  # of a product outside the loop: fewer slow BLAS down, more leave the cache
 MANY = 8  # steps that pay for a copy of the weight
 STRIP = 32  # rows of a weight
 
@@ -82,38 +80,6 @@ def batch_first(x: Array) -> Array:
     return x.transpose(0, 2, 1)
 
 
-def from_input(x: Array, weight_ih: Array, bias_ih: Array | None, bias_hh: Array | None) -> Array:
-    """Return the part of the pre-activations that needs no state, all steps at once.
-
-    (T, B, I), (G, I), (G) -> (T, G, B)
-    """
-    given = [bias for bias in (bias_ih, bias_hh) if bias is not None]
-    bias = sum(given)[:, None] if given else np.zeros((1, 1), x.dtype)
-    if weight_ih.size > SMALL:
-        return _several_steps_at_once(x, weight_ih, bias)
-    a = np.matmul(weight_ih, batch_last(x))
-    if given:
-        a += bias
-    return a
-
-
-def _several_steps_at_once(x: Array, weight: Array, bias: Array) -> Array:
-    """Multiply the inputs of several steps together, and add the bias.
-
-    BLAS rearranges the whole weight for each product: with the few columns of one step, (G, I) @ (I, B),
-    that is a quarter of the time.  With those of t steps, (G, I) @ (I, t B), it is little; and while
-    their product is in the cache, the bias is added to it on its way to the place of each step.
-    """
-    steps, batch, _ = x.shape
-    a = np.empty((steps, len(weight), batch), x.dtype)
-    together = max(1, COLUMNS // max(batch, 1))
-    for first in range(0, steps, together):
-        part = slice(first, first + together)
-        product = (weight @ rows(x[part]).T).reshape(len(weight), len(x[part]), batch)
-        np.add(product.transpose(1, 0, 2), bias, out=a[part])
-    return a
-
-
 def states(initial: Array, steps: int) -> Array:
     """(T + 1, H, B), the first filled from (B, H), the others to be filled by the loop."""
     h = np.empty((steps + 1, *initial.T.shape), initial.dtype)
@@ -155,14 +121,14 @@ def features_first(x: Array) -> Array:
     return np.empty((features, steps, batch), x.dtype).transpose(1, 0, 2)
 
 
-def gradients(needs: Needs, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> Gradients:
+def gradients(needs: Needs, da: Array, x: Inputs, h: Array, sequences: Sequences) -> Gradients:
     """da (T, G, B), x (T, B, I), h (T + 1, H, B) -> gradients of input, both weights, both biases."""
     dinput = dweight_ih = dweight_hh = dbias_ih = dbias_hh = None
     columns = as_columns(da)
     if needs.input:
-        dinput = sequences.visits((columns.T @ weight_ih).reshape(x.shape))
+        dinput = sequences.visits(x.gradient(columns))
     if needs.weight_ih:
-        dweight_ih = columns @ rows(x)
+        dweight_ih = x.weight_gradient(columns)
     if needs.weight_hh:
         dweight_hh = columns @ as_columns(h[:-1]).T
     if needs.bias_ih or needs.bias_hh:
