@@ -53,8 +53,8 @@ class Inputs:
         """Multiply the inputs of several steps together, and add the bias.
 
         BLAS rearranges the whole weight for each product: with the few columns of one step,
-        (G, I) @ (I, B), that is a quarter of the time.  With those of t steps, (G, I) @ (I, t B), it is
-        little; and while their product is in the cache, the bias is added to it on its way to the
+        (G, I) @ (I, B), that is a quarter of the time.  With those of t steps, (G, I) @ (I, t B), it
+        is little; and while their product is in the cache, the bias is added to it on its way to the
         place of each step.
         """
         a = self._empty()

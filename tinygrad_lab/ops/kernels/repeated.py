@@ -1,11 +1,11 @@
 """Inputs of which many are the same: the characters of a text, each a row of an embedding.
 
-Let x (N, I) have N rows but only K different ones, those of a table t (K, I), and let row n be equal
-to row k(n) of the table.  Then a product with a weight W (G, I) is needed for the table only,
+Let x (N, I) have only K different rows, those of a table t (K, I), and let row n be equal to row
+k(n) of the table.  Then a product with a weight W (G, I) is needed for the table only,
 
     x Wᵀ  =  (t Wᵀ)[k],
 
-and the gradient of the weight, a sum over all rows, is one over the table, after a sum over equal rows:
+and the gradient of the weight, a sum over all rows, is one over the table once equal rows are added:
 
     Σ_n ā_n x_nᵀ  =  Σ_n ā_n t_k(n)ᵀ  =  Σ_k (Σ_{n: k(n) = k} ā_n) t_kᵀ  =  (ā s) t,
 
