@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tests.numerics import relative_error
+from tinygrad_lab.ops.gru import gru
+from tinygrad_lab.ops.kernels import inputs, recurrent, repeated
 from tinygrad_lab.ops.lstm import lstm, lstm_1997
 from tinygrad_lab.ops.rnn import rnn
 from tinygrad_lab.tensor import Tensor
@@ -81,6 +83,83 @@ def test_frozen_inputs_get_no_gradient(operation: Any) -> None:
         output, *_ = operation(*leaves)
         output.backward(np.ones(output.shape))
         assert [leaf.grad is not None for leaf in leaves] == [k == place for k in range(len(free))]
+
+
+@pytest.mark.parametrize("biases", [0, 1, 2])
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (9, 5), (7, 200), (3, 600), (4, 0)])
+def test_several_steps_at_once_are_as_one_by_one(steps: int, batch: int, biases: int) -> None:
+    """A large weight meets the inputs of several steps together; the last group may be smaller."""
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((inputs.SMALL // 64 + 1, 64))
+    x, bias = rng.standard_normal((steps, batch, 64)), rng.standard_normal(len(weight))
+    given = [bias] * biases + [None] * (2 - biases)
+    a = inputs.Inputs(x, weight).products(*given)
+    assert a.flags.c_contiguous
+    for step, a_t in zip(x, a, strict=True):
+        assert relative_error(a_t, weight @ step.T + biases * bias[:, None]) < 1e-13
+
+
+@pytest.mark.parametrize("operation", [*BLOCKS, gru], ids=lambda operation: operation.info.name)
+def test_large_weights_and_many_steps_agree_with_the_definition(operation: Any) -> None:
+    """Then other forms run than for small ones; 33 rows are no whole number of strips."""
+    steps, batch, features, units = recurrent.MANY + 1, 70, inputs.SMALL // 33 + 1, 33
+    rows, states = {**BLOCKS, gru: 3}[operation] * units, 1 if operation in (rnn, gru) else 2
+    draw = np.random.default_rng(0).standard_normal
+    arrays = [0.02 * draw((steps, batch, features)), *draw((states, batch, units))]
+    arrays += [draw((rows, features)), 0.2 * draw((rows, units))]
+    leaves = [[Tensor(array, requires_grad=True) for array in arrays] for _ in range(2)]
+    fast, defined = operation(*leaves[0]), operation.info.definition(*leaves[1])
+    dy = draw(fast[0].shape)
+    for output, *_ in (fast, defined):
+        output.backward(dy)
+    for one, other in zip(fast, defined, strict=True):
+        assert relative_error(one.numpy(), other.numpy()) < 1e-13
+    for one, other in zip(*leaves, strict=True):
+        assert relative_error(one.grad.numpy(), other.grad.numpy()) < 1e-12
+
+
+@pytest.mark.parametrize("operation", [*BLOCKS, gru], ids=lambda operation: operation.info.name)
+@pytest.mark.parametrize(("symbols", "reverse"), [(5, False), (5, True), (40, False)])
+def test_repeated_inputs_agree_with_the_definition(operation: Any, symbols: int, reverse: bool) -> None:
+    """Texts repeat few symbols: products with the rows of an embedding are made once for each."""
+    steps, batch, features, units = 11, 32, 64, 256 // BLOCKS.get(operation, 3) + 1
+    rows, states = BLOCKS.get(operation, 3) * units, 1 if operation in (rnn, gru) else 2
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((symbols, features))
+    arrays = [table[rng.integers(symbols, size=(steps, batch))]]
+    arrays += [*rng.standard_normal((states, batch, units)), 0.1 * rng.standard_normal((rows, features))]
+    arrays += [0.1 * rng.standard_normal((rows, units)), *rng.standard_normal((2, rows))]
+    assert arrays[-4].size >= inputs.LOOKED_UP
+    assert repeated.repeated(arrays[0].reshape(-1, features)) is not None
+    leaves = [[Tensor(array, requires_grad=True) for array in arrays] for _ in range(2)]
+    lengths = Tensor(np.arange(batch) % steps + 1)
+    fast = operation(*leaves[0], lengths, reverse)
+    defined = operation.info.definition(*leaves[1], lengths, reverse)
+    dy = rng.standard_normal(fast[0].shape)
+    for output, *_ in (fast, defined):
+        output.backward(dy)
+    for one, other in zip(fast, defined, strict=True):
+        assert relative_error(one.numpy(), other.numpy()) < 1e-13
+    for one, other in zip(*leaves, strict=True):
+        assert relative_error(one.grad.numpy(), other.grad.numpy()) < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_are_taken_for_repeated_only_where_they_are_equal(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 6)).astype(dtype)[rng.integers(20, size=400)]
+    found = repeated.repeated(x)
+    assert len(found.table) == 20
+    np.testing.assert_array_equal(found.table[found.place], x)
+    assert repeated.repeated(x[:100]) is None  # too few to be worth a look
+    x[399, 5] += 1  # begins as others do, and ends otherwise
+    assert repeated.repeated(x) is None
+    x[:] = np.nan  # equal to nothing
+    assert repeated.repeated(x) is None
+    assert repeated.repeated(rng.standard_normal((400, 6)).astype(dtype)) is None
+    few_at_first = np.concatenate([np.zeros((256, 6), dtype), rng.standard_normal((256, 6)).astype(dtype)])
+    assert repeated.repeated(few_at_first) is None
+    assert repeated.repeated(np.zeros((400, 0), dtype)) is None
 
 
 def test_ranges_of_1997() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_lab.ops.activation import logistic
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.rnn import step_of
@@ -92,8 +93,8 @@ def gru(
     units = h_0.shape[1]
     gates, new = slice(2 * units), slice(2 * units, None)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    a = recurrent.from_input(x, weight_ih, bias_ih, None)
+    x = Inputs(sequences.visits(input), weight_ih)
+    a = x.products(bias_ih, None)
     sequences.close(a[:, units : 2 * units], math.inf)  # after the end z is 1: the state stands still
     h, u = recurrent.states(h_0, len(x)), np.empty((len(x), units, len(h_0)), input.dtype)
     from_state = np.empty_like(a[0])
@@ -114,7 +115,7 @@ def gru(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         da, da_state = recurrent.features_first(a), recurrent.features_first(a)  # of what comes from input, from state
-        dh = np.zeros_like(h[0])
+        dh, to_state = np.zeros_like(h[0]), recurrent.transposed(weight_hh, len(x))
         for dh_t, a_t, u_t, h_before, da_t, das_t in recurrent.backwards(dh_outside, a, u, h[:-1], da, da_state):
             dh += dh_t
             r, z, n = a_t[:units], a_t[units : 2 * units], a_t[new]
@@ -125,11 +126,11 @@ def gru(
             das_t[gates] = da_t[gates]
             das_t[new] = dn * r  # (3')
             dh *= z
-            dh += weight_hh.T @ das_t
+            dh += to_state @ das_t
         of_input = needs._replace(weight_hh=False, bias_hh=False)
         of_state = needs._replace(input=False, weight_ih=False, bias_ih=False)
-        dinput, dweight_ih, _, dbias_ih, _ = recurrent.gradients(of_input, da, x, h, weight_ih, sequences)
-        _, _, dweight_hh, _, dbias_hh = recurrent.gradients(of_state, da_state, x, h, weight_ih, sequences)
+        dinput, dweight_ih, _, dbias_ih, _ = recurrent.gradients(of_input, da, x, h, sequences)
+        _, _, dweight_hh, _, dbias_hh = recurrent.gradients(of_state, da_state, x, h, sequences)
         return dinput, dh.T, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
     return sequences.outputs(h), backward

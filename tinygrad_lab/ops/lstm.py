@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
 from tinygrad_lab.ops.rnn import step_of
@@ -99,8 +100,8 @@ def lstm(
     states = {"h_0": h_0, "c_0": c_0}
     recurrent.check("lstm", 4, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
+    x = Inputs(sequences.visits(input), weight_ih)
+    gates = x.products(bias_ih, bias_hh)  # a of every step; in the loop it becomes i, f, g, o
     in_, forget, _, _ = blocks = np.split(gates, 4, axis=1)
     in_forget = gates[:, : 2 * in_.shape[1]]
     sequences.close(in_, -math.inf)  # after the end i = 0 and f = 1: c stands still, and h no longer matters
@@ -123,6 +124,7 @@ def lstm(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        to_state = recurrent.transposed(weight_hh, len(x))
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
         di, df, dg, do = np.split(da, 4)
         di_f = da[: 2 * len(di)]
@@ -148,9 +150,9 @@ def lstm(
             dg *= i
             dg *= dc
             dc *= f
-            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
-        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward
@@ -248,8 +250,8 @@ def lstm_1997(
     states = {"h_0": h_0, "c_0": c_0}
     recurrent.check("lstm_1997", 3, input, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    gates = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
+    x = Inputs(sequences.visits(input), weight_ih)
+    gates = x.products(bias_ih, bias_hh)  # a of every step; in the loop it becomes i, g/2, o
     sequences.close(gates[:, : h_0.shape[1]], -math.inf)  # after the end i = 0: c stands still, and h no longer matters
     h, c = recurrent.states(h_0, len(x)), recurrent.states(c_0, len(x))
     squashed_c = np.empty_like(c[1:])
@@ -271,6 +273,7 @@ def lstm_1997(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None, dc_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, dc = np.zeros_like(h[0]), recurrent.last_gradient(dc_n, c)
+        to_state = recurrent.transposed(weight_hh, len(x))
         da, da_all, dc_h = np.empty_like(gates[0]), recurrent.features_first(gates), np.empty_like(dc)
         di, dg, do = np.split(da, 3)
         for dh_t, a, i, half_g, o, squashed, da_t in recurrent.backwards(
@@ -294,9 +297,9 @@ def lstm_1997(
             di *= dc
             dg *= i
             dg *= dc
-            np.matmul(weight_hh.T, da, out=dh)  # (1')
+            np.matmul(to_state, da, out=dh)  # (1')
             da_t[:] = da
-        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, sequences)
         return dinput, dh.T, dc.T, *dparameters
 
     return (*sequences.outputs(h), c[-1].T.copy()), backward

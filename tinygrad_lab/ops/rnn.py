@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lab.ops.elementwise import where
 from tinygrad_lab.ops.kernels import recurrent
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.ops.kernels.selection import selected
 from tinygrad_lab.ops.linear import linear
 from tinygrad_lab.ops.operation import Float, Int, operation
@@ -89,8 +90,8 @@ def rnn(
         raise ValueError(f"rnn: nonlinearity must be tanh or relu, got {nonlinearity!r}")
     recurrent.check("rnn", 1, input, {"h_0": h_0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     sequences = recurrent.Sequences(input, lengths, reverse)
-    x = sequences.visits(input)
-    a = recurrent.from_input(x, weight_ih, bias_ih, bias_hh)
+    x = Inputs(sequences.visits(input), weight_ih)
+    a = x.products(bias_ih, bias_hh)
     sequences.close(a, -math.inf)  # after the end: h is 0 for relu and -1 for tanh, in any case bounded and unused
     h, from_state = recurrent.states(h_0, len(x)), np.empty_like(a[0])
     for a_t, h_before, h_t in zip(a, h, h[1:], strict=False):
@@ -101,12 +102,13 @@ def rnn(
     def backward(needs: Needs, doutput: Array | None, dh_n: Array | None) -> Gradients:
         dh_outside = sequences.incoming(doutput, dh_n, h)
         dh, da, da_all = np.zeros_like(h[0]), np.empty_like(h[0]), recurrent.features_first(a)
+        to_state = recurrent.transposed(weight_hh, len(x))
         for dh_t, h_t, da_t in recurrent.backwards(dh_outside, h[1:], da_all):
             dh += dh_t
             unsquash(h_t, dh, nonlinearity, out=da)
-            np.matmul(weight_hh.T, da, out=dh)
+            np.matmul(to_state, da, out=dh)
             da_t[:] = da
-        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, weight_ih, sequences)
+        dinput, *dparameters = recurrent.gradients(needs, da_all, x, h, sequences)
         return dinput, dh.T, *dparameters
 
     return sequences.outputs(h), backward

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tinygrad_lab.ops.kernels.rows import rows
+from tinygrad_lab.ops.kernels.inputs import Inputs
 from tinygrad_lab.typing import Array, Gradients, Needs
+
+MANY = 8  # steps that pay for a copy of the weight
+STRIP = 32  # rows of a weight
 
 
 class Sequences:
@@ -77,17 +80,6 @@ def batch_first(x: Array) -> Array:
     return x.transpose(0, 2, 1)
 
 
-def from_input(x: Array, weight_ih: Array, bias_ih: Array | None, bias_hh: Array | None) -> Array:
-    """Return the part of the pre-activations that needs no state, all steps at once.
-
-    (T, B, I), (G, I), (G) -> (T, G, B)
-    """
-    a = np.matmul(weight_ih, batch_last(x))
-    if bias_ih is not None or bias_hh is not None:
-        a += sum(bias for bias in (bias_ih, bias_hh) if bias is not None)[:, None]
-    return a
-
-
 def states(initial: Array, steps: int) -> Array:
     """(T + 1, H, B), the first filled from (B, H), the others to be filled by the loop."""
     h = np.empty((steps + 1, *initial.T.shape), initial.dtype)
@@ -105,6 +97,21 @@ def backwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     return zip(*(array[::-1] for array in arrays), strict=True)
 
 
+def transposed(weight_hh: Array, steps: int) -> Array:
+    """Return weight_hh (G, H) as (H, G); copied, for many steps, into the order that BLAS reads it in.
+
+    Every step back multiplies by it, and each time BLAS rearranges it, faster if its rows lie in memory
+    one after the other.  The copy goes by strips: a whole column of the weight would not stay in the cache.
+    """
+    if steps < MANY:
+        return weight_hh.T
+    copied = np.empty(weight_hh.T.shape, weight_hh.dtype)
+    for first in range(0, len(weight_hh), STRIP):
+        strip = slice(first, first + STRIP)
+        copied[:, strip] = weight_hh[strip].T
+    return copied
+
+
 def features_first(x: Array) -> Array:
     """Return an empty array of the size of x (T, F, B), laid out as (F, T, B), seen as (T, F, B).
 
@@ -114,14 +121,14 @@ def features_first(x: Array) -> Array:
     return np.empty((features, steps, batch), x.dtype).transpose(1, 0, 2)
 
 
-def gradients(needs: Needs, da: Array, x: Array, h: Array, weight_ih: Array, sequences: Sequences) -> Gradients:
+def gradients(needs: Needs, da: Array, x: Inputs, h: Array, sequences: Sequences) -> Gradients:
     """da (T, G, B), x (T, B, I), h (T + 1, H, B) -> gradients of input, both weights, both biases."""
     dinput = dweight_ih = dweight_hh = dbias_ih = dbias_hh = None
     columns = as_columns(da)
     if needs.input:
-        dinput = sequences.visits((columns.T @ weight_ih).reshape(x.shape))
+        dinput = sequences.visits(x.gradient(columns))
     if needs.weight_ih:
-        dweight_ih = columns @ rows(x)
+        dweight_ih = x.weight_gradient(columns)
     if needs.weight_hh:
         dweight_hh = columns @ as_columns(h[:-1]).T
     if needs.bias_ih or needs.bias_hh:
