@@ -32,7 +32,8 @@ def test_every_operation_and_every_variant_by_a_flag_is_among_them() -> None:
     @given(data=st.data())
     def run(case: Case, data: st.DataObject) -> None:
         for step in differentiated(case, *data.draw(case.arguments)):
-            if not is_empty(step) and errors(step):
+            known = (step.operation.name, step.rule) in seen  # to evaluate one of each is enough here
+            if not known and not is_empty(step) and errors(step):
                 seen.add((step.operation.name, step.rule))
 
     for case in CASES:
