@@ -9,6 +9,7 @@ import inspect
 from typing import Any
 
 from tinygrad_lab.ops.operation import OPERATIONS
+from tinygrad_lab.trace.notation import parsed
 
 Json = dict[str, Any]
 
@@ -39,7 +40,7 @@ def usual(name: str) -> Json:
 
 def trees(rule: str) -> list[Json]:
     """Return the statements of a rule."""
-    return [statement(each) for each in ast.parse(inspect.cleandoc(rule)).body]
+    return [statement(each) for each in parsed(rule) or ()]
 
 
 def statement(node: ast.stmt) -> Json:
