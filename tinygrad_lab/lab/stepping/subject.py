@@ -70,19 +70,10 @@ class Subject:
         self.side.restore_random_state(self._start)
         with record({name: v for name, v in self.batch.items() if isinstance(v, Tensor)}, RECORDED):
             loss = self.side.loss(self.model, self.batch)
-        traced = trace(loss)
+        traced, labels = trace(loss), self.labels()
         for value in traced.values:
-            value.axes = self._labelled(value)
+            value.axes = _labelled(value, labels)
         return traced
-
-    def _labelled(self, value: Value) -> list[Axis]:
-        """A value's dimensions with the words that stand along them."""
-        labels = self.labels()
-        axes = value.axes or [Axis()] * value.array.ndim
-        known = [
-            replace(a, labels=labels[n]) if n in labels else a for a, n in zip(axes, value.array.shape, strict=True)
-        ]
-        return known if any(axis != Axis() for axis in known) else []
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What can be changed, by the names that it has in a trace: the batch and the model's parameters."""
@@ -139,6 +130,13 @@ class Subject:
         if array.dtype.kind != "f" and not (found.is_integer() and 0 <= found <= most):
             raise UsageError(f"{name}: {short(repr(value))} must be a whole number from 0 to {most}")
         return found
+
+
+def _labelled(value: Value, labels: Mapping[int, Sequence[str]]) -> list[Axis]:
+    """A value's dimensions with the words that stand along them."""
+    axes = value.axes or [Axis()] * value.array.ndim
+    known = [replace(a, labels=labels[n]) if n in labels else a for a, n in zip(axes, value.array.shape, strict=True)]
+    return known if any(axis != Axis() for axis in known) else []
 
 
 def _place(name: str, array: np.ndarray, index: Any) -> tuple[int, ...]:
