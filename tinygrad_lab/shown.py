@@ -59,22 +59,29 @@ def endless(epoch: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
         yield from epoch()
 
 
-def text_batches(text: str, length: int, size: int, rng: Generator, alphabet: str) -> Iterator[Batch]:
+def text_batches(
+    text: str, length: int, size: int, rng: Generator, alphabet: str, name: str = "tokens"
+) -> Iterator[Batch]:
     """Windows from random places of a text, each token to be predicted from those before it.
 
-    {"tokens": (size, length), "target": (size, length), "count": float}
+    {name: (size, length), "target": (size, length), "count": float}
     """
     tokens = encode(text, alphabet)
     while True:
-        yield next_tokens(tokens, rng.integers(0, len(tokens) - length, size), length)
+        yield _called(name, next_tokens(tokens, rng.integers(0, len(tokens) - length, size), length))
 
 
-def text_item(text: str, length: int, alphabet: str) -> Item:
+def text_item(text: str, length: int, alphabet: str, name: str = "tokens") -> Item:
     """The first ``length`` characters of a text, and the one after each of them."""
     window = encode(text[: length + 1], alphabet)[None]
     names = characters(alphabet)
-    words = {"tokens": names, "sequence": names, "target": names}
-    return Item(as_batch(window), f"“{text[:length]}”", words, {"tokens": slice(None)})
+    batch = _called(name, as_batch(window))
+    return Item(batch, f"“{text[:length]}”", {name: names, "target": names}, {name: slice(None)})
+
+
+def _called(name: str, batch: Batch) -> Batch:
+    """The same batch with its tokens under the name that the paper has for them."""
+    return {name: batch["tokens"], "target": batch["target"], "count": batch["count"]}
 
 
 def characters(text: str) -> tuple[str, ...]:

@@ -27,14 +27,9 @@ def base(config: LoRAConfig) -> LoRAConfig:
 def batches(config: LoRAConfig, generator: Generator) -> Iterator[Batch]:
     """Windows of the first rhyme to train on, of the second to adapt to."""
     text = STAR if config.text == "source" else LAMB
-    return map(_renamed, text_batches(text, config.context, config.batch_size, generator, ALPHABET))
+    return text_batches(text, config.context, config.batch_size, generator, ALPHABET, "sequence")
 
 
 def item(config: LoRAConfig) -> Item:
     """The first line of the second rhyme."""
-    shown = text_item(LAMB, config.context, ALPHABET)
-    return replace(shown, batch=_renamed(shown.batch), along={"sequence": slice(None)})
-
-
-def _renamed(batch: Batch) -> Batch:
-    return {"sequence": batch["tokens"], "target": batch["target"], "count": batch["count"]}
+    return text_item(LAMB, config.context, ALPHABET, "sequence")

@@ -25,21 +25,16 @@ def configuration(config: LSTMConfig) -> LSTMConfig:
 def batches(config: LSTMConfig, generator: Generator) -> Iterator[Batch]:
     """Windows of the rhyme, or what the task generates."""
     if config.task == "text":
-        return map(_renamed, text_batches(STAR, config.length, config.batch_size, generator, CHARACTERS))
+        return text_batches(STAR, config.length, config.batch_size, generator, CHARACTERS, "sequence")
     return endless(lambda: training_batches(config, generator))
 
 
 def item(config: LSTMConfig) -> Item:
     """The first line, a string, or two numbers to add."""
     if config.task == "text":
-        shown = text_item(STAR, config.length, CHARACTERS)
-        return replace(shown, batch=_renamed(shown.batch), along={"sequence": slice(None)})
+        return text_item(STAR, config.length, CHARACTERS, "sequence")
     if config.task == "adding":
         return Item(adding.draw(config, 1, seeded(1)), "an adding problem")
     string = embedded_string(seeded(1))
     words = {"sequence": config.alphabet, "target": config.alphabet}
     return Item(batch_of([string]), f"the Reber string {string.symbols}", words, {"sequence": slice(None)})
-
-
-def _renamed(batch: Batch) -> Batch:
-    return {"sequence": batch["tokens"], "target": batch["target"], "count": batch["count"]}
