@@ -1,7 +1,8 @@
 """AlexNet (Krizhevsky, Sutskever, Hinton 2012)."""
 
-from papers.alexnet.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="alexnet",

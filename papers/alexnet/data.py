@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from papers.alexnet.config import AlexNetConfig
 from tinygrad_lab.data import Batches, ImageData, available, load_images
 from tinygrad_lab.data.augment import (
     centre_crop,
@@ -18,6 +17,8 @@ from tinygrad_lab.data.augment import (
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
+
+from .config import AlexNetConfig
 
 HELD_OUT = 5000  # images of a validation split
 

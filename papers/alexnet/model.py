@@ -14,10 +14,11 @@ import math
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import AlexNetBatch, AlexNetConfig
 from tinygrad_lab import Tensor, nn, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import AlexNetBatch, AlexNetConfig
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
 

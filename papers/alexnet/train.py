@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from jaxtyping import Float, Int
 
-from papers.alexnet.config import VARIANTS, AlexNetBatch, AlexNetConfig
-from papers.alexnet.data import evaluation_batches, training_batches
-from papers.alexnet.model import AlexNet, average_over_views, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, AlexNetBatch, AlexNetConfig
+from .data import evaluation_batches, training_batches
+from .model import AlexNet, average_over_views, build, loss
 
 
 def configure_optimizer(

@@ -1,7 +1,8 @@
 """Deep autoencoders (Hinton, Salakhutdinov 2006), with the denoising and the variational one."""
 
-from papers.autoencoder.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="autoencoder",

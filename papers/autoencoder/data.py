@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from papers.autoencoder.config import AutoencoderConfig
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.typing import Generator
+
+from .config import AutoencoderConfig
 
 
 def example_batch(config: AutoencoderConfig, rng: Generator) -> dict[str, Any]:

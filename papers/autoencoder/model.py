@@ -19,10 +19,11 @@ from typing import Any
 
 from jaxtyping import Float
 
-from papers.autoencoder.config import AutoencoderBatch, AutoencoderConfig
 from tinygrad_lab import Tensor, nn, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import AutoencoderBatch, AutoencoderConfig
 
 
 def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:

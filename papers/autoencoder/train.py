@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from papers.autoencoder.config import VARIANTS, AutoencoderBatch, AutoencoderConfig
-from papers.autoencoder.data import evaluation_batches, training_batches
-from papers.autoencoder.model import AnyAutoencoder, build, loss
 from tinygrad_lab import generator, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, AutoencoderBatch, AutoencoderConfig
+from .data import evaluation_batches, training_batches
+from .model import AnyAutoencoder, build, loss
 
 
 def configure_optimizer(

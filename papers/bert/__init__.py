@@ -1,7 +1,8 @@
 """BERT (Devlin, Chang, Lee, Toutanova 2018), and the sentence encoder all-MiniLM-L6-v2, which is one."""
 
-from papers.bert.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="bert",

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert.config import BertConfig
-from papers.bert.text import corpus
-from papers.bert.text.corpus import Corpus
-from papers.bert.text.masking import mask_tokens, next_tokens
-from papers.bert.text.wordpiece import CLS, MASK, PAD, SEP, WordPieces, learn
 from tinygrad_lab.data import Batches
 from tinygrad_lab.typing import Generator
+
+from .config import BertConfig
+from .text import corpus
+from .text.corpus import Corpus
+from .text.masking import mask_tokens, next_tokens
+from .text.wordpiece import CLS, MASK, PAD, SEP, WordPieces, learn
 
 FOLLOWS, RANDOM = 0, 1  # the labels of next-sentence prediction
 EVALUATED = 2000  # sentences or pairs of a split that are looked at, at most

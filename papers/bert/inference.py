@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from papers.bert.config import BertConfig
-from papers.bert.model import BertForMaskedLM
-from papers.bert.text.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import BertConfig
+from .model import BertForMaskedLM
+from .text.wordpiece import CLS, MASK, SEP, SPECIAL, WordPieces
 
 
 @dataclass(frozen=True)

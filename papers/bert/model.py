@@ -13,10 +13,11 @@ Parameters have the names of published checkpoints: ``bert.encoder.layer.0.atten
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.bert.config import BertBatch, BertConfig
 from tinygrad_lab import Tensor, arange, nn, ones, random, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import BertBatch, BertConfig
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from papers.bert.config import VARIANTS, BertBatch, BertConfig
-from papers.bert.data import evaluation_batches, training_batches
-from papers.bert.model import Model, build, loss
 from tinygrad_lab import Tensor, generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.optim.optimizer import Group, Params
+
+from .config import VARIANTS, BertBatch, BertConfig
+from .data import evaluation_batches, training_batches
+from .model import Model, build, loss
 
 
 class BertAdam(optim.Optimizer):

@@ -1,7 +1,8 @@
 """Dropout (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014)."""
 
-from papers.dropout.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="dropout",

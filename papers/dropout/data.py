@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.dropout.config import DropoutConfig
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
+
+from .config import DropoutConfig
 
 BLOB_DISTANCE = 2.7  # between the centres, in standard deviations
 BLOB_TEST_POINTS = 10_000

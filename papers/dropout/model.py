@@ -14,10 +14,11 @@ from itertools import pairwise
 
 from jaxtyping import Float, Int
 
-from papers.dropout.config import DropoutBatch, DropoutConfig
 from tinygrad_lab import Tensor, nn, no_grad, random, stack
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import DropoutBatch, DropoutConfig
 
 
 class Dropout(nn.Module):

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-from papers.dropout.config import VARIANTS, DropoutBatch, DropoutConfig
-from papers.dropout.data import evaluation_batches, training_batches
-from papers.dropout.model import Network, build, loss
 from tinygrad_lab import Tensor, generator, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, DropoutBatch, DropoutConfig
+from .data import evaluation_batches, training_batches
+from .model import Network, build, loss
 
 
 def configure_optimizer(

@@ -1,7 +1,8 @@
 """Forgetting Transformer (Lin, Nikishin, He, Courville 2025): softmax attention with a forget gate."""
 
-from papers.forgetting_transformer.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="forgetting_transformer",

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.config import FoXConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.characters import encode
 from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator
+
+from .config import FoXConfig
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.model import Caches, ForgettingTransformer, new_caches
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.data.characters import decode, encode
 from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Array, Generator
+
+from .config import FoXConfig
+from .model import Caches, ForgettingTransformer, new_caches
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 

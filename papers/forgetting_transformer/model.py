@@ -15,13 +15,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.forgetting_transformer.attention.cache import KVCache
-from papers.forgetting_transformer.attention.linear import State, linear_attention
-from papers.forgetting_transformer.config import FoXBatch, FoXConfig
 from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros_like
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
 from tinygrad_lab.typing import Generator
+
+from .attention.cache import KVCache
+from .attention.linear import State, linear_attention
+from .config import FoXBatch, FoXConfig
 
 Caches = list[KVCache | State]  # what each layer keeps of the tokens so far: the State for linear attention
 

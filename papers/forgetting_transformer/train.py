@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.forgetting_transformer.config import VARIANTS, FoXBatch, FoXConfig
-from papers.forgetting_transformer.data import evaluation_batches, training_batches
-from papers.forgetting_transformer.model import ForgettingTransformer, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, FoXBatch, FoXConfig
+from .data import evaluation_batches, training_batches
+from .model import ForgettingTransformer, build, loss
 
 
 def configure_optimizer(

@@ -1,7 +1,8 @@
 """LeNet-5 (LeCun, Bottou, Bengio, Haffner 1998)."""
 
-from papers.lenet.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="lenet",

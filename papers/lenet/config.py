@@ -5,8 +5,9 @@ from typing import TypedDict
 
 from jaxtyping import Float, Int
 
-from papers.lenet.bitmaps import BITMAPS
 from tinygrad_lab import Tensor
+
+from .bitmaps import BITMAPS
 
 
 @dataclass(frozen=True)

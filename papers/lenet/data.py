@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.lenet.config import LeNetConfig
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.distort import distort
 from tinygrad_lab.data.transforms import fit, normalise_1998, pad
 from tinygrad_lab.typing import Generator
+
+from .config import LeNetConfig
 
 
 def example_batch(config: LeNetConfig, rng: Generator) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 
 from jaxtyping import Float, Int
 
-from papers.lenet.config import LeNetBatch, LeNetConfig
 from tinygrad_lab import Tensor, cat, empty, full, nn, random, tensor
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import LeNetBatch, LeNetConfig
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
 C3_INPUTS = (

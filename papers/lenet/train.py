@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lenet.config import VARIANTS, LeNetBatch, LeNetConfig
-from papers.lenet.data import evaluation_batches, training_batches
-from papers.lenet.model import LeNet5, LeNet5Modern, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, LeNetBatch, LeNetConfig
+from .data import evaluation_batches, training_batches
+from .model import LeNet5, LeNet5Modern, build, loss
 
 
 def configure_optimizer(

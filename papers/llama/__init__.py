@@ -1,7 +1,8 @@
 """LLaMA (Touvron et al. 2023), with the grouped queries of its successors."""
 
-from papers.llama.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="llama",

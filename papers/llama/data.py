@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.llama.config import LlamaConfig
-from papers.llama.weights.tokenizer import learn, tokenizer
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.windows import as_batch, next_tokens, random_windows
 from tinygrad_lab.typing import Generator
+
+from .config import LlamaConfig
+from .weights.tokenizer import learn, tokenizer
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 EVALUATION_WINDOWS = 64  # in a batch

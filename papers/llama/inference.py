@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from papers.llama.config import LlamaConfig
-from papers.llama.model import KVCache, Llama
-from papers.llama.weights.chat import asked
-from papers.llama.weights.tokenizer import stream, tokenizer, without_markers
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.sampling import Sampling
 from tinygrad_lab.typing import Array, Generator
+
+from .config import LlamaConfig
+from .model import KVCache, Llama
+from .weights.chat import asked
+from .weights.tokenizer import stream, tokenizer, without_markers
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 

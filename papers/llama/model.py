@@ -15,10 +15,11 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.llama.config import LlamaBatch, LlamaConfig
 from tinygrad_lab import Tensor, arange, empty, nn, ones, random, tensor
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import LlamaBatch, LlamaConfig
 
 Angles = tuple[Tensor, Tensor]  # cos and sin of every position's angles, (T, h/2) each
 Mask = Bool[Tensor, "b s"] | Int[Tensor, "b s"] | None  # which tokens are real and no padding

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.llama.config import VARIANTS, LlamaBatch, LlamaConfig
-from papers.llama.data import evaluation_batches, training_batches
-from papers.llama.model import Llama, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, LlamaBatch, LlamaConfig
+from .data import evaluation_batches, training_batches
+from .model import Llama, build, loss
 
 
 def configure_optimizer(

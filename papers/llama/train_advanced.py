@@ -23,10 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from papers.llama import data
-from papers.llama.config import VARIANTS, LlamaConfig
-from papers.llama.model import Llama, build, loss
-from papers.llama.train import configure_optimizer, evaluate
 from tinygrad_lab import nn
 from tinygrad_lab.arguments import Parser, add_configuration, add_fields, configuration, given
 from tinygrad_lab.checkpoint import CheckpointError, load, load_training, save_training
@@ -35,6 +31,11 @@ from tinygrad_lab.files import InUseError, alone
 from tinygrad_lab.fit import endless
 from tinygrad_lab.random import generator
 from tinygrad_lab.stopping import Asked, StopRequest, kept_back
+
+from . import data
+from .config import VARIANTS, LlamaConfig
+from .model import Llama, build, loss
+from .train import configure_optimizer, evaluate
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 

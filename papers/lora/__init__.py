@@ -1,7 +1,8 @@
 """LoRA, low-rank adaptation (Hu, Shen, Wallis, Allen-Zhu, Li, Wang, Wang, Chen 2021)."""
 
-from papers.lora.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="lora",

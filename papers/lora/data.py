@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.config import LoRAConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.characters import encode
 from tinygrad_lab.typing import Generator
+
+from .config import LoRAConfig
 
 SOURCE, TARGET = "tinyshakespeare", "timemachine"  # plays in verse, and a novel
 SPLITS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}  # shares of a text

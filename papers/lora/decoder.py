@@ -10,9 +10,10 @@ positions are learned, and the MLP is four times as wide as the model, as in GPT
 
 from jaxtyping import Float, Int
 
-from papers.lora.config import LoRAConfig
 from tinygrad_lab import Tensor, arange, nn
 from tinygrad_lab.nn import functional as F
+
+from .config import LoRAConfig
 
 EMBEDDING_STD = 0.02
 

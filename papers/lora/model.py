@@ -15,11 +15,12 @@ from fnmatch import fnmatchcase
 
 from jaxtyping import Float
 
-from papers.lora.config import LoRABatch, LoRAConfig
-from papers.lora.decoder import Decoder
 from tinygrad_lab import Tensor, checkpoint, nn, no_grad, random
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import LoRABatch, LoRAConfig
+from .decoder import Decoder
 
 
 class LoRALinear(nn.Module):

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lora.config import VARIANTS, LoRABatch, LoRAConfig
-from papers.lora.data import evaluation_batches, training_batches
-from papers.lora.decoder import Decoder
-from papers.lora.model import build, loss, trainable
 from tinygrad_lab import generator, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, LoRABatch, LoRAConfig
+from .data import evaluation_batches, training_batches
+from .decoder import Decoder
+from .model import build, loss, trainable
 
 
 def configure_optimizer(

@@ -1,7 +1,8 @@
 """Long short-term memory (Hochreiter, Schmidhuber 1997), with the forget gate of Gers et al. 2000."""
 
-from papers.lstm.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="lstm",

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from papers.lstm.config import LSTMConfig
-from papers.lstm.tasks import adding, reber, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
+
+from .config import LSTMConfig
+from .tasks import adding, reber, text
 
 
 class Task(Protocol):

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from papers.lstm.config import LSTMConfig
-from papers.lstm.model import Network
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.data.characters import encode
 from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Generator
+
+from .config import LSTMConfig
+from .model import Network
 
 OPTIONS = Sampling()
 GREEDY = Sampling(length=20, temperature=0.0)

@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 from jaxtyping import Bool, Float, Int
 
-from papers.lstm.config import LSTMBatch, LSTMConfig
 from tinygrad_lab import Tensor, arange, empty, eye, nn, no_grad, random, stack, where
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import LSTMBatch, LSTMConfig
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
 

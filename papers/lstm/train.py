@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from papers.lstm.config import VARIANTS, LSTMBatch, LSTMConfig
-from papers.lstm.data import evaluation_batches, training_batches
-from papers.lstm.model import Network, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, LSTMBatch, LSTMConfig
+from .data import evaluation_batches, training_batches
+from .model import Network, build, loss
 
 
 def configure_optimizer(

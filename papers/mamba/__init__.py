@@ -1,7 +1,8 @@
 """Mamba (Gu, Dao 2023): a state-space model whose step size, input and output depend on the token."""
 
-from papers.mamba.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="mamba",

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from papers.mamba.config import MambaConfig
-from papers.mamba.tasks import synthetic, text
 from tinygrad_lab.data import Batches, TextData
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.typing import Generator
+
+from .config import MambaConfig
+from .tasks import synthetic, text
 
 
 class Task(Protocol):

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from papers.mamba.config import MambaConfig
-from papers.mamba.model import Mamba, State
 from tinygrad_lab import Tensor, no_grad, random
 from tinygrad_lab.data.characters import decode, encode
 from tinygrad_lab.sampling import Sampling, choose
 from tinygrad_lab.typing import Generator
+
+from .config import MambaConfig
+from .model import Mamba, State
 
 PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
 

@@ -21,10 +21,11 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.mamba.config import SMALLEST_STEP, STEP_SIZES, MambaBatch, MambaConfig
 from tinygrad_lab import Tensor, arange, cat, empty, from_numpy, nn, no_grad, ones, random, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import SMALLEST_STEP, STEP_SIZES, MambaBatch, MambaConfig
 
 Selection = tuple[Tensor, Tensor, Tensor]  # Δ (B, T, E), and the maps B and C: (B, T, N), or (E, N) for all times
 

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.mamba.config import VARIANTS, MambaBatch, MambaConfig
-from papers.mamba.data import evaluation_batches, training_batches
-from papers.mamba.model import Mamba, build, loss, nats
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, MambaBatch, MambaConfig
+from .data import evaluation_batches, training_batches
+from .model import Mamba, build, loss, nats
 
 
 def configure_optimizer(

@@ -1,7 +1,8 @@
 """Sequence to sequence with attention (Luong, Pham, Manning 2015)."""
 
-from papers.seq2seq_attention.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="seq2seq_attention",

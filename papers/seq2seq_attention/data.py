@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.typing import Generator
+
+from .config import Seq2SeqConfig
 
 
 def example_batch(config: Seq2SeqConfig, rng: Generator) -> dict[str, Any]:

@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
-from papers.seq2seq_attention.data import vocabularies as learned_vocabularies
-from papers.seq2seq_attention.model import EOS, Seq2Seq
 from tinygrad_lab import Tensor
 from tinygrad_lab.data.translation import search as beams
 from tinygrad_lab.data.translation import writing
@@ -20,6 +17,10 @@ from tinygrad_lab.data.translation.search import Hypothesis
 from tinygrad_lab.data.translation.vocabulary import UNKNOWN
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
+
+from .config import Seq2SeqConfig
+from .data import vocabularies as learned_vocabularies
+from .model import EOS, Seq2Seq
 
 OPTIONS = SearchOptions()
 GREEDY = SearchOptions(beam=1, max_length=12)

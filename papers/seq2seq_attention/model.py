@@ -19,11 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from papers.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
 from tinygrad_lab import Tensor, arange, cat, exp, nn, random, sigmoid, tanh
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from tinygrad_lab.typing import Generator
+
+from .config import Seq2SeqBatch, Seq2SeqConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 

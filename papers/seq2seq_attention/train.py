@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.seq2seq_attention.config import VARIANTS, Seq2SeqBatch, Seq2SeqConfig
-from papers.seq2seq_attention.data import evaluation_batches, training_batches
-from papers.seq2seq_attention.model import PAD, Seq2Seq, build, loss
 from tinygrad_lab import generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, Seq2SeqBatch, Seq2SeqConfig
+from .data import evaluation_batches, training_batches
+from .model import PAD, Seq2Seq, build, loss
 
 
 def configure_optimizer(

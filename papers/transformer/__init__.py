@@ -1,7 +1,8 @@
 """The Transformer (Vaswani et al. 2017)."""
 
-from papers.transformer.config import VARIANTS
 from tinygrad_lab.paper import Paper
+
+from .config import VARIANTS
 
 PAPER = Paper(
     slug="transformer",

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from papers.transformer.config import TransformerConfig
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.typing import Generator
+
+from .config import TransformerConfig
 
 
 def example_batch(config: TransformerConfig, rng: Generator) -> dict[str, Any]:

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from papers.transformer.config import TransformerConfig
-from papers.transformer.data import vocabularies as learned_vocabularies
-from papers.transformer.model import EOS, Transformer
 from tinygrad_lab import Tensor
 from tinygrad_lab.data.translation import search as beams
 from tinygrad_lab.data.translation import writing
@@ -19,6 +16,10 @@ from tinygrad_lab.data.translation.search import Hypothesis
 from tinygrad_lab.data.translation.vocabulary import UNKNOWN
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.typing import Generator
+
+from .config import TransformerConfig
+from .data import vocabularies as learned_vocabularies
+from .model import EOS, Transformer
 
 OPTIONS = SearchOptions(beam=4, length_penalty=0.6)  # section 6.1
 GREEDY = SearchOptions(beam=1, max_length=12)

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from papers.transformer.config import TransformerBatch, TransformerConfig
 from tinygrad_lab import Tensor, arange, cat, empty, nn, random, stack, zeros
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.typing import Generator
+
+from .config import TransformerBatch, TransformerConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from papers.transformer.config import VARIANTS, TransformerBatch, TransformerConfig
-from papers.transformer.data import evaluation_batches, training_batches
-from papers.transformer.model import PAD, Transformer, build, loss
 from tinygrad_lab import generator, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
+
+from .config import VARIANTS, TransformerBatch, TransformerConfig
+from .data import evaluation_batches, training_batches
+from .model import PAD, Transformer, build, loss
 
 
 def configure_optimizer(

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from reference.alexnet.config import AlexNetConfig
-from reference.alexnet.model import AlexNet, LocalResponseNorm
+from .config import AlexNetConfig
+from .model import AlexNet, LocalResponseNorm
 
 
 def build(config: AlexNetConfig) -> AlexNet:

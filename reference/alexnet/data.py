@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.alexnet.config import AlexNetBatch, AlexNetConfig
-from reference.data import digits, in_order, shuffled
+from ..data import digits, in_order, shuffled
+from .config import AlexNetBatch, AlexNetConfig
 
 
 def training_batches(config: AlexNetConfig) -> DataLoader[AlexNetBatch]:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn, stack
 from torch.nn import functional as F
 
-from reference.alexnet.config import AlexNetBatch, AlexNetConfig
+from .config import AlexNetBatch, AlexNetConfig
 
 POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: they give the ReLUs positive inputs
 

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn, optim
 
-from reference.alexnet.config import AlexNetBatch, AlexNetConfig, Run
-from reference.alexnet.data import evaluation_batches, training_batches
-from reference.alexnet.model import AlexNet, average_over_views, build, loss
-from reference.arguments import arguments
+from ..arguments import arguments
+from .config import AlexNetBatch, AlexNetConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import AlexNet, average_over_views, build, loss
 
 
 def configure_optimizer(

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.autoencoder.config import AutoencoderBatch, AutoencoderConfig
-from reference.data import digits, in_order, shuffled
+from ..data import digits, in_order, shuffled
+from .config import AutoencoderBatch, AutoencoderConfig
 
 
 def training_batches(config: AutoencoderConfig) -> DataLoader[AutoencoderBatch]:

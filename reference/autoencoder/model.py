@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference.autoencoder.config import AutoencoderBatch, AutoencoderConfig
+from .config import AutoencoderBatch, AutoencoderConfig
 
 
 def dense(sizes: tuple[int, ...], activation: type[nn.Module], gain: float) -> nn.Sequential:

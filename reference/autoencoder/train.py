@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import optim
 
-from reference.arguments import arguments
-from reference.autoencoder.config import AutoencoderBatch, AutoencoderConfig, Run
-from reference.autoencoder.data import evaluation_batches, training_batches
-from reference.autoencoder.model import AnyAutoencoder, build, loss
+from ..arguments import arguments
+from .config import AutoencoderBatch, AutoencoderConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import AnyAutoencoder, build, loss
 
 
 def configure_optimizer(

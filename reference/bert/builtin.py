@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from reference.bert.config import BertConfig
-from reference.bert.model import Encoder, Model
-from reference.bert.model import build as build_written_out
+from .config import BertConfig
+from .model import Encoder, Model
+from .model import build as build_written_out
 
 
 class TorchEncoder(nn.Module):

@@ -5,7 +5,7 @@ from typing import Annotated, NotRequired, Protocol, TypedDict, runtime_checkabl
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, one_of
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, one_of
 
 
 @runtime_checkable

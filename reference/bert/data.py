@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
-from reference.bert.config import BertBatch, BertConfig
-from reference.bert.model import IGNORED
-from reference.data import in_order, shuffled, topics
+from ..data import in_order, shuffled, topics
+from .config import BertBatch, BertConfig
+from .model import IGNORED
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from reference.bert.config import BertConfig
-from reference.bert.model import BertForMaskedLM
+from .config import BertConfig
+from .model import BertForMaskedLM
 
 MASK = 4
 SPECIAL_TOKENS = 5  # the first of the vocabulary

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, nn, ones, zeros
 from torch.nn import functional as F
 
-from reference.bert.config import BertBatch, BertConfig
+from .config import BertBatch, BertConfig
 
 IGNORED = -100  # the label of a place where nothing is to be predicted
 

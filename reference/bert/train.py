@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from reference.arguments import arguments
-from reference.bert.config import BertBatch, BertConfig, Run
-from reference.bert.data import evaluation_batches, training_batches
-from reference.bert.model import Model, build, loss
+from ..arguments import arguments
+from .config import BertBatch, BertConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import Model, build, loss
 
 
 class _EachGroup(optim.Optimizer):

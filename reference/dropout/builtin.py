@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from reference.dropout.config import DropoutConfig
-from reference.dropout.model import Dropout, Network
+from .config import DropoutConfig
+from .model import Dropout, Network
 
 
 def build(config: DropoutConfig) -> Network:

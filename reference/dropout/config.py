@@ -6,7 +6,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, Counts, NotNegative, Options, Positive, Rule, Share, one_of
+from ..arguments import Count, CountOrZero, Counts, NotNegative, Options, Positive, Rule, Share, one_of
 
 
 @runtime_checkable

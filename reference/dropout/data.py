@@ -5,8 +5,8 @@ import math
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import digits, in_order, shuffled
-from reference.dropout.config import DropoutBatch, DropoutConfig
+from ..data import digits, in_order, shuffled
+from .config import DropoutBatch, DropoutConfig
 
 
 def training_batches(config: DropoutConfig) -> DataLoader[DropoutBatch]:

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn, no_grad, stack
 from torch.nn import functional as F
 
-from reference.dropout.config import DropoutBatch, DropoutConfig
+from .config import DropoutBatch, DropoutConfig
 
 
 class Dropout(nn.Module):

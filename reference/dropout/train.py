@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, optim
 
-from reference.arguments import arguments
-from reference.dropout.config import DropoutBatch, DropoutConfig, Run
-from reference.dropout.data import evaluation_batches, training_batches
-from reference.dropout.model import Network, build, loss
+from ..arguments import arguments
+from .config import DropoutBatch, DropoutConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import Network, build, loss
 
 
 def configure_optimizer(

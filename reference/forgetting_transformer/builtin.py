@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reference.forgetting_transformer.config import FoXConfig
-from reference.forgetting_transformer.model import Attention, ForgettingTransformer, decay
-from reference.forgetting_transformer.model import build as build_written_out
+from .config import FoXConfig
+from .model import Attention, ForgettingTransformer, decay
+from .model import build as build_written_out
 
 
 def build(config: FoXConfig) -> ForgettingTransformer:

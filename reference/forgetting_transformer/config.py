@@ -5,8 +5,8 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
-from reference.data import CHARACTERS
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
+from ..data import CHARACTERS
 
 
 @runtime_checkable

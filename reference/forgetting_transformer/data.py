@@ -2,8 +2,8 @@
 
 from torch.utils.data import DataLoader
 
-from reference.data import encoded, in_order, next_tokens, parts, shuffled, topics, windows
-from reference.forgetting_transformer.config import FoXBatch, FoXConfig
+from ..data import encoded, in_order, next_tokens, parts, shuffled, topics, windows
+from .config import FoXBatch, FoXConfig
 
 
 def training_batches(config: FoXConfig) -> DataLoader[FoXBatch]:

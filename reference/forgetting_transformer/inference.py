@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference.forgetting_transformer.config import FoXConfig
-from reference.forgetting_transformer.model import Caches, ForgettingTransformer, new_caches
-from reference.sampling import choose
+from ..sampling import choose
+from .config import FoXConfig
+from .model import Caches, ForgettingTransformer, new_caches
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 

@@ -19,9 +19,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros_like
 from torch.nn import functional as F
 
-from reference.forgetting_transformer.attention.cache import KVCache
-from reference.forgetting_transformer.attention.linear import State, linear_attention
-from reference.forgetting_transformer.config import FoXBatch, FoXConfig
+from .attention.cache import KVCache
+from .attention.linear import State, linear_attention
+from .config import FoXBatch, FoXConfig
 
 Caches = list[KVCache | State]  # what each layer keeps of the tokens so far: the State for linear attention
 SMALLEST_LOG_GATE = -1e4  # a gate of 0 counts as the exponential of this: nothing is left, and sums stay finite

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.forgetting_transformer.config import FoXBatch, FoXConfig, Run
-from reference.forgetting_transformer.data import evaluation_batches, training_batches
-from reference.forgetting_transformer.model import ForgettingTransformer, build, loss
+from ..arguments import arguments
+from .config import FoXBatch, FoXConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import ForgettingTransformer, build, loss
 
 
 def configure_optimizer(

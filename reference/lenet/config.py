@@ -5,8 +5,8 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, one_of
-from reference.lenet.bitmaps import BITMAPS
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, one_of
+from .bitmaps import BITMAPS
 
 
 @runtime_checkable

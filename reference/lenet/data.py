@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import digits, in_order, shuffled
-from reference.lenet.config import LeNetBatch, LeNetConfig
+from ..data import digits, in_order, shuffled
+from .config import LeNetBatch, LeNetConfig
 
 
 def training_batches(config: LeNetConfig) -> DataLoader[LeNetBatch]:

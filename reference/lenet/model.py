@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, cat, empty, full, nn, tensor
 from torch.nn import functional as F
 
-from reference.lenet.config import LeNetBatch, LeNetConfig
+from .config import LeNetBatch, LeNetConfig
 
 # Table I: which maps of S2 each map of C3 reads. Breaking the symmetry forces the maps to extract different features.
 C3_INPUTS = (

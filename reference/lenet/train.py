@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.lenet.config import LeNetBatch, LeNetConfig, Run
-from reference.lenet.data import evaluation_batches, training_batches
-from reference.lenet.model import LeNet5, LeNet5Modern, build, loss
+from ..arguments import arguments
+from .config import LeNetBatch, LeNetConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import LeNet5, LeNet5Modern, build, loss
 
 
 def configure_optimizer(

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference.llama.config import LlamaConfig
-from reference.llama.model import Attention, Llama, RMSNorm
-from reference.llama.model import build as build_written_out
+from .config import LlamaConfig
+from .model import Attention, Llama, RMSNorm
+from .model import build as build_written_out
 
 
 class FusedAttention(Attention):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, NotRequired, Protocol, TypedDict, runtime_che
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, Factors, NotNegative, Options, Positive, Share, Window, one_of
-from reference.data import CHARACTERS
+from ..arguments import Count, CountOrZero, Factors, NotNegative, Options, Positive, Share, Window, one_of
+from ..data import CHARACTERS
 
 
 @runtime_checkable

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import CHARACTERS, encoded, next_tokens, parts, shuffled, topics, windows
-from reference.llama.config import LlamaBatch, LlamaConfig
+from ..data import CHARACTERS, encoded, next_tokens, parts, shuffled, topics, windows
+from .config import LlamaBatch, LlamaConfig
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference.llama.config import LlamaConfig
-from reference.llama.model import KVCache, Llama
+from .config import LlamaConfig
+from .model import KVCache, Llama
 
 PIECE = 256  # tokens of a prompt that are read at once: it bounds the memory, and changes nothing else
 

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, empty, nn, ones, tensor
 from torch.nn import functional as F
 
-from reference.llama.config import LlamaBatch, LlamaConfig
+from .config import LlamaBatch, LlamaConfig
 
 Angles = tuple[Tensor, Tensor]  # cos and sin of every position's angles, (T, h/2) each
 Mask = Bool[Tensor, "b s"] | Int[Tensor, "b s"] | None  # which tokens are real and no padding

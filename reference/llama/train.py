@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.data import topics
-from reference.llama.config import LlamaBatch, LlamaConfig, Run
-from reference.llama.data import evaluation_batches, tokenise, training_batches
-from reference.llama.model import Llama, build, loss
+from ..arguments import arguments
+from ..data import topics
+from .config import LlamaBatch, LlamaConfig, Run
+from .data import evaluation_batches, tokenise, training_batches
+from .model import Llama, build, loss
 
 
 def configure_optimizer(

@@ -28,13 +28,13 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from reference.arguments import add_attributes, attributes, change
-from reference.llama import parallel, saving
-from reference.llama.config import SIZES, LlamaBatch, LongRun, long_run
-from reference.llama.data import Tokens, evaluation_batches, read_text, tokenise, training_batch
-from reference.llama.model import Llama, build, loss
-from reference.llama.stopping import Asked, InUseError, StopRequest, alone, kept_back
-from reference.llama.train import configure_optimizer, evaluate
+from ..arguments import add_attributes, attributes, change
+from . import parallel, saving
+from .config import SIZES, LlamaBatch, LongRun, long_run
+from .data import Tokens, evaluation_batches, read_text, tokenise, training_batch
+from .model import Llama, build, loss
+from .stopping import Asked, InUseError, StopRequest, alone, kept_back
+from .train import configure_optimizer, evaluate
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 PRECISIONS = ("float32", "bfloat16")

@@ -8,8 +8,8 @@ from jaxtyping import Int
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
-from reference.data import CHARACTERS
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window, one_of
+from ..data import CHARACTERS
 
 
 @runtime_checkable

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import encoded, in_order, parts, shuffled, topics, windows
-from reference.lora.config import LoRABatch, LoRAConfig
+from ..data import encoded, in_order, parts, shuffled, topics, windows
+from .config import LoRABatch, LoRAConfig
 
 
 def training_batches(config: LoRAConfig) -> DataLoader[LoRABatch]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, nn
 from torch.nn import functional as F
 
-from reference.lora.config import LoRAConfig
+from .config import LoRAConfig
 
 EMBEDDING_STD = 0.02
 

@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn, no_grad
 from torch.nn import functional as F
 
-from reference.lora.config import LoRABatch, LoRAConfig
-from reference.lora.decoder import Decoder
+from .config import LoRABatch, LoRAConfig
+from .decoder import Decoder
 
 
 class LoRALinear(nn.Module):

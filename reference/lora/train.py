@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import optim
 
-from reference.arguments import arguments
-from reference.lora.config import LoRABatch, LoRAConfig, Run
-from reference.lora.data import evaluation_batches, training_batches
-from reference.lora.decoder import Decoder
-from reference.lora.model import build, loss, trainable
+from ..arguments import arguments
+from .config import LoRABatch, LoRAConfig, Run
+from .data import evaluation_batches, training_batches
+from .decoder import Decoder
+from .model import build, loss, trainable
 
 
 def configure_optimizer(

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from reference.lstm.config import LSTMConfig
-from reference.lstm.model import LSTM, RNN, Network, State
-from reference.lstm.model import build as build_written_out
+from .config import LSTMConfig
+from .model import LSTM, RNN, Network, State
+from .model import build as build_written_out
 
 
 class TorchRNN(nn.RNN):

@@ -5,8 +5,8 @@ from typing import Annotated, NotRequired, Protocol, TypedDict, runtime_checkabl
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Share, Window, one_of
-from reference.data import CHARACTERS
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Share, Window, one_of
+from ..data import CHARACTERS
 
 
 @runtime_checkable

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import encoded, parts, shuffled, topics, windows
-from reference.lstm.config import LSTMBatch, LSTMConfig
+from ..data import encoded, parts, shuffled, topics, windows
+from .config import LSTMBatch, LSTMConfig
 
 
 def training_batches(config: LSTMConfig) -> DataLoader[LSTMBatch]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference.lstm.config import LSTMConfig
-from reference.lstm.model import Network
-from reference.sampling import choose
+from ..sampling import choose
+from .config import LSTMConfig
+from .model import Network
 
 
 def search(model: Network, config: LSTMConfig, tokens: list[int], options: Any) -> Iterable[int]:  # noqa: ARG001

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, empty, eye, nn, no_grad, stack, where
 from torch.nn import functional as F
 
-from reference.lstm.config import LSTMBatch, LSTMConfig
+from .config import LSTMBatch, LSTMConfig
 
 State = tuple[Tensor, ...]  # what a layer hands on in time: (h, c), or (h,) without cells
 

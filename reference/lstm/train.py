@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.lstm.config import LSTMBatch, LSTMConfig, Run
-from reference.lstm.data import evaluation_batches, training_batches
-from reference.lstm.model import Network, build, loss
+from ..arguments import arguments
+from .config import LSTMBatch, LSTMConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import Network, build, loss
 
 
 def configure_optimizer(

@@ -12,9 +12,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from reference.mamba.config import MambaConfig
-from reference.mamba.model import Mamba, Selection
-from reference.mamba.model import build as build_written_out
+from .config import MambaConfig
+from .model import Mamba, Selection
+from .model import build as build_written_out
 
 CHUNK = 2**19  # numbers in the states of a chunk
 

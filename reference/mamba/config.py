@@ -6,8 +6,8 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window
-from reference.data import CHARACTERS
+from ..arguments import Count, CountOrZero, NotNegative, Options, Positive, Rule, Share, Window
+from ..data import CHARACTERS
 
 
 @runtime_checkable

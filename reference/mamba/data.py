@@ -2,8 +2,8 @@
 
 from torch.utils.data import DataLoader
 
-from reference.data import encoded, in_order, next_tokens, parts, shuffled, topics, windows
-from reference.mamba.config import MambaBatch, MambaConfig
+from ..data import encoded, in_order, next_tokens, parts, shuffled, topics, windows
+from .config import MambaBatch, MambaConfig
 
 
 def training_batches(config: MambaConfig) -> DataLoader[MambaBatch]:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference.mamba.config import MambaConfig
-from reference.mamba.model import Mamba, State
-from reference.sampling import choose
+from ..sampling import choose
+from .config import MambaConfig
+from .model import Mamba, State
 
 PIECE = 256  # characters of a prompt that are read at once: it bounds the memory, and changes nothing else
 

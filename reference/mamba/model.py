@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, cat, empty, nn, no_grad, ones, zeros
 from torch.nn import functional as F
 
-from reference.mamba.config import MambaBatch, MambaConfig
+from .config import MambaBatch, MambaConfig
 
 STEP_SIZES = (1e-3, 1e-1)  # between these Δ starts, equally likely at every scale
 SMALLEST_STEP = 1e-4

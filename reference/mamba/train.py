@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.mamba.config import MambaBatch, MambaConfig, Run
-from reference.mamba.data import evaluation_batches, training_batches
-from reference.mamba.model import Mamba, build, loss, nats
+from ..arguments import arguments
+from .config import MambaBatch, MambaConfig, Run
+from .data import evaluation_batches, training_batches
+from .model import Mamba, build, loss, nats
 
 
 def configure_optimizer(

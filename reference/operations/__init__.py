@@ -4,6 +4,6 @@ A function here has the name and the parameters of the engine's operation, and n
 reader's pages show it beside the engine's two forms; a test holds both sides' values and gradients together.
 """
 
-from reference.operations import layers, losses, pointwise, reducing, sequences, shaping
+from . import layers, losses, pointwise, reducing, sequences, shaping
 
 MODULES = (pointwise, shaping, reducing, layers, losses, sequences)

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol, TypedDict, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from reference.arguments import Count, CountOrZero, Options, Positive, Rule, Share, one_of
+from ..arguments import Count, CountOrZero, Options, Positive, Rule, Share, one_of
 
 
 @runtime_checkable

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import alphabet, dates, in_order, padded, shuffled, translation
-from reference.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
+from ..data import alphabet, dates, in_order, padded, shuffled, translation
+from .config import Seq2SeqBatch, Seq2SeqConfig
 
 
 def training_batches(config: Seq2SeqConfig) -> DataLoader[Seq2SeqBatch]:

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from reference import beam_search as beams
-from reference.beam_search import Hypothesis
-from reference.seq2seq_attention.config import Seq2SeqConfig
-from reference.seq2seq_attention.model import Seq2Seq
+from .. import beam_search as beams
+from ..beam_search import Hypothesis
+from .config import Seq2SeqConfig
+from .model import Seq2Seq
 
 
 def beam_search(

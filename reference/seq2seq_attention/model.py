@@ -22,7 +22,7 @@ from torch import Tensor, arange, cat, exp, nn, sigmoid, tanh
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from reference.seq2seq_attention.config import Seq2SeqBatch, Seq2SeqConfig
+from .config import Seq2SeqBatch, Seq2SeqConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 

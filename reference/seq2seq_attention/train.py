@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from reference.arguments import arguments
-from reference.seq2seq_attention.config import Run, Seq2SeqBatch, Seq2SeqConfig
-from reference.seq2seq_attention.data import evaluation_batches, training_batches
-from reference.seq2seq_attention.model import PAD, Seq2Seq, build, loss
+from ..arguments import arguments
+from .config import Run, Seq2SeqBatch, Seq2SeqConfig
+from .data import evaluation_batches, training_batches
+from .model import PAD, Seq2Seq, build, loss
 
 
 def configure_optimizer(

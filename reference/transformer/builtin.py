@@ -4,9 +4,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, arange, nn
 from torch.nn import functional as F
 
-from reference.transformer.config import TransformerConfig
-from reference.transformer.model import Transformer
-from reference.transformer.model import build as build_written_out
+from .config import TransformerConfig
+from .model import Transformer
+from .model import build as build_written_out
 
 
 class BuiltinTransformer(Transformer):

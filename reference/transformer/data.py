@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reference.data import alphabet, dates, in_order, padded, shuffled, translation
-from reference.transformer.config import TransformerBatch, TransformerConfig
+from ..data import alphabet, dates, in_order, padded, shuffled, translation
+from .config import TransformerBatch, TransformerConfig
 
 
 def training_batches(config: TransformerConfig) -> DataLoader[TransformerBatch]:

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from reference import beam_search as beams
-from reference.beam_search import Hypothesis
-from reference.transformer.config import TransformerConfig
-from reference.transformer.model import Transformer
+from .. import beam_search as beams
+from ..beam_search import Hypothesis
+from .config import TransformerConfig
+from .model import Transformer
 
 
 def beam_search(

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, cat, empty, nn, stack, zeros
 from torch.nn import functional as F
 
-from reference.transformer.config import TransformerBatch, TransformerConfig
+from .config import TransformerBatch, TransformerConfig
 
 PAD, BOS, EOS = 0, 1, 2  # tokens: padding, beginning and end of a sequence
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import optim
 
-from reference.arguments import arguments
-from reference.transformer.config import Run, TransformerBatch, TransformerConfig
-from reference.transformer.data import evaluation_batches, training_batches
-from reference.transformer.model import PAD, Transformer, build, loss
+from ..arguments import arguments
+from .config import Run, TransformerBatch, TransformerConfig
+from .data import evaluation_batches, training_batches
+from .model import PAD, Transformer, build, loss
 
 
 def configure_optimizer(

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.alexnet.config import VARIANTS, AlexNetConfig
-from papers.alexnet.study.verdicts import ARMS
 from tinygrad_lab.data import available
 from tinygrad_lab.fit import Look, Metrics
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+
+from ..config import VARIANTS, AlexNetConfig
+from .verdicts import ARMS
 
 ITEMS, EPOCHS = 2000, 60  # of the standard run and of all that is compared with it: few enough images to overfit
 RATES = (0.003, 0.01, 0.03)  # tried for each of those on held-out images

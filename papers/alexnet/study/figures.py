@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.alexnet.study.verdicts import ARMS
 from tinygrad_lab.study import Lab
+
+from .verdicts import ARMS
 
 TITLES = {"paper": "the paper's initial values", "best": "initial values tuned for each"}
 LOOKS = {"relu": ("C0", "-"), "tanh": ("C1", "--")}  # solid and dashed as in the paper

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.alexnet.config import AlexNetConfig
-from papers.alexnet.data import evaluation_batches, training_batches
 from tinygrad_lab.shown import Batch, Item, endless, first_of
 from tinygrad_lab.typing import Generator
+
+from ..config import AlexNetConfig
+from ..data import evaluation_batches, training_batches
 
 STEPS = 400
 DIGIT = 11  # which of the test images: one that the network is not too sure of, and right about

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.autoencoder.config import VARIANTS, AutoencoderConfig
-from papers.autoencoder.data import dataset
-from papers.autoencoder.study import probes
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.study import Lab, Record, Run, Side, as_command
+
+from ..config import VARIANTS, AutoencoderConfig
+from ..data import dataset
+from . import probes
 
 CORRUPTION = VARIANTS["denoising"]["paper"].corruption
 MAP_SIZE = 2000  # test images on the maps

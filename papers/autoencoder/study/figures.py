@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from papers.autoencoder.study import probes
 from tinygrad_lab.study import Lab, Record, draw_both_sides
+
+from . import probes
 
 
 def first(lab: Lab, name: str) -> Record:

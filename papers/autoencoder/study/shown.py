@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.autoencoder.config import AutoencoderConfig
-from papers.autoencoder.data import evaluation_batches, training_batches
 from tinygrad_lab.shown import Batch, Item, endless, first_of
 from tinygrad_lab.typing import Generator
+
+from ..config import AutoencoderConfig
+from ..data import evaluation_batches, training_batches
 
 STEPS = 1000
 DIGIT = 3  # which of the test images

@@ -3,9 +3,10 @@
 Each rule stands in the claim's last column; where there is one seed and so no interval, the number decides.
 """
 
-from papers.autoencoder.study import probes
-from papers.autoencoder.study.experiment import CORRUPTION
 from tinygrad_lab.study import Claim, Interval, Lab, Summary, judge, out_of_reach
+
+from . import probes
+from .experiment import CORRUPTION
 
 SIZES = (5, 20, 100)  # codes of the variational autoencoder
 

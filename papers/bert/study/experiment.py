@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert import data
-from papers.bert.config import VARIANTS, BertConfig
-from papers.bert.study.probes import feature_accuracy, most_frequent, naive_bayes_accuracy, word_accuracy
 from tinygrad_lab.study import SWEEP_SEED, Arrays, Lab, Record, Run, as_command, best_rate
+
+from .. import data
+from ..config import VARIANTS, BertConfig
+from .probes import feature_accuracy, most_frequent, naive_bayes_accuracy, word_accuracy
 
 Start = tuple[str, int, Arrays]  # of fine-tuning: side, seed, and the encoder's weights
 

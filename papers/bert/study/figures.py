@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert.study.verdicts import ARMS, fine_tuned, measured, probed
 from tinygrad_lab.study import Lab, Record
+
+from .verdicts import ARMS, fine_tuned, measured, probed
 
 COLOURS = {"bert": "C0", "no-nsp": "C2", "left-to-right": "C3", "always-mask": "C1", "none": "0.6"}
 SHORT = {

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert import data
-from papers.bert.config import BertConfig
-from papers.bert.model import BertForMaskedLM
-from papers.bert.text.masking import choose
-from papers.bert.text.wordpiece import MASK
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import Arrays
+
+from .. import data
+from ..config import BertConfig
+from ..model import BertForMaskedLM
+from ..text.masking import choose
+from ..text.wordpiece import MASK
 
 # ---- words at chosen places ------------------------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ from functools import cache
 
 import numpy as np
 
-from papers.bert.config import BertConfig
-from papers.bert.data import inputs, pretraining_batch
-from papers.bert.text.wordpiece import SPECIAL
 from tinygrad_lab.data.little import ANIMALS, sentences, words
 from tinygrad_lab.random import generator as seeded
 from tinygrad_lab.shown import Batch, Item
 from tinygrad_lab.typing import Generator
+
+from ..config import BertConfig
+from ..data import inputs, pretraining_batch
+from ..text.wordpiece import SPECIAL
 
 STEPS = 500
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from papers.bert.text import bible
 from tinygrad_lab.data import available, load_text
+
+from . import bible
 
 SPLITS = ("train", "validation", "test")
 EVERY = 12  # of so many documents in their order, one is for validation and one for testing

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from papers.bert.config import BertConfig
-from papers.bert.model import IGNORED
-from papers.bert.text.wordpiece import CLS, MASK, PAD, SEP
 from tinygrad_lab.typing import Generator
+
+from ..config import BertConfig
+from ..model import IGNORED
+from .wordpiece import CLS, MASK, PAD, SEP
 
 KEPT = (PAD, CLS, SEP)  # never to be predicted
 

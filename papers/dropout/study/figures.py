@@ -4,8 +4,9 @@ import base64
 
 import numpy as np
 
-from papers.dropout.study.verdicts import SETTINGS, blob_accuracies, size_gains
 from tinygrad_lab.study import Lab
+
+from .verdicts import SETTINGS, blob_accuracies, size_gains
 
 
 def errors(lab: Lab) -> None:

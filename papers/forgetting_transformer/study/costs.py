@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.config import FoXConfig
-from papers.forgetting_transformer.inference import read
-from papers.forgetting_transformer.model import build, new_caches
 from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.ops.forgetting_attention import all_at_once, forgetting_attention, in_blocks
 from tinygrad_lab.random import generator
+
+from ..config import FoXConfig
+from ..inference import read
+from ..model import build, new_caches
 
 LENGTHS = (512, 1024, 2048, 4096, 8192)
 LARGEST_AT_ONCE = 2048  # four heads' scores of 8,192 tokens would be a gigabyte, several times

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer import inference
-from papers.forgetting_transformer.config import VARIANTS, FoXConfig, feed_forward_size
-from papers.forgetting_transformer.study import costs
-from papers.forgetting_transformer.study.probes import blocks_left, log_gates, loss_by_position, pruned_loss
-from papers.forgetting_transformer.study.verdicts import FILES
 from tinygrad_lab.data import available
 from tinygrad_lab.data.characters import CHARACTERS, decode
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+
+from .. import inference
+from ..config import VARIANTS, FoXConfig, feed_forward_size
+from . import costs
+from .probes import blocks_left, log_gates, loss_by_position, pruned_loss
+from .verdicts import FILES
 
 # arm -> the variant it is, and what it changes
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {

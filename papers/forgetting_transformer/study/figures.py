@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.forgetting_transformer.study.verdicts import (
+from tinygrad_lab.study import Lab, draw_both_sides
+
+from .verdicts import (
     FILES,
     contexts_of,
     octaves,
@@ -14,7 +16,6 @@ from papers.forgetting_transformer.study.verdicts import (
     runs_of,
     training_length,
 )
-from tinygrad_lab.study import Lab, draw_both_sides
 
 COLOURS = {
     "FoX (LLaMA)": "C0", "Transformer (LLaMA)": "C3", "FoX (Pro)": "C9", "Transformer (Pro)": "C1",

@@ -5,11 +5,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from papers.forgetting_transformer.model import Attention, ForgettingTransformer
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
 from tinygrad_lab.ops.kernels.forgetting_blocks import ForgettingBlocks
+
+from ..model import Attention, ForgettingTransformer
 
 
 def loss_by_position(model: ForgettingTransformer, batches: Iterable[dict[str, Any]]) -> list[float]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.forgetting_transformer.config import FoXConfig
 from tinygrad_lab.data.little import ALPHABET, STAR
 from tinygrad_lab.shown import Batch, Item, text_batches, text_item
 from tinygrad_lab.typing import Generator
+
+from ..config import FoXConfig
 
 STEPS = 400
 

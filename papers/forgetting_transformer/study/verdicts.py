@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from papers.forgetting_transformer.config import CHANGES, VARIANTS, FoXConfig
-from papers.forgetting_transformer.data import STRETCHES
-from papers.forgetting_transformer.model import build
 from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, judge, out_of_reach, table
+
+from ..config import CHANGES, VARIANTS, FoXConfig
+from ..data import STRETCHES
+from ..model import build
 
 FILES = {  # arm -> its results
     "FoX (LLaMA)": "arm-fox-llama",

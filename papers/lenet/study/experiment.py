@@ -5,9 +5,10 @@ tinygrad-lab claims lenet
 
 from dataclasses import replace
 
-from papers.lenet.config import VARIANTS, LeNetConfig
 from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, as_command
+
+from ..config import VARIANTS, LeNetConfig
 
 # name -> (variant, data set, distortions, epochs, seeds)
 SETTINGS: dict[str, tuple[str, str, bool, int, int]] = {

@@ -1,7 +1,8 @@
 """Pictures of LeNet-5's runs."""
 
-from papers.lenet.study.experiment import SETTINGS
 from tinygrad_lab.study import Lab, draw_both_sides
+
+from .experiment import SETTINGS
 
 
 def figures(lab: Lab) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.lenet.config import LeNetConfig
-from papers.lenet.data import evaluation_batches, training_batches
 from tinygrad_lab.shown import Batch, Item, endless, first_of
 from tinygrad_lab.typing import Generator
+
+from ..config import LeNetConfig
+from ..data import evaluation_batches, training_batches
 
 STEPS = 400
 DIGIT = 23  # which of the test images: one that the network is not too sure of, and right about

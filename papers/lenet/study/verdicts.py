@@ -3,8 +3,9 @@
 An error rate is reproduced when the mean over seeds, less its 95 % half width, is at or below the paper's.
 """
 
-from papers.lenet.study.experiment import SETTINGS
 from tinygrad_lab.study import Claim, Interval, Lab, Summary, judge, table
+
+from .experiment import SETTINGS
 
 
 def errors(lab: Lab, name: str, side: str = "numpy") -> Interval:

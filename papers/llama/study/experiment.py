@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from papers.llama import inference
-from papers.llama.config import PUBLISHED, VARIANTS, LlamaConfig
-from papers.llama.model import normalisation
 from tinygrad_lab import Tensor
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import Lab, Record, Side, as_command, best_rate
+
+from .. import inference
+from ..config import PUBLISHED, VARIANTS, LlamaConfig
+from ..model import normalisation
 
 # What the whole is compared with: one part exchanged, as many parameters or nearly so.
 PARTS = ("llama", "layer-norm", "gelu", "learned")

@@ -1,7 +1,8 @@
 """The pictures of the case study, drawn from its result files."""
 
-from papers.llama.study.verdicts import NANOGPT, nats, seconds, text
 from tinygrad_lab.study import Lab, steps_of
+
+from .verdicts import NANOGPT, nats, seconds, text
 
 LABELS = {
     "layer-norm": "LayerNorm for RMSNorm",

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from papers.llama.config import LlamaConfig
-from papers.llama.weights.rope import rope_factors, rope_of_hugging_face
 from tinygrad_lab.documents import REQUIRED, Document, document, shown
+
+from ..config import LlamaConfig
+from .rope import rope_factors, rope_of_hugging_face
 
 Arrays = dict[str, np.ndarray]
 Named = Iterable[tuple[str, np.ndarray]]

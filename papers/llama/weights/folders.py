@@ -13,9 +13,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from papers.llama.weights.tokenizer import put_around
 from tinygrad_lab.data.libraries import open_tokenizer
 from tinygrad_lab.documents import Document, check_unicode, read_document, read_text, shown
+
+from .tokenizer import put_around
 
 TOKENIZER = 1 << 26  # bytes of tokenizer.json: the largest vocabularies take half of it
 TEMPLATE = 200_000  # bytes of a chat template

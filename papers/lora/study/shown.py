@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.lora.config import LoRAConfig
 from tinygrad_lab.data.little import ALPHABET, LAMB, STAR
 from tinygrad_lab.shown import Batch, Item, text_batches, text_item
 from tinygrad_lab.typing import Generator
+
+from ..config import LoRAConfig
 
 STEPS = 250
 BASE_STEPS = 300  # of the decoder that is adapted

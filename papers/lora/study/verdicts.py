@@ -6,7 +6,9 @@ counts when its 95 % interval over seeds excludes 0; "on par" allows for a share
 
 from statistics import median
 
-from papers.lora.study.findings import (
+from tinygrad_lab.study import Claim, Lab, Summary, judge, out_of_reach, table
+
+from .findings import (
     METHODS,
     arm_values,
     arms,
@@ -21,7 +23,6 @@ from papers.lora.study.findings import (
     trained_share,
     values,
 )
-from tinygrad_lab.study import Claim, Lab, Summary, judge, out_of_reach, table
 
 PARITY = 0.05  # share of full fine-tuning's gain that may be missing for "on par"
 SMALL_RANK, LARGE_RANK = "4", "32"

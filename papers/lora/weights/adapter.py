@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from papers.lora.model import adapters, attach
 from tinygrad_lab import nn, no_grad
 from tinygrad_lab.checkpoint import CheckpointError, load, save
 from tinygrad_lab.documents import brief, read_document
+
+from ..model import adapters, attach
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")

@@ -18,16 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from papers.llama.config import LlamaBatch
-from papers.llama.model import Llama, build, loss
-from papers.llama.weights.pretrained import Pretrained, pretrained
-from papers.llama.weights.tokenizer import tokenizer
-from papers.lora.model import attach, merge, trainable, unmerge
-from papers.lora.weights.adapter import adapter_state, save_adapter
 from tinygrad_lab import Tensor, no_grad, optim
 from tinygrad_lab.data import load_text
 from tinygrad_lab.nn.utils import clip_grad_norm_
 from tinygrad_lab.random import generator, initialising
+
+from ...llama.config import LlamaBatch
+from ...llama.model import Llama, build, loss
+from ...llama.weights.pretrained import Pretrained, pretrained
+from ...llama.weights.tokenizer import tokenizer
+from ..model import attach, merge, trainable, unmerge
+from .adapter import adapter_state, save_adapter
 
 HELD_OUT = 0.1  # the last part of the text is for validation
 TARGETS = ("q_proj", "v_proj")

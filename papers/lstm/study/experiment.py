@@ -6,14 +6,15 @@ tinygrad-lab claims lstm
 from dataclasses import asdict, replace
 from typing import Any
 
-from papers.lstm import inference
-from papers.lstm.config import VARIANTS, LSTMConfig
-from papers.lstm.study.probes import error_by_lag
-from papers.lstm.study.verdicts import soonest_rate
 from tinygrad_lab.data import available
 from tinygrad_lab.fit import Metrics
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+
+from .. import inference
+from ..config import VARIANTS, LSTMConfig
+from .probes import error_by_lag
+from .verdicts import soonest_rate
 
 # Tried beforehand and left out: 3e-2, with which gated layers lost seeds, and for the grammar 3e-3, which was too slow.
 ADDING_RATES = (3e-3, 1e-2)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.study.verdicts import TEXTS, Trials, bits, gradient_lag, measured_lags, measured_texts, trials_of
 from tinygrad_lab.study import Lab, draw_both_sides
+
+from .verdicts import TEXTS, Trials, bits, gradient_lag, measured_lags, measured_texts, trials_of
 
 COLOURS = {"1997": "C0", "2000": "C2", "2000, forget bias 5": "C2", "2000, forget bias 1": "C1", "rnn": "C3"}
 CHECKED = 256  # strings between two looks at the Reber grammar

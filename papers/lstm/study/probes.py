@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.model import AddingModel, Network
 from tinygrad_lab import Tensor, stack
 from tinygrad_lab.nn import functional as F
+
+from ..model import AddingModel, Network
 
 
 def error_by_lag(model: Network, batch: dict[str, Any]) -> dict[str, list[float]]:

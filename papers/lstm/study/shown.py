@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.lstm.config import LSTMConfig
-from papers.lstm.data import training_batches
-from papers.lstm.tasks import adding
-from papers.lstm.tasks.reber import batch_of, embedded_string
 from tinygrad_lab.data.characters import CHARACTERS
 from tinygrad_lab.data.little import STAR
 from tinygrad_lab.random import generator as seeded
 from tinygrad_lab.shown import Batch, Item, endless, text_batches, text_item
 from tinygrad_lab.typing import Generator
+
+from ..config import LSTMConfig
+from ..data import training_batches
+from ..tasks import adding
+from ..tasks.reber import batch_of, embedded_string
 
 STEPS = 600
 

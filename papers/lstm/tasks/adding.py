@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.config import LSTMConfig
 from tinygrad_lab.data import Batches
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
+
+from ..config import LSTMConfig
 
 TEST_ITEMS = 2560  # as in the paper
 TEST_SEED = 10**6  # test sequences are the same for every seed, and come from a stream of their own

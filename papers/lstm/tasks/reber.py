@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.config import REBER_SYMBOLS, LSTMConfig
 from tinygrad_lab.data import Batches
 from tinygrad_lab.data.characters import encode
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
+
+from ..config import REBER_SYMBOLS, LSTMConfig
 
 # Figure 3: what may follow in each state, and the state it leads to.
 GRAMMAR: tuple[dict[str, int], ...] = (

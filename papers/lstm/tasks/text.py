@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from papers.lstm.config import LSTMConfig
 from tinygrad_lab.data import Batches, TextData, available, load_text
 from tinygrad_lab.data.characters import CHARACTERS, encode
 from tinygrad_lab.typing import Generator
+
+from ..config import LSTMConfig
 
 HELD_OUT = 0.1  # the last part of the text is for testing
 PIECE = 20_000  # characters at least that evaluation reads in one go, the state carried on all the way

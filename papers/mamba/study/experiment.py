@@ -7,13 +7,14 @@ import math
 from dataclasses import asdict, replace
 from typing import Any
 
-from papers.mamba import inference
-from papers.mamba.config import VARIANTS, MambaConfig
-from papers.mamba.study import probes
-from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.study.verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, soonest_rate
 from tinygrad_lab.data import available
 from tinygrad_lab.study import SWEEP_SEED, Config, Lab, Record, Run, as_command, best_rate
+
+from .. import inference
+from ..config import VARIANTS, MambaConfig
+from . import probes
+from .neighbours import NEIGHBOURS, nats_a_character, neighbour_config
+from .verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, soonest_rate
 
 RATES = (1e-3, 3e-3)  # tried for both arms of both tasks
 EPOCHS = {"copying": 12, "induction": 12}  # of 100 updates; how well it does is looked at after each

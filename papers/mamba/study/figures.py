@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.mamba.study.verdicts import ARMS, accuracy, asked_lengths, at_length, language_models
 from tinygrad_lab.study import Lab, Record, steps_of
+
+from .verdicts import ARMS, accuracy, asked_lengths, at_length, language_models
 
 COLOURS = {"selective": "C0", "time-invariant": "C3"}
 TITLES = {"copying": "selective copying", "induction": "induction heads"}

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from papers.mamba.config import MambaConfig
 from tinygrad_lab import no_grad
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.study import Lab
+
+from ..config import MambaConfig
 
 # name -> the paper, and what its configuration calls the tokens in a window
 NEIGHBOURS = {"LLaMA": ("llama", "context"), "FoX": ("forgetting_transformer", "length")}

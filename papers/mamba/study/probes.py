@@ -7,15 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from papers.mamba.config import MambaConfig
-from papers.mamba.inference import GREEDY, fresh, read, search
-from papers.mamba.model import Mamba, State
-from papers.mamba.tasks import synthetic
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.selective_scan import selective_scan
 from tinygrad_lab.random import generator
+
+from ..config import MambaConfig
+from ..inference import GREEDY, fresh, read, search
+from ..model import Mamba, State
+from ..tasks import synthetic
 
 READ_AT_ONCE = 2**13  # tokens of all sequences together
 BLOCK = 50  # characters whose times are put together

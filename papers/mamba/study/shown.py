@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.mamba.config import MambaConfig
-from papers.mamba.data import training_batches
-from papers.mamba.tasks.synthetic import draw
 from tinygrad_lab.data.little import ALPHABET, STAR
 from tinygrad_lab.random import generator as seeded
 from tinygrad_lab.shown import Batch, Item, endless, text_batches, text_item
 from tinygrad_lab.typing import Generator
+
+from ..config import MambaConfig
+from ..data import training_batches
+from ..tasks.synthetic import draw
 
 STEPS = 600
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from papers.mamba.config import MambaConfig
 from tinygrad_lab.data import Batches
 from tinygrad_lab.data.generated import Generated
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
+
+from ..config import MambaConfig
 
 NOISE = 0  # of copying
 IGNORED = -100  # a place where nothing is asked

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
-from papers.seq2seq_attention.data import vocabularies
-from papers.seq2seq_attention.inference import search
-from papers.seq2seq_attention.model import BOS, EOS, Seq2Seq
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation.vocabulary import Vocabulary
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.study import Record
+
+from ..config import Seq2SeqConfig
+from ..data import vocabularies
+from ..inference import search
+from ..model import BOS, EOS, Seq2Seq
 
 
 def aligned(model: Seq2Seq, config: Seq2SeqConfig, text: str, options: SearchOptions) -> Record:

@@ -6,10 +6,14 @@ tinygrad-lab claims seq2seq_attention
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from papers.seq2seq_attention.config import VARIANTS, Seq2SeqConfig
-from papers.seq2seq_attention.inference import prompts
-from papers.seq2seq_attention.study.alignment import aligned
-from papers.seq2seq_attention.study.translating import (
+from tinygrad_lab.data import available
+from tinygrad_lab.data.translation.metrics import bleu, error_rates
+from tinygrad_lab.study import Lab, Record, Run, as_command
+
+from ..config import VARIANTS, Seq2SeqConfig
+from ..inference import prompts
+from .alignment import aligned
+from .translating import (
     SHOWN_WORDS,
     beams,
     dates_right,
@@ -18,9 +22,6 @@ from papers.seq2seq_attention.study.translating import (
     test_pairs,
     written,
 )  # fmt: skip
-from tinygrad_lab.data import available
-from tinygrad_lab.data.translation.metrics import bleu, error_rates
-from tinygrad_lab.study import Lab, Record, Run, as_command
 
 LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
 VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}

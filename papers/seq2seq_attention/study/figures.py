@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from papers.seq2seq_attention.study.verdicts import SCORES, dates_right, mean_by_length
 from tinygrad_lab.study import Lab, Record, curve
+
+from .verdicts import SCORES, dates_right, mean_by_length
 
 
 def dates(lab: Lab) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.seq2seq_attention.config import Seq2SeqConfig
 from tinygrad_lab.data.translation.little import pair_batches, separate_words
 from tinygrad_lab.shown import Batch, Item, pair_item
 from tinygrad_lab.typing import Generator
+
+from ..config import Seq2SeqConfig
 
 STEPS = 200
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from papers.seq2seq_attention.study.translating import SHOWN_WORDS, beams, dates_right, percent, spelled
-from papers.transformer.inference import prompts
-from papers.transformer.study.maps import translated
 from tinygrad_lab.data import available
 from tinygrad_lab.data.translation.metrics import error_rates
 from tinygrad_lab.study import Lab, Record, Run, as_command
+
+from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams, dates_right, percent, spelled
+from ..inference import prompts
+from .maps import translated
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
 FACTORS = (0.03, 0.1, 0.3)  # on the schedule, in the runs with and without warm-up

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from papers.seq2seq_attention.study.figures import label_tokens
-from papers.transformer.config import VARIANTS
-from papers.transformer.model import SinusoidalPositions
-from papers.transformer.study.verdicts import dates_right, rows_measured, warm_up_losses
 from tinygrad_lab.study import Lab, Record, curve
+
+from ...seq2seq_attention.study.figures import label_tokens
+from ..config import VARIANTS
+from ..model import SinusoidalPositions
+from .verdicts import dates_right, rows_measured, warm_up_losses
 
 
 def positions(lab: Lab) -> None:

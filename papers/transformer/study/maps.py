@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from papers.transformer.config import TransformerConfig
-from papers.transformer.data import vocabularies
-from papers.transformer.inference import search
-from papers.transformer.model import BOS, EOS, MultiHeadAttention, Transformer
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.data.translation.vocabulary import Vocabulary
 from tinygrad_lab.data.translation.writing import SearchOptions
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.study import Record
+
+from ..config import TransformerConfig
+from ..data import vocabularies
+from ..inference import search
+from ..model import BOS, EOS, MultiHeadAttention, Transformer
 
 Maps = dict[str, np.ndarray]  # by the module's path: (heads, queries, keys)
 

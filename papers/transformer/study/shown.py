@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from papers.transformer.config import TransformerConfig
 from tinygrad_lab.data.translation.little import joint_words, pair_batches
 from tinygrad_lab.shown import Batch, Item, pair_item
 from tinygrad_lab.typing import Generator
+
+from ..config import TransformerConfig
 
 STEPS = 300
 

@@ -6,8 +6,9 @@ A difference counts when its 95 % interval over seeds excludes 0.
 
 from math import log
 
-from papers.transformer.study.experiment import ROWS
 from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, Verdict, judge, out_of_reach, passes, table
+
+from .experiment import ROWS
 
 EQUAL = 5.0  # points of exact match within which two kinds of positions count as nearly identical
 OVER_FITTED = 5.0  # points of accuracy by which training is ahead of test where there is over-fitting to speak of

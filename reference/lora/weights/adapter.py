@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from reference.lora.model import adapters, attach
+from ..model import adapters, attach
 
 PREFIX = "base_model.model."
 FACTORS = ("lora_A", "lora_B")
