@@ -5,15 +5,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "tensor", "gradients",
-    "random", "ops", "creation", "workers", "nn", "optim", "resuming", "checkpoint", "data", "sampling", "fit", "costs",
-    "arguments", "trace", "paper", "shown", "study", "lab",
+    "places", "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "tensor",
+    "gradients", "random", "ops", "creation", "workers", "nn", "optim", "resuming", "checkpoint", "data", "sampling",
+    "fit", "costs", "arguments", "trace", "paper", "shown", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
 IMPORTERS = ("import_module", "__import__", "run_module")
@@ -29,14 +30,16 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
         for statement in block.body
         for node in ast.walk(statement)
     }
+    package = path.relative_to(ROOT).parent.parts if path.is_relative_to(ROOT) else ()
     for node in ast.walk(tree):
         if id(node) in hidden:
             continue
         if isinstance(node, ast.Import):
             yield from ((name.name, node.lineno) for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, node.lineno
-            yield from ((f"{node.module}.{name.name}", node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), ".".join(package))
+            yield module, node.lineno
+            yield from ((f"{module}.{name.name}", node.lineno) for name in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAMED.fullmatch(node.value):
             yield node.value, node.lineno  # what importlib, runpy or a subprocess will look up
         elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORTERS:
@@ -70,6 +73,25 @@ def test_engine_and_papers_never_import_torch() -> None:
 
 def test_reference_never_imports_the_engine() -> None:
     assert offences(files("reference"), ("tinygrad_lab", "papers")) == []
+
+
+@pytest.mark.parametrize("side", ["papers", "reference"])
+def test_a_side_calls_its_own_modules_by_relative_names(side: str) -> None:
+    """It has another name where it is installed."""
+    absolute = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files(side)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and not node.level and str(node.module).split(".")[0] == side)
+        or (isinstance(node, ast.Import) and any(name.name.split(".")[0] == side for name in node.names))
+    ]
+    assert absolute == []
+
+
+@pytest.mark.parametrize("side", ["papers", "reference"])
+def test_nothing_else_names_a_side_that_an_installation_calls_otherwise(side: str) -> None:
+    others = [path for path in files("tinygrad_lab") if path.name != "places.py"]
+    assert offences(others, (side,)) == []
 
 
 def test_papers_never_import_the_lab() -> None:

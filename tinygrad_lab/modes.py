@@ -11,6 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from tinygrad_lab.places import is_engine
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -118,8 +120,7 @@ def running_module() -> str:
 def calling_frame() -> FrameType:
     """Return the innermost frame outside the engine: the code that called the running operation."""
     frame = sys._getframe(1)
-    engine = __file__.removesuffix("modes.py")
-    while frame.f_back and (frame.f_code.co_filename.startswith(engine) or "jaxtyp" in frame.f_code.co_filename):
+    while frame.f_back and (is_engine(frame.f_code.co_filename) or "jaxtyp" in frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from tinygrad_lab import places
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.measuring import machine
@@ -53,12 +54,12 @@ def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) 
 
 def built_in(paper: Paper, config: Any) -> Any:
     """PyTorch's model in its other form."""
-    return importlib.import_module(f"reference.{paper.slug}.builtin").build(config)
+    return importlib.import_module(places.module("reference", f"{paper.slug}.builtin")).build(config)
 
 
 def has_builtin(paper: Paper) -> bool:
     """Whether PyTorch has a module of its own for what the paper contributes."""
-    return importlib.util.find_spec(f"reference.{paper.slug}.builtin") is not None
+    return importlib.util.find_spec(places.module("reference", f"{paper.slug}.builtin")) is not None
 
 
 def block(step: Step) -> float:

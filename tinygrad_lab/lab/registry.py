@@ -5,7 +5,7 @@ import importlib.util
 import pkgutil
 from typing import Any
 
-import papers
+from tinygrad_lab import places
 from tinygrad_lab.lab import slips
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.paper import SIZES, Paper
@@ -18,13 +18,14 @@ def discover() -> dict[str, Paper]:
     Raises:
         UsageError: one that does not describe itself, and where it is wrong.
     """
+    papers = importlib.import_module(places.module("papers"))
     described = [_describe(entry.name) for entry in pkgutil.iter_modules(papers.__path__)]
     return {paper.slug: paper for paper in sorted(described, key=lambda paper: (paper.year, paper.slug))}
 
 
 def _describe(slug: str) -> Paper:
     try:
-        paper: Paper = importlib.import_module(f"papers.{slug}").PAPER
+        paper: Paper = importlib.import_module(places.module("papers", slug)).PAPER
     except Exception as error:
         raise UsageError(slips.describe(error, slug)) from error
     return paper
@@ -44,13 +45,13 @@ def find(slug: str) -> Paper:
 
 def part(paper: Paper, name: str) -> Any:
     """The engine side's module of that name: "data", "inference", "study.experiment", "weights.pretrained"."""
-    return importlib.import_module(f"papers.{paper.slug}.{name}")
+    return importlib.import_module(places.module("papers", f"{paper.slug}.{name}"))
 
 
 def has_part(paper: Paper, name: str) -> bool:
     """Whether the engine side has a module of that name."""
     try:
-        return importlib.util.find_spec(f"papers.{paper.slug}.{name}") is not None
+        return importlib.util.find_spec(places.module("papers", f"{paper.slug}.{name}")) is not None
     except ModuleNotFoundError:  # not even its folder
         return False
 

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-import papers
-from tinygrad_lab import checkpoint
+from tinygrad_lab import checkpoint, places
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.sides import Arrays, NumpySide
 from tinygrad_lab.paper import Paper
@@ -54,7 +53,7 @@ def configuration(paper: Paper, variant: str | None) -> Any:
 
 def path(paper: Paper) -> Path:
     """Where a paper's weights are kept."""
-    return Path(papers.__path__[0]) / paper.slug / "study" / "shown.safetensors"
+    return places.file(f"papers/{paper.slug}/study/shown.safetensors")
 
 
 def trained(paper: Paper, variant: str | None = None) -> Arrays:

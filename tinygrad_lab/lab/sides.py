@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab import Tensor, checkpoint
+from tinygrad_lab import Tensor, checkpoint, places
 from tinygrad_lab.lab import slips
 from tinygrad_lab.lab.errors import SlipError
 from tinygrad_lab.paper import Paper
@@ -27,7 +27,7 @@ class Side(ABC):
     """One implementation of one paper."""
 
     name: str
-    package: str
+    folder: str
 
     def __init__(self, paper: Paper) -> None:
         self.slug = paper.slug
@@ -40,7 +40,7 @@ class Side(ABC):
         Raises:
             SlipError: it has not got all of these functions.
         """
-        found = importlib.import_module(f"{self.package}.{self.slug}.{name}")
+        found = importlib.import_module(places.module(self.folder, f"{self.slug}.{name}"))
         if lacking := [function for function in functions if not hasattr(found, function)]:
             raise SlipError(slips.undefined(found, ", ".join(lacking)))
         return found
@@ -154,7 +154,7 @@ class NumpySide(Side):
     """The engine."""
 
     name = "numpy"
-    package = "papers"
+    folder = "papers"
 
     def build(self, config: Any, seed: int = 0, dtype: str = "float32") -> Any:
         self.generator = generator(seed)  # initial weights and noise of the model built last
@@ -191,7 +191,7 @@ class TorchSide(Side):
     """PyTorch."""
 
     name = "torch"
-    package = "reference"
+    folder = "reference"
 
     def __init__(self, paper: Paper) -> None:
         import torch  # only when the other side is wanted: the engine works without it

@@ -22,8 +22,8 @@ def describe(error: BaseException, slug: str) -> str:
     """Say what stopped a paper and where: side, file and line of the paper's own code, the innermost one."""
     if isinstance(error, SlipError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in SIDES:
-        return _missing(str(error.name))
+    if isinstance(error, ModuleNotFoundError) and (missing := _missing(str(error.name))):
+        return missing
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and _side(_path(error.obj), slug):
         return undefined(error.obj, str(error.name))
     what = f"{type(error).__name__}: {_first_line(error)}"
@@ -72,8 +72,9 @@ def _file(frame: FrameType) -> str:
 
 
 def _missing(module: str) -> str:
-    folder = module.partition(".")[0]
-    return f"{SIDES[folder]} side: {module.replace('.', '/')}.py is missing"
+    """Say that a side's file is missing; nothing of any other module."""
+    parts = module.removeprefix("tinygrad_lab.").split(".")
+    return f"{SIDES[parts[0]]} side: {'/'.join(parts)}.py is missing" if parts[0] in SIDES else ""
 
 
 def _first_line(error: BaseException) -> str:

@@ -65,6 +65,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.ops.operation import OperationInfo
+from tinygrad_lab.places import path_of
 from tinygrad_lab.trace.about import about
 from tinygrad_lab.trace.axes import Axis
 from tinygrad_lab.trace.inside import can_open, inside
@@ -82,8 +83,6 @@ INSIDE_BYTES = 720_000  # of all opened operations of a trace, as compact JSON
 MARKUP = 9  # a rule as a page shows it has so many times the characters of its LaTeX, and these count too
 
 STEP_BYTES = 250  # the least that a step takes in JSON
-
-PROJECT = Path(__file__).parents[2]
 
 
 def as_json(
@@ -264,8 +263,7 @@ def _setting(value: Any) -> str:
 
 def relative(file: str) -> str:
     """Return a source file as it is named in JSON."""
-    path = Path(file)
-    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else path.name
+    return path_of(file) or Path(file).name
 
 
 # ---- where things went wrong ----------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from tests.lab.site.elements import Elements
 from tests.operations import ENGINE_OPERATIONS
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.site import observation, operations
-from tinygrad_lab.lab.site.library import ROOT
 from tinygrad_lab.ops.operation import OPERATIONS
+from tinygrad_lab.places import HOME
 
 PAPERS = registry.discover()
-FAMILIES = operations.families(ROOT)
+FAMILIES = operations.families(HOME)
 VIEWS = {view.name: view for family in FAMILIES for view in family.views}
 
 

@@ -95,7 +95,7 @@ def test_a_site_killed_in_the_exchange_is_still_ours(tmp_path: Path, monkeypatch
 
 def test_outside_a_checkout_a_folder_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reader.output_folder(None) == ROOT / "site"
-    monkeypatch.setattr(output, "ROOT", tmp_path)
+    monkeypatch.setattr(output, "HOME", tmp_path)
     with pytest.raises(UsageError, match="pass --out"):
         reader.output_folder(None)
     assert reader.output_folder(tmp_path / "x") == tmp_path / "x"

@@ -9,6 +9,7 @@ import inspect
 import re
 import textwrap
 from importlib.resources import files
+from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,9 +72,9 @@ def imports(module: ModuleType, names: set[str]) -> str:
     """Import statements for names of a module, from where the module has them."""
     origins: dict[str, list[str]] = {}
     for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                origins.setdefault(node.module, []).append(alias.name)
+        if isinstance(node, ast.ImportFrom):
+            origin = resolve_name("." * node.level + (node.module or ""), module.__package__)
+            origins.setdefault(origin, []).extend(alias.name for alias in node.names)
     known = {name: origin for origin, members in origins.items() for name in members}
     by_origin: dict[str, list[str]] = {}
     for name in names:

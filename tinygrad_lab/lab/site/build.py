@@ -31,6 +31,7 @@ from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
 from tinygrad_lab.lab.site.threads import has_torch, one_thread
 from tinygrad_lab.paper import SIZES, Paper
+from tinygrad_lab.places import SIDES
 
 DOCUMENTS = {  # in this order and by these names in the list of pages; others follow
     "first-hour": "First hour",
@@ -248,7 +249,7 @@ class Site:
     def notes(self, paper: Paper, address: str) -> tuple[list[markdown.Section], list[markdown.Section]]:
         """The README up to what was measured, and what was measured."""
         file = f"papers/{paper.slug}/README.md"
-        if not (self.library.root / file).exists():
+        if not self.library.file(file).exists():
             return [], []
         text = self.text(file)
         resolve = self.library.resolver(file, address)
@@ -272,7 +273,7 @@ class Site:
         files = [
             f"{side}/{paper.slug}/{path.name}"
             for side in SIDES
-            for path in sorted((self.library.root / side / paper.slug).glob("*.py"))
+            for path in sorted(self.library.file(f"{side}/{paper.slug}").glob("*.py"))
             if path.name not in shown
         ]
         return [(file, address) for file in files if (address := self.library.address(file))]
@@ -286,7 +287,7 @@ class Site:
 
     def text(self, path: str) -> str:
         """A file of the project."""
-        return (self.library.root / path).read_text(encoding="utf-8")
+        return self.library.file(path).read_text(encoding="utf-8")
 
     # ---- sources ----------------------------------------------------------------------------------------------------
     def linked_sources(self) -> None:
@@ -299,10 +300,10 @@ class Site:
         for path in self.library.copies:
             target = self.folder / "source" / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.library.root / path, target)
+            shutil.copyfile(self.library.file(path), target)
 
     def source(self, path: str) -> None:
-        if (self.library.root / path).is_dir():
+        if self.library.file(path).is_dir():
             entries = [(item, self.library.address(item)) for item in self.library.listing(path)]
             self.page(f"source/{path}/index.html", "folder.html", title=path, entries=entries)
             return
@@ -314,7 +315,6 @@ class Site:
 
 ASSETS = ("style.css", "reading.css", "script.js", "reading.js", "search.js")
 FIRST = [("index.html", "Papers"), ("families.html", "Families"), ("operations/index.html", "Operations")]
-SIDES = ("papers", "reference")
 RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_lab import places
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.sides import NumpySide
@@ -80,7 +81,7 @@ def gather(paper: Paper, rows: Sequence[Row]) -> Evidence:
 def _classes(module: Any, paper: Paper) -> set[str]:
     """Of the paper's own classes, the one whose ``forward`` the module runs."""
     owners = [kind for kind in inspect.getmro(type(module)) if "forward" in vars(kind)]
-    own = type(module).__module__.startswith(f"papers.{paper.slug}.")
+    own = type(module).__module__.startswith(places.module("papers", f"{paper.slug}."))
     return {owners[0].__name__, type(module).__name__} if owners and own else set()
 
 

@@ -4,10 +4,9 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath
 
-import papers
+from tinygrad_lab import places
 from tinygrad_lab.lab import registry
-
-ROOT = Path(papers.__path__[0]).parent  # of the checkout, or where the packages are installed
+from tinygrad_lab.places import HOME, SIDES
 
 TEXTS = (".py", ".md", ".toml", ".txt", ".css", ".js", ".html")  # files that get a page of their own when linked
 FILES = (".png", ".json", ".ipynb")  # files that are copied as they are
@@ -16,7 +15,7 @@ FILES = (".png", ".json", ".ipynb")  # files that are copied as they are
 class Library:
     """Turns paths of the project into addresses of the site, and keeps in mind what must be there because of it."""
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = HOME) -> None:
         self.root = root
         self.slugs = list(registry.discover())
         docs = root / "docs"
@@ -41,16 +40,20 @@ class Library:
 
         return resolve
 
+    def file(self, path: str) -> Path:
+        """Where a file or folder of the project is."""
+        return places.file(path, self.root)
+
     def address(self, path: str) -> str | None:
         """Where a file or folder of the project is in the site; None for what is not there or leads out of it."""
         parts = PurePosixPath(path).parts
-        if ".." in parts or path.startswith("/") or not (self.root / path).exists():
+        if ".." in parts or path.startswith("/") or not self.file(path).exists():
             return None
         if parts in ((), ("README.md",)):
             return "index.html"
         if parts[0] == "docs" and (name := _document(PurePosixPath(*parts[1:]))) in self.documents:
             return f"{name}.html"
-        if len(parts) > 1 and parts[0] in ("papers", "reference") and parts[1] in self.slugs:
+        if len(parts) > 1 and parts[0] in SIDES and parts[1] in self.slugs:
             return self._of_paper(parts)
         return self._own_page(path)
 
@@ -65,11 +68,11 @@ class Library:
         return self._own_page("/".join(parts))
 
     def _own_page(self, path: str) -> str | None:
-        file = self.root / path
-        if file.is_dir() or file.suffix in TEXTS:
+        found = self.file(path)
+        if found.is_dir() or found.suffix in TEXTS:
             self.pages.add(path)
-            return f"source/{path}/index.html" if file.is_dir() else f"source/{path}.html"
-        if file.suffix in FILES:
+            return f"source/{path}/index.html" if found.is_dir() else f"source/{path}.html"
+        if found.suffix in FILES:
             self.copies.add(path)
             return f"source/{path}"
         return None
@@ -78,7 +81,7 @@ class Library:
         """What a folder's page lists: project paths of its files and folders that the site can show."""
         shown = [
             item
-            for item in sorted((self.root / path).iterdir(), key=lambda item: (item.is_dir(), item.name))
+            for item in sorted(self.file(path).iterdir(), key=lambda item: (item.is_dir(), item.name))
             if not item.name.startswith(("_", ".")) and (item.is_dir() or item.suffix in (*TEXTS, *FILES))
         ]
         return [f"{path}/{item.name}" for item in shown]
@@ -94,7 +97,7 @@ def twin_files(root: Path, slug: str) -> list[str]:
 
     Each side has its own configuration and data, which are no twins.
     """
-    sides = [_sources(root / side / slug) for side in ("papers", "reference")]
+    sides = [_sources(root / side / slug) for side in SIDES]
     first = ["model.py", "train.py"]
     both = sides[0] & sides[1] - {"config.py", "data.py"}
     return [*(name for name in first if name in both), *sorted(both - set(first))]

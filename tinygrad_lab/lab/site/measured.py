@@ -7,13 +7,13 @@ from typing import get_args
 
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.site.library import ROOT
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
+from tinygrad_lab.places import HOME
 from tinygrad_lab.study import Verdict
 
-REPORT = ROOT / "docs" / "performance" / "steps.json"  # written by make performance, with each paper's bench.json
+REPORT = HOME / "docs" / "performance" / "steps.json"  # written by make performance, with each paper's bench.json
 
 
 def verdicts(paper: Paper) -> dict[str, int]:

@@ -19,8 +19,9 @@ from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.site import alignment, evidence
 from tinygrad_lab.lab.site.evidence import Evidence, Found
-from tinygrad_lab.lab.site.library import ROOT, twin_files
+from tinygrad_lab.lab.site.library import twin_files
 from tinygrad_lab.paper import Paper
+from tinygrad_lab.places import HOME, SIDES, file
 
 FILE = Path(__file__).parent / "measured.json"
 NOTHING: dict[str, Any] = {"variants": {}, "blocks": {}, "sources": ""}  # of a paper that was not measured
@@ -70,7 +71,7 @@ class Stored:
 
     def __init__(self, stored: dict[str, Any] | None = None) -> None:
         self.stored = json.loads(FILE.read_text(encoding="utf-8")) if stored is None else stored
-        self.engine = fingerprint_of_engine(ROOT)
+        self.engine = fingerprint_of_engine(HOME)
         self.summary = f"measurements of {self.stored['made']}, made on {self.stored['where']}"
 
     def of(self, paper: Paper) -> PaperEvidence:
@@ -86,7 +87,7 @@ class Stored:
     def is_current(self, paper: Paper) -> bool:
         """Whether what was measured is what the page shows."""
         found = self.stored["papers"].get(paper.slug, NOTHING)
-        return bool(found["sources"] == fingerprint(ROOT, paper.slug) and self.stored["engine"] == self.engine)
+        return bool(found["sources"] == fingerprint(HOME, paper.slug) and self.stored["engine"] == self.engine)
 
 
 Measurements = Fresh | Stored  # where the pages have their agreement from
@@ -111,7 +112,7 @@ def contents(rows: Sequence[Row], steps: int) -> dict[str, Any]:
         "where": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores, "
         f"NumPy {version('numpy')}, PyTorch {version('torch').partition('+')[0]}",
         "steps": steps,
-        "engine": fingerprint_of_engine(ROOT),
+        "engine": fingerprint_of_engine(HOME),
         "papers": {paper.slug: _of_paper(paper, rows) for paper in registry.discover().values()},
     }
 
@@ -120,31 +121,31 @@ def _of_paper(paper: Paper, rows: Sequence[Row]) -> dict[str, Any]:
     gathered = evidence.gather(paper, rows)
     blocks = {
         f"{Path(name).stem}.{block.name}": gathered.of_block(Path(name).stem, block.name)
-        for name in twin_files(ROOT, paper.slug)
-        for block in alignment.align(*(_text(side, paper.slug, name) for side in ("papers", "reference")))
+        for name in twin_files(HOME, paper.slug)
+        for block in alignment.align(*(_text(side, paper.slug, name) for side in SIDES))
     }
     return {
-        "sources": fingerprint(ROOT, paper.slug),
+        "sources": fingerprint(HOME, paper.slug),
         "variants": {variant: gathered.of_variant(variant) for variant in paper.variants},
         "blocks": {name: found for name, found in blocks.items() if found},
     }
 
 
 def _text(side: str, slug: str, name: str) -> str:
-    return (ROOT / side / slug / name).read_text(encoding="utf-8")
+    return (HOME / side / slug / name).read_text(encoding="utf-8")
 
 
 # ---- what was measured ----------------------------------------------------------------------------------------------
 def fingerprint(root: Path, slug: str) -> str:
     """A paper's sources on both sides, without its study, as a short sum."""
-    folders = (root / "papers" / slug, root / "reference" / slug)
+    folders = [root / side / slug for side in SIDES]
     return _sum([path for folder in folders for path in folder.rglob("*.py") if "study" not in path.parts])
 
 
 def fingerprint_of_engine(root: Path) -> str:
-    """The engine's sources, the lab's left out, as a short sum."""
-    folder = root / "tinygrad_lab"
-    return _sum([path for path in folder.rglob("*.py") if path.relative_to(folder).parts[0] != "lab"])
+    """The engine's sources, without the lab's and the papers', as a short sum."""
+    folder, others = file("tinygrad_lab", root), ("lab", *SIDES)
+    return _sum([path for path in folder.rglob("*.py") if path.relative_to(folder).parts[0] not in others])
 
 
 def _sum(paths: Sequence[Path]) -> str:

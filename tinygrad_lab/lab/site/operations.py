@@ -16,6 +16,7 @@ from tinygrad_lab import ops
 from tinygrad_lab.lab.site import highlight
 from tinygrad_lab.lab.site.formula import mathml
 from tinygrad_lab.ops.operation import OPERATIONS, OperationInfo
+from tinygrad_lab.places import path_of
 
 CONTRIBUTED = {  # by the paper's slug: what its model is made of and earlier papers here were not
     "lstm": ("lstm", "lstm_1997", "rnn"),
@@ -170,7 +171,7 @@ def _of_function(function: Callable[..., Any], root: Path) -> Listing:
 def _functions(path: Path, root: Path) -> dict[str, Listing]:
     """The functions of a file by name."""
     text = path.read_text(encoding="utf-8")
-    lines, html, file = text.splitlines(), highlight.python_lines(text), path.relative_to(root).as_posix()
+    lines, html, file = text.splitlines(), highlight.python_lines(text), str(path_of(path, root))
 
     def listing(node: ast.FunctionDef) -> Listing:
         numbers = range(node.lineno, (node.end_lineno or node.lineno) + 1)

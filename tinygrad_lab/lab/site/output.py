@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tinygrad_lab import files
 from tinygrad_lab.lab.errors import UsageError
-from tinygrad_lab.lab.site.library import ROOT
+from tinygrad_lab.places import HOME
 
 MANIFEST = ".tinygrad-lab-site.json"  # names of the files that the site consists of
 STAGING = ".building-"  # begins the name of a folder in which a site is built
@@ -23,9 +23,9 @@ def output_folder(out: Path | None) -> Path:
     Raises:
         UsageError: neither.
     """
-    if out is None and not (ROOT / "pyproject.toml").exists():
+    if out is None and not (HOME / "pyproject.toml").exists():
         raise UsageError("read writes the site into the checkout, and this is none: pass --out FOLDER")
-    return out or ROOT / "site"
+    return out or HOME / "site"
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.stepping import expression, values
 from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.paper import Paper
+from tinygrad_lab.places import path_of
 from tinygrad_lab.trace import Backward, Forward, Trace
-from tinygrad_lab.trace.schema import PROJECT, relative
 
 LARGEST = 4000  # steps that are shown
 
@@ -141,4 +141,5 @@ def module_sizes(traced: Trace) -> dict[str, int]:
 def sources(traced: Trace) -> dict[str, str]:
     """The project's source files that the steps were called from."""
     files = {step.file for step in traced if isinstance(step, Forward)}
-    return {relative(f): Path(f).read_text(encoding="utf-8") for f in sorted(files) if Path(f).is_relative_to(PROJECT)}
+    paths = {f: path for f in sorted(files) if (path := path_of(f))}
+    return {path: Path(f).read_text(encoding="utf-8") for f, path in paths.items()}

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tinygrad_lab import files
+from tinygrad_lab import files, places
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
@@ -17,7 +17,7 @@ from tinygrad_lab.study import Claim, Summary, table
 
 def paper_folder(paper: Paper) -> Path:
     """The folder of the paper's sources."""
-    return Path(importlib.import_module(f"papers.{paper.slug}").__path__[0])
+    return Path(importlib.import_module(places.module("papers", paper.slug)).__path__[0])
 
 
 def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) -> Lab:
