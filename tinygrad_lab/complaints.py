@@ -16,6 +16,10 @@ from contextlib import suppress
 DEBUG = "TINYGRAD_LAB_DEBUG"
 LONGEST = 500  # characters of what is said
 OURS = ("tinygrad_lab", "papers", "reference")
+CLI = {  # what the extra of that name brings; all else comes with the extra "lab", which has these in it too
+    "click", "rich", "textual", "jinja2", "markupsafe", "pygments", "markdown_it", "mdit_py_plugins", "latex2mathml",
+    "threadpoolctl", "sklearn", "scipy",
+}  # fmt: skip
 STOPPED, UNREAD, TERMINATED = 130, 141, 143  # 128 and the number of the signal, as a shell counts
 
 
@@ -71,7 +75,7 @@ def words(error: Exception) -> str:
     """Return what to say of an error that nobody has put into words for users."""
     said = str(error)
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OURS:
-        return f"this needs the extra: pip install 'tinygrad-lab[lab]' (there is no {error.name.split('.')[0]} here)"
+        return _missing(error.name.split(".")[0])
     if isinstance(error, OSError) and error.strerror:
         where = "input or output" if error.filename is None else error.filename  # a file, or else a stream
         return f"{where}: {error.strerror}"
@@ -80,6 +84,11 @@ def words(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"there is not enough memory: {said}" if said else "there is not enough memory"
     return f"{type(error).__name__}: {said} ({DEBUG}=1 shows where)"
+
+
+def _missing(module: str) -> str:
+    more = "'tinygrad-lab[cli]', with PyTorch 'tinygrad-lab[lab]'" if module in CLI else "'tinygrad-lab[lab]'"
+    return f"this needs the extra: pip install {more} (there is no {module} here)"
 
 
 def _code(run: Callable[[], int | None]) -> int:

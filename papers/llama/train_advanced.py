@@ -223,7 +223,7 @@ def report(entry: dict[str, Any]) -> None:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Options for every field of the configuration and of the recipe."""
-    parser = Parser(prog="papers.llama.train_advanced", description="Train LLaMA on the engine.")
+    parser = Parser(prog=f"{__package__}.train_advanced", description="Train LLaMA on the engine.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add_configuration(parser, VARIANTS)

@@ -246,7 +246,7 @@ def report(entry: dict[str, Any]) -> None:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Options for every field of the configuration and of the recipe."""
-    parser = argparse.ArgumentParser(prog="reference.llama.train_advanced", description="Train LLaMA in PyTorch.")
+    parser = argparse.ArgumentParser(prog=f"{__package__}.train_advanced", description="Train LLaMA in PyTorch.")
     parser.add_argument("--text", type=Path, help="a text file; without one, the configuration's data set")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")

@@ -129,7 +129,10 @@ def test_a_long_line_keeps_its_beginning_and_its_end() -> None:
 def test_without_the_extra_its_name_is_said() -> None:
     result = subprocess.run([sys.executable, "-c", WITHOUT_CLICK], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
-    expected = "tinygrad-lab: this needs the extra: pip install 'tinygrad-lab[lab]' (there is no click here)\n"
+    expected = (
+        "tinygrad-lab: this needs the extra: "
+        "pip install 'tinygrad-lab[cli]', with PyTorch 'tinygrad-lab[lab]' (there is no click here)\n"
+    )
     assert result.stderr == expected
 
 

@@ -145,5 +145,5 @@ def _babel() -> Any:
     try:
         import babel.dates
     except ImportError as error:
-        raise ImportError("dates needs Babel: pip install tinygrad-lab[lab]") from error
+        raise ImportError("dates needs Babel: pip install 'tinygrad-lab[lab]'") from error
     return babel

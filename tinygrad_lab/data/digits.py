@@ -30,7 +30,7 @@ def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError("digits needs scikit-learn: pip install tinygrad-lab[lab]") from error
+        raise ImportError("digits needs scikit-learn: pip install 'tinygrad-lab[cli]'") from error
     bunch = datasets.load_digits()
     pixels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
     actual = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()

@@ -56,7 +56,7 @@ def download(source: Source, file: DataFile) -> Path:
 def _own_folder(source: Source) -> Path:
     cache = cache_folder()
     if cache is None or importlib.util.find_spec("rich") is None:
-        raise ImportError(f"downloading {source.name} needs pooch and rich: pip install tinygrad-lab[lab]")
+        raise ImportError(f"downloading {source.name} needs pooch and rich: pip install 'tinygrad-lab[lab]'")
     folder = cache / source.folder
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -16,7 +16,7 @@ def tokenizers() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise ImportError("vocabularies need tokenizers: pip install tinygrad-lab[lab]") from error
+        raise ImportError("vocabularies need tokenizers: pip install 'tinygrad-lab[lab]'") from error
     return tokenizers
 
 

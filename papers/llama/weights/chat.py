@@ -45,7 +45,7 @@ def asked(question: str, template: str, special: Mapping[str, str] | None = None
 def _rendered(template: str, variables: Mapping[str, Any]) -> dict[str, str]:
     """What the other process says: the text or an error."""
     if importlib.util.find_spec("jinja2") is None:
-        raise ImportError("chat templates need Jinja: pip install tinygrad-lab[lab]")
+        raise ImportError("chat templates need Jinja: pip install 'tinygrad-lab[cli]'")
     wanted = {"template": template, "variables": variables, "output": OUTPUT, "seconds": SECONDS, "memory": MEMORY}
     command = [sys.executable, "-P", str(RENDERING)]
     try:

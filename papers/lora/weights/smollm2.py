@@ -174,7 +174,7 @@ def peak_megabytes() -> float:
 def main() -> None:
     """Adapt as the command line says, and print what came out."""
     parser = argparse.ArgumentParser(
-        prog="papers.lora.weights.smollm2", description="Adapt SmolLM2-135M to Tiny Shakespeare."
+        prog=f"{__package__}.smollm2", description="Adapt SmolLM2-135M to Tiny Shakespeare."
     )
     parser.add_argument("--out", type=Path, help="folder for the adapter")
     for name, value in asdict(Recipe()).items():

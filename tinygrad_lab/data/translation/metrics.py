@@ -77,7 +77,7 @@ def bleu(outputs: Sequence[str], references: Sequence[str]) -> tuple[float, str]
     try:
         from sacrebleu.metrics.bleu import BLEU
     except ImportError as error:
-        raise ImportError("BLEU needs sacrebleu: pip install tinygrad-lab[lab]") from error
+        raise ImportError("BLEU needs sacrebleu: pip install 'tinygrad-lab[lab]'") from error
     metric = BLEU()
     score = metric.corpus_score(list(outputs), [list(references)]).score
     return score, str(metric.get_signature())
