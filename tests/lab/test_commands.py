@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.command import run
+from tests.lab.measuring.test_machine import memory
 from tinygrad_lab.lab import bench, registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.statistics import interval, paired_difference
 from tinygrad_lab.paper import FAMILIES, SIZES
@@ -40,23 +42,25 @@ def test_bench_json_has_the_public_schema(monkeypatch: pytest.MonkeyPatch) -> No
     row, mean = json.loads(result.out)
     assert set(row) == {
         "paper", "variant", "size", "numpy_ms", "torch_ms", "ratio", "numpy_peak_mb", "torch_peak_mb", "threads",
-        "repeats",
+        "repeats", "numpy_whole_mb", "torch_whole_mb", "numpy_ms_quartiles", "torch_ms_quartiles",
     }  # fmt: skip
     assert row["ratio"] == pytest.approx(row["numpy_ms"] / row["torch_ms"])
-    assert mean == {"geomean_ratio": pytest.approx(row["ratio"])}
-    assert row["numpy_peak_mb"] >= 0
-    assert row["torch_peak_mb"] >= 0
+    assert mean == {"geomean_ratio": pytest.approx(row["ratio"]), "machine": machine.machine()}
+    assert row["numpy_whole_mb"] > row["numpy_peak_mb"] >= 0
+    assert row["torch_whole_mb"] > row["torch_peak_mb"] >= 0
+    assert row["numpy_ms_quartiles"][0] <= row["numpy_ms"] <= row["numpy_ms_quartiles"][1]
 
 
 def test_peak_memory_grows_with_the_size() -> None:
-    small = bench.peak_memory("lenet", "1998", "small", "numpy")
+    small = bench.peak_memory("lenet", "1998", "small", "numpy")["numpy_peak_mb"]
+    large = bench.peak_memory("lenet", "1998", "small", "numpy", ("--batch-size", "512"))["numpy_peak_mb"]
     assert 2 < small < 200  # megabytes: a batch of 64, its activations and columns
-    assert bench.peak_memory("lenet", "1998", "small", "numpy", ("--batch-size", "512")) > 2 * small
+    assert large > 2 * small
 
 
 def test_bench_takes_fields_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "alternate", lambda steps, repeats, watch: [1.0] * len(steps))
-    monkeypatch.setattr(bench, "peak_memory", lambda *arguments: 1.0)
+    monkeypatch.setattr(bench, "peak_memory", lambda _slug, _variant, _size, side, _fields: memory(side))
     batches = []
     step = lambda side, paper, config, builtin=False: batches.append(config.batch_size)  # noqa: E731
     monkeypatch.setattr(bench, "training_step", step)

@@ -105,18 +105,21 @@ def measure(
         "numpy_ms": 1e3 * numpy,
         "torch_ms": 1e3 * min(torches),
         "ratio": numpy / min(torches),
-        "numpy_peak_mb": peak_memory(paper.slug, variant, size, "numpy", fields),
-        "torch_peak_mb": peak_memory(paper.slug, variant, size, "torch", fields),
+        **peak_memory(paper.slug, variant, size, "numpy", fields),
+        **peak_memory(paper.slug, variant, size, "torch", fields),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
     }
 
 
-def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[str] = ()) -> float:
-    """Megabytes that a few training steps need at most, over the footprint of a warm process; in one of its own."""
+def peak_memory(slug: str, variant: str, size: str, side: str, fields: Sequence[str] = ()) -> dict[str, float]:
+    """Megabytes that all processes of a side hold at most in a few training steps, measured in a process of its own.
+
+    ``<side>_peak_mb`` is what comes on top of the footprint of a warm process, ``<side>_whole_mb`` all of it.
+    """
     command = [sys.executable, "-m", "tinygrad_lab.lab.peak_memory", slug, variant, size, side, *fields]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(json.loads(result.stdout))
+    return {f"{side}_{name}": megabytes for name, megabytes in json.loads(result.stdout).items()}
 
 
 def chosen(slugs: Sequence[str], variant: str | None) -> list[tuple[Paper, str]]:
@@ -128,27 +131,30 @@ def chosen(slugs: Sequence[str], variant: str | None) -> list[tuple[Paper, str]]
 def run(
     slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int
 ) -> list[dict[str, Any]]:
-    """Measure papers (all when none is named) one after the other; the last entry has the ratios' geometric mean."""
+    """Measure papers (all when none is named) in turn; the last entry is of all of them, and the machine."""
     keep_freed_memory()
     rows = []
     with console.progress() as bar:
         for paper, name in chosen(slugs, variant):
             task = bar.add_task(f"{paper.slug} {name}", total=repeats * (3 if has_builtin(paper) else 2))
             rows.append(measure(paper, name, size, fields, repeats, partial(bar.advance, task)))
-    return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
+    return [*rows, machine.summary(rows)]
 
 
 def print_rows(rows: Sequence[dict[str, Any]]) -> None:
-    """The table; a ratio below 1 means that the engine is faster."""
+    """The table; a ratio below 1 means that the engine is faster.
+
+    Of memory: what the step needs, of what all processes of the side hold.
+    """
     lines = [
         (
             *(row[key] for key in ("paper", "variant", "size")),
             *(with_quartiles(row[key]) for key in ("numpy_ms", "torch_ms", "ratio")),
-            *(f"{row[key]:.0f}" for key in ("numpy_peak_mb", "torch_peak_mb")),
+            *(f"{row[f'{side}_peak_mb']:.0f} of {row[f'{side}_whole_mb']:.0f}" for side in ("numpy", "torch")),
         )
         for row in rows[:-1]
     ]
     columns = ("paper", "variant", "size", "numpy ms", "torch ms", "ratio", "numpy MB", "torch MB")
-    title = f"One training step, medians (and quartiles)\n{machine.line(machine.machine())}"
+    title = f"One training step, medians (and quartiles)\n{machine.line(rows[-1]['machine'])}"
     console.print_table(title, columns, lines, right=columns[3:])
     console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

@@ -121,12 +121,13 @@ def bench(
     from importlib import import_module
 
     from tinygrad_lab.lab import console
+    from tinygrad_lab.lab.measuring.spread import quartiles_beside
 
     benchmark = import_module(f"tinygrad_lab.lab.measuring.{kind}" if kind else "tinygrad_lab.lab.bench")
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), slugs))
     rows = benchmark.run(named, variant, size, slugs[len(named) :], repeats)
     if json_file:
-        console.write_json(rows, json_file)
+        console.write_json(quartiles_beside(rows), json_file)
     if json_file != "-":
         benchmark.print_rows(rows)
 

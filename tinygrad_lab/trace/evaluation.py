@@ -50,6 +50,7 @@ class Evaluation:
         self.letters: dict[str, int] = {}
         self.recurrences: dict[str, list[Equation]] = {}
         self._items: dict[tuple[str, int], Any] = {}
+        self._names: dict[ast.expr, frozenset[str]] = {}  # of each index: it is met again for every letter's number
 
     def run(self, equations: Sequence[Equation]) -> dict[str, Any]:
         """Work out equations; return everything that has a name."""
@@ -147,7 +148,9 @@ class Evaluation:
     def _place(self, node: ast.Subscript, shape: tuple[int, ...]) -> Any:
         """An index; OUTSIDE where a letter led there."""
         index = self.value(node.slice)
-        if not any(name in self.letters for name in names(node.slice)):
+        if node.slice not in self._names:
+            self._names[node.slice] = frozenset(names(node.slice))
+        if self._names[node.slice].isdisjoint(self.letters):
             return index
         parts = index if isinstance(index, tuple) else (index,)
         taken = [part for part in parts if part is not None]

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tinygrad_lab.lab import bench
 from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.measuring.spread import Median, with_quartiles
 
-ABOUT = {
+ABOUT: dict[str, Any] = {
     "processor": "Fast One (family 1, model 2)",
     "instructions": ["AVX2", "AVX"],
     "cores": 2,
@@ -21,7 +22,12 @@ ABOUT = {
     "torch": {"version": "2.13.0", "blas": "MKL 2024.2, AVX2 loops", "threads": 2},
     "workers": "up to 2 processes",
     "settings": {"OMP_NUM_THREADS": "2"},
+    "set_aside": "",
 }
+
+
+def memory(side: str) -> dict[str, float]:
+    return {f"{side}_peak_mb": 1.0, f"{side}_whole_mb": 2.0}
 
 
 def test_the_machine_is_plain_data_and_complete() -> None:
@@ -39,6 +45,11 @@ def test_a_line_names_both_sides() -> None:
         "Python 3.12.1; NumPy 2.4.0 on OpenBLAS 0.3, Haswell kernels, 1 thread, up to 2 processes; "
         "PyTorch 2.13.0 on MKL 2024.2, AVX2 loops, 2 threads, OMP_NUM_THREADS=2"
     )
+
+
+def test_what_was_set_aside_is_said() -> None:
+    line = machine.line({**ABOUT, "set_aside": "OPENBLAS_CORETYPE=Haswell"})
+    assert line.endswith("; set aside, since it holds one side only: OPENBLAS_CORETYPE=Haswell")
 
 
 def test_settings_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,11 +82,12 @@ def test_a_median_knows_its_quartiles() -> None:
 def test_the_table_has_the_machine_and_quartiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "BLOCK_SECONDS", 0.01)
     monkeypatch.setattr(bench, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(bench, "peak_memory", lambda *_: 1.0)
+    monkeypatch.setattr(bench, "peak_memory", lambda _slug, _variant, _size, side, *_: memory(side))
     out = run("bench", "dropout", "--size", "tiny", "--repeats", "3").out
     assert machine.processor() in out
     assert "PyTorch" in out
     assert out.count("(") >= 3
+    assert out.count("1 of 2") == 2
 
 
 def test_pools_are_parked_before_each_block(monkeypatch: pytest.MonkeyPatch) -> None:

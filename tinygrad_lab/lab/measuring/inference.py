@@ -5,7 +5,6 @@ of its two forms. Writing, where a paper's models write: the greedy search of ``
 from a random prompt, with the same weights on both sides, so that both write the same.
 """
 
-import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -78,12 +77,12 @@ def measure(paper: Paper, variant: str, size: str, fields: Sequence[str], repeat
 
 
 def run(slugs: Sequence[str], variant: str | None, size: str, fields: Sequence[str], repeats: int) -> list[Row]:
-    """Measure papers one after the other; the last entry has the geometric mean of all ratios."""
+    """Measure papers one after the other; the last entry is of all of them, and the machine."""
     keep_freed_memory()
     rows = []
     for paper, name in bench.chosen(slugs, variant):
         rows += measure(paper, name, size, fields, repeats)
-    return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
+    return [*rows, machine.summary(rows)]
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -96,6 +95,6 @@ def print_rows(rows: Sequence[Row]) -> None:
         for row in rows[:-1]
     ]
     columns = ("paper", "variant", "size", "what", "numpy ms", "torch ms", "ratio")
-    title = f"A trained model, medians (and quartiles)\n{machine.line(machine.machine())}"
+    title = f"A trained model, medians (and quartiles)\n{machine.line(rows[-1]['machine'])}"
     console.print_table(title, columns, lines, right=columns[4:])
     console.stdout.print(f"geometric mean of the ratios (NumPy / PyTorch): {rows[-1]['geomean_ratio']:.2f}")

@@ -3,11 +3,14 @@
 import os
 import platform
 import re
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.lab.measuring.alike import set_aside
 from tinygrad_lab.workers.cores import BOUND, blas_threads
 from tinygrad_lab.workers.paying import described
 
@@ -50,6 +53,15 @@ def machine() -> dict[str, Any]:
         },
         "workers": described(),
         "settings": {n: value for n, value in sorted(os.environ.items()) if n.startswith(SETTINGS)},
+        "set_aside": set_aside(),
+    }
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the last entry of a report: the geometric mean of its ratios, and where it was measured."""
+    return {
+        "geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows),
+        "machine": machine(),
     }
 
 
@@ -57,6 +69,8 @@ def line(about: dict[str, Any]) -> str:
     """Write what ``machine`` found in two lines, for the title of a table."""
     numpy, torch = about["numpy"], about["torch"]
     settings = "".join(f", {name}={value}" for name, value in about["settings"].items())
+    if about["set_aside"]:
+        settings += f"; set aside, since it holds one side only: {about['set_aside']}"
     return (
         f"{about['processor']}, {', '.join(about['instructions'])}, {about['cores']} cores, {about['system']}\n"
         f"Python {about['python']}; NumPy {numpy['version']} on {numpy['blas']}, {_threads(numpy)}, "

@@ -8,7 +8,10 @@ finds it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +20,11 @@ from typing import Any
 from tinygrad_lab import files
 from tinygrad_lab.lab import bench, console, registry
 from tinygrad_lab.lab.measuring import inference, machine, peers, scaling
-from tinygrad_lab.lab.measuring.spread import Median
+from tinygrad_lab.lab.measuring.alike import on_equal_terms
+from tinygrad_lab.lab.measuring.spread import quartiles_beside
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.study import table
+from tinygrad_lab.workers.cores import BOUND
 
 DOCS = Path(__file__).parents[3] / "docs"
 REPEATS = 7
@@ -42,12 +47,16 @@ Forward, backward and optimiser at size `small`, both sides on all cores in one 
 blocks of 0.3 s with pauses between them, in which thread pools go to sleep; of each block the
 median, of these the median and in brackets the quartiles. PyTorch counts with the faster of two
 forms, the one written out for reading and the one with torch's own modules. Memory is the most that
-all processes of a side hold at once, over what they hold when everything is imported. A ratio below
-1 says that the engine is faster.
+all processes of a side hold at once: on top of what one process holds when everything is imported,
+the engine's two further interpreters with it (about 40 MB where a step is shared among processes);
+and as a whole. A ratio below 1 says that the engine is faster.
 
 {steps}
 
-Geometric mean of the ratios: **{mean}**.
+Geometric mean of the ratios: **{mean}**. The ratios under other conditions: one core for each side;
+and both sides held to the instructions of an older processor.
+
+{conditions}
 
 ![Ratio of each paper's training step, engine over PyTorch](performance/steps.png)
 
@@ -93,9 +102,10 @@ def measured() -> tuple[Record, Record]:
     about = {"made": datetime.now(UTC).date().isoformat(), "machine": machine.machine()}
     steps = {
         **about,
-        "steps": _with_quartiles(bench.run((), None, "small", (), REPEATS)),
-        "inference": _with_quartiles(inference.run((), None, "small", (), REPEATS)),
-        "peers": _with_quartiles(peers.run((), None, "small", (), REPEATS)),
+        "steps": quartiles_beside(bench.run((), None, "small", (), REPEATS)),
+        "conditions": {name: under(settings) for name, settings in conditions().items()},
+        "inference": quartiles_beside(inference.run((), None, "small", (), REPEATS)),
+        "peers": quartiles_beside(peers.run((), None, "small", (), REPEATS)),
     }
     return steps, {
         **about,
@@ -103,15 +113,22 @@ def measured() -> tuple[Record, Record]:
     }
 
 
-def _with_quartiles(rows: Sequence[Row]) -> list[Row]:
-    """The same rows with the quartiles of every median beside it."""
-    return [
-        {
-            **row,
-            **{f"{key}_quartiles": v.quartiles for key, v in row.items() if isinstance(v, Median)},
-        }
-        for row in rows
-    ]
+def conditions() -> dict[str, dict[str, str]]:
+    """Other settings under which the steps are measured, by their name."""
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", BOUND)
+    found = {"one core each": dict.fromkeys(threads, "1")}
+    if machine.instructions()[:1] == ["AVX512F"]:
+        torch = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+        found["AVX2 only"] = {"OPENBLAS_CORETYPE": "Haswell", **torch}
+    return found
+
+
+def under(settings: Mapping[str, str]) -> list[Row]:
+    """The rows of the steps in a process that begins with these settings."""
+    command = [sys.executable, "-m", "tinygrad_lab", "bench", "--repeats", str(REPEATS), "--json", "-"]
+    done = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
+    rows: list[Row] = json.loads(done.stdout)
+    return rows
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -134,7 +151,7 @@ def write(steps: Record, growth: Record, docs: Path = DOCS) -> None:
 def page(steps: Record, growth: Record) -> str:
     """The page in Markdown."""
     processor, versions = machine.line(steps["machine"]).split("\n")
-    memory = ("numpy_peak_mb", "torch_peak_mb")
+    memory = ("numpy_peak_mb", "torch_peak_mb", "numpy_whole_mb", "torch_whole_mb")
     times = ("numpy_ms", "torch_ms", "ratio")
     return PAGE.format(
         made=steps["made"],
@@ -142,6 +159,11 @@ def page(steps: Record, growth: Record) -> str:
         versions=versions,
         mean=f"{steps['steps'][-1]['geomean_ratio']:.2f}",
         steps=_table(steps["steps"][:-1], ("paper", "variant"), times, memory),
+        conditions=table(
+            ("paper", "all cores", *steps["conditions"]),
+            _ratios([steps["steps"], *steps["conditions"].values()]),
+            right=1 + len(steps["conditions"]),
+        ),
         inference=_table(steps["inference"][:-1], ("paper", "variant", "what"), times),
         scaling=table(
             ("axis", "time, engine", "time, PyTorch", "memory, engine", "memory, PyTorch"),
@@ -155,6 +177,7 @@ def page(steps: Record, growth: Record) -> str:
 TITLES = {
     "numpy_ms": "engine ms", "torch_ms": "PyTorch ms", "peer_ms": "its ms",
     "numpy_peak_mb": "engine MB", "torch_peak_mb": "PyTorch MB",
+    "numpy_whole_mb": "whole engine MB", "torch_whole_mb": "whole PyTorch MB",
 }  # fmt: skip
 
 
@@ -170,6 +193,15 @@ def _table(rows: Sequence[Row], words: Sequence[str], times: Sequence[str], whol
     ]
     titles = [TITLES.get(key, key) for key in (*words, *times, *whole)]
     return table(titles, lines, right=len(times) + len(whole))
+
+
+def _ratios(runs: Sequence[Sequence[Row]]) -> list[tuple[str, ...]]:
+    """A line for each paper, with its ratio in each run, and one for their means."""
+    lines = [
+        (rows[0]["paper"], *(f"{row['ratio']:.2f}" for row in rows))
+        for rows in zip(*(r[:-1] for r in runs), strict=True)
+    ]
+    return [*lines, ("geometric mean", *(f"{run[-1]['geomean_ratio']:.2f}" for run in runs))]
 
 
 def _time(row: Row, key: str) -> str:
@@ -205,13 +237,13 @@ def _picture(file: Path, width: float, height: float) -> Iterator[Any]:
 def store_with_papers(rows: Sequence[Row]) -> None:
     """Each paper's row among its results, as ``tinygrad-lab bench SLUG --json`` writes it."""
     for row in rows[:-1]:
-        public = {key: value for key, value in row.items() if not key.endswith("_quartiles")}
         folder = claims.paper_folder(registry.find(row["paper"])) / "study" / "results"
-        console.write_json([public, {"geomean_ratio": row["ratio"]}], str(folder / "bench.json"))
+        console.write_json([row, {**rows[-1], "geomean_ratio": row["ratio"]}], str(folder / "bench.json"))
 
 
 def main() -> None:
     """Measure everything, then write everything."""
+    on_equal_terms()
     steps, growth = measured()
     write(steps, growth)
     store_with_papers(steps["steps"])

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 
 class Median(float):
@@ -33,3 +34,10 @@ def with_quartiles(value: float) -> str:
         return f"{value:.2f}"
     lower, upper = value.quartiles
     return f"{value:.2f} ({lower:.2f}-{upper:.2f})"
+
+
+def quartiles_beside(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with the quartiles of every median beside it, as ``<name>_quartiles``."""
+    return [
+        {**row, **{f"{key}_quartiles": v.quartiles for key, v in row.items() if isinstance(v, Median)}} for row in rows
+    ]
