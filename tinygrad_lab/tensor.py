@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -155,7 +156,7 @@ class Tensor(TensorMethods):
         if not self.requires_grad:
             raise RuntimeError("retain_grad(): this tensor does not require a gradient")
         if self._node is not None:
-            self._node.retained[self._index] = ref(self)
+            self._node.retained = {**self._node.retained, self._index: ref(self)}
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
@@ -217,6 +218,9 @@ def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: Co
     return tensor
 
 
+NOTHING: Mapping[int, Any] = MappingProxyType({})
+
+
 class Node:
     """One recorded operation: what went in, how gradients come back, what must not have changed.
 
@@ -233,22 +237,25 @@ class Node:
     ) -> None:
         self.order = next(Node._count)  # creation order is a topological order
         self.operation = operation
-        self.inputs: list[Place | None] = [  # the differentiable arguments, None for a constant
-            (given if given._node is None else (given._node, given._index))
-            if isinstance(given, Tensor) and given._requires_grad
-            else None
-            for given in inputs
-        ]
         self.backward: Backward | None = backward
+        self.inputs: list[Place | None] = []  # the differentiable arguments, None for a constant
+        for given in inputs:
+            if not (isinstance(given, Tensor) and given._requires_grad):
+                self.inputs.append(None)
+            else:
+                self.inputs.append(given if given._node is None else (given._node, given._index))
         # Arguments and outputs, which must not change before ``backward`` has run if it reads them.
-        self.saved: list[Remembered] = [(ref(t._data), t._version, t._version[0]) for t in tensors]
+        self.saved: list[Remembered] = []
+        for tensor in tensors:
+            self.saved.append((ref(tensor._data), tensor._version, tensor._version[0]))
         self.made: list[tuple[tuple[int, ...], np.dtype]] = []  # shape and dtype of each output
-        self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
+        self.retained: Mapping[int, ref[Tensor]] = NOTHING  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: Counter) -> Tensor:
         """Wrap one more output of this node; a view of an input shares that one's ``version``."""
-        tensor = wrap(data, self, len(self.made), version)
+        tensor = Tensor.__new__(Tensor)
+        tensor._set(data, self, len(self.made), version)
         self.made.append((data.shape, data.dtype))
         self.saved.append((ref(data), version, version[0]))
         return tensor
@@ -293,7 +300,7 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
     while queue:
         node = heapq.heappop(queue)[1]
         gradients = [total.array for total in pending.pop(node)]
-        for index, reference in node.retained.items():
+        for index, reference in node.retained.items() if node.retained else ():
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
                 reached[id(tensor)] = (tensor, Sum(value.copy(), owned=True))

@@ -183,12 +183,12 @@ def gated_constructor(init: Callable[..., None]) -> Callable[..., None]:
 
 def kind_of(value: Any) -> Any:
     """What the gate looks at: dtype and rank of an array, the types in a sequence, the type of anything else."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return (kind, *map(type, value))
     if isinstance(value, Tensor):
         value = value._data
-    if isinstance(value, np.ndarray):
-        return value.dtype.num << 6 | value.ndim
-    kind = type(value)
-    return (kind, *map(type, value)) if kind is tuple or kind is list else kind
+    return value.dtype.num << 6 | value.ndim if isinstance(value, np.ndarray) else kind
 
 
 def remember(admitted: dict[Kinds, bool], kinds: Kinds, mixed: bool = False) -> None:

@@ -74,6 +74,7 @@ class OperationInfo:
         self._signature = inspect.signature(body, eval_str=True)
         parameters = self._signature.parameters.values()
         self.parameters = [parameter.name for parameter in parameters]
+        self.named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}  # have no place
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
@@ -110,6 +111,12 @@ class OperationInfo:
         """
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
+
+    def misplaces(self, kwargs: Mapping[str, Any]) -> bool:
+        """Tell whether a keyword may hold a Tensor or an operand: these must be found by their places."""
+        if self.promotes and not kwargs.keys() <= self.named:
+            return True
+        return any([isinstance(value, Tensor) for value in kwargs.values()])
 
     def arranged(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
         """Write the same call with keywords under our names, and everything positional that can be."""
@@ -223,21 +230,36 @@ def operation(
 
     def lift(body: Callable[..., Any]) -> Any:
         info = OperationInfo(body, rule, elementwise, view, rule_without, promotes, outputs)
-        admitted, operands = info.admitted, info.promotes
+        as_tensor = _seen if view else _made
+        admitted = info.admitted
         leading = sys.maxsize if info.variadic else info.leading or sys.maxsize
 
         @functools.wraps(body)
         def lifted(*args: Any, **kwargs: Any) -> Any:
-            if kwargs and (operands or any(isinstance(value, Tensor) for value in kwargs.values())):
-                args, kwargs = info.arranged(args, kwargs)  # the operands must be found by their places
-            tensors = [arg for arg in args if isinstance(arg, Tensor)]
-            arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
-            kinds = tuple([x.dtype.num << 6 | x.ndim if type(x) is ndarray else kind_of(x) for x in arrays])
+            if kwargs and info.misplaces(kwargs):
+                args, kwargs = info.arranged(args, kwargs)
+            tensors: list[Tensor] = []
+            arrays: list[Any] = []
+            each: list[Any] = []
+            learns = False
+            for value in args:
+                if isinstance(value, Tensor):
+                    tensors.append(value)
+                    learns = learns or value._requires_grad
+                    value = value._data
+                arrays.append(value)
+                each.append(value.dtype.num << 6 | value.ndim if type(value) is ndarray else kind_of(value))
             named = kwargs
             if kwargs:  # what can only be given by name
-                tensors += [value for value in kwargs.values() if isinstance(value, Tensor)]
-                named = {name: v._data if isinstance(v, Tensor) else v for name, v in kwargs.items()}
-                kinds += tuple([(name, kind_of(value)) for name, value in named.items()])
+                named = {}
+                for name, value in kwargs.items():
+                    if isinstance(value, Tensor):
+                        tensors.append(value)
+                        learns = learns or value._requires_grad
+                        value = value._data
+                    named[name] = value
+                    each.append((name, kind_of(value)))
+            kinds = tuple(each)
             mixed = admitted.get(kinds)
             if mixed is None:
                 if not kwargs.keys() <= info.gate.kinds.keys():
@@ -254,16 +276,16 @@ def operation(
             if state.anomaly:
                 _check_finite(info, out, [*arrays, *named.values()])
             node = None
-            if state.grad_enabled:
-                if info.constants and tensors and (len(tensors) > 1 or tensors[0] is not args[0]):
+            if learns and state.grad_enabled:
+                if info.constants and (len(tensors) > 1 or tensors[0] is not args[0]):
                     info.check_constants(args, kwargs)
-                for tensor in tensors:
-                    if tensor._requires_grad:
-                        inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
-                        node = Node(info, inputs, backward, tensors)
-                        break
+                inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
+                node = Node(info, inputs, backward, tensors)
             source = args[0] if view else None
-            made = _made(out, node, source) if outputs == 1 else tuple([_made(item, node, source) for item in out])
+            if outputs == 1:
+                made: Any = as_tensor(out, node, source)
+            else:
+                made = tuple([as_tensor(item, node, source) for item in out])
             if state.recorder is not None:
                 state.recorder.forward(info, args, kwargs, made, node)
             return made
@@ -281,15 +303,20 @@ def operation(
     return lift
 
 
-def _made(array: Any, node: Node | None, source: Any) -> Tensor:
-    """An output as a Tensor; a view of ``source`` shares its version counter, a copy has its own."""
-    if type(array) is not np.ndarray:
+def _made(array: Any, node: Node | None, _source: Any) -> Tensor:
+    """An output as a Tensor, with a version counter of its own."""
+    if type(array) is not ndarray:
         array = np.asarray(array)  # reductions and 0-dimensional arithmetic give NumPy scalars
-    shared = isinstance(source, Tensor) and np.may_share_memory(source._data, array)
-    version = source._version if shared else [0]
+    return wrap(array) if node is None else node.output(array, [0])
+
+
+def _seen(array: ndarray, node: Node | None, source: Any) -> Tensor:
+    """An output that may be a view of ``source``: then it shares that one's version counter."""
+    if not (isinstance(source, Tensor) and np.may_share_memory(source._data, array)):
+        return _made(array, node, source)
+    version = source._version
     made = wrap(array, version=version) if node is None else node.output(array, version)
-    if shared:
-        share(version, source, made)
+    share(version, source, made)
     return made
 
 
