@@ -120,10 +120,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 )
 def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     """Join tensors along an existing dimension."""
-    ends = np.cumsum([array.shape[dim] for array in tensors])
+    lengths = [array.shape[dim] for array in tensors]
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return tuple(np.split(dy, ends[:-1], axis=dim))
+        return tuple(np.split(dy, np.cumsum(lengths)[:-1], axis=dim))
 
     return np.concatenate(tensors, axis=dim), backward
 
