@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -156,7 +155,7 @@ class Tensor(TensorMethods):
         if not self.requires_grad:
             raise RuntimeError("retain_grad(): this tensor does not require a gradient")
         if self._node is not None:
-            self._node.retained = {**self._node.retained, self._index: ref(self)}
+            self._node.retained[self._index] = ref(self)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to ``grad`` of every leaf that requires a gradient.
@@ -218,9 +217,6 @@ def wrap(data: np.ndarray, node: Node | None = None, index: int = 0, version: Co
     return tensor
 
 
-NOTHING: Mapping[int, Any] = MappingProxyType({})
-
-
 class Node:
     """One recorded operation: what went in, how gradients come back, what must not have changed.
 
@@ -249,7 +245,7 @@ class Node:
         for tensor in tensors:
             self.saved.append((ref(tensor._data), tensor._version, tensor._version[0]))
         self.made: list[tuple[tuple[int, ...], np.dtype]] = []  # shape and dtype of each output
-        self.retained: Mapping[int, ref[Tensor]] = NOTHING  # outputs that want their gradient
+        self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: Counter) -> Tensor:
@@ -300,7 +296,7 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
     while queue:
         node = heapq.heappop(queue)[1]
         gradients = [total.array for total in pending.pop(node)]
-        for index, reference in node.retained.items() if node.retained else ():
+        for index, reference in node.retained.items():
             tensor, value = reference(), gradients[index]
             if tensor is not None and value is not None:
                 reached[id(tensor)] = (tensor, Sum(value.copy(), owned=True))

@@ -116,7 +116,7 @@ class OperationInfo:
         """Tell whether a keyword may hold a Tensor or an operand: these must be found by their places."""
         if self.promotes and not kwargs.keys() <= self.named:
             return True
-        return any([isinstance(value, Tensor) for value in kwargs.values()])
+        return any(isinstance(value, Tensor) for value in kwargs.values())
 
     def arranged(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
         """Write the same call with keywords under our names, and everything positional that can be."""
