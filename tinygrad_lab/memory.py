@@ -65,6 +65,13 @@ class Owners:
         return writeable and len(self._known) > known
 
 
+def looks_at(array: np.ndarray, source: np.ndarray) -> bool:
+    """Tell whether ``array``, which was made of ``source``, may share its memory."""
+    if array.base is source:  # NumPy says so itself; without elements nothing is shared
+        return array.size > 0
+    return np.may_share_memory(array, source)
+
+
 def share(counter: Counter, source: Any, view: Any) -> None:
     """Note that two tensors look at the memory that ``counter`` stands for."""
     if len(counter) == 1:

@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int, Num
 from numpy import ndarray
 
-from tinygrad_lab.memory import share
+from tinygrad_lab.memory import looks_at, share
 from tinygrad_lab.modes import not_finite_from, origin, state
 from tinygrad_lab.ops.gate import TOLD_AGAIN, Gate, Kinds, kind_of, remember
 from tinygrad_lab.ops.kinds import what_is
@@ -312,7 +312,7 @@ def _made(array: Any, node: Node | None, _source: Any) -> Tensor:
 
 def _seen(array: ndarray, node: Node | None, source: Any) -> Tensor:
     """An output that may be a view of ``source``: then it shares that one's version counter."""
-    if not (isinstance(source, Tensor) and np.may_share_memory(source._data, array)):
+    if not (isinstance(source, Tensor) and looks_at(array, source._data)):
         return _made(array, node, source)
     version = source._version
     made = wrap(array, version=version) if node is None else node.output(array, version)
