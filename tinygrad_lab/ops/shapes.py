@@ -150,11 +150,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     if not tensors:
         raise ValueError("cat: tensors must not be empty")
-    shapes = [tensor.shape for tensor in tensors]
-    if not all(shapes) or len(set(map(len, shapes))) > 1:
+    shapes = [tensor._data.shape for tensor in tensors]
+    distinct = set(shapes)
+    if not all(distinct) or len(set(map(len, distinct))) > 1:
         raise ValueError(f"cat: tensors must all have as many dimensions, and at least one, got shapes {shapes}")
     dim = normalize_axis_index(dim, len(shapes[0]))
-    if len({(*shape[:dim], *shape[dim + 1 :]) for shape in shapes}) > 1:
+    if len(distinct) > 1 and len({(*shape[:dim], *shape[dim + 1 :]) for shape in distinct}) > 1:
         raise ValueError(f"cat: tensors must differ in dim {dim} only, got shapes {shapes}")
     return concatenate(*tensors, dim=dim)
 
