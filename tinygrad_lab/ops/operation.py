@@ -164,9 +164,9 @@ class OperationInfo:
 
 
 def _named_booleans(name: str, fields: list[str]) -> Callable[..., tuple[bool, ...]]:
-    """A named tuple with a field for each differentiable parameter."""
+    """A named tuple with a field for each differentiable parameter; the same booleans give the same tuple."""
     made: Callable[..., tuple[bool, ...]] = namedtuple(name, fields)  # type: ignore[misc]  # fields known at run time
-    return made
+    return functools.cache(made)
 
 
 def _is_differentiable(annotation: Any) -> bool:
@@ -310,8 +310,9 @@ def _made(array: Any, node: Node | None, _source: Any) -> Tensor:
     return wrap(array) if node is None else node.output(array, [0])
 
 
-def _seen(array: ndarray, node: Node | None, source: Any) -> Tensor:
+def _seen(array: Any, node: Node | None, source: Any) -> Tensor:
     """An output that may be a view of ``source``: then it shares that one's version counter."""
+    array = np.asarray(array)
     if not (isinstance(source, Tensor) and looks_at(array, source._data)):
         return _made(array, node, source)
     version = source._version
