@@ -71,8 +71,8 @@ class OperationInfo:
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
         self.definition: Callable[..., Any] | None = None  # the same function as a composition of elementary operations
-        self._signature = inspect.signature(body, eval_str=True)
-        parameters = self._signature.parameters.values()
+        self.signature = inspect.signature(body, eval_str=True)
+        parameters = self.signature.parameters.values()
         self.parameters = [parameter.name for parameter in parameters]
         self.named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}  # have no place
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -82,7 +82,7 @@ class OperationInfo:
         self.outputs = outputs  # how many, or what the rule calls them
         self.output = "z" if "y" in self.parameters else "y"  # what the rule calls one that has no name of its own
         self.promotes = promotes or (elementwise and len(self.positions) == 2)
-        self.gate = Gate(body, self.name, alike=not elementwise and not promotes)
+        self.gate = Gate(self.signature, self.name, alike=not elementwise and not promotes)
         self.constants = [n for n, k in self.gate.kinds.items() if n not in self.differentiable and k.takes_floats]
         self.admitted: dict[Kinds, bool] = {}  # kinds of arguments that may come in: whether to promote them
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
@@ -90,19 +90,19 @@ class OperationInfo:
     @property
     def defaults(self) -> dict[str, Any]:
         """What parameters are where a call leaves them out."""
-        parameters = self._signature.parameters.values()
+        parameters = self.signature.parameters.values()
         return {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def rule_of(self, settings: Mapping[str, Any]) -> str:
         """Return the rule of a call with these settings; the others have their defaults."""
         for flag, rule in self.rule_without.items():
-            if not settings.get(flag, self._signature.parameters[flag].default):
+            if not settings.get(flag, self.signature.parameters[flag].default):
                 return rule
         return self.rule
 
     def requires(self, name: str) -> bool:
         """Tell whether a call must give this parameter a value, be it None: x[None]."""
-        parameter = self._signature.parameters.get(name)
+        parameter = self.signature.parameters.get(name)
         return parameter is not None and parameter.default is parameter.empty
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
@@ -270,9 +270,8 @@ def operation(
             try:
                 out, backward = info.body(*arrays, **named)
             except TOLD_AGAIN as error:
-                if info.gate.names(error):
-                    raise
-                raise info.gate.told_again(error, arrays, named) from error
+                info.gate.tell_again(error, arrays, named)
+                raise
             if state.anomaly:
                 _check_finite(info, out, [*arrays, *named.values()])
             node = None
@@ -294,7 +293,7 @@ def operation(
             info.definition = definition
             return definition
 
-        lifted.__signature__ = on_tensors(body)  # type: ignore[attr-defined]  # what help() and editors show
+        lifted.__signature__ = on_tensors(info.signature)  # type: ignore[attr-defined]  # what help() and editors show
         lifted.info = info  # type: ignore[attr-defined]  # a function that has what Operation asks for
         lifted.define = define  # type: ignore[attr-defined]  # the same
         OPERATIONS[info.name] = info
