@@ -327,9 +327,10 @@ def _total(input: Array, axes: tuple[int, ...], keepdim: bool) -> Any:
     """The sum.  NumPy adds up pairwise along the last axis, and one by one along the others: then float32 forgets what
     is small beside a long sum.
     """
+    added: Any = np.add.reduce  # as sum() calls it; a type checker wants keepdims to be one literal
     if input.size <= LONG or input.dtype != np.float32 or _steps(input, axes) <= LONG:
-        return np.add.reduce(input, axis=axes, keepdims=keepdim)
-    return _as(input, np.add.reduce(input, axis=axes, keepdims=keepdim, dtype=np.float64))
+        return added(input, axis=axes, keepdims=keepdim)
+    return _as(input, added(input, axis=axes, keepdims=keepdim, dtype=np.float64))
 
 
 def _steps(input: Array, axes: tuple[int, ...]) -> int:
