@@ -30,9 +30,9 @@ class Sum:
         self.array = array  # an np.ndarray; None until the first contribution
         self.owned = owned  # whether nobody else holds it, so that it may be added to in place
 
-    def add(self, contribution: np.ndarray, owned: bool = False) -> None:
+    def add(self, contribution: np.ndarray) -> None:
         if self.array is None:
-            self.array, self.owned = contribution, owned
+            self.array = contribution
         elif self.owned:
             self.array += contribution
         else:
@@ -45,24 +45,34 @@ class Sum:
 
 
 class Owners:
-    """The arrays whose memory is in use, in one step of the walk."""
+    """Whose memory the arrays are that one step of the walk has to do with."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_users",)
 
     def __init__(self, arrays: Iterable[np.ndarray | None]) -> None:
-        self._known: set[int] = set()
+        self._users: dict[int, int] = {}  # how many of the arrays look at each memory
         for array in arrays:
             if array is not None:
-                self.admit(array)
+                owner = _owner(array)
+                self._users[owner] = self._users.get(owner, 0) + 1
 
-    def admit(self, array: np.ndarray) -> bool:
-        """Count one more array in; tell whether its memory is nobody else's, and may be written to."""
-        writeable = array.flags.writeable
-        while isinstance(array.base, np.ndarray):  # a view: the array that it looks at owns the memory
-            array = array.base
-        known = len(self._known)
-        self._known.add(id(array))
-        return writeable and len(self._known) > known
+    def alone(self, array: np.ndarray) -> bool:
+        """Tell whether the memory of one of the arrays is none of the others', and may be written to."""
+        return array.flags.writeable and self._users[_owner(array)] == 1
+
+
+def _owner(array: np.ndarray) -> int:
+    """The identity of the array that owns the memory which this one looks at."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
+
+
+def looks_at(array: np.ndarray, source: np.ndarray) -> bool:
+    """Tell whether ``array``, which was made of ``source``, may share its memory."""
+    if array.base is source:  # NumPy says so itself; without elements nothing is shared
+        return array.size > 0
+    return np.may_share_memory(array, source)
 
 
 def share(counter: Counter, source: Any, view: Any) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -233,22 +233,25 @@ class Node:
     ) -> None:
         self.order = next(Node._count)  # creation order is a topological order
         self.operation = operation
-        self.inputs: list[Place | None] = [  # the differentiable arguments, None for a constant
-            (given if given._node is None else (given._node, given._index))
-            if isinstance(given, Tensor) and given._requires_grad
-            else None
-            for given in inputs
-        ]
         self.backward: Backward | None = backward
+        self.inputs: list[Place | None] = []  # the differentiable arguments, None for a constant
+        for given in inputs:
+            if not (isinstance(given, Tensor) and given._requires_grad):
+                self.inputs.append(None)
+            else:
+                self.inputs.append(given if given._node is None else (given._node, given._index))
         # Arguments and outputs, which must not change before ``backward`` has run if it reads them.
-        self.saved: list[Remembered] = [(ref(t._data), t._version, t._version[0]) for t in tensors]
+        self.saved: list[Remembered] = []
+        for tensor in tensors:
+            self.saved.append((ref(tensor._data), tensor._version, tensor._version[0]))
         self.made: list[tuple[tuple[int, ...], np.dtype]] = []  # shape and dtype of each output
         self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
 
     def output(self, data: np.ndarray, version: Counter) -> Tensor:
         """Wrap one more output of this node; a view of an input shares that one's ``version``."""
-        tensor = wrap(data, self, len(self.made), version)
+        tensor = Tensor.__new__(Tensor)
+        tensor._set(data, self, len(self.made), version)
         self.made.append((data.shape, data.dtype))
         self.saved.append((ref(data), version, version[0]))
         return tensor
@@ -299,19 +302,22 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
                 reached[id(tensor)] = (tensor, Sum(value.copy(), owned=True))
         if recorder is not None:
             recorder.backward(node, gradients)
-        owners = Owners(gradients)
-        for position, place, contribution in _contributions(node, gradients):
-            alone = owners.admit(contribution)
-            if isinstance(place, Tensor):
-                total = reached.setdefault(id(place), (place, Sum()))[1]
-                total.add(contribution, owned=alone and not retain_graph)
-            else:
+        contributions, owners = _contributions(node, gradients), None
+        for position, place, contribution in contributions:
+            if not isinstance(place, Tensor):
                 source, index = place
                 if source not in pending:
                     pending[source] = [Sum() for _ in source.made]
                     heapq.heappush(queue, (-source.order, source))
                 total = pending[source][index]
                 total.add(contribution)
+            elif id(place) in reached:
+                total = reached[id(place)][1]
+                total.add(contribution)
+            else:
+                owners = owners or Owners([*gradients, *[given for _, _, given in contributions]])
+                total = Sum(contribution, owned=owners.alone(contribution) and not retain_graph)
+                reached[id(place)] = (place, total)
             if recorder is not None:
                 recorder.contribution(position, contribution, total.array)
         if not retain_graph:
@@ -340,25 +346,27 @@ def _seed(root: Tensor, gradient: Any) -> np.ndarray:
     return seed
 
 
-def _contributions(node: Node, gradients: list[np.ndarray | None]) -> Iterator[tuple[int, Place, np.ndarray]]:
-    """Run one node backwards; yield each input's number, the input, and what it receives."""
-    results = node.pull_back(gradients)
-    for position, (place, value) in enumerate(zip(node.inputs, results, strict=True)):
+def _contributions(node: Node, gradients: list[np.ndarray | None]) -> list[tuple[int, Place, np.ndarray]]:
+    """Run one node backwards; return each input's number, the input, and what it receives."""
+    received = []
+    for position, (place, value) in enumerate(zip(node.inputs, node.pull_back(gradients), strict=True)):
         if value is None or place is None:
             continue
-        shape, dtype = (place.shape, place.dtype) if isinstance(place, Tensor) else place[0].made[place[1]]
-        value = np.asarray(value)  # arithmetic on 0-dimensional arrays gives NumPy scalars
+        shape, dtype = (place._data.shape, place._data.dtype) if isinstance(place, Tensor) else place[0].made[place[1]]
+        if type(value) is not np.ndarray:
+            value = np.asarray(value)  # arithmetic on 0-dimensional arrays gives NumPy scalars
         if value.shape != shape:
             if not node.operation.elementwise:
                 raise AssertionError(f"{node.operation.name}: gradient {value.shape} for an input {shape}")
             value = unbroadcast(value, shape)
         if value.dtype != dtype:
             value = value.astype(dtype)
-        if state.anomaly and not_finite_from([value], gradients):
-            raise FloatingPointError(
-                f"backward of {node.operation.name!r} made the first non-finite gradient{node.origin or ''}"
-            )
-        yield position, place, value
+        received.append((position, place, value))
+    if state.anomaly and not_finite_from([value for _, _, value in received], gradients):
+        raise FloatingPointError(
+            f"backward of {node.operation.name!r} made the first non-finite gradient{node.origin or ''}"
+        )
+    return received
 
 
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

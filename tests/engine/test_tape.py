@@ -212,6 +212,19 @@ def test_twin_gradients_of_a_leaf_and_an_interior_tensor():
     assert b.grad.tolist() == [2]
 
 
+def test_twin_gradients_of_two_leaves():
+    a, b = leaf(1.0), leaf(1.0)
+    (twins(a, b) + twins(a, b) * 10).backward()  # both grow after `twins` gave them the same array
+    assert (a.grad.tolist(), b.grad.tolist()) == ([22], [22])
+
+
+def test_twin_gradients_of_a_leaf_that_comes_first_and_grows_before_its_twin_is_used():
+    a, b = leaf(1.0), leaf(1.0)
+    inner, other = b * 1.0, a * 5  # `other` is newer: it adds to a's gradient before `inner` passes its own on
+    (twins(a, inner) + other).backward()
+    assert (a.grad.tolist(), b.grad.tolist()) == ([7], [2])
+
+
 def test_broadcast_gradient_is_writable():
     a = leaf(1.0, 2.0)
     a.sum().backward()

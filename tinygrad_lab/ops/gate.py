@@ -43,11 +43,11 @@ TOLD_AGAIN = (TypeError, ValueError, IndexError, AttributeError, KeyError, ZeroD
 class Gate:
     """What one function's annotations say of its arguments."""
 
-    def __init__(self, function: Callable[..., Any], name: str, alike: bool = False) -> None:
+    def __init__(self, signature: inspect.Signature, name: str, alike: bool = False) -> None:
         self.name = name
         self.alike = alike  # arrays of different dtypes are refused
-        self.signature = evaluated(function)
-        parameters = self.signature.parameters.values()
+        self.signature = signature
+        parameters = signature.parameters.values()
         self.kinds = {p.name: Kind(p.annotation, optional=p.default is None) for p in parameters}
         self.variadic = {p.name for p in parameters if p.kind is p.VAR_POSITIONAL}
         self.keywords = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)  # takes all that are left
@@ -118,6 +118,11 @@ class Gate:
         named = re.search(rf"\b{self.name}\b", str(error)) is not None and "\n" not in str(error)
         return _ours(error) and (named or not written)
 
+    def tell_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise an error that names this function in one line, unless ``error`` does."""
+        if not self.names(error):
+            raise self.told_again(error, args, kwargs) from error
+
     def told_again(self, error: Exception, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:
         """Return an error that names this function in one line, and if it is NumPy's or Python's own, the arguments.
 
@@ -136,7 +141,7 @@ class Gate:
 
 def gated(function: Callable[P, R]) -> Callable[P, R]:
     """Put a gate before a function on Tensors that is no operation itself."""
-    gate = Gate(function, function.__name__)
+    gate = Gate(evaluated(function), function.__name__)
     admitted: dict[Kinds, bool] = {}
 
     @functools.wraps(function)
@@ -150,9 +155,8 @@ def gated(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except TOLD_AGAIN as error:
-            if gate.names(error):
-                raise
-            raise gate.told_again(error, args, kwargs) from error
+            gate.tell_again(error, args, kwargs)
+            raise
 
     return call
 
@@ -167,28 +171,28 @@ def gated_constructor(init: Callable[..., None]) -> Callable[..., None]:
     def made(self: Any, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
         if name not in gates:
-            gates[name] = Gate(init.__get__(self), name)  # bound: what is said of self is nobody's argument
+            bound = init.__get__(self)  # what is said of self is nobody's argument
+            gates[name] = Gate(evaluated(bound), name)
         gate = gates[name]
         kwargs = gate.known(kwargs)
         gate.check(args, kwargs)
         try:
             init(self, *args, **kwargs)
         except TOLD_AGAIN as error:
-            if gate.names(error):
-                raise
-            raise gate.told_again(error, args, kwargs) from error
+            gate.tell_again(error, args, kwargs)
+            raise
 
     return made
 
 
 def kind_of(value: Any) -> Any:
     """What the gate looks at: dtype and rank of an array, the types in a sequence, the type of anything else."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return (kind, *map(type, value))
     if isinstance(value, Tensor):
         value = value._data
-    if isinstance(value, np.ndarray):
-        return value.dtype.num << 6 | value.ndim
-    kind = type(value)
-    return (kind, *map(type, value)) if kind is tuple or kind is list else kind
+    return value.dtype.num << 6 | value.ndim if isinstance(value, np.ndarray) else kind
 
 
 def remember(admitted: dict[Kinds, bool], kinds: Kinds, mixed: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Picking elements by index, and adding into chosen places. An element picked k times receives k gradients."""
 
+from types import EllipsisType, NoneType
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from tinygrad_lab.typing import Array, Gradients, Needs
 
 AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 Indices = Int[Array, "..."]
+BASIC = {int, slice, NoneType, EllipsisType}  # parts of a key that choose a view, and mean the same to NumPy and torch
 
 
 @operation(rule="dinput[key] += dy", view=True)
 def getitem(input: AnyArray, key: Any) -> Result:
     """``input[key]`` by NumPy's rules: slices (also backwards), None, ``...``, integer arrays, masks, any mixture."""
     keys = key if isinstance(key, tuple) else (key,)
-    basic = not any(isinstance(part, np.ndarray | list | bool) for part in keys)
+    basic = BASIC.issuperset(map(type, keys)) or not any(isinstance(part, np.ndarray | list | bool) for part in keys)
     shape = input.shape  # backward needs no more: holding the array would forbid changing it
 
     def backward(needs: Needs, dy: Array) -> Gradients:
@@ -30,13 +32,15 @@ def getitem(input: AnyArray, key: Any) -> Result:
             np.add.at(dx, key, dy)
         return (dx,)
 
-    if basic and not any(part is Ellipsis for part in keys):
+    if basic and EllipsisType not in map(type, keys):
         key = (*keys, ...)  # then even a single element comes as a view of the input, not as a copied number
     return input[key], backward
 
 
 def index(input: Tensor, key: Any) -> Tensor:
     """``input[key]``, where parts of the key may be integer or boolean Tensors."""
+    if BASIC.issuperset(map(type, key if isinstance(key, tuple) else (key,))):
+        return getitem(input, key)
     numbers, rest = apart(plain_key(key))
     return getitem(input if numbers is None else getitem(input, numbers), rest)
 

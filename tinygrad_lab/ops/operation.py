@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int, Num
 from numpy import ndarray
 
-from tinygrad_lab.memory import share
+from tinygrad_lab.memory import looks_at, share
 from tinygrad_lab.modes import not_finite_from, origin, state
 from tinygrad_lab.ops.gate import TOLD_AGAIN, Gate, Kinds, kind_of, remember
 from tinygrad_lab.ops.kinds import what_is
@@ -71,9 +71,10 @@ class OperationInfo:
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
         self.definition: Callable[..., Any] | None = None  # the same function as a composition of elementary operations
-        self._signature = inspect.signature(body, eval_str=True)
-        parameters = self._signature.parameters.values()
+        self.signature = inspect.signature(body, eval_str=True)
+        parameters = self.signature.parameters.values()
         self.parameters = [parameter.name for parameter in parameters]
+        self.named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}  # have no place
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.differentiable = [p.name for p in parameters if _is_differentiable(p.annotation)]
         self.positions = [self.parameters.index(name) for name in self.differentiable]
@@ -81,7 +82,7 @@ class OperationInfo:
         self.outputs = outputs  # how many, or what the rule calls them
         self.output = "z" if "y" in self.parameters else "y"  # what the rule calls one that has no name of its own
         self.promotes = promotes or (elementwise and len(self.positions) == 2)
-        self.gate = Gate(body, self.name, alike=not elementwise and not promotes)
+        self.gate = Gate(self.signature, self.name, alike=not elementwise and not promotes)
         self.constants = [n for n, k in self.gate.kinds.items() if n not in self.differentiable and k.takes_floats]
         self.admitted: dict[Kinds, bool] = {}  # kinds of arguments that may come in: whether to promote them
         self._needs = _named_booleans(f"{self.name}_needs", self.differentiable)
@@ -89,19 +90,19 @@ class OperationInfo:
     @property
     def defaults(self) -> dict[str, Any]:
         """What parameters are where a call leaves them out."""
-        parameters = self._signature.parameters.values()
+        parameters = self.signature.parameters.values()
         return {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def rule_of(self, settings: Mapping[str, Any]) -> str:
         """Return the rule of a call with these settings; the others have their defaults."""
         for flag, rule in self.rule_without.items():
-            if not settings.get(flag, self._signature.parameters[flag].default):
+            if not settings.get(flag, self.signature.parameters[flag].default):
                 return rule
         return self.rule
 
     def requires(self, name: str) -> bool:
         """Tell whether a call must give this parameter a value, be it None: x[None]."""
-        parameter = self._signature.parameters.get(name)
+        parameter = self.signature.parameters.get(name)
         return parameter is not None and parameter.default is parameter.empty
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
@@ -110,6 +111,12 @@ class OperationInfo:
         """
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
+
+    def misplaces(self, kwargs: Mapping[str, Any]) -> bool:
+        """Tell whether a keyword may hold a Tensor or an operand: these must be found by their places."""
+        if self.promotes and not kwargs.keys() <= self.named:
+            return True
+        return any(isinstance(value, Tensor) for value in kwargs.values())
 
     def arranged(self, args: Arguments, kwargs: dict[str, Any]) -> tuple[Arguments, dict[str, Any]]:
         """Write the same call with keywords under our names, and everything positional that can be."""
@@ -157,9 +164,9 @@ class OperationInfo:
 
 
 def _named_booleans(name: str, fields: list[str]) -> Callable[..., tuple[bool, ...]]:
-    """A named tuple with a field for each differentiable parameter."""
+    """A named tuple with a field for each differentiable parameter; the same booleans give the same tuple."""
     made: Callable[..., tuple[bool, ...]] = namedtuple(name, fields)  # type: ignore[misc]  # fields known at run time
-    return made
+    return functools.cache(made)
 
 
 def _is_differentiable(annotation: Any) -> bool:
@@ -223,21 +230,36 @@ def operation(
 
     def lift(body: Callable[..., Any]) -> Any:
         info = OperationInfo(body, rule, elementwise, view, rule_without, promotes, outputs)
-        admitted, operands = info.admitted, info.promotes
+        as_tensor = _seen if view else _made
+        admitted = info.admitted
         leading = sys.maxsize if info.variadic else info.leading or sys.maxsize
 
         @functools.wraps(body)
         def lifted(*args: Any, **kwargs: Any) -> Any:
-            if kwargs and (operands or any(isinstance(value, Tensor) for value in kwargs.values())):
-                args, kwargs = info.arranged(args, kwargs)  # the operands must be found by their places
-            tensors = [arg for arg in args if isinstance(arg, Tensor)]
-            arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
-            kinds = tuple([x.dtype.num << 6 | x.ndim if type(x) is ndarray else kind_of(x) for x in arrays])
+            if kwargs and info.misplaces(kwargs):
+                args, kwargs = info.arranged(args, kwargs)
+            tensors: list[Tensor] = []
+            arrays: list[Any] = []
+            each: list[Any] = []
+            learns = False
+            for value in args:
+                if isinstance(value, Tensor):
+                    tensors.append(value)
+                    learns = learns or value._requires_grad
+                    value = value._data
+                arrays.append(value)
+                each.append(value.dtype.num << 6 | value.ndim if type(value) is ndarray else kind_of(value))
             named = kwargs
             if kwargs:  # what can only be given by name
-                tensors += [value for value in kwargs.values() if isinstance(value, Tensor)]
-                named = {name: v._data if isinstance(v, Tensor) else v for name, v in kwargs.items()}
-                kinds += tuple([(name, kind_of(value)) for name, value in named.items()])
+                named = {}
+                for name, value in kwargs.items():
+                    if isinstance(value, Tensor):
+                        tensors.append(value)
+                        learns = learns or value._requires_grad
+                        value = value._data
+                    named[name] = value
+                    each.append((name, kind_of(value)))
+            kinds = tuple(each)
             mixed = admitted.get(kinds)
             if mixed is None:
                 if not kwargs.keys() <= info.gate.kinds.keys():
@@ -248,22 +270,21 @@ def operation(
             try:
                 out, backward = info.body(*arrays, **named)
             except TOLD_AGAIN as error:
-                if info.gate.names(error):
-                    raise
-                raise info.gate.told_again(error, arrays, named) from error
+                info.gate.tell_again(error, arrays, named)
+                raise
             if state.anomaly:
                 _check_finite(info, out, [*arrays, *named.values()])
             node = None
-            if state.grad_enabled:
-                if info.constants and tensors and (len(tensors) > 1 or tensors[0] is not args[0]):
+            if learns and state.grad_enabled:
+                if info.constants and (len(tensors) > 1 or tensors[0] is not args[0]):
                     info.check_constants(args, kwargs)
-                for tensor in tensors:
-                    if tensor._requires_grad:
-                        inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
-                        node = Node(info, inputs, backward, tensors)
-                        break
+                inputs = args[:leading] if len(args) >= leading else info.inputs_of(args, kwargs)
+                node = Node(info, inputs, backward, tensors)
             source = args[0] if view else None
-            made = _made(out, node, source) if outputs == 1 else tuple([_made(item, node, source) for item in out])
+            if outputs == 1:
+                made: Any = as_tensor(out, node, source)
+            else:
+                made = tuple([as_tensor(item, node, source) for item in out])
             if state.recorder is not None:
                 state.recorder.forward(info, args, kwargs, made, node)
             return made
@@ -272,7 +293,7 @@ def operation(
             info.definition = definition
             return definition
 
-        lifted.__signature__ = on_tensors(body)  # type: ignore[attr-defined]  # what help() and editors show
+        lifted.__signature__ = on_tensors(info.signature)  # type: ignore[attr-defined]  # what help() and editors show
         lifted.info = info  # type: ignore[attr-defined]  # a function that has what Operation asks for
         lifted.define = define  # type: ignore[attr-defined]  # the same
         OPERATIONS[info.name] = info
@@ -281,15 +302,21 @@ def operation(
     return lift
 
 
-def _made(array: Any, node: Node | None, source: Any) -> Tensor:
-    """An output as a Tensor; a view of ``source`` shares its version counter, a copy has its own."""
-    if type(array) is not np.ndarray:
+def _made(array: Any, node: Node | None, _source: Any) -> Tensor:
+    """An output as a Tensor, with a version counter of its own."""
+    if type(array) is not ndarray:
         array = np.asarray(array)  # reductions and 0-dimensional arithmetic give NumPy scalars
-    shared = isinstance(source, Tensor) and np.may_share_memory(source._data, array)
-    version = source._version if shared else [0]
+    return wrap(array) if node is None else node.output(array, [0])
+
+
+def _seen(array: Any, node: Node | None, source: Any) -> Tensor:
+    """An output that may be a view of ``source``: then it shares that one's version counter."""
+    array = np.asarray(array)
+    if not (isinstance(source, Tensor) and looks_at(array, source._data)):
+        return _made(array, node, source)
+    version = source._version
     made = wrap(array, version=version) if node is None else node.output(array, version)
-    if shared:
-        share(version, source, made)
+    share(version, source, made)
     return made
 
 

@@ -327,10 +327,14 @@ def _total(input: Array, axes: tuple[int, ...], keepdim: bool) -> Any:
     """The sum.  NumPy adds up pairwise along the last axis, and one by one along the others: then float32 forgets what
     is small beside a long sum.
     """
-    steps = math.prod(input.shape[axis] for axis in axes if axis != input.ndim - 1)
-    if input.dtype != np.float32 or steps <= LONG:
-        return input.sum(axis=axes, keepdims=keepdim)
-    return _as(input, input.sum(axis=axes, keepdims=keepdim, dtype=np.float64))
+    added: Any = np.add.reduce  # as sum() calls it; a type checker wants keepdims to be one literal
+    if input.size <= LONG or input.dtype != np.float32 or _steps(input, axes) <= LONG:
+        return added(input, axis=axes, keepdims=keepdim)
+    return _as(input, added(input, axis=axes, keepdims=keepdim, dtype=np.float64))
+
+
+def _steps(input: Array, axes: tuple[int, ...]) -> int:
+    return math.prod(input.shape[axis] for axis in axes if axis != input.ndim - 1)
 
 
 def _as(input: Array, result: Any) -> Any:

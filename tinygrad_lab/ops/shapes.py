@@ -120,10 +120,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 )
 def concatenate(*tensors: AnyArray, dim: int = 0) -> Result:
     """Join tensors along an existing dimension."""
-    ends = np.cumsum([array.shape[dim] for array in tensors])
+    lengths = [array.shape[dim] for array in tensors]
 
     def backward(needs: Needs, dy: Array) -> Gradients:
-        return tuple(np.split(dy, ends[:-1], axis=dim))
+        return tuple(np.split(dy, np.cumsum(lengths)[:-1], axis=dim))
 
     return np.concatenate(tensors, axis=dim), backward
 
@@ -150,11 +150,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     if not tensors:
         raise ValueError("cat: tensors must not be empty")
-    shapes = [tensor.shape for tensor in tensors]
-    if not all(shapes) or len(set(map(len, shapes))) > 1:
+    shapes = [tensor._data.shape for tensor in tensors]
+    distinct = set(shapes)
+    if not all(distinct) or len(set(map(len, distinct))) > 1:
         raise ValueError(f"cat: tensors must all have as many dimensions, and at least one, got shapes {shapes}")
     dim = normalize_axis_index(dim, len(shapes[0]))
-    if len({(*shape[:dim], *shape[dim + 1 :]) for shape in shapes}) > 1:
+    if len(distinct) > 1 and len({(*shape[:dim], *shape[dim + 1 :]) for shape in distinct}) > 1:
         raise ValueError(f"cat: tensors must differ in dim {dim} only, got shapes {shapes}")
     return concatenate(*tensors, dim=dim)
 

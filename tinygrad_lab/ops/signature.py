@@ -14,9 +14,8 @@ from jaxtyping import AbstractArray
 from tinygrad_lab.tensor import Tensor
 
 
-def on_tensors(body: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of ``body`` for Tensors, without the backward closure that only the engine sees."""
-    signature = inspect.signature(body, eval_str=True)
+def on_tensors(signature: inspect.Signature) -> inspect.Signature:
+    """Return a body's signature for Tensors, without the backward closure that only the engine sees."""
     parameters = [p.replace(annotation=_lifted(p.annotation)) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=_returned(signature.return_annotation))
 

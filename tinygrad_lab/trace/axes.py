@@ -73,14 +73,14 @@ def name_axes(trace: Trace) -> None:
 
 def annotated(operation: OperationInfo, parameter: str, ndim: int) -> Axes:
     """Return the names that an operation's signature gives the dimensions of an argument."""
-    known = operation._signature.parameters.get(parameter)
+    known = operation.signature.parameters.get(parameter)
     dims = _dims(known.annotation) if known else []
     return _words(dims[0], ndim) if dims else []
 
 
 def _returned(operation: OperationInfo, outputs: int) -> list[str]:
     """The dimensions of each output, as annotated."""
-    dims = _dims(operation._signature.return_annotation)
+    dims = _dims(operation.signature.return_annotation)
     return dims if len(dims) == outputs else [""] * outputs
 
 
@@ -122,7 +122,7 @@ def _carried(step: Forward, made: Value) -> Axes:
     if not given:
         return []
     name, (axes, shape) = step.operation.name, given[0]
-    if step.operation.elementwise or "*shape" in _dims(step.operation._signature.return_annotation):
+    if step.operation.elementwise or "*shape" in _dims(step.operation.signature.return_annotation):
         return _broadcast(given, made.array.shape)
     if name in KEEPING and made.array.shape == shape:
         return axes
