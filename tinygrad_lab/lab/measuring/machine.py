@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.workers.cores import BOUND, blas_threads
+from tinygrad_lab.cores import BOUND, blas_threads
 from tinygrad_lab.workers.paying import described
 
 PROCESSORS = Path("/proc/cpuinfo")
