@@ -10,9 +10,9 @@ import pytest
 
 from tests.lab.command import run
 from tinygrad_lab.complaints import LONGEST, ended, one_line
+from tinygrad_lab.cores import BOUND
 from tinygrad_lab.lab import console, embedding, listing, training
 from tinygrad_lab.lab.options import apart
-from tinygrad_lab.workers.cores import BOUND
 
 FULL = Path("/dev/full")
 WITHOUT_CLICK = "import sys; sys.modules['click'] = None; from tinygrad_lab.__main__ import main; main()"

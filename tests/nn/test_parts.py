@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lab import nn, no_grad
+from tinygrad_lab import cores, nn, no_grad
+from tinygrad_lab.cores import blas_threads
 from tinygrad_lab.modes import detect_anomaly
 from tinygrad_lab.nn.utils.parts import in_parts, parts
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores, paying, shared, threads
-from tinygrad_lab.workers.cores import blas_threads
+from tinygrad_lab.workers import paying, shared, threads
 from tinygrad_lab.workers.step import Step
 from tinygrad_lab.workers.threads import OnThreads
 

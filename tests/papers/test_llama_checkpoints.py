@@ -28,6 +28,8 @@ from papers.llama.weights.pretrained import open_folder, pretrained
 from papers.llama.weights.tokenizer import learn
 from tests.lab.command import run
 from tinygrad_lab import Tensor
+from tinygrad_lab.lab import bench
+from tinygrad_lab.lab.measuring import published
 from tinygrad_lab.random import generator
 
 CONFIG = replace(VARIANTS["llama"]["tiny"], heads=2, kv_heads=1)
@@ -247,6 +249,35 @@ def test_a_folder_writes_the_same_on_both_sides(folder: Path) -> None:
     assert ours.out == theirs.out
     assert json.loads(ours.out)[0]["text"].startswith("to be")
     assert "tokens read, 12 written" in ours.err
+
+
+def test_a_folder_is_measured_reading_and_writing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(published, "BEFORE", 3)
+    words = ("bench", "llama", "--inference", "--weights", str(folder), "--repeats", "2")
+    *rows, mean = json.loads(run(*words, "--json", "-").out)
+    assert [row["what"] for row in rows] == ["reading", "writing"]
+    assert all(row["ratio"] == row["numpy_ms"] / row["torch_ms"] > 0 for row in rows)
+    assert set(mean) == {"geomean_ratio"}
+    assert "writing" in run(*words).out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("llama", "--weights", "smollm2"), "--weights goes with --inference alone"),
+        (("llama", "--inference", "--weights", "smollm2", "--layers", "2"), "--weights goes with --inference alone"),
+        (("--inference", "--weights", "smollm2"), "--weights are those of one paper, got 0"),
+        (("lstm", "--inference", "--weights", "smollm2"), "lstm knows no published weights"),
+        (("llama", "--inference", "--weights", "/no/such/file"), "is none of smollm2"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line(words: tuple[str, ...], complaint: str) -> None:
+    result = run("bench", *words)
+    assert result.code == 2
+    assert complaint in result.err
+    assert len(result.err.strip().splitlines()) == 1
 
 
 def test_tensors_are_not_read_before_they_are_asked_for(folder: Path) -> None:

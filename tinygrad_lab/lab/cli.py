@@ -109,10 +109,17 @@ def parity(
 @click.option("--profile", "kind", flag_value="profiling", help="Instead: the engine's step, operation by operation.")
 @click.option("--inference", "kind", flag_value="inference", help="Instead: forward alone, and writing.")
 @click.option("--peers", "kind", flag_value="peers", help="Instead: the engine against other engines for NumPy.")
+@click.option("--weights", metavar="NAME|PATH", help="With --inference: a published model reads, and writes.")
 @workers_option
 @json_option
 def bench(
-    slugs: tuple[str, ...], variant: str | None, size: str, repeats: int, kind: str | None, json_file: str | None
+    slugs: tuple[str, ...],
+    variant: str | None,
+    size: str,
+    repeats: int,
+    kind: str | None,
+    weights: str | None,
+    json_file: str | None,
 ) -> None:
     """Time one training step on both sides, in turns, and measure its peak memory.
 
@@ -125,7 +132,12 @@ def bench(
 
     benchmark = import_module(f"tinygrad_lab.lab.measuring.{kind}" if kind else "tinygrad_lab.lab.bench")
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), slugs))
-    rows = benchmark.run(named, variant, size, slugs[len(named) :], repeats)
+    if weights is None:
+        rows = benchmark.run(named, variant, size, slugs[len(named) :], repeats)
+    else:
+        if kind != "inference" or named != list(slugs) or variant:
+            raise UsageError("bench: --weights goes with --inference alone: the weights bring their configuration")
+        rows = import_module("tinygrad_lab.lab.measuring.published").run(named, weights, repeats)
     if json_file:
         console.write_json(quartiles_beside(rows), json_file)
     if json_file != "-":

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tinygrad_lab.workers.cores import BOUND, cores
+from tinygrad_lab.cores import BOUND, cores
 
 LARGEST_SEED = 2**63 - 1  # that both sides take
 OPTION = re.compile(r"--[a-z][a-z-]*(=.*)?", re.DOTALL)  # what is meant for one, even if there is none of that name

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygrad_lab.ops.kernels.long_matrix import times_vector
 from tinygrad_lab.ops.kernels.rows import rows
 from tinygrad_lab.ops.operation import Float, operation
 from tinygrad_lab.tensor import Tensor
@@ -50,7 +51,7 @@ def _rows_times(x: Array, weight: Array) -> Array:
     a matrix and a vector, and reading W is all that such a product costs.
     """
     if len(x) == 1:
-        return np.vecdot(weight, x[0])[None]
+        return times_vector(weight, x[0])[None]
     return x @ weight.T if len(x) > FEW_ROWS else np.ascontiguousarray((weight @ x.T).T)
 
 

@@ -4,7 +4,6 @@ Python runs one thread at a time, so two threads that share a step wait for each
 two operations; processes do not.  The order to read in:
 
     paying.py     the rule on sizes: into how many parts a batch is cut
-    cores.py      how many cores there are, and the one thread that BLAS has while parts run
     step.py       a loss and the parts of a batch, whoever works on them
     gradients.py  the gradients of a part, by the number of the parameter
     on_workers.py a step whose first part is done here, the others by workers

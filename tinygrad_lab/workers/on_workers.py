@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 
+from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.typing import Array
-from tinygrad_lab.workers.cores import one_blas_thread
 from tinygrad_lab.workers.crew import Task, crew_of
 from tinygrad_lab.workers.likeness import likeness, name_of
 from tinygrad_lab.workers.shared import layout_of

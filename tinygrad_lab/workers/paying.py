@@ -20,8 +20,9 @@ stay whole, as AlexNet does at size ``paper`` (1.05 with 16 images).
 import math
 from collections.abc import Sequence
 
+from tinygrad_lab import cores
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import cores, shared
+from tinygrad_lab.workers import shared
 
 WORTHWHILE = 5e7  # uses of parameters in a part
 EACH = 128  # uses of one weight in a part

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
-from tinygrad_lab.workers.cores import one_blas_thread
 from tinygrad_lab.workers.gradients import add
 from tinygrad_lab.workers.step import Step, Work
 

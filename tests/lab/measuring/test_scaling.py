@@ -6,9 +6,9 @@ import os
 import pytest
 import torch
 
+from tinygrad_lab.cores import BOUND
 from tinygrad_lab.lab import bench, overrides, registry
 from tinygrad_lab.lab.measuring import scaling
-from tinygrad_lab.workers.cores import BOUND
 
 
 def rows_of(power: float, sizes: tuple[int, ...] = (1, 2, 4, 8, 16)) -> list[dict[str, float]]:

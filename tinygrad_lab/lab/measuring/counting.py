@@ -20,14 +20,13 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
-from tinygrad_lab import files
+from tinygrad_lab import cores, files
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.bench import training_step
 from tinygrad_lab.lab.measuring.allocations import counted
 from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.trace.record import listening
-from tinygrad_lab.workers import cores
 
 KEPT = Path(__file__).with_name("counts.json")
 MARGIN = 1.15

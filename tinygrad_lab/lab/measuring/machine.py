@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lab.cores import BOUND, blas_threads
 from tinygrad_lab.lab.measuring.alike import set_aside
-from tinygrad_lab.workers.cores import BOUND, blas_threads
 from tinygrad_lab.workers.paying import described
 
 PROCESSORS = Path("/proc/cpuinfo")

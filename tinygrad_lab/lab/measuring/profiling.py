@@ -15,13 +15,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.lab import bench, console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.trace.record import listening
-from tinygrad_lab.workers.cores import one_blas_thread
 
 REST = "optimiser and schedule"  # between two walks of the tape, in no operation
 Row = dict[str, Any]

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lab import files
+from tinygrad_lab.cores import BOUND
 from tinygrad_lab.lab import bench, console, registry
 from tinygrad_lab.lab.measuring import inference, machine, peers, scaling
 from tinygrad_lab.lab.measuring.alike import on_equal_terms
 from tinygrad_lab.lab.measuring.spread import quartiles_beside
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.study import table
-from tinygrad_lab.workers.cores import BOUND
 
 DOCS = Path(__file__).parents[3] / "docs"
 REPEATS = 7

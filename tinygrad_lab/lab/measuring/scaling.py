@@ -16,10 +16,10 @@ from unittest import mock
 
 import numpy as np
 
+from tinygrad_lab.cores import BOUND, cores
 from tinygrad_lab.lab import bench, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.paper import Paper
-from tinygrad_lab.workers.cores import BOUND, cores
 
 SLUG = "llama"
 REPEATS = 3
