@@ -4,6 +4,7 @@ The threads take turns at the interpreter between any two operations, so operati
 """
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,7 @@ class OnThreads(Work):
 def both(work: Callable[[int], R]) -> list[R]:
     """work(0) here and work(1) on the other thread, one core each for matrix products."""
     with one_blas_thread(), _frequent_turns():
-        other = _other_thread().submit(work, 1)
+        other = other_threads().submit(work, 1)
         try:
             mine = work(0)
         finally:
@@ -68,5 +69,9 @@ def _frequent_turns() -> Iterator[None]:
 
 
 @functools.cache
-def _other_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "half of a batch")
+def other_threads() -> ThreadPoolExecutor:
+    """Return threads that wait for work beside the one that asks."""
+    return ThreadPoolExecutor(os.cpu_count(), "tinygrad_lab")
+
+
+os.register_at_fork(after_in_child=other_threads.cache_clear)  # a fork has none of them
