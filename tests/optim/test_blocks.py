@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from tests.optim.test_optimizers import CONFIGURATIONS, names
-from tinygrad_lab import from_numpy, nn, optim
+from tinygrad_lab import from_numpy, nn, optim, threads
 from tinygrad_lab.modes import detect_anomaly
 from tinygrad_lab.nn.module import Parameter
 from tinygrad_lab.optim import blocks
 from tinygrad_lab.optim import optimizer as optimizer_module
-from tinygrad_lab.optim.blocks import SHARE, share_out, threads_for
+from tinygrad_lab.optim.blocks import SHARE, threads_for
 from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.threads import share_out
 
 STEPS = 3
 EVERY = [*CONFIGURATIONS, ("BertAdam", {})]
@@ -130,8 +131,8 @@ def test_numpys_error_settings_hold_on_every_thread() -> None:
             optim.Adam([parameter]).step()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_an_error_is_raised_when_all_else_is_done(threads: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_an_error_is_raised_when_all_else_is_done(count: int) -> None:
     done = []
 
     def work(thread: int, item: int) -> None:
@@ -140,7 +141,7 @@ def test_an_error_is_raised_when_all_else_is_done(threads: int) -> None:
         done.append(item)
 
     with pytest.raises(KeyboardInterrupt, match="five"):
-        share_out(work, range(20), threads)
+        share_out(work, range(20), count)
     assert sorted(done) == [item for item in range(20) if item != 5]
 
 
@@ -171,7 +172,7 @@ def test_nobody_waits_for_threads_that_have_other_work(monkeypatch: pytest.Monke
     with ThreadPoolExecutor(1) as busy:
         free = threading.Event()
         busy.submit(free.wait, 10)
-        monkeypatch.setattr(blocks, "other_threads", lambda: busy)
+        monkeypatch.setattr(threads, "other_threads", lambda: busy)
         seen: list[int] = []
         share_out(lambda thread, item: seen.append(thread), range(4), 2)
         assert seen == [0] * 4
@@ -210,7 +211,7 @@ def test_a_thread_that_outlives_the_main_one_goes_on_training() -> None:
     code = """
 import threading
 import numpy as np
-from tinygrad_lab import from_numpy, nn, optim
+from tinygrad_lab import from_numpy, nn, optim, threads
 def train():
     threading.main_thread().join()
     w = nn.Parameter(np.zeros(2**19, np.float32))

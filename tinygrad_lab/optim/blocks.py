@@ -10,17 +10,13 @@ The rule on sizes: a thread for each ``SHARE`` elements, at most one for each co
 ``SHARE`` elements in 150 µs; to wake a thread takes about 20.
 """
 
-import contextvars
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from queue import SimpleQueue
 
 import numpy as np
 
+from tinygrad_lab.cores import cores
+from tinygrad_lab.threads import share_out
 from tinygrad_lab.typing import Array
-from tinygrad_lab.workers.cores import cores
-from tinygrad_lab.workers.threads import other_threads
 
 SHARE = 1 << 17
 
@@ -48,40 +44,3 @@ def threads_for(size: int) -> int:
     """Return how many threads change so many elements."""
     pay = size // SHARE
     return min(pay, cores()) if pay > 1 else 1
-
-
-def share_out(work: Callable[[int, int], None], items: Sequence[int], threads: int) -> None:
-    """Call ``work(thread, item)`` on all items: thread 0 is this one, the others take what is left.
-
-    Nobody waits for a thread that has taken nothing, because its core has other work, or because there
-    are no more threads: then this one does it all.  NumPy's error settings hold on each of them.
-
-    Raises:
-        BaseException: the first error of any item, once all others are done.
-    """
-    left, ended = deque(items), SimpleQueue[BaseException | None]()
-
-    def take(thread: int) -> None:
-        with suppress(IndexError):  # nothing left
-            while True:
-                ended.put(_error_of(work, thread, left.popleft()))
-
-    with suppress(RuntimeError):  # the interpreter is about to end
-        for thread in range(1, threads):
-            other_threads().submit(contextvars.copy_context().run, take, thread)
-    try:
-        take(0)
-        errors = [ended.get() for _ in items]
-    finally:
-        left.clear()
-    for error in errors:
-        if error is not None:
-            raise error
-
-
-def _error_of(work: Callable[[int, int], None], thread: int, item: int) -> BaseException | None:
-    try:
-        work(thread, item)
-    except BaseException as error:  # raised where all of it was asked for
-        return error
-    return None

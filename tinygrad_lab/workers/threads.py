@@ -3,11 +3,8 @@
 The threads take turns at the interpreter between any two operations, so operations must be large.
 """
 
-import functools
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -15,6 +12,7 @@ import numpy as np
 
 from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.threads import other_threads
 from tinygrad_lab.typing import Array
 from tinygrad_lab.workers.gradients import add
 from tinygrad_lab.workers.step import Step, Work
@@ -66,12 +64,3 @@ def _frequent_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-@functools.cache
-def other_threads() -> ThreadPoolExecutor:
-    """Return threads that wait for work beside the one that asks."""
-    return ThreadPoolExecutor(os.cpu_count(), "tinygrad_lab")
-
-
-os.register_at_fork(after_in_child=other_threads.cache_clear)  # a fork has none of them
