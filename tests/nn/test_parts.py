@@ -79,7 +79,7 @@ def test_loss_and_gradients_are_those_of_the_whole_batch(size: int) -> None:
         np.testing.assert_allclose(value.item(), whole.item(), rtol=1e-6)
         for mine, other in zip(gradients(model), expected, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
-    assert len(set(model.threads)) == 2
+    assert len(set(model.threads)) > 1  # this one and another, not always the same
 
 
 @pytest.mark.usefixtures("everything_pays")
