@@ -34,6 +34,11 @@ class Bug:
     def area(self) -> str:
         return self.id.partition("-")[0]
 
+    @property
+    def on_both_sides(self) -> bool:
+        """Whether the engine's paper and PyTorch's are wrong in the same way."""
+        return {"papers", "reference"} <= {name.partition("/")[0] for name in self.files}
+
     def misplaced(self, root: Path) -> list[str]:
         """Say for each file in which the text does not stand exactly once how often it stands there."""
         found = {name: _text(root / name).count(self.right) for name in self.files}

@@ -1,7 +1,7 @@
 """Bugs that no test of their area catches yet: once one does, its bug moves to the other list."""
 
 from tests.planted.bug import Bug
-from tests.planted.bugs import TAPE
+from tests.planted.lists.engine import TAPE
 
 UNCAUGHT = [
     Bug(

@@ -5,7 +5,7 @@ from tests.planted.bug import Bug, on_both_sides
 JUDGE = ("tests/lab/test_judge.py",)
 EVALUATE = ("tests/papers/test_evaluate.py",)
 
-JUDGES = [
+BUGS = [
     Bug(
         "papers-alexnet-top-4",
         ("papers/alexnet/train.py",),
