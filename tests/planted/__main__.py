@@ -1,6 +1,6 @@
 """Plant each bug in a copy of the tree, run the tests of its area, and tell which failed first.
 
-    python -m tests.planted [ID ...] [--uncaught]
+    python -m tests.planted [ID ...]
 
 A test counts as having caught a bug only if it passes without it. Two bugs are tried at a time,
 each in a copy of its own. A run of the whole list is written into docs/reliability.md.
@@ -19,7 +19,6 @@ from tests.planted import report
 from tests.planted.bug import Bug
 from tests.planted.bugs import BUGS
 from tests.planted.running import Result, check_imports, copy_tree, try_bug
-from tests.planted.uncaught import UNCAUGHT
 
 ROOT = Path(__file__).parent.parent.parent
 AT_ONCE = 2
@@ -27,15 +26,15 @@ AT_ONCE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 if every bug was caught, 1 if not, 2 for a wrong argument."""
-    options = _options(arguments)
-    bugs = _chosen(options.ids, UNCAUGHT if options.uncaught else BUGS)
+    ids = _ids(arguments)
+    bugs = _chosen(ids)
     misplaced = [line for bug in bugs for line in bug.misplaced(ROOT)]
     if misplaced:
         _refuse("\n".join(misplaced))
     results = try_all(bugs)
     caught = sum(result.caught for result in results)
     print(f"{caught} of {len(results)} caught")
-    if not options.ids and not options.uncaught:
+    if not ids:
         report.write(report.DOCUMENT, report.section(results))
     return int(caught < len(results))
 
@@ -61,18 +60,17 @@ def try_all(bugs: Sequence[Bug]) -> list[Result]:
         return list(pool.map(attempt, bugs))
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _ids(arguments: Sequence[str] | None) -> list[str]:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__.splitlines()[0])
     parser.add_argument("ids", nargs="*", metavar="ID", help="bugs to plant; all of the list where none is named")
-    parser.add_argument("--uncaught", action="store_true", help="the list of those that no test catches yet")
-    return parser.parse_args(arguments)
+    return list(parser.parse_args(arguments).ids)
 
 
-def _chosen(ids: Sequence[str], bugs: Sequence[Bug]) -> list[Bug]:
-    known = {bug.id: bug for bug in bugs}
+def _chosen(ids: Sequence[str]) -> list[Bug]:
+    known = {bug.id: bug for bug in BUGS}
     if unknown := [name for name in ids if name not in known]:
         _refuse(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[name] for name in ids] or list(bugs)
+    return [known[name] for name in ids] or list(BUGS)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -4,6 +4,7 @@ A text that no longer stands exactly once in its file has moved or changed: foll
 leave the bug the same.
 """
 
-from tests.planted.lists import engine, judges, lab, papers
+from tests.planted.lists import engine, judges, lab, numbers, papers, programs, shared_language, shared_networks
 
-BUGS = [*engine.BUGS, *papers.BUGS, *lab.BUGS, *judges.BUGS]
+LISTS = (engine, numbers, papers, shared_networks, shared_language, programs, lab, judges)
+BUGS = [bug for each in LISTS for bug in each.BUGS]

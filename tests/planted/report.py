@@ -45,5 +45,5 @@ def _commit() -> str:
 def _row(result: Result) -> str:
     bug = result.bug
     caught = f"`{result.caught_by}`" if result.caught else f"not caught: {result.remark}"
-    cells = [bug.id, ", ".join(f"`{name}`" for name in bug.files), bug.what, caught]
+    cells = [bug.id, ", ".join(f"`{name}`" for name, _, _ in bug.changes), bug.what, caught]
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

@@ -1,0 +1,88 @@
+"""Bugs in numbers: rounding, empty shapes, who owns an array, what an optimiser keeps, schedules."""
+
+from tests.planted.bug import Bug
+
+BUGS = [
+    Bug(
+        "tensor-retained-by-reference",
+        ("tinygrad_lab/tensor.py",),
+        "value.copy()",
+        "value",
+        "two retained gradients can be one array, to which the next backward() adds twice",
+        (
+            "tests/engine/test_tape.py",
+            "tests/engine/test_tensor.py",
+        ),
+    ),
+    Bug(
+        "tensor-unbroadcast-nothing",
+        ("tinygrad_lab/tensor.py",),
+        "if size == 1 and gradient.shape[axis] != 1)",
+        "if size == 1 and gradient.shape[axis] > 1)",
+        "an axis stretched from one to none is not summed",
+        ("tests/ops/test_empty.py",),
+    ),
+    Bug(
+        "ops-attention-unsafe-scores",
+        ("tinygrad_lab/ops/softmax.py",),
+        "SAFE_SCORE = 40.0",
+        "SAFE_SCORE = 400.0",
+        "scores of up to 400 go into exp without their maximum taken away",
+        ("tests/ops/test_rounding.py",),
+        "scores",
+    ),
+    Bug(
+        "ops-layer-norm-far-from-0",
+        ("tinygrad_lab/ops/normalization.py",),
+        "limit = 256 * var",
+        "limit = 256e6 * var",
+        "rows far from 0 are normalised as those near it are",
+        ("tests/ops/test_rounding.py",),
+        "spread or layer_norm",
+    ),
+    Bug(
+        "ops-logsumexp-unshifted",
+        ("tinygrad_lab/ops/reductions.py",),
+        "largest = x.max(axis=axes, keepdims=True, initial=-np.inf)",
+        "largest = x.min(axis=axes, keepdims=True, initial=-np.inf)",
+        "no maximum is taken out of logsumexp",
+        ("tests/ops/test_rounding.py",),
+        "large_numbers",
+    ),
+    Bug(
+        "optim-slots-in-any-order",
+        ("tinygrad_lab/optim/optimizer.py",),
+        'np.array(value, parameter.dtype, order="C")',
+        "np.array(value, parameter.dtype)",
+        "a slot loaded in Fortran order is updated in a copy: momentum is lost",
+        ("tests/optim/test_optimizers.py",),
+        "slots or resumes",
+    ),
+    Bug(
+        "optim-plateau-one-step-late",
+        ("tinygrad_lab/optim/plateau.py",),
+        "self.num_bad_epochs > self.patience",
+        "self.num_bad_epochs > self.patience + 1",
+        "a plateau is noticed a step late",
+        ("tests/optim/test_lr_scheduler.py",),
+        "plateau",
+    ),
+    Bug(
+        "optim-one-cycle-never-ends-low",
+        ("tinygrad_lab/optim/one_cycle.py",),
+        "end = start / self.final_div_factor",
+        "end = peak / self.final_div_factor",
+        "a cycle ends too high",
+        ("tests/optim/test_lr_scheduler.py",),
+        "one_cycle or equals_torch",
+    ),
+    Bug(
+        "optim-adamw-decay-in-the-gradient",
+        ("tinygrad_lab/optim/adam.py",),
+        'decay=0.0, shrink=1.0 - float(group["lr"] * group["weight_decay"])',
+        'decay=float(group["weight_decay"]), shrink=1.0',
+        "AdamW's decay is part of the gradient, as Adam's is",
+        ("tests/optim/test_optimizers.py",),
+        "adamw or AdamW",
+    ),
+]
