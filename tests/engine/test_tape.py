@@ -71,6 +71,20 @@ def test_interior_gradients_only_with_retain_grad():
     assert c.grad is None
 
 
+def test_retained_gradients_share_no_memory():
+    """An addition hands its gradient on as it is: both would be one array, to which two backwards add four times."""
+    a = Tensor([1.0, 2.0], requires_grad=True)
+    b = a * 3.0
+    c = b + Tensor([5.0, 7.0])
+    b.retain_grad()
+    c.retain_grad()
+    loss = (c * c).sum()
+    loss.backward(retain_graph=True)
+    assert not np.shares_memory(b.grad.numpy(), c.grad.numpy())
+    loss.backward()
+    assert b.grad.numpy().tolist() == c.grad.numpy().tolist() == [32.0, 52.0]
+
+
 def test_retain_grad_needs_requires_grad():
     with pytest.raises(RuntimeError, match="does not require a gradient"):
         Tensor([1.0]).retain_grad()
