@@ -1,4 +1,4 @@
-"""Both sides of a paper, for tests of what the paper says: a detail that both have wrong agrees with itself."""
+"""Both sides of a paper, for tests of what it says: a detail that both have wrong agrees with itself."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Figures, tables and equations of the papers on images, written a second time, by hand, for both sides.
+"""Figures, tables and equations of the papers on images, by hand, a second time, for both sides.
 
 Parity holds the sides equal; these hold each of them to its paper.
 """
@@ -19,8 +19,8 @@ from tinygrad_lab.lab import registry
 # ---- LeNet-5 --------------------------------------------------------------------------------------------------------
 # Table I, a word for each map of C3: the maps of S2 that it reads.
 TABLE_I = [
-    "012", "123", "234", "345", "045", "015", "0123", "1234", "2345", "0345", "0145", "0125", "0134", "1245", "0235",
-    "012345",
+    "012", "123", "234", "345", "045", "015",
+    "0123", "1234", "2345", "0345", "0145", "0125", "0134", "1245", "0235", "012345",
 ]  # fmt: skip
 
 
@@ -81,8 +81,8 @@ def test_background_is_minus_a_tenth_up_to_the_border_and_ink_1_175(package: str
     """Section III-A."""
     config = replace(registry.find("lenet").variants["1998"]["small"], dataset="digits")
     data = importlib.import_module(f"{package}.lenet.data")
-    batches = data.evaluation_batches(config, "test") if package == "papers" else data.evaluation_batches(config)
-    image = np.asarray(next(iter(batches))["image"])
+    split = ("test",) if package == "papers" else ()
+    image = np.asarray(next(iter(data.evaluation_batches(config, *split)))["image"])
     assert (image.min(), image.max()) == pytest.approx((-0.1, 1.175))
     left, right = image[:, :, :, 0], image[:, :, :, -1]  # of most digits nothing is there
     assert np.median(left) == np.median(right) == pytest.approx(-0.1)
@@ -90,6 +90,9 @@ def test_background_is_minus_a_tenth_up_to_the_border_and_ink_1_175(package: str
 
 
 # ---- AlexNet --------------------------------------------------------------------------------------------------------
+Weights = dict[str, torch.Tensor]
+
+
 def normalised(a: torch.Tensor, alpha: float) -> torch.Tensor:
     """Section 3.3 with k = 2, n = 5 and β = 0.75, map by map."""
     count = a.shape[1]
@@ -98,8 +101,8 @@ def normalised(a: torch.Tensor, alpha: float) -> torch.Tensor:
     return a / (2 + alpha * sums) ** 0.75
 
 
-def five_and_three(w: dict[str, torch.Tensor], x: torch.Tensor, stride: int, alpha: float) -> torch.Tensor:
-    """Figure 2: ReLU behind each layer but the last, windows of 3 a step of 2 apart, two towers in 2, 4 and 5."""
+def five_and_three(w: Weights, x: torch.Tensor, stride: int, alpha: float) -> torch.Tensor:
+    """Figure 2: ReLU behind all layers but the last, windows of 3 every 2 pixels, towers in 2, 4, 5."""
 
     def conv(x: torch.Tensor, number: int, padding: int, groups: int, stride: int = 1) -> torch.Tensor:
         weight, bias = w[f"conv{number}.weight"], w[f"conv{number}.bias"]
@@ -149,7 +152,7 @@ def test_the_posterior_is_read_from_tanh_units(package: str) -> None:
 
 # ---- dropout --------------------------------------------------------------------------------------------------------
 @on_both_sides
-def test_thinned_networks_are_averaged_as_probabilities(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thinned_networks_are_averaged_as_probabilities(package: str, monkeypatch: Any) -> None:
     """Section 7.5: two networks, one sure of each class and one of neither, leave 3/4 and 1/4."""
     side, config = side_of("dropout", package), tiny("dropout", "dropout")
     model = side.build(config)
@@ -168,7 +171,8 @@ def test_the_ball_is_for_the_incoming_weights_of_hidden_units(package: str) -> N
     model = side.build(config)
     long = {name: np.full_like(value, 3.0) for name, value in side.state(model).items()}
     side.load(model, long)
-    batch = registry.part(registry.find("dropout"), "data").example_batch(config, np.random.default_rng(0))
+    data = registry.part(registry.find("dropout"), "data")
+    batch = data.example_batch(config, np.random.default_rng(0))
     list(side.train(model, *side.optimizer(model, config, 1), [batch]))
     for name, value in side.state(model).items():
         if name.startswith("hidden") and name.endswith("weight"):

@@ -1,4 +1,4 @@
-"""Equations of the papers on sequences, attention and language, written a second time, by hand, for both sides.
+"""Equations of the papers on language, by hand, a second time, for both sides.
 
 Parity holds the sides equal; these hold each of them to its paper.
 """
@@ -46,19 +46,21 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 # ---- sequence to sequence -------------------------------------------------------------------------------------------
 @on_both_sides
 def test_the_attentional_state_is_equation_5(package: str) -> None:
-    """h̃_t = tanh(W_c [c_t; h_t]): the context first."""
+    """h̃_t = tanh(W_c [c_t; h_t]): the context first; of a single position it is that position."""
     side, model, _ = built("seq2seq_attention", "dot", package)
     attention, d = model.decoder.attention, model.out.weight.shape[1]
-    h_t, h_s = drawn(1, 1, d), np.ones((1, 1, d))  # of a single source position the context is that position
-    memory = side.model_module.Memory(side.tensor(h_s), side.tensor(np.array([[True]])), side.tensor(np.array([1])))
+    h_t, h_s = drawn(1, 1, d), np.ones((1, 1, d))
+    real, length = np.array([[True]]), np.array([1])
+    memory = side.model_module.Memory(*map(side.tensor, (h_s, real, length)))
     found, _ = attention(side.tensor(h_t), memory, side.tensor(np.array([0])))
     W_c = side.state(model)["decoder.attention.W_c.weight"]
-    np.testing.assert_allclose(side.array(found)[0, 0], np.tanh(W_c[:, :d] @ h_s[0, 0] + W_c[:, d:] @ h_t[0, 0]))
+    expected = np.tanh(W_c[:, :d] @ h_s[0, 0] + W_c[:, d:] @ h_t[0, 0])
+    np.testing.assert_allclose(side.array(found)[0, 0], expected)
 
 
 @on_both_sides
 def test_what_is_fed_stands_behind_the_token(package: str) -> None:
-    """Section 3.3: the first layer reads [x; h̃]; without its last d columns it does not read h̃."""
+    """Section 3.3: the first layer reads [x; h̃], and h̃ with its last d columns alone."""
     side, model, config = built("seq2seq_attention", "input-feeding", package)
     weights = side.state(model)
     weights["decoder.lstm.weight_ih_l0"][:, config.hidden_size :] = 0.0
@@ -73,7 +75,7 @@ def test_what_is_fed_stands_behind_the_token(package: str) -> None:
 
 @on_both_sides
 def test_the_window_of_local_p_has_its_ends(package: str) -> None:
-    """Section 3.2: [p_t - D, p_t + D]; with v_p = 0, p_t is 2 of a length of 4, and D = 2 reaches 0 and 4."""
+    """Section 3.2, [p_t - D, p_t + D]: with v_p = 0, p_t is 2 of 4, and D = 2 reaches 0 and 4."""
     side, model, _ = built("seq2seq_attention", "local-p", package, window=2)
     weights = side.state(model)
     weights["decoder.attention.v_p.weight"][:] = 0.0
@@ -81,7 +83,8 @@ def test_the_window_of_local_p_has_its_ends(package: str) -> None:
     d = model.out.weight.shape[1]
     real, length = side.tensor(np.full((1, 5), True)), side.tensor(np.array([4]))
     memory = side.model_module.Memory(side.tensor(drawn(1, 5, d)), real, length)
-    found = model.decoder.attention.align(side.tensor(drawn(1, 1, d)), memory, side.tensor(np.array([0])))
+    t = side.tensor(np.array([0]))
+    found = model.decoder.attention.align(side.tensor(drawn(1, 1, d)), memory, t)
     assert (side.array(found)[0, 0] > 0).tolist() == [True] * 5
 
 
@@ -129,7 +132,8 @@ def test_the_pooled_vector_is_tanh_of_the_first_token(package: str) -> None:
     y, pooled = model.bert(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
     state = side.state(model)
     weight, bias = state["bert.pooler.dense.weight"], state["bert.pooler.dense.bias"]
-    np.testing.assert_allclose(side.array(pooled), np.tanh(side.array(y)[:, 0] @ weight.T + bias), rtol=1e-9)
+    expected = np.tanh(side.array(y)[:, 0] @ weight.T + bias)
+    np.testing.assert_allclose(side.array(pooled), expected, rtol=1e-9)
 
 
 def pair(package: str) -> tuple[list[int], list[int]]:
@@ -163,13 +167,14 @@ def test_the_label_of_a_sentence_that_follows_is_0(package: str) -> None:
         return
     import torch
 
-    tokens = [[10 + number] * 3 for number in range(200)]  # which sentence a token is of can be read
+    tokens = [[10 + number] * 3 for number in range(200)]  # the sentence can be read
     corpus = data.Corpus(tokens, [0] * 200)
     config = replace(config, masked_share=0.0, length=9, vocab_size=300)
     torch.manual_seed(0)
     found = data.batch(corpus, config, (torch.arange(100),))
-    second = torch.where(found["labels"][:, 6] >= 0, found["labels"][:, 6], found["input_ids"][:, 6]) - 10
-    clear = (found["input_ids"][:, 5] == found["input_ids"][:, 6]) & (found["labels"][:, 6] < 0)
+    tokens, labels = found["input_ids"], found["labels"]
+    second = torch.where(labels[:, 6] >= 0, labels[:, 6], tokens[:, 6]) - 10
+    clear = (tokens[:, 5] == tokens[:, 6]) & (labels[:, 6] < 0)
     follows = second == torch.arange(100) + 1
     assert 20 < follows[clear].sum() < 80
     assert torch.equal(found["next_sentence"][clear] == 0, follows[clear])
@@ -198,8 +203,13 @@ def rms(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
     return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + eps) * weight
 
 
-PLACES = {  # slug: the model's part, its parts of a block with the normalisation before each, the last normalisation
-    "llama": ("model", [("self_attn", "input_layernorm"), ("mlp", "post_attention_layernorm")], "norm"),
+# The model's part; a block's parts, each with the normalisation before it; the last normalisation.
+PLACES = {
+    "llama": (
+        "model",
+        [("self_attn", "input_layernorm"), ("mlp", "post_attention_layernorm")],
+        "norm",
+    ),
     "forgetting_transformer": ("model", [("attn", "attn_norm"), ("mlp", "mlp_norm")], "norm"),
     "mamba": ("backbone", [("mixer", "norm")], "norm_f"),
 }
@@ -207,33 +217,35 @@ PLACES = {  # slug: the model's part, its parts of a block with the normalisatio
 
 @on_both_sides
 @pytest.mark.parametrize("slug", PLACES)
-def test_the_stream_is_normalised_before_each_part_and_once_more_at_the_end(slug: str, package: str) -> None:
+def test_the_stream_is_normalised_before_each_part_and_at_the_end(slug: str, package: str) -> None:
     """x + part(norm(x)) for each part; what is added up is never normalised itself."""
     side, model, config = built(slug, next(iter(registry.find(slug).variants)), package)
     trunk, parts, last = PLACES[slug]
-    state = {
-        name: value + drawn(*value.shape) if "norm" in name else value for name, value in side.state(model).items()
-    }
+    state = side.state(model)
+    for name in state:
+        state[name] += drawn(*state[name].shape) if "norm" in name else 0.0
     side.load(model, state)
     seen = watched(side, model, side.tensor(np.array([[1, 2, 3, 4]])))
     x = seen[next(name for name in seen if name.endswith(("embed_tokens", "embeddings")))]
     for block in range(config.layers):
         for part, norm in parts:
             at = f"{trunk}.layers.{block}"
-            np.testing.assert_allclose(seen[f"{at}.{norm}"], rms(x, state[f"{at}.{norm}.weight"], config.norm_eps))
+            weight = state[f"{at}.{norm}.weight"]
+            np.testing.assert_allclose(seen[f"{at}.{norm}"], rms(x, weight, config.norm_eps))
             x = x + seen[f"{at}.{part}"]
-    np.testing.assert_allclose(seen[f"{trunk}.{last}"], rms(x, state[f"{trunk}.{last}.weight"], config.norm_eps))
-    np.testing.assert_allclose(seen[trunk], seen[f"{trunk}.{last}"])
+    expected = rms(x, state[f"{trunk}.{last}.weight"], config.norm_eps)
+    np.testing.assert_allclose(seen[f"{trunk}.{last}"], expected)
+    np.testing.assert_allclose(seen[trunk], expected)
 
 
 # ---- Mamba ----------------------------------------------------------------------------------------------------------
 @on_both_sides
 def test_decays_skips_and_step_sizes_start_as_in_the_papers_code(package: str) -> None:
-    """A = -1 ... -N in every channel, D = 1, Δ between 0.001 and 0.1, no scale of it likelier than another."""
+    """A = -1 ... -N in every channel, D = 1, Δ from 0.001 to 0.1, all of its scales as likely."""
     side, model, config = built("mamba", "s6", package, hidden_size=512)
     state = side.state(model)
     mixer = "backbone.layers.0.mixer."
-    decays = np.broadcast_to(np.arange(1, config.state_size + 1), (config.channels, config.state_size))
+    decays = [np.arange(1, config.state_size + 1)] * config.channels
     np.testing.assert_allclose(np.exp(state[mixer + "A_log"]), decays, rtol=1e-6)
     np.testing.assert_array_equal(state[mixer + "D"], 1.0)
     sizes = np.log10(np.log1p(np.exp(state[mixer + "dt_proj.bias"])))
@@ -247,9 +259,10 @@ def test_a_step_size_is_the_softplus_of_its_biased_projection(package: str) -> N
     side, model, config = built("mamba", "s6", package)
     mixer = model.backbone.layers[0].mixer
     u = drawn(1, 2, config.channels)
-    state = {name.rpartition("mixer.")[2]: value for name, value in side.state(model).items() if "layers.0." in name}
-    low_rank = (u @ state["x_proj.weight"].T)[..., : config.rank]
-    expected = np.log1p(np.exp(low_rank @ state["dt_proj.weight"].T + state["dt_proj.bias"]))
+    state, at = side.state(model), "backbone.layers.0.mixer"
+    low_rank = (u @ state[f"{at}.x_proj.weight"].T)[..., : config.rank]
+    biased = low_rank @ state[f"{at}.dt_proj.weight"].T + state[f"{at}.dt_proj.bias"]
+    expected = np.log1p(np.exp(biased))
     np.testing.assert_allclose(side.array(mixer.select(side.tensor(u))[0]), expected, rtol=1e-6)
 
 
@@ -267,7 +280,7 @@ def test_a_gate_is_the_logistic_function_of_its_projection(package: str) -> None
 
 @on_both_sides
 def test_the_pro_block_normalises_queries_keys_and_output_within_heads(package: str) -> None:
-    """Section 3.2: q and k after the shift; W_o(norm(o) * σ(W_g x)), normalised before it is gated."""
+    """Section 3.2: q, and k after the shift; W_o(norm(o) * σ(W_g x)), gated after the norm."""
     side, model, config = built("forgetting_transformer", "pro", package)
     attention, shape = model.model.layers[0].attn, (1, 3, config.heads, config.head_size)
     x, o, state = 50 * drawn(1, 3, config.hidden_size), drawn(*shape) + 1.0, side.state(model)
@@ -275,7 +288,7 @@ def test_the_pro_block_normalises_queries_keys_and_output_within_heads(package: 
     for each in (q, k):
         np.testing.assert_allclose((each**2).mean(axis=-1), 1.0, rtol=1e-3)
     assert not np.allclose((v**2).mean(axis=-1), 1.0, rtol=0.1)
-    weight = {name: state[f"model.layers.0.attn.{name}.weight"] for name in ("ogate_proj", "o_proj", "output_norm")}
-    normal = rms(o, weight["output_norm"].reshape(shape[2:]), config.norm_eps).reshape(x.shape)
-    expected = (normal * sigmoid(x @ weight["ogate_proj"].T)) @ weight["o_proj"].T
-    np.testing.assert_allclose(side.array(attention.combine(side.tensor(o), side.tensor(x))), expected, rtol=1e-6)
+    W_g, W_o, g = (state[f"model.layers.0.attn.{n}.weight"] for n in ("ogate_proj", "o_proj", "output_norm"))
+    normal = rms(o, g.reshape(shape[2:]), config.norm_eps).reshape(x.shape)
+    found = side.array(attention.combine(side.tensor(o), side.tensor(x)))
+    np.testing.assert_allclose(found, (normal * sigmoid(x @ W_g.T)) @ W_o.T, rtol=1e-6)

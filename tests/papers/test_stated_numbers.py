@@ -12,8 +12,8 @@ from tinygrad_lab.lab import registry
 STATED: dict[str, dict[str, Any]] = {
     "lenet": {"image_size": 32, "c5_maps": 120, "f6_units": 84},
     "alexnet": {
-        "lrn_size": 5, "lrn_alpha": 1e-4, "pool_window": 3, "groups": 2, "drop": 0.5, "init_bias": 1.0,
-        "momentum": 0.9, "weight_decay": 5e-4, "divisions": 3, "learning_rate": 0.01,
+        "lrn_size": 5, "lrn_alpha": 1e-4, "pool_window": 3, "groups": 2, "drop": 0.5,
+        "init_bias": 1.0, "momentum": 0.9, "weight_decay": 5e-4, "divisions": 3, "learning_rate": 0.01,
     },
     "autoencoder": {"hidden": (1000, 500, 250), "code_size": 30},
     "dropout": {"drop_input": 0.2, "drop_hidden": 0.5, "momentum": 0.95},
@@ -21,13 +21,21 @@ STATED: dict[str, dict[str, Any]] = {
     "seq2seq_attention": {"window": 10, "clip": 5.0, "init": 0.1},
     "transformer": {"dropout": 0.1, "label_smoothing": 0.1},
     "bert": {
-        "masked_share": 0.15, "mask_token_share": 0.8, "random_token_share": 0.1, "layer_norm_eps": 1e-12,
-        "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "weight_decay": 0.01, "clip": 1.0,
+        "masked_share": 0.15, "mask_token_share": 0.8, "random_token_share": 0.1,
+        "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+        "weight_decay": 0.01, "clip": 1.0,
     },
     "lora": {"initial_b": 0.0},
-    "llama": {"rope_theta": 10_000.0, "final_rate": 0.1, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0},
-    "mamba": {"state_size": 16, "conv_kernel": 4, "expand": 2, "norm_eps": 1e-5, "beta2": 0.95, "weight_decay": 0.1},
-    "forgetting_transformer": {"norm_eps": 1e-6, "head_norm_eps": 1e-5, "weight_decay": 0.1, "clip": 1.0},
+    "llama": {
+        "rope_theta": 10_000.0, "final_rate": 0.1, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0,
+    },
+    "mamba": {
+        "state_size": 16, "conv_kernel": 4, "expand": 2, "norm_eps": 1e-5, "beta2": 0.95,
+        "weight_decay": 0.1,
+    },
+    "forgetting_transformer": {
+        "norm_eps": 1e-6, "head_norm_eps": 1e-5, "weight_decay": 0.1, "clip": 1.0,
+    },
 }  # fmt: skip
 
 
@@ -97,7 +105,8 @@ def test_the_rate_is_equation_3(package: str) -> None:
 @on_both_sides
 def test_the_rate_is_halved_every_epoch_after_the_fifth(package: str) -> None:
     """Luong et al., section 4.1: ten epochs."""
-    found = rates("seq2seq_attention", package, 20, optimizer="sgd", learning_rate=1.0, constant_epochs=5, epochs=10)
+    changes = {"optimizer": "sgd", "learning_rate": 1.0, "constant_epochs": 5, "epochs": 10}
+    found = rates("seq2seq_attention", package, 20, **changes)
     assert found[::2] == found[1::2] == [1, 1, 1, 1, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32]
 
 

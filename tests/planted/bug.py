@@ -20,7 +20,7 @@ class Bug:
         what: what is wrong then.
         tests: files of tests in its area.
         only: an expression of pytest's -k, where those files test much else.
-        elsewhere: other files that are wrong in the same way in words of their own: (file, right, wrong).
+        elsewhere: other files, wrong in the same way in words of their own: (file, right, wrong).
     """
 
     id: str

@@ -28,7 +28,8 @@ def update(path: Path, bugs: Sequence[Bug], results: Sequence[Result]) -> None:
     if not begin or not end:
         raise ValueError(f"{path}: the markers {BEGIN} and {END} are not both there")
     tried = rows(section) | {result.bug.id: row(result) for result in results}
-    text = "\n".join([*_words(bugs, tried), "", *HEAD, *(tried[bug.id] for bug in bugs if bug.id in tried)])
+    table = [*HEAD, *(tried[bug.id] for bug in bugs if bug.id in tried)]
+    text = "\n".join([*_words(bugs, tried), "", *table])
     path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
@@ -56,6 +57,6 @@ def _words(bugs: Sequence[Bug], tried: dict[str, str]) -> list[str]:
     caught = sum(is_caught(tried[bug.id]) for bug in known)
     shared = sum(bug.on_both_sides for bug in known)
     return [
-        f"{caught} of {len(known)} are caught. {shared} of them stand in `papers/` and in `reference/` alike,",
-        "where parity cannot see them.",
+        f"{caught} of {len(known)} are caught. {shared} of them stand in `papers/` and in",
+        "`reference/` alike, where parity cannot see them.",
     ]

@@ -15,6 +15,14 @@ BUGS = [
         ),
     ),
     Bug(
+        "tensor-seed-by-reference",
+        ("tinygrad_lab/tensor.py",),
+        "seed = np.array(gradient._data",
+        "seed = np.asarray(gradient._data",
+        "the gradient that backward() is given becomes the leaf's own, to be added to in place",
+        ("tests/engine/test_tape.py",),
+    ),
+    Bug(
         "tensor-unbroadcast-nothing",
         ("tinygrad_lab/tensor.py",),
         "if size == 1 and gradient.shape[axis] != 1)",

@@ -156,6 +156,7 @@ BUGS = [
         "<= 1e5 * tolerance * scale",
         "an exercise is solved by gradients that are nearly right",
         ("tests/lab/test_exercises.py",),
+        "mistake_without_a_name",
     ),
     Bug(
         "trace-rule-without-its-two",
