@@ -71,6 +71,31 @@ def test_interior_gradients_only_with_retain_grad():
     assert c.grad is None
 
 
+def test_retained_gradients_share_no_memory():
+    """An addition hands its gradient on as it is: both would be one array, to which two backwards add four times."""
+    a = Tensor([1.0, 2.0], requires_grad=True)
+    b = a * 3.0
+    c = b + Tensor([5.0, 7.0])
+    b.retain_grad()
+    c.retain_grad()
+    loss = (c * c).sum()
+    loss.backward(retain_graph=True)
+    assert not np.shares_memory(b.grad.numpy(), c.grad.numpy())
+    loss.backward()
+    assert b.grad.numpy().tolist() == c.grad.numpy().tolist() == [32.0, 52.0]
+
+
+@pytest.mark.parametrize("root", [lambda a: a, lambda a: a + Tensor([1.0, 1.0])], ids=["leaf", "sum"])
+@pytest.mark.parametrize("kind", [np.array, Tensor])
+def test_a_gradient_that_is_given_stays_the_givers(root, kind):
+    """Else a second backward() would add to the array that the first one was given."""
+    a, given = Tensor([1.0, 2.0], requires_grad=True), kind(np.array([3.0, 5.0], np.float32))
+    root(a).backward(given)
+    root(a).backward(given)
+    assert given.tolist() == [3.0, 5.0]
+    assert a.grad.numpy().tolist() == [6.0, 10.0]
+
+
 def test_retain_grad_needs_requires_grad():
     with pytest.raises(RuntimeError, match="does not require a gradient"):
         Tensor([1.0]).retain_grad()

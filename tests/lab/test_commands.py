@@ -158,6 +158,13 @@ def test_interval_is_students_t() -> None:
         interval([])
 
 
+def test_runs_are_compared_seed_by_seed() -> None:
+    """Differences of 3 and -1, though in order of size the values are 1 apart."""
+    found = paired_difference([4.0, 2.0], [1.0, 3.0])
+    assert found.mean == 1.0
+    assert found.half_width == pytest.approx(12.706204736432095 * 2)  # t of one degree of freedom, deviation √8
+
+
 def test_claims_of_an_unknown_paper(tmp_path: Path) -> None:
     result = run("claims", "resnet", "--out", str(tmp_path))
     assert result.code == 2

@@ -14,7 +14,7 @@ from papers.llama.model import build
 from papers.llama.study import experiment
 from papers.llama.train import evaluate
 from papers.llama.weights.checkpoints import parameters
-from papers.llama.weights.tokenizer import Characters, Pieces
+from papers.llama.weights.tokenizer import Characters, Pieces, learn
 from reference.llama import data as reference_data
 from tinygrad_lab import Tensor
 from tinygrad_lab.lab import registry
@@ -67,6 +67,12 @@ def test_bytes_of_pieces_are_the_length_of_the_text() -> None:
     batch = data.evaluation_batches(BYTES, "test")[0]
     assert batch["bytes"] == sum(len(known.decode(row)) for row in batch["target"].tolist())
     assert batch["bytes"] > 1.05 * batch["count"]
+
+
+def test_a_letter_of_several_bytes_is_as_long_as_they_are() -> None:
+    text = "naïve façade, 日本語\n" * 3
+    known = Pieces(learn(text, 270))
+    assert known.lengths()[known.encode(text)].sum() == len(text.encode()) > len(text)
 
 
 def test_splits_do_not_overlap_and_cover_the_text() -> None:

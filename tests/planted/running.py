@@ -82,7 +82,7 @@ def try_bug(bug: Bug, tree: Path) -> Result:
 
 def _run(tree: Path, arguments: Sequence[str]) -> tuple[int | None, str]:
     """Run pytest in ``tree``; returns its exit code, None for a run that was cut off, and the failed test."""
-    report = tree.parent / "report.xml"
+    report = tree.with_suffix(".xml")
     report.unlink(missing_ok=True)
     command = [sys.executable, *PYTEST, f"--junitxml={report}", *arguments]
     process = subprocess.Popen(
@@ -118,5 +118,8 @@ def _node(case: ElementTree.Element) -> str:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    """Python's compiled files are told apart by size and second: too coarse for changes like these."""
-    return {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    """The copy's own packages, one thread, the same draws each time; no compiled files, which are told
+    apart by size and second: too coarse for changes like these."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    own = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "ci"}
+    return {**os.environ, **threads, **own}

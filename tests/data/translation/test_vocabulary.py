@@ -47,6 +47,13 @@ def test_unknown_and_empty_texts_are_errors_but_not_in_bulk() -> None:
     assert known.encode_all(["ad"]) == [[4, UNKNOWN]]
 
 
+def test_characters_of_the_same_meaning_are_one_token() -> None:
+    """Unicode's NFKC: digits of full width are digits, and a joined letter is its letters."""
+    known = Vocabulary(learn("characters", ["2019", "fi"], 20))
+    assert known.encode("２０１９") == known.encode("2019")
+    assert known.encode("ﬁ") == known.encode("fi")
+
+
 def test_a_vocabulary_too_small_is_an_error() -> None:
     with pytest.raises(ValueError, match="of 5 has no room for 3 characters and 4 special tokens"):
         learn("characters", ["abc"], 5)

@@ -5,7 +5,7 @@ from tests.planted.bug import Bug, on_both_sides
 JUDGE = ("tests/lab/test_judge.py",)
 EVALUATE = ("tests/papers/test_evaluate.py",)
 
-JUDGES = [
+BUGS = [
     Bug(
         "papers-alexnet-top-4",
         ("papers/alexnet/train.py",),
@@ -41,6 +41,78 @@ JUDGES = [
         "padding that is foretold counts as found",
         EVALUATE,
         "seq2seq",
+    ),
+    Bug(
+        "papers-autoencoder-error-per-pixel",
+        on_both_sides("autoencoder/train.py"),
+        '(model.reconstruct(output) - batch["image"]) ** 2).sum()',
+        '(model.reconstruct(output) - batch["image"]) ** 2).mean()',
+        "the squared error is the mean over pixels, not the sum",
+        EVALUATE,
+        "autoencoder",
+    ),
+    Bug(
+        "papers-dropout-right-for-wrong",
+        on_both_sides("dropout/train.py"),
+        'model.predict(output) != batch["label"]',
+        'model.predict(output) == batch["label"]',
+        "the error rate is the share that is right",
+        EVALUATE,
+        "dropout",
+    ),
+    Bug(
+        "papers-lstm-last-batch-only",
+        on_both_sides("lstm/train.py"),
+        "totals.get(name, 0.0) + value.item()",
+        "value.item()",
+        "only the last batch counts",
+        EVALUATE,
+        "lstm",
+    ),
+    Bug(
+        "papers-transformer-perplexity-without-exp",
+        on_both_sides("transformer/train.py"),
+        "math.exp(min(summed / total, 700.0))",
+        "min(summed / total, 700.0)",
+        "the perplexity is the loss",
+        EVALUATE,
+        "transformer",
+    ),
+    Bug(
+        "papers-bert-count-of-the-last-batch",
+        on_both_sides("bert/train.py"),
+        "counts.get(name, 0.0) + count",
+        "count",
+        "sums over all batches are divided by the count of the last",
+        EVALUATE,
+        "bert",
+    ),
+    Bug(
+        "papers-lora-batches-weigh-alike",
+        on_both_sides("lora/train.py"),
+        'loss(model, batch).item() * batch["count"]',
+        "loss(model, batch).item()",
+        "a small batch weighs as much as a large one",
+        EVALUATE,
+        "lora",
+    ),
+    Bug(
+        "papers-llama-nats-of-tokens",
+        on_both_sides("llama/train.py"),
+        '{"loss": nats / characters',
+        '{"loss": nats / tokens',
+        "nats are for each token, not for each character",
+        EVALUATE,
+        "llama",
+    ),
+    Bug(
+        "papers-fox-perplexity-of-bits",
+        on_both_sides("forgetting_transformer/train.py"),
+        "math.exp(nats / count)",
+        "2 ** (nats / count)",
+        "the perplexity takes nats for bits",
+        EVALUATE,
+        "forgetting_transformer",
     ),
     Bug(
         "lab-both-nan-agree",

@@ -1,0 +1,106 @@
+"""Bugs in the papers, of many kinds."""
+
+from tests.planted.bug import Bug, on_both_sides
+
+PARITY = ("tests/lab/test_parity.py",)
+
+BUGS = [
+    Bug(
+        "papers-lenet-gradients-pile-up",
+        ("papers/lenet/train.py",),
+        "optimizer.zero_grad()",
+        "optimizer.step",
+        "the training loop never forgets a gradient",
+        (*PARITY, "tests/papers/test_lenet.py"),
+        "lenet",
+    ),
+    Bug(
+        "papers-alexnet-milestones",
+        on_both_sides("alexnet/train.py"),
+        "steps - steps // 2**division",
+        "steps // 2**division",
+        "the rate falls at 1/8, 1/4 and 1/2 of the training, not at 1/2, 3/4 and 7/8; on both sides",
+        ("tests/papers/test_alexnet_recipe.py",),
+    ),
+    Bug(
+        "papers-dropout-gaussian-variance",
+        on_both_sides("dropout/model.py"),
+        "math.sqrt(self.drop / self.retain)",
+        "math.sqrt(self.drop)",
+        "Gaussian noise has the variance of the mask, not that of the mask divided by p; on both sides",
+        ("tests/papers/test_dropout.py",),
+    ),
+    Bug(
+        "papers-autoencoder-kl",
+        ("papers/autoencoder/model.py",),
+        "1 + logvar - mu**2 - logvar.exp()",
+        "1 + logvar - mu - logvar.exp()",
+        "the divergence has the mean where its square should be",
+        ("tests/papers/test_autoencoder.py",),
+    ),
+    Bug(
+        "papers-seq2seq-sigma",
+        on_both_sides("seq2seq_attention/model.py"),
+        "(2 * (self.D / 2) ** 2)",
+        "(2 * self.D**2)",
+        "local attention's Gaussian is twice as wide; on both sides",
+        ("tests/papers/test_seq2seq_model.py",),
+        "local_p or scores",
+    ),
+    Bug(
+        "papers-transformer-causal",
+        ("papers/transformer/model.py",),
+        "arange(steps + t) <= arange(steps, steps + t)",
+        "arange(steps + t) <= 1 + arange(steps, steps + t)",
+        "a target position sees the one after it",
+        ("tests/papers/test_transformer_model.py",),
+    ),
+    Bug(
+        "papers-llama-residual-scale",
+        on_both_sides("llama/model.py"),
+        "math.sqrt(2 * config.layers)",
+        "math.sqrt(config.layers)",
+        "initial values are scaled for half of the additions; on both sides",
+        ("tests/papers/test_llama_model.py",),
+    ),
+    Bug(
+        "papers-bert-random-tokens",
+        ("papers/bert/text/masking.py",),
+        "config.mask_token_share + config.random_token_share",
+        "config.random_token_share",
+        "no hidden token is replaced by a random one",
+        ("tests/papers/test_bert_data.py",),
+    ),
+    Bug(
+        "papers-lora-scale",
+        ("papers/lora/model.py",),
+        "rank, alpha, alpha / rank",
+        "rank, alpha, alpha",
+        "the update is not divided by the rank",
+        ("tests/papers/test_lora.py",),
+    ),
+    Bug(
+        "papers-lstm-forget-rows",
+        on_both_sides("lstm/model.py"),
+        "slice(self.hidden, 2 * self.hidden)",
+        "slice(0, self.hidden)",
+        "the bias of the input gate is set for that of the forget gate; on both sides",
+        ("tests/papers/test_lstm_cells.py",),
+    ),
+    Bug(
+        "papers-mamba-gate",
+        ("papers/mamba/model.py",),
+        "u, z = self.in_proj(x)",
+        "z, u = self.in_proj(x)",
+        "the gate is scanned, and what should be scanned is the gate",
+        ("tests/papers/test_mamba_model.py",),
+    ),
+    Bug(
+        "papers-fox-shift",
+        ("papers/forgetting_transformer/model.py",),
+        "now_h + alpha * (before_h - now_h)",
+        "before_h + alpha * (now_h - before_h)",
+        "keys are mixed the wrong way round with those of the token before",
+        ("tests/papers/test_forgetting_transformer_model.py",),
+    ),
+]
