@@ -24,17 +24,19 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 @gated
 def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Whatever was in the memory: for values that are written before anything reads them."""
+    """Return whatever was in the memory, for values that are written before they are read."""
     return wrap(np.empty(_shape(size), dtype)).requires_grad_(requires_grad)
 
 
 @gated
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of zeros; ``zeros(2, 3)`` and ``zeros((2, 3))`` mean the same."""
     return wrap(np.zeros(_shape(size), dtype)).requires_grad_(requires_grad)
 
 
 @gated
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of ones; ``ones(2, 3)`` and ``ones((2, 3))`` mean the same."""
     return wrap(np.ones(_shape(size), dtype)).requires_grad_(requires_grad)
 
 
@@ -49,16 +51,19 @@ def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = Fa
 
 @gated
 def zeros_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros in the shape of ``input``, and in its dtype unless another is given."""
     return wrap(np.zeros(input.shape, dtype or input.dtype)).requires_grad_(requires_grad)
 
 
 @gated
 def ones_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return ones in the shape of ``input``, and in its dtype unless another is given."""
     return wrap(np.ones(input.shape, dtype or input.dtype)).requires_grad_(requires_grad)
 
 
 @gated
 def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return one value in the shape of ``input``, and in its dtype unless another is given."""
     return wrap(np.full(input.shape, fill_value, dtype or input.dtype)).requires_grad_(requires_grad)
 
 

@@ -80,14 +80,17 @@ class Tensor(TensorMethods):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """The kind of its numbers, one of NumPy's."""
         return self._data.dtype
 
     @property
     def is_leaf(self) -> bool:
+        """Whether it was given and not computed: no recorded operation made it."""
         return self._node is None
 
     @property

@@ -124,12 +124,15 @@ class ModuleDict(Module):
         return iter(self._modules)
 
     def keys(self) -> KeysView[str]:
+        """Return the names, in order."""
         return self._modules.keys()
 
     def values(self) -> ValuesView[Any]:
+        """Return the modules, in order."""
         return self._modules.values()
 
     def items(self) -> ItemsView[str, Any]:
+        """Return the modules with their names, in order."""
         return self._modules.items()
 
 

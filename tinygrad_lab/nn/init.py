@@ -31,11 +31,13 @@ def constant_(tensor: Tensor, val: Number) -> Tensor:
 
 @gated
 def zeros_(tensor: Tensor) -> Tensor:
+    """Set every element to 0."""
     return constant_(tensor, 0.0)
 
 
 @gated
 def ones_(tensor: Tensor) -> Tensor:
+    """Set every element to 1."""
     return constant_(tensor, 1.0)
 
 

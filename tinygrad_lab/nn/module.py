@@ -85,6 +85,7 @@ class Module:
         object.__setattr__(self, "training", True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        """Compute the output; each class writes its own. Call the module itself, which runs the hooks too."""
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -172,9 +173,11 @@ class Module:
 
     # ---- the tree ---------------------------------------------------------------------------------------------------
     def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules right below this one, with the names of their attributes."""
         return ((name, child) for name, child in self._modules.items() if child is not None)
 
     def children(self) -> Iterator[Module]:
+        """Yield the modules right below this one."""
         return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -188,6 +191,7 @@ class Module:
             yield from child._all_paths(f"{path}.{name}" if path else name)
 
     def modules(self) -> Iterator[Module]:
+        """Yield this module and all below it, each once, depth first."""
         return (module for _, module in self.named_modules())
 
     def get_submodule(self, target: str) -> Module:
@@ -233,6 +237,7 @@ class Module:
         return _first_names(self._named("_parameters"))
 
     def parameters(self) -> Iterator[Parameter]:
+        """Yield every parameter once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
@@ -347,9 +352,11 @@ class Module:
         return self
 
     def float(self: M) -> M:
+        """Convert what is floating point to float32; see ``to``."""
         return self.to(np.float32)
 
     def double(self: M) -> M:
+        """Convert what is floating point to float64; see ``to``."""
         return self.to(np.float64)
 
     def extra_repr(self) -> str:

@@ -49,7 +49,7 @@ def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any]
     return lambda self, other: function(other, self)
 
 
-def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Tensor]:
+def _comparison(compare: Callable[[Any, Any], Any], sign: str) -> Callable[[Tensor, Any], Tensor]:
     """An operator that gives booleans (or, bit by bit, integers), and no gradient."""
 
     def compared(self: Tensor, other: Any) -> Tensor:
@@ -64,6 +64,7 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], T
                 raise TypeError(f"{name}: cannot be computed of {what}") from None
             raise ValueError(f"{name}: {error} (given {what})") from None
 
+    compared.__doc__ = f"Return ``self {sign} other``, element by element, for tensors or numbers; no gradient."
     return compared
 
 
@@ -79,6 +80,7 @@ def _logical(name: str, combine: Callable[[Any, Any], Any]) -> Callable[[Tensor,
             shapes_given = f"{self._data.shape} and other of shape {other._data.shape}"
             raise ValueError(f"{name}: input of shape {shapes_given} do not fit together") from None
 
+    combined.__doc__ = f"Return NumPy's ``{name}``, element by element; what is not zero is true."
     return combined
 
 
@@ -127,15 +129,15 @@ class TensorMethods:
     __neg__ = elementwise.negative
     __abs__ = elementwise.abs
     __getitem__ = indexing.index
-    __eq__ = eq = _comparison(operator.eq)  # type: ignore[assignment]  # object says bool, arrays compare
-    __ne__ = ne = _comparison(operator.ne)  # type: ignore[assignment]  # element by element
-    __lt__ = lt = _comparison(operator.lt)
-    __le__ = le = _comparison(operator.le)
-    __gt__ = gt = _comparison(operator.gt)
-    __ge__ = ge = _comparison(operator.ge)
-    __and__ = __rand__ = _comparison(operator.and_)  # bit by bit, for integers and booleans
-    __or__ = __ror__ = _comparison(operator.or_)
-    __xor__ = __rxor__ = _comparison(operator.xor)
+    __eq__ = eq = _comparison(operator.eq, "==")  # type: ignore[assignment]  # object says bool, arrays compare
+    __ne__ = ne = _comparison(operator.ne, "!=")  # type: ignore[assignment]  # element by element
+    __lt__ = lt = _comparison(operator.lt, "<")
+    __le__ = le = _comparison(operator.le, "<=")
+    __gt__ = gt = _comparison(operator.gt, ">")
+    __ge__ = ge = _comparison(operator.ge, ">=")
+    __and__ = __rand__ = _comparison(operator.and_, "&")  # bit by bit, for integers and booleans
+    __or__ = __ror__ = _comparison(operator.or_, "|")
+    __xor__ = __rxor__ = _comparison(operator.xor, "^")
     logical_and = _logical("logical_and", np.logical_and)  # whether elements are zero, of any kind
     logical_or = _logical("logical_or", np.logical_or)
     logical_xor = _logical("logical_xor", np.logical_xor)
@@ -361,6 +363,7 @@ class TensorMethods:
         return self._data.item()
 
     def tolist(self) -> Any:
+        """Return the values as Python numbers, in lists of lists; a tensor without dimensions as a number."""
         return self._data.tolist()
 
     # ---- dtype and copies -------------------------------------------------------------------------------------------
@@ -408,15 +411,19 @@ class TensorMethods:
         return typing.cast(Tensor, self) if self._data.flags.c_contiguous else self.clone()
 
     def float(self) -> Tensor:
+        """Return the same values as float32; see ``to``."""
         return self.to(np.float32)
 
     def double(self) -> Tensor:
+        """Return the same values as float64; see ``to``."""
         return self.to(np.float64)
 
     def long(self) -> Tensor:
+        """Return the same values as int64, outside the graph; see ``to``."""
         return self.to(np.int64)
 
     def bool(self) -> Tensor:
+        """Return which elements are not 0, outside the graph; see ``to``."""
         return self.to(np.bool_)
 
     # ---- in place ---------------------------------------------------------------------------------------------------

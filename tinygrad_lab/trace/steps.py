@@ -137,10 +137,12 @@ class Backward:
 
     @property
     def operation(self) -> OperationInfo:
+        """What is known of the operation: name, rule, source, definition."""
         return self.forward.operation
 
     @property
     def rule(self) -> str:
+        """The rule of this call, in the names of the operation's parameters."""
         return self.forward.rule
 
     @cached_property
