@@ -15,6 +15,7 @@ from tinygrad_lab.lab import console, parity_report, registry
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.playground import page as playground
 from tinygrad_lab.lab.site import (
+    api,
     evidence,
     highlight,
     markdown,
@@ -119,6 +120,7 @@ class Site:
     def write(self) -> None:
         """Every page, then the sources that they link."""
         self.operation_pages()
+        self.api_pages()
         for name in self.documents:
             self.document(name)
         stepper.wait_for(self.steppers)
@@ -208,6 +210,16 @@ class Site:
         for family in self.operations:
             shown = {"family": family, "sources": self.sources_of(family.views, family.composed)}
             self.page(f"operations/{family.name}.html", "operation.html", title=family.name, **shown)
+
+    def api_pages(self) -> None:
+        """The list of modules, and a page for the public names of each."""
+        addresses = dict(operations.addresses(self.operations))
+        pages = api.pages(self.library.root, addresses)
+        self.found.api(pages)
+        self.page("api/index.html", "api.html", title="API", pages=pages, page=None)
+        for page in pages:
+            sources = {file: self.library.address(file) for file in page.files}
+            self.page(page.address, "api.html", title=page.name, page=page, sources=sources)
 
     def sources_of(
         self, views: Sequence[operations.View], composed: Sequence[operations.Composed] = ()
@@ -314,7 +326,12 @@ class Site:
 
 
 ASSETS = ("style.css", "reading.css", "script.js", "reading.js", "search.js")
-FIRST = [("index.html", "Papers"), ("families.html", "Families"), ("operations/index.html", "Operations")]
+FIRST = [
+    ("index.html", "Papers"),
+    ("families.html", "Families"),
+    ("operations/index.html", "Operations"),
+    ("api/index.html", "API"),
+]
 RESULTS = ("Training summary", "Claims", "Results")  # headings of the README from which on it tells what was measured
 
 

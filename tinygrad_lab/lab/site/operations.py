@@ -4,7 +4,7 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,6 +98,13 @@ def families(root: Path) -> list[Family]:
     composed = _composed(root)
     names = sorted({view.family for view in views} | {part.family for part in composed})
     return [_family(name, views, composed) for name in names]
+
+
+def addresses(families: Iterable[Family]) -> Iterator[tuple[str, str]]:
+    """Where in the site each operation is, and each function put together from some."""
+    for family in families:
+        for part in (*family.views, *family.composed):
+            yield part.name, f"operations/{family.name}.html#{part.name}"
 
 
 def _family(name: str, views: list[View], composed: list[Composed]) -> Family:

@@ -6,6 +6,7 @@ It is a script that sets one variable, as a page that was opened from a file may
 import json
 from collections.abc import Iterable, Sequence
 
+from tinygrad_lab.lab.site.api import Page
 from tinygrad_lab.lab.site.markdown import Section
 from tinygrad_lab.lab.site.operations import Family
 from tinygrad_lab.lab.site.views import TwinBlock
@@ -61,6 +62,14 @@ class Index:
                 self.add(view.name, "operation", f"{page}#{view.name}", f"{family.name} {view.about}")
             for part in family.composed:
                 self.add(part.name, "function", f"{page}#{part.name}", f"{family.name} {part.about}")
+
+    def api(self, pages: Iterable[Page]) -> None:
+        """The public names of the modules, and of their classes."""
+        for page in pages:
+            module = page.name.rpartition(".")[2]
+            for entry in page.entries:
+                for part in (entry, *entry.members):
+                    self.add(f"{module}.{part.anchor}", f"api/{page.name}", f"{page.address}#{part.anchor}")
 
     def script(self) -> str:
         """The index as a script."""
