@@ -11,8 +11,6 @@ many processes (``nn.utils.in_parts``), and inside matrix products where a step 
 The C library keeps freed memory for both (``allocator.py``).  ``train`` runs under the same conditions.
 """
 
-import importlib
-import importlib.util
 import json
 import statistics
 import subprocess
@@ -22,44 +20,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tinygrad_lab import places
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.measuring.spread import Median, with_quartiles
-from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide
+from tinygrad_lab.lab.measuring.steps import Step, has_builtin, training_step
+from tinygrad_lab.lab.sides import NumpySide, TorchSide
 from tinygrad_lab.paper import Paper
-from tinygrad_lab.random import generator
 
 BLOCK_SECONDS = 0.3
 DROPPED_SECONDS = 0.05
 PAUSE_SECONDS = 0.1  # before a block: the threads of the one before go to sleep
-
-Step = Callable[[], object]
-
-
-def training_step(side: Side, paper: Paper, config: Any, builtin: bool = False) -> Step:
-    """One forward, backward and optimiser step on a fixed batch, through the paper's own training loop."""
-    model = built_in(paper, config) if builtin else side.build(config)
-    optimizer, scheduler = side.optimizer(model, config, 10**6)
-    batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
-
-    def forever() -> Any:
-        while True:
-            yield batch
-
-    losses = side.train_module.train(model, optimizer, scheduler, forever())
-    return lambda: next(losses)
-
-
-def built_in(paper: Paper, config: Any) -> Any:
-    """PyTorch's model in its other form."""
-    return importlib.import_module(places.module("reference", f"{paper.slug}.builtin")).build(config)
-
-
-def has_builtin(paper: Paper) -> bool:
-    """Whether PyTorch has a module of its own for what the paper contributes."""
-    return importlib.util.find_spec(places.module("reference", f"{paper.slug}.builtin")) is not None
 
 
 def block(step: Step) -> float:

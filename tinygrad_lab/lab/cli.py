@@ -15,7 +15,8 @@ from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import StoppedError, UsageError
-from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, WithFields, WithSearch, workers_option
+from tinygrad_lab.lab.fields import WithFields, WithSearch
+from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, workers_option
 from tinygrad_lab.paper import SIZES
 
 NAME = "tinygrad-lab"

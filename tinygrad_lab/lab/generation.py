@@ -18,8 +18,8 @@ from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.documents import MOST, brief, document, shown
 from tinygrad_lab.lab import console, overrides, registry
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.measuring.memory import resident_mb
 from tinygrad_lab.lab.options import LARGEST_SEED
-from tinygrad_lab.lab.peak_memory import resident_mb
 from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.training import CHECKPOINT, run_folder
 from tinygrad_lab.paper import Paper

@@ -1,88 +1,33 @@
 """Print the peak memory of a few training steps, in megabytes: all of it, and that over a warm process's footprint.
 
 Warm: everything is imported and a step at ``tiny`` size has made both libraries load what they load at first use.
-Counted are all processes of a side, the engine's workers too; memory that several see is shared out among them (the
-kernel's proportional set size).  The engine's two further interpreters, 40 MB together, come on top of what a step
-needs: those of size ``tiny`` need none.
+Counted are all processes of a side, the engine's workers too.  The engine's two further interpreters, 40 MB together,
+come on top of what a step needs: those of size ``tiny`` need none.
 
     python -m tinygrad_lab.lab.peak_memory SLUG VARIANT SIZE SIDE [configuration fields]
 """
 
 import json
-import resource
 import sys
-import threading
-from pathlib import Path
 
 from tinygrad_lab.lab import overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
-from tinygrad_lab.lab.bench import training_step
+from tinygrad_lab.lab.measuring.memory import Watch, proportional_mb
+from tinygrad_lab.lab.measuring.steps import training_step
 from tinygrad_lab.lab.sides import one_side
-from tinygrad_lab.workers.nursery import processes
 
-STATUS = Path("/proc/self/status")
 STEPS = 5  # enough for the watch to meet the worst moment of one
-
-
-def resident_mb(peak: bool) -> float:
-    """The resident set of this process, now or at its largest.
-
-    Linux hands a parent's ru_maxrss on to its children, so the kernel's own record is read where there is one.
-    """
-    if STATUS.exists():
-        fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
-        return int(fields["VmHWM" if peak else "VmRSS"].split()[0]) / 2**10
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes on macOS, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-class Watch(threading.Thread):
-    """Looks at the memory of all processes again and again, and remembers the most."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak = proportional_mb()
-        self._end = threading.Event()
-
-    def run(self) -> None:
-        while not self._end.wait(0.002):
-            self.peak = max(self.peak, proportional_mb())
-
-    def stop(self) -> float:
-        self._end.set()
-        self.join()
-        return max(self.peak, proportional_mb())
-
-
-def proportional_mb() -> float:
-    """What this process and the workers hold now; where that is not known, the most that this one ever held."""
-    if not _shares_of("self").exists():
-        return resident_mb(peak=True)
-    everybody: list[int | str] = ["self", *processes()]
-    return sum(_share(pid) for pid in everybody)
-
-
-def _shares_of(pid: int | str) -> Path:
-    return Path(f"/proc/{pid}/smaps_rollup")
-
-
-def _share(pid: int | str) -> float:
-    try:
-        lines = _shares_of(pid).read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):  # a worker that has ended since
-        return 0.0
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**10
 
 
 def main(slug: str, variant: str, size: str, side: str, *fields: str) -> None:
     """Measure one side."""
     keep_freed_memory()
     paper = registry.find(slug)
-    bench = one_side(paper, side)
-    training_step(bench, paper, registry.configuration(paper, variant, "tiny"))()
+    measured = one_side(paper, side)
+    training_step(measured, paper, registry.configuration(paper, variant, "tiny"))()
     before = proportional_mb()
     config = overrides.apply(registry.configuration(paper, variant, size), fields)
-    step = training_step(bench, paper, config)
+    step = training_step(measured, paper, config)
     watch = Watch()
     watch.start()
     for _ in range(STEPS):

@@ -22,8 +22,8 @@ from unittest import mock
 
 from tinygrad_lab import cores, files
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.bench import training_step
 from tinygrad_lab.lab.measuring.allocations import counted
+from tinygrad_lab.lab.measuring.steps import training_step
 from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.trace.record import listening

@@ -14,6 +14,7 @@ from tinygrad_lab.lab import bench, console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.measuring.spread import with_quartiles
+from tinygrad_lab.lab.measuring.steps import Step, built_in, has_builtin
 from tinygrad_lab.lab.sides import NumpySide, Side, TorchSide, sides
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
@@ -21,7 +22,7 @@ from tinygrad_lab.random import generator
 Row = dict[str, Any]
 
 
-def forward(side: Side, paper: Paper, config: Any, model: Any, no_gradients: Callable[[], Any]) -> bench.Step:
+def forward(side: Side, paper: Paper, config: Any, model: Any, no_gradients: Callable[[], Any]) -> Step:
     """The loss of the example batch in evaluation mode."""
     batch = side.batch(registry.part(paper, "data").example_batch(config, generator(0)))
     model.eval()
@@ -33,18 +34,18 @@ def forward(side: Side, paper: Paper, config: Any, model: Any, no_gradients: Cal
     return step
 
 
-def forwards(paper: Paper, config: Any) -> list[bench.Step]:
+def forwards(paper: Paper, config: Any) -> list[Step]:
     """The engine's first, then PyTorch's one or two forms."""
     numpy, torch = sides(paper)
     quiet = torch.torch.no_grad
     steps = [forward(numpy, paper, config, numpy.build(config), no_grad)]
     steps.append(forward(torch, paper, config, torch.build(config), quiet))
-    if bench.has_builtin(paper):
-        steps.append(forward(torch, paper, config, bench.built_in(paper, config), quiet))
+    if has_builtin(paper):
+        steps.append(forward(torch, paper, config, built_in(paper, config), quiet))
     return steps
 
 
-def writings(paper: Paper, config: Any) -> list[bench.Step]:
+def writings(paper: Paper, config: Any) -> list[Step]:
     """Both sides from the same weights and prompt; none where a model does not write."""
     if not (tokens := registry.example_tokens(paper, config, seed=0)):
         return []

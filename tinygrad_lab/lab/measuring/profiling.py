@@ -19,6 +19,7 @@ from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.lab import bench, console, overrides, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.measuring import machine
+from tinygrad_lab.lab.measuring.steps import Step, training_step
 from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.trace.record import listening
@@ -59,7 +60,7 @@ class Stopwatch:
 
 def profile(paper: Paper, config: Any, repeats: int) -> list[Row]:
     """Time ``repeats`` steps; return a row for each operation and the optimiser, the costliest first."""
-    step = bench.training_step(NumpySide(paper), paper, config)
+    step = training_step(NumpySide(paper), paper, config)
     with one_blas_thread():
         step()
         watches = [_watched(step) for _ in range(repeats)]
@@ -71,7 +72,7 @@ def profile(paper: Paper, config: Any, repeats: int) -> list[Row]:
     return sorted(rows, key=lambda row: -row["milliseconds"])
 
 
-def _watched(step: bench.Step) -> Stopwatch:
+def _watched(step: Step) -> Stopwatch:
     watch = Stopwatch()
     with listening(watch):
         step()

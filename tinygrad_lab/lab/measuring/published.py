@@ -14,6 +14,7 @@ from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.generation import Writer
 from tinygrad_lab.lab.measuring.inference import Row
+from tinygrad_lab.lab.measuring.steps import Step
 from tinygrad_lab.paper import Paper
 
 READ = 512  # tokens of the prompt
@@ -30,12 +31,12 @@ def texts(paper: Paper, side: str, name: str) -> tuple[Texts, list[int]]:
     return lambda tokens: iter(writer.side.search(writer.model, config, list(tokens), greedy)), example
 
 
-def reading(go_on: Texts, example: Sequence[int]) -> bench.Step:
+def reading(go_on: Texts, example: Sequence[int]) -> Step:
     """Read the whole example, and choose one token."""
     return lambda: next(go_on(example))
 
 
-def writing(go_on: Texts, example: Sequence[int]) -> bench.Step:
+def writing(go_on: Texts, example: Sequence[int]) -> Step:
     """Write one token more; a text that is at its end begins anew."""
 
     def forever() -> Iterator[int]:
