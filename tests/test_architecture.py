@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -126,6 +127,20 @@ def test_imports_run_downwards(layer: str) -> None:
         if (target := layer_of(module)) is not None and target > LAYERS.index(layer)
     ]
     assert upwards == []
+
+
+def test_nothing_is_imported_in_a_circle() -> None:
+    """A module may ask its own package for a sibling."""
+    paths = {module_of(path): path for path in files("tinygrad_lab", "papers", "reference")}
+    imported = {
+        name: {module for module, _ in imports_of(path) if module in paths and not f"{name}.".startswith(f"{module}.")}
+        for name, path in paths.items()
+    }
+    TopologicalSorter(imported).prepare()  # raises an error that names the circle
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def test_import_is_light_and_does_not_need_torch() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 TRAJECTORY_STEPS = 20  # the longest trajectory that is judged by the bounds below
 EXACT_DIGITS = 17.0  # what is reported for bitwise equal: the decimals that identify any float64
+STOPPED = "stopped"  # the name in the row of a job that an error stopped
 
 
 def trajectory_steps(size: str) -> int:

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.lab import agreement, registry, slips
-from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.agreement import STOPPED, Row
 from tinygrad_lab.lab.calls import LOSS, Call, Observer, Operated
 from tinygrad_lab.lab.derivative import wrong_parameters
 from tinygrad_lab.lab.noise import replayed
 from tinygrad_lab.lab.parity import Parity
-from tinygrad_lab.lab.parity_report import STOPPED
 from tinygrad_lab.lab.sides import Arrays
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Node

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab import checkpoint
-from tinygrad_lab.lab import agreement, registry, slips
+from tinygrad_lab.lab import agreement, registry
 from tinygrad_lab.lab.activations import imposed, recorded
 from tinygrad_lab.lab.agreement import Row
 from tinygrad_lab.lab.noise import replayed
 from tinygrad_lab.lab.sides import Arrays, Side, sides
+from tinygrad_lab.lab.weights import check_weights
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.typing import Generator
@@ -78,7 +79,7 @@ class Parity:
     def model(self, side: Side, weights: Arrays) -> Any:
         """A side's model with these weights."""
         model = side.build(self.config, self.seed, self.dtype)
-        slips.check_weights(model, weights, self.paper)
+        check_weights(model, weights, self.paper)
         side.load(model, weights)
         return model
 

@@ -4,12 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tinygrad_lab.lab import console, registry, slips
-from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.agreement import STOPPED, Row
 from tinygrad_lab.paper import Paper
 
 CHECKS = ("forward", "loss", "gradient", "trajectory", "weights", "generation")
-
-STOPPED = "stopped"  # the name in the row of a job that an error stopped
 
 Job = tuple[Paper, str, str]  # paper, variant, dtype
 
