@@ -1,4 +1,4 @@
-"""Tensor's methods and operators, with torch's names: thin names for the functions of the other files.
+"""Tensor's methods, with torch's names: thin names for the functions of the other files.
 
 ``tensor.py`` stands below the operations and cannot import them, so they are put on ``Tensor`` from here.  A static
 type checker sees ``TensorMethods`` as a base class of ``Tensor``.
@@ -7,7 +7,6 @@ type checker sees ``TensorMethods`` as a base class of ``Tensor``.
 import builtins
 import operator
 import typing
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,70 +24,12 @@ from tinygrad_lab.ops import (
     shapes,
     sorting,
 )
+from tinygrad_lab.ops.casting import cast
 from tinygrad_lab.ops.gate import gated
 from tinygrad_lab.ops.kinds import what_is
-from tinygrad_lab.ops.operation import Bool, Num, Result, operation
-from tinygrad_lab.ops.promotion import promote
+from tinygrad_lab.ops.operators import TensorOperators
 from tinygrad_lab.ops.softmax import log_softmax, softmax
 from tinygrad_lab.tensor import Tensor, wrap
-from tinygrad_lab.typing import Array, Gradients, Needs
-
-
-@operation(rule="dinput = dy")
-def cast(input: Num[Array, "..."] | Bool[Array, "..."], dtype: Any) -> Result:
-    """Return the same values in another floating point dtype; the gradient goes back in the old one."""
-    before = input.dtype
-
-    def backward(needs: Needs, dy: Array) -> Gradients:
-        return (dy.astype(before),)
-
-    return input.astype(dtype, order="C"), backward
-
-
-def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
-    return lambda self, other: function(other, self)
-
-
-def _comparison(compare: Callable[[Any, Any], Any], sign: str) -> Callable[[Tensor, Any], Tensor]:
-    """An operator that gives booleans (or, bit by bit, integers), and no gradient."""
-
-    def compared(self: Tensor, other: Any) -> Tensor:
-        pair = [self._data, other._data if isinstance(other, Tensor) else other]
-        if isinstance(pair[1], np.ndarray | np.generic | builtins.float | int):
-            promote(pair, (0, 1))
-        try:
-            return wrap(np.asarray(compare(*pair)))
-        except (TypeError, ValueError) as error:
-            name, what = compare.__name__.strip("_"), f"input {what_is(self)}, other {what_is(other)}"
-            if isinstance(error, TypeError):
-                raise TypeError(f"{name}: cannot be computed of {what}") from None
-            raise ValueError(f"{name}: {error} (given {what})") from None
-
-    compared.__doc__ = f"Return ``self {sign} other``, element by element, for tensors or numbers; no gradient."
-    return compared
-
-
-def _logical(name: str, combine: Callable[[Any, Any], Any]) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function of two truths, element by element."""
-
-    def combined(self: Tensor, other: Tensor) -> Tensor:
-        if not isinstance(other, Tensor):
-            raise TypeError(f"{name}: other must be a Tensor, got {type(other).__name__}")
-        try:
-            return wrap(np.asarray(combine(self._data, other._data)))
-        except ValueError:
-            shapes_given = f"{self._data.shape} and other of shape {other._data.shape}"
-            raise ValueError(f"{name}: input of shape {shapes_given} do not fit together") from None
-
-    combined.__doc__ = f"Return NumPy's ``{name}``, element by element; what is not zero is true."
-    return combined
-
-
-def _truth(name: str, of: Callable[..., Any], tensor: Any, dim: Any, keepdim: builtins.bool) -> Tensor:
-    """Whether any or all elements along ``dim`` are not zero; torch says so in uint8 where it was asked in uint8."""
-    axes = reductions.reduced(tensor._data, dim)
-    answer = np.asarray(of(tensor._data, axis=axes, keepdims=keepdim))
-    return wrap(answer.astype(np.uint8) if tensor._data.dtype == np.uint8 else answer)
 
 
 def _sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -96,7 +37,7 @@ def _sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], tuple | list) else given
 
 
-class TensorMethods:
+class TensorMethods(TensorOperators):
     """What every Tensor can do."""
 
     __slots__ = ()
@@ -105,80 +46,6 @@ class TensorMethods:
     _node: Any
     _version: list[int]
     requires_grad: builtins.bool  # here bool and float are methods
-
-    __array_ufunc__ = None  # so that array * tensor reaches __rmul__ below
-    __hash__ = object.__hash__  # by identity, although == compares elements
-
-    # ---- operators --------------------------------------------------------------------------------------------------
-    __add__ = elementwise.add
-    __sub__ = elementwise.subtract
-    __mul__ = elementwise.multiply
-    __truediv__ = elementwise.divide
-    __floordiv__ = rounding.floor_divide
-    __mod__ = rounding.remainder
-    __pow__ = elementwise.power
-    __matmul__ = contraction.matmul
-    __radd__ = _reflected(elementwise.add)
-    __rsub__ = _reflected(elementwise.subtract)
-    __rmul__ = _reflected(elementwise.multiply)
-    __rtruediv__ = _reflected(elementwise.divide)
-    __rfloordiv__ = _reflected(rounding.floor_divide)
-    __rmod__ = _reflected(rounding.remainder)
-    __rpow__ = _reflected(elementwise.power)
-    __rmatmul__ = _reflected(contraction.matmul)
-    __neg__ = elementwise.negative
-    __abs__ = elementwise.abs
-    __getitem__ = indexing.index
-    __eq__ = eq = _comparison(operator.eq, "==")  # type: ignore[assignment]  # object says bool, arrays compare
-    __ne__ = ne = _comparison(operator.ne, "!=")  # type: ignore[assignment]  # element by element
-    __lt__ = lt = _comparison(operator.lt, "<")
-    __le__ = le = _comparison(operator.le, "<=")
-    __gt__ = gt = _comparison(operator.gt, ">")
-    __ge__ = ge = _comparison(operator.ge, ">=")
-    __and__ = __rand__ = _comparison(operator.and_, "&")  # bit by bit, for integers and booleans
-    __or__ = __ror__ = _comparison(operator.or_, "|")
-    __xor__ = __rxor__ = _comparison(operator.xor, "^")
-    logical_and = _logical("logical_and", np.logical_and)  # whether elements are zero, of any kind
-    logical_or = _logical("logical_or", np.logical_or)
-    logical_xor = _logical("logical_xor", np.logical_xor)
-
-    def __invert__(self) -> Tensor:
-        if self._data.dtype.kind == "f":
-            raise TypeError(f"invert: input must be a boolean or integer tensor, got {what_is(self)}")
-        return wrap(np.asarray(~self._data))
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.ndim:
-            raise TypeError("iteration over a tensor without dimensions")
-        return iter(shapes.unbind(typing.cast(Tensor, self)))
-
-    def __bool__(self) -> builtins.bool:
-        if self.numel() != 1:
-            raise ValueError(f"the truth of a tensor of shape {self._data.shape} is ambiguous: use any() or all()")
-        return builtins.bool(self._data.item() != 0)
-
-    def __float__(self) -> builtins.float:
-        if self.numel() != 1:
-            raise ValueError(f"float() of a tensor of shape {self._data.shape}: it must have one element")
-        return builtins.float(self._data.item())
-
-    def __index__(self) -> int:
-        if self.numel() != 1 or self._data.dtype.kind not in "iub":
-            raise TypeError(f"only an integer tensor with one element is an index, this is {what_is(self)}")
-        return int(self._data.item())
-
-    def __int__(self) -> int:
-        if self.numel() != 1:
-            raise ValueError(f"int() of a tensor of shape {self._data.shape}: it must have one element")
-        return int(self._data.item())
-
-    def __format__(self, spec: str) -> str:
-        """``f"{loss:.3f}"``: a tensor without dimensions is written as its number."""
-        if not self.ndim:
-            return format(self._data.item(), spec)
-        if spec:
-            raise TypeError(f"the format {spec!r} is one for numbers, this tensor has shape {self._data.shape}")
-        return repr(self)
 
     # ---- elementwise ------------------------------------------------------------------------------------------------
     add = elementwise.add
@@ -225,6 +92,10 @@ class TensorMethods:
         """self where condition holds, other elsewhere."""
         return elementwise.where(condition, self, other)
 
+    logical_and = queries.logical("logical_and", np.logical_and)  # whether elements are zero, of any kind
+    logical_or = queries.logical("logical_or", np.logical_or)
+    logical_xor = queries.logical("logical_xor", np.logical_xor)
+
     # ---- reductions -------------------------------------------------------------------------------------------------
     sum = reductions.sum
     mean = reductions.mean
@@ -247,12 +118,12 @@ class TensorMethods:
     @gated
     def any(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether some element is not zero."""
-        return _truth("any", np.any, self, dim, keepdim)
+        return queries.truth(np.any, self, dim, keepdim)
 
     @gated
     def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Tell whether no element is zero."""
-        return _truth("all", np.all, self, dim, keepdim)
+        return queries.truth(np.all, self, dim, keepdim)
 
     # ---- shapes and indexing ----------------------------------------------------------------------------------------
     transpose = shapes.transpose
@@ -321,11 +192,6 @@ class TensorMethods:
     def numel(self) -> int:
         """Return the number of elements."""
         return self._data.size
-
-    def __len__(self) -> int:
-        if not self.ndim:
-            raise TypeError("len() of a tensor without dimensions")
-        return len(self._data)
 
     def size(self, dim: Any = None) -> Any:
         """Return the shape, or the length of one dimension."""
@@ -469,12 +335,12 @@ class TensorMethods:
 
 
 def install(tensor_class: type) -> None:
-    """Put the methods of ``TensorMethods`` on ``tensor_class``."""
+    """Put the operators and methods on ``tensor_class``."""
     kept = {
         "__module__", "__doc__", "__slots__", "__qualname__", "__annotations__", "__firstlineno__",
         "__static_attributes__",
     }  # fmt: skip
-    for name, value in vars(TensorMethods).items():
+    for name, value in (vars(TensorOperators) | vars(TensorMethods)).items():
         if name not in kept:
             setattr(tensor_class, name, value)
 
