@@ -1,6 +1,5 @@
 """A batch in parts on worker processes: the whole's numbers, whatever is done to the model between two steps."""
 
-import os
 import sys
 from typing import Any
 
@@ -8,12 +7,10 @@ import numpy as np
 import pytest
 
 from tests.engine.working import (
-    Fragile,
     Network,
     assert_as_the_whole,
     assert_close,
     batch_of,
-    finite,
     gradients,
     let_everything_pay,
     loss,
@@ -21,13 +18,9 @@ from tests.engine.working import (
     squared,
 )
 from tinygrad_lab import nn, no_grad, optim
-from tinygrad_lab.modes import detect_anomaly
-from tinygrad_lab.nn.utils import clip_grad_norm_, in_parts
+from tinygrad_lab.nn.utils import clip_grad_norm_
 from tinygrad_lab.nn.utils.parts import parts, split
-from tinygrad_lab.random import record_draws
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.trace.record import Recorder, listening
-from tinygrad_lab.workers import paying, shared
 from tinygrad_lab.workers.step import Step
 from tinygrad_lab.workers.threads import OnThreads
 
@@ -273,177 +266,3 @@ def test_clipping_sees_the_gradient_of_the_whole_batch() -> None:
     loss(model, batch_of()).backward()
     np.testing.assert_allclose(clip_grad_norm_(model.parameters(), 0.1).item(), expected, rtol=1e-5)
     assert_close(gradients(model), clipped)
-
-
-# ---- when a batch stays whole --------------------------------------------------------------------
-
-
-def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> None:
-    model = Network(p=0.5)
-    with record_draws() as draws:
-        loss(model, batch_of())
-    assert len(draws) == 1
-    with no_grad():
-        loss(model, batch_of())
-    with detect_anomaly():
-        loss(model, batch_of())
-    with listening(Recorder()):
-        loss(model, batch_of())
-    loss(model, batch_of(1))
-    loss(model, batch_of() | {"y": Tensor(np.zeros((1, 1), np.float32))})
-    wanted = batch_of()
-    wanted["x"].requires_grad_()
-    loss(model, wanted).backward()
-    assert wanted["x"].grad is not None
-    model.requires_grad_(False)
-    loss(model, batch_of())
-    assert pids(model) == []
-
-
-def test_what_has_no_copy_in_another_process_stays_here() -> None:
-    class Local(Network):
-        """Another process could not import it."""
-
-    seen: list[Any] = []
-    watched, lasting = Network(), Network()
-    watched.first.register_forward_hook(lambda *_: seen.append(1))
-    lasting.made = [lambda x: x]
-    for model in (Local(), watched, lasting):
-        loss(model, batch_of()).backward()
-        assert pids(model) == []
-    assert seen == [1]
-    model = Network()
-    in_parts(lambda model, batch: squared(model, batch))(model, batch_of()).backward()
-    assert pids(model) == []
-
-
-def test_a_mean_over_the_batch_keeps_it_whole() -> None:
-    model = Network()
-    model.first = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6))
-    loss(model, batch_of()).backward()
-    assert pids(model) == []
-
-
-def test_a_loss_need_not_be_decorated_where_it_is_defined() -> None:
-    model = Network()
-    in_parts(squared)(model, batch_of()).backward()
-    assert len(pids(model)) == 1
-
-
-TOKENS, IMAGES = Tensor(np.zeros((32, 64), int)), Tensor(np.zeros((64, 1, 32, 32), np.float32))
-VECTORS, SEQUENCES = Tensor(np.zeros((128, 784), np.float32)), Tensor(np.zeros((64, 100, 8), np.float32))
-MATRIX, LARGE, KERNEL = (Tensor(np.zeros(shape)) for shape in ((300, 200), (2000, 600), (100, 1, 5, 5)))
-
-
-@pytest.mark.parametrize(
-    ("batch", "parameters", "parts"),
-    [
-        ([TOKENS], [MATRIX], 2),  # 32 · 64 · 60,000 uses are 1.2e8
-        ([TOKENS, Tensor(np.zeros(32))], [MATRIX, MATRIX], 4),
-        ([TOKENS], [LARGE] * 9, 8),  # as many as there are cores
-        ([TOKENS[:3]], [LARGE] * 9, 1),  # 64 uses each
-        ([TOKENS[:6]], [LARGE] * 9, 3),
-        ([TOKENS[:6]], [MATRIX] * 4, 1),
-        ([TOKENS[:6]], [MATRIX] * 5, 2),
-        ([TOKENS[:6]], [MATRIX] * 30, 3),
-        ([VECTORS], [LARGE, LARGE], 1),  # 128 uses each
-        ([IMAGES], [LARGE, LARGE], 1),
-        ([IMAGES], [LARGE] + [KERNEL] * 20, 1),
-        ([IMAGES], [KERNEL] * 20, 2),  # 64 · 32 · 32 / 25 patches, 50,000 numbers: 1.3e8
-        ([SEQUENCES], [MATRIX], 7),  # 64 · 100 · 60,000 are 3.8e8
-        ([TOKENS[:2]], [MATRIX], 1),
-    ],
-)
-def test_the_number_of_parts_goes_by_uses_of_parameters(
-    batch: list[Tensor], parameters: list[Tensor], parts: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "8")
-    assert paying.parts_that_pay(batch, parameters) == parts
-
-
-@pytest.mark.parametrize("bound", ["0", "-1", "two", "1.5"])
-def test_a_bound_that_is_no_number_is_refused(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", bound)
-    with pytest.raises(ValueError, match=f"TINYGRAD_LAB_WORKERS must be a whole number from 1, got '{bound}'"):
-        loss(Network(), batch_of())
-
-
-# ---- errors --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("place", [0, 6])
-def test_an_error_in_any_part_comes_out(place: int) -> None:
-    model, batch = Network(), batch_of()
-    batch["x"].writable()[place, 0] = np.inf
-    for _ in range(2):
-        with pytest.raises(FloatingPointError, match="not finite") as caught:
-            finite(model, batch)
-        assert any("worker" in note for note in getattr(caught.value, "__notes__", [])) == (place == 6)
-        assert_as_the_whole(model, batch_of())
-
-
-@pytest.mark.usefixtures("unchecked_shapes")
-def test_a_clear_error_of_the_engine_is_the_same_from_a_worker() -> None:
-    model = Network()
-    batch = batch_of()
-    with pytest.raises(ValueError, match="linear") as whole:
-        squared(model, batch | {"x": batch["x"][:, :5]})
-    for _ in range(2):
-        with pytest.raises(ValueError, match="linear") as cut:
-            narrow(model, batch)
-        assert type(cut.value) is type(whole.value)
-        assert str(cut.value).replace("(3, 5)", "(7, 5)") == str(whole.value)
-
-
-@in_parts
-def narrow(model: Network, batch: dict[str, Any]) -> Tensor:
-    """Gives the model what it cannot take, on workers only."""
-    mine = batch["owner"] == os.getpid()
-    return squared(model, batch if mine else batch | {"x": batch["x"][:, :5]})
-
-
-def test_a_model_that_workers_cannot_make_is_told_at_every_step() -> None:
-    model = Network()
-    model.part = Fragile()
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no Fragile here"):
-            loss(model, batch_of())
-    del model.part
-    assert_as_the_whole(model, batch_of())
-
-
-def test_an_error_backwards_comes_out_of_backward() -> None:
-    value = loss_with_something_else(Network(), batch_of())
-    with pytest.raises(RuntimeError, match="needs a gradient but is no parameter"):
-        value.backward()
-
-
-@in_parts
-def loss_with_something_else(model: Network, batch: dict[str, Any]) -> Tensor:
-    return squared(model, batch) * Tensor([2.0], requires_grad=True).sum()
-
-
-def test_numpys_settings_for_errors_hold_on_workers() -> None:
-    model, batch = Network(), batch_of()
-    batch["y"].writable()[6] = 1e38
-    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
-        loss(model, batch)
-
-
-def test_a_parameter_changed_between_forward_and_backward_is_told() -> None:
-    model = Network()
-    value = loss(model, batch_of())
-    with no_grad():
-        model.last.weight += 1
-    with pytest.raises(RuntimeError, match="changed in place"):
-        value.backward()
-    assert_as_the_whole(model, batch_of())
-
-
-def test_a_report_says_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert paying.described() == "up to 2 processes"
-    monkeypatch.setattr(shared, "possible", lambda: False)
-    assert paying.described() == "up to 2 threads"
-    monkeypatch.setenv("TINYGRAD_LAB_WORKERS", "1")
-    assert paying.described() == "one process"
