@@ -17,6 +17,7 @@ from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.errors import StoppedError, UsageError
 from tinygrad_lab.lab.fields import WithFields, WithSearch
 from tinygrad_lab.lab.options import LARGEST_SEED, TEXT, Formulas, workers_option
+from tinygrad_lab.lab.report import report
 from tinygrad_lab.paper import SIZES
 
 NAME = "tinygrad-lab"
@@ -60,13 +61,10 @@ def _help_alone(ctx: click.Context) -> None:
 @json_option
 def papers(json_file: str | None) -> None:
     """List the papers, their variants and sizes."""
-    from tinygrad_lab.lab import console, listing
+    from tinygrad_lab.lab import listing
 
     entries = [listing.describe(paper) for paper in registry.discover().values()]
-    if json_file:
-        console.write_json(entries, json_file)
-    if json_file != "-":
-        listing.print_papers(entries)
+    report(entries, json_file, lambda: listing.print_papers(entries))
 
 
 @cli.command()
@@ -87,15 +85,12 @@ def parity(
     json_file: str | None,
 ) -> None:
     """Compare both sides of each paper: the lab's main job. Fails if any check does."""
-    from tinygrad_lab.lab import agreement, console, parity_report
+    from tinygrad_lab.lab import agreement, parity_report
 
     jobs = parity_report.jobs(slugs, variant, dtype, size)
     steps = steps or agreement.trajectory_steps(size)
     rows = parity_report.run(jobs, size, steps, seed)
-    if json_file:
-        console.write_json([row.as_json() for row in rows], json_file)
-    if json_file != "-":
-        parity_report.print_rows(rows)
+    report([row.as_json() for row in rows], json_file, lambda: parity_report.print_rows(rows))
     parity_report.print_failures(rows)
     parity_report.print_diagnosis(rows, size, steps, seed)
     if not all(row.passed for row in rows):
@@ -128,7 +123,6 @@ def bench(
     """
     from importlib import import_module
 
-    from tinygrad_lab.lab import console
     from tinygrad_lab.lab.measuring.spread import quartiles_beside
 
     benchmark = import_module(f"tinygrad_lab.lab.measuring.{kind}" if kind else "tinygrad_lab.lab.bench")
@@ -139,10 +133,7 @@ def bench(
         if kind != "inference" or named != list(slugs) or variant:
             raise UsageError("bench: --weights goes with --inference alone: the weights bring their configuration")
         rows = import_module("tinygrad_lab.lab.measuring.published").run(named, weights, repeats)
-    if json_file:
-        console.write_json(quartiles_beside(rows), json_file)
-    if json_file != "-":
-        benchmark.print_rows(rows)
+    report(quartiles_beside(rows), json_file, lambda: benchmark.print_rows(rows))
 
 
 @cli.command(cls=WithFields, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -179,16 +170,13 @@ def train(
     once, and what was made since the last checkpoint is made again. The learning rate of a run that is given more
     epochs is, from there on, that of a run which had so many from the beginning. train SLUG --help lists the fields.
     """
-    from tinygrad_lab.lab import console, training
+    from tinygrad_lab.lab import training
     from tinygrad_lab.lab.taking_up import Wishes, taken_up
 
     paper = registry.find(slug)
     with taken_up(paper, Wishes(side, variant, size, ctx.args), out, resume, save_every) as run:
         run.run()
-        if json_file:
-            console.write_json(training.report(run), json_file)
-        if json_file != "-":
-            training.print_report(run)
+        report(training.report(run), json_file, lambda: training.print_report(run))
 
 
 @cli.command(cls=WithSearch, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -246,13 +234,11 @@ def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
 
     embed "A man is eating food." "Someone eats a meal." "The sky is blue."
     """
-    from tinygrad_lab.lab import console, embedding
+    from tinygrad_lab.lab import embedding
 
     vectors = embedding.SentenceSpace(side).vectors(sentences)
-    if json_file:
-        console.write_json(embedding.as_json(sentences, vectors, side), json_file)
-    if json_file != "-":
-        embedding.print_table(sentences, vectors, side)
+    content = embedding.as_json(sentences, vectors, side)
+    report(content, json_file, lambda: embedding.print_table(sentences, vectors, side))
 
 
 @cli.command()
@@ -265,15 +251,11 @@ def embed(sentences: tuple[str, ...], side: str, json_file: str | None) -> None:
 @json_option
 def claims(slug: str, seeds: int | None, quick: bool, redraw: bool, out: Path | None, json_file: str | None) -> None:
     """Run a paper's experiments: verdicts, figures, and the tables of its README."""
-    from tinygrad_lab.lab import console
     from tinygrad_lab.lab.study import claims as judging
 
     paper = registry.find(slug)
     judged = judging.run(paper, judging.workbench(paper, seeds, quick, out), redraw)
-    if json_file:
-        console.write_json(judging.as_json(judged), json_file)
-    if json_file != "-":
-        judging.print_claims(paper, judged)
+    report(judging.as_json(judged), json_file, lambda: judging.print_claims(paper, judged))
 
 
 @cli.command(cls=Formulas)
@@ -381,18 +363,10 @@ def data_list(json_file: str | None) -> None:
     from dataclasses import asdict
 
     from tinygrad_lab.data import catalogue
-    from tinygrad_lab.lab import console
+    from tinygrad_lab.lab.data_sets import print_data_sets
 
     entries = catalogue()
-    if json_file:
-        console.write_json([asdict(entry) for entry in entries], json_file)
-    if json_file != "-":
-        rows = [
-            (e.name, e.what, e.licence, f"{e.size:,}" if e.size else "-", e.checksum, str(e.found or "-"))
-            for e in entries
-        ]
-        columns = ("name", "what", "licence", "bytes", "checksum", "found in")
-        console.print_table("Data sets", columns, rows, right=("bytes",), prose=True)
+    report([asdict(entry) for entry in entries], json_file, lambda: print_data_sets(entries))
 
 
 @data.command("fetch")

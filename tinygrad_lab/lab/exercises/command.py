@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tinygrad_lab.lab.exercises.catalogue import EXERCISES, find
 from tinygrad_lab.lab.exercises.exercise import Exercise
 from tinygrad_lab.lab.exercises.judging import Verdict, judge
 from tinygrad_lab.lab.exercises.witnesses import has_torch
+from tinygrad_lab.lab.report import report
 from tinygrad_lab.ops.operation import OPERATIONS
 
 COMMAND = "tinygrad-lab exercise"
@@ -45,29 +45,20 @@ def run(name: str | None, file: Path | None, wish: Wish, json_file: str | None) 
     if name is None:
         if wish != Wish():
             raise UsageError(f"exercise: it needs a name with that; {COMMAND} lists them")
-        report(listing(here), json_file, print_listing)
+        entries = listing(here)
+        report(entries, json_file, lambda: print_listing(entries))
         return True
     exercise = find(name)
     if file and not wish.check:
         raise UsageError("exercise: a file is for --check only")
     if wish.check:
         verdict = check(exercise, file or Path(f"{name}.py"))
-        report(as_json(exercise, verdict), json_file, lambda _: print_verdict(exercise, verdict))
+        report(as_json(exercise, verdict), json_file, lambda: print_verdict(exercise, verdict))
         return verdict.solved
     if json_file:
         raise UsageError("exercise: --json is for the list and for --check")
     click.echo(hint(exercise, here) if wish.hint else solution(exercise) if wish.solution else begun(exercise, here))
     return True
-
-
-def report(value: Any, json_file: str | None, show: Callable[[Any], None]) -> None:
-    """Show something, write it as JSON, or both."""
-    if json_file:
-        from tinygrad_lab.lab import console
-
-        console.write_json(value, json_file)
-    if json_file != "-":
-        show(value)
 
 
 # ---- the list ------------------------------------------------------------------------------------
