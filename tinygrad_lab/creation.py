@@ -69,9 +69,7 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: 
 
 @gated
 def arange(start: float | int, end: float | int | None = None, step: float | int = 1, dtype: Any = None) -> Tensor:
-    """Return start, start + step, ... below end; ``arange(end)`` starts at 0. Integers give int64,
-    floats float32.
-    """
+    """Return start (0 if left out), start + step, ... below end: int64 of integers, else float32."""
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from start {start} to end {end}")

@@ -95,9 +95,7 @@ def detect_anomaly() -> Iterator[None]:
 
 
 def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
-    """Tell whether a NaN or infinity was born here: in ``made``, while ``given`` has nothing of the
-    kind.
-    """
+    """Tell whether a NaN or infinity was born here: it is in ``made`` and not in ``given``."""
 
     def worst(values: Sequence[Any]) -> int:  # 0 finite, 1 infinite, 2 NaN: an infinity may turn into a NaN later
         floats = [np.asarray(v) for v in values if isinstance(v, float | np.floating | np.ndarray)]
@@ -108,9 +106,7 @@ def not_finite_from(made: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def running_module() -> str:
-    """Return the path, in the outermost module, of the module whose forward is running; "" outside
-    of all and in the root.
-    """
+    """Return the path of the module whose forward is running; "" outside of all and in the root."""
     if not state.modules:
         return ""
     names = {id(module): name for name, module in state.modules[0].named_modules()}
@@ -126,9 +122,7 @@ def calling_frame() -> FrameType:
 
 
 def origin() -> str:
-    """Tell where the running operation was called: module path and first source line outside the
-    engine.
-    """
+    """Tell where the running operation was called: module, and first line outside the engine."""
     module = f" in module {running_module() or type(state.modules[-1]).__name__!r}" if state.modules else ""
     frame = calling_frame()
     return f"{module}, at {frame.f_code.co_filename}:{frame.f_lineno}"

@@ -16,9 +16,7 @@ from tinygrad_lab.typing import Generator
 
 
 def generator(seed: int | None = None) -> Generator:
-    """Make a NumPy generator on SFC64, NumPy's fastest bit stream; ``None`` takes entropy from the
-    system.
-    """
+    """Make a generator on SFC64, NumPy's fastest; seed ``None`` takes entropy from the system."""
     return np.random.Generator(np.random.SFC64(seed))
 
 
@@ -48,8 +46,7 @@ def ambient() -> Generator:
 
 
 def bernoulli(rng: Generator, shape: tuple[int, ...], probability: float, dtype: np.dtype) -> np.ndarray:
-    """Draw an array of 0 and 1, each 1 with ``probability`` (exact to 2**-16: 16 random bits decide
-    each element).
+    """Draw an array of 0 and 1, each 1 with ``probability``, to 2**-16: 16 random bits decide.
 
     Raises:
         ValueError: a probability outside [0, 1].
@@ -71,9 +68,7 @@ def normal(rng: Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
 
 
 def stream(rng: Generator) -> Generator:
-    """Return what this thread draws from where ``rng`` is asked for: a stream of its own while it
-    works on a part of a batch.
-    """
+    """Return what this thread draws from in place of ``rng``: its own stream on part of a batch."""
     return state.streams.get(id(rng), rng)
 
 

@@ -23,8 +23,7 @@ def random_crop(images: Float[Array, "n c h w"], size: int, generator: Generator
 
 
 def centre_crop(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} {size}"]:
-    """Cut the square in the middle out of each image; an odd pixel is left out at the bottom and
-    the right.
+    """Cut the middle square out of each image; an odd pixel is lost at the bottom and right.
 
     Raises:
         ValueError: as ``random_crop``.

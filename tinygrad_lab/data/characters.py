@@ -25,7 +25,5 @@ def encode(text: str, alphabet: str = CHARACTERS) -> np.ndarray:
 
 
 def decode(numbers: Iterable[Any], alphabet: str = CHARACTERS) -> str:
-    """Return the characters of these numbers; a replacement character for a number that stands for
-    none.
-    """
+    """Return the characters of these numbers; an unknown number becomes a replacement character."""
     return "".join(alphabet[n] if n < len(alphabet) else "\N{REPLACEMENT CHARACTER}" for n in numbers)

@@ -59,16 +59,13 @@ class Form:
         return re.search("[Ec]", _unquoted(self.pattern)) is not None
 
     def write(self, day: date) -> str:
-        """Return the day in this form, without marks of writing direction and with plain spaces
-        (Unicode's NFKC).
-        """
+        """Return the day in this form, in plain characters (NFKC) without marks of direction."""
         text = _babel().dates.format_date(day, self.pattern, locale=self.language)
         return unicodedata.normalize("NFKC", _visible(text))
 
 
 def load_dates(split: str) -> PairData:
-    """Return pairs of a written date and its ISO form, the same ones every time (for one version of
-    Babel).
+    """Return pairs of a written date and its ISO form, always the same for one version of Babel.
 
     Args:
         split: "train" (60,000 pairs), "validation" or "test" (2,000 each, of as many different days).
@@ -90,9 +87,7 @@ def load_dates(split: str) -> PairData:
 
 
 def days_of(split: str) -> list[date]:
-    """Return the days that a split is made of: 2,000 each for validation and test, all others for
-    training.
-    """
+    """Return the days of a split: 2,000 each for validation and test, the rest for training."""
     total = (LAST - FIRST).days + 1
     # Sorting raw words, whose stream NumPy guarantees, gives the same shuffle in every NumPy version.
     shuffled = np.argsort(np.random.SFC64(SEED).random_raw(total), kind="stable")

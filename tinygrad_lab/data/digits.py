@@ -40,8 +40,7 @@ def load_digits() -> tuple[UInt8[Array, "1797 8 8"], Int64[Array, "1797"]]:
 
 
 def split_rows(labels: Int64[Array, " n"], test: int) -> dict[str, Int64[Array, " _"]]:
-    """Return row numbers of "train" and "test", stratified: every class's share of the test rows is
-    right to within one.
+    """Return the row numbers of "train" or "test", with each class's share right to within one.
 
     The rule: shuffle, sort by class keeping the shuffled order inside each class, take every (n / test)-th row of that
     line for testing and leave the rest for training; both keep the shuffled order.

@@ -22,9 +22,7 @@ CHUNK = 256  # images at a time, so that what is worked on stays in the cache
 
 
 def distort(images: Float[Array, "n c h w"], generator: Generator) -> Float[Array, "n c h w"]:
-    """Put each image under an affine map of its own, drawn uniformly within the amounts above;
-    outside is background 0.
-    """
+    """Put each image under an affine map of its own, drawn uniformly; outside is background 0."""
     return warp(images, draw(len(images), generator))
 
 
@@ -37,8 +35,7 @@ def draw(count: int, generator: Generator) -> Float[Array, "{count} 5"]:
 
 
 def warp(images: Float[Array, "n c h w"], coefficients: Float[Array, "n 5"]) -> Float[Array, "n c h w"]:
-    """Sample image i at (a x + b y + c, d y + e) for every pixel (x, y), measured from the centre,
-    bilinearly.
+    """Sample image i bilinearly at (a x + b y + c, d y + e), with (x, y) from its centre.
 
     Args:
         images: background 0, since 0 is what lies outside.

@@ -53,8 +53,7 @@ def check_name(name: str) -> None:
 
 
 def available(name: str) -> bool:
-    """Tell whether a data set can be loaded without a network (its files are there; they are not
-    opened).
+    """Tell whether a data set's files are here, so that no network is needed; none is opened.
 
     Raises:
         ValueError: an unknown data set.

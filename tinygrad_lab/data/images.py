@@ -44,8 +44,7 @@ class ImageData:
 
 
 def load_images(name: str, split: str = "train") -> ImageData:
-    """Return a split of a data set, from the first place that has it (see ``locate``); files
-    nowhere found are downloaded.
+    """Return a split of a data set from the first place that has it, the network last.
 
     Args:
         name: "mnist", "fashion-mnist" or "digits".

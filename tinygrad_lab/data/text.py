@@ -35,8 +35,7 @@ class TextData:
 
 
 def load_text(name: str) -> TextData:
-    """Return a text, from the first place that has it (see ``locate``); files nowhere found are
-    downloaded.
+    """Return a text, from the first place that has it (see ``locate``), or the network.
 
     Args:
         name: "timemachine", "tinyshakespeare", "kjv", or "topics", which is always there.

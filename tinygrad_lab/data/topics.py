@@ -10,9 +10,7 @@ ASCII = str.maketrans(
 
 
 def load_topics() -> str:
-    """Return all topics in alphabetical order of their names, in ASCII: typographic characters
-    become their plain forms.
-    """
+    """Return all topics in alphabetical order, with typographic characters in plain ASCII."""
     from pydoc_data.topics import topics  # a large module: only when it is wanted
 
     text = "\n\n".join(topics[name].strip() for name in sorted(topics))

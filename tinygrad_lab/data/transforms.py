@@ -7,8 +7,7 @@ from tinygrad_lab.typing import Array
 
 
 def fit(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} {size}"]:
-    """Make images of any data set squares of one size: enlarge by the largest whole factor that
-    fits, then ``pad``.
+    """Make squares of one size: enlarge by the largest whole factor that fits, then ``pad``.
 
     MNIST's 28x28 become 32x32 by a border of two pixels, as LeNet-5 wants them.  The digits' 8x8 become 32x32 by a
     factor of four, or 28x28 by a factor of three and a border of two.
@@ -24,8 +23,7 @@ def fit(images: Float[Array, "n c h w"], size: int) -> Float[Array, "n c {size} 
 
 
 def pad(images: Float[Array, "n c h w"], size: int, background: float = 0.0) -> Float[Array, "n c {size} {size}"]:
-    """Put images in the centre of a square of ``background``; an odd pixel goes to the bottom and
-    the right.
+    """Centre images in a square of ``background``; an odd pixel goes to the bottom and right.
 
     Pad before changing the scale, or name the new background: 0 is not background on the 1998 scale.
 
@@ -42,8 +40,7 @@ def pad(images: Float[Array, "n c h w"], size: int, background: float = 0.0) -> 
 
 
 def resize(images: Float[Array, "n c h w"], height: int, width: int) -> Float[Array, "n c {height} {width}"]:
-    """Interpolate images bilinearly to another size, the outer edges kept in place, border pixels
-    repeated.
+    """Interpolate images bilinearly; outer edges stay in place, border pixels are repeated.
 
     The pixel of index i is centred at i + 1/2, as in torch's ``interpolate(mode="bilinear")``.  It is
     for enlarging: images made smaller alias.

@@ -23,9 +23,7 @@ def next_tokens(tokens: np.ndarray, starts: np.ndarray, length: int) -> dict[str
 
 
 def random_windows(tokens: np.ndarray, length: int, windows: int, batch_size: int, generator: Generator) -> Batches:
-    """Draw so many windows an epoch, from random places of the text, with replacement; there must
-    be such places.
-    """
+    """Draw so many windows an epoch from random places of the text, with replacement."""
 
     def drawn(batch: dict[str, Any], rng: Generator) -> dict[str, Any]:
         return next_tokens(tokens, rng.integers(0, len(tokens) - length, len(batch["window"])), length)

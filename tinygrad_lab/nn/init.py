@@ -68,8 +68,7 @@ def trunc_normal_(
     b: Number = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Draw the elements from N(mean, std²) given that they lie in [a, b]: values outside are drawn
-    again.
+    """Draw the elements from N(mean, std²); those outside [a, b] are drawn again.
 
     Raises:
         ValueError: an interval that holds less than a thousandth of the distribution, or a ``std`` of 0 or less.
@@ -91,9 +90,7 @@ def trunc_normal_(
 
 @gated
 def xavier_uniform_(tensor: Tensor, gain: Number = 1.0, generator: Generator | None = None) -> Tensor:
-    """Draw from U[-bound, bound) with bound = gain √(6 / (fan_in + fan_out)) (Glorot & Bengio
-    2010).
-    """
+    """Draw from U[-b, b) with b = gain √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -112,9 +109,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Draw from U[-bound, bound) with bound = gain √(3 / fan) (He et al. 2015); ``a`` is the leaky
-    ReLU's slope.
-    """
+    """Draw from U[-b, b) with b = gain √(3 / fan) (He et al. 2015); leaky ReLU has slope ``a``."""
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -127,16 +122,13 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Draw from N(0, std²) with std = gain / √fan (He et al. 2015); ``a`` is the slope of the leaky
-    ReLU.
-    """
+    """Draw from N(0, std²) with std = gain / √fan (He et al. 2015); leaky ReLU has slope ``a``."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 @gated
 def orthogonal_(tensor: Tensor, gain: Number = 1, generator: Generator | None = None) -> Tensor:
-    """Make the rows orthonormal (or the columns, where there are fewer), times ``gain`` (Saxe et
-    al. 2014).
+    """Make the rows (or columns, if fewer) orthonormal, times ``gain`` (Saxe et al. 2014).
 
     Dimensions after the first count as columns.
     """
@@ -150,8 +142,7 @@ def orthogonal_(tensor: Tensor, gain: Number = 1, generator: Generator | None = 
 
 
 def calculate_gain(nonlinearity: str, param: Number | None = None) -> float:
-    """Tell how much a weight's standard deviation must grow to keep the variance through
-    ``nonlinearity``.
+    """Return how much larger weights must be to keep the variance through a nonlinearity.
 
     Args:
         nonlinearity: ``linear``, ``conv1d``, ``conv2d``, ``conv3d``, ``sigmoid``, ``tanh``, ``relu``, ``leaky_relu``

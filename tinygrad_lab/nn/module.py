@@ -144,8 +144,7 @@ class Module:
         object.__delattr__(self, name)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that belongs to the state but is not trained; kept out of state_dict unless
-        ``persistent``.
+        """Add a tensor that is not trained; it belongs to the state if it is ``persistent``.
 
         Raises:
             KeyError: the name is taken by something that is not a buffer, empty or has a dot.
@@ -252,10 +251,10 @@ class Module:
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return parameters and persistent buffers by dotted name, in torch's order; what is
-        shared, under each of its names.
+        """Return parameters and persistent buffers by dotted name, in torch's order.
 
-        The arrays are read-only views of the live ones, as torch's are references: copy what must outlast a step.
+        What is shared stands under each of its names.  The arrays are read-only views of the live
+        ones, as torch's are references: copy what must outlast a step.
         """
         return {name: tensor.numpy() for name, tensor in self._stateful()}
 

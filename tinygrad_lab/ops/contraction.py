@@ -134,8 +134,7 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
 
 
 def explicit(equation: str, shapes: list[tuple[int, ...]]) -> str:
-    """Return the equation with its output written out and letters of its own for the dimensions
-    behind each ellipsis.
+    """Write the output of an equation out, and give each ellipsis letters of its own.
 
     Raises:
         ValueError: what is wrong with the equation, or where it does not fit the shapes.

@@ -206,9 +206,7 @@ def conv_transpose2d_definition(
     groups: int = 1,
     dilation: Pair = 1,
 ) -> Tensor:
-    """Sum one multiple of the whole image per tap of the kernel, spaced out by the stride and
-    shifted.
-    """
+    """Add up the image times each tap of the kernel, spread by the stride and shifted."""
     window = _window("conv_transpose2d", input, weight, stride, dilation, groups)
     cut, extra = _margins(padding, output_padding)
     images = as_batch(input)

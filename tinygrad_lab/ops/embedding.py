@@ -71,9 +71,7 @@ def one_hot_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def sorted_sum(index: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """Sum as ``one_hot_sum`` by sorting: equal indices become neighbours, each run of them one
-    segment to add up.
-    """
+    """Sum as ``one_hot_sum`` by sorting: equal indices become neighbours, then one segment."""
     total = np.zeros((size, rows.shape[1]), rows.dtype)
     if len(index):
         order = np.argsort(index, kind="stable")

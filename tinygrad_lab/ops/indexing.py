@@ -64,8 +64,7 @@ def apart(key: Any) -> tuple[Any, Any]:
 
 
 def plain_key(key: Any) -> Any:
-    """Replace Tensors in a key by copies of their arrays: the backward pass must see the indices of
-    today.
+    """Replace Tensors in a key by copies of their arrays, since a backward must see today's indices.
 
     Raises:
         IndexError: an index that is not integer or boolean; a list of lists, which could mean two things.

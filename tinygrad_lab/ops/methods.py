@@ -213,9 +213,7 @@ class TensorMethods(TensorOperators):
         return f"tensor({body}{dtype}{made_by}{leaf})"
 
     def numpy(self) -> np.ndarray:
-        """Return a read-only view: writing through it could silently corrupt a recorded graph. Copy
-        it to own the values.
-        """
+        """Return a read-only view: writes could corrupt a graph. Copy it to own the values."""
         view = self._data.view()
         view.flags.writeable = False
         return view
@@ -294,8 +292,7 @@ class TensorMethods(TensorOperators):
 
     # ---- in place ---------------------------------------------------------------------------------------------------
     def writable(self) -> np.ndarray:
-        """Return the array itself, for in-place work, and count it, so that backward() can tell
-        that a saved value changed.
+        """Return the array itself, for work in place; the change is counted, and ``backward()`` sees it.
 
         Raises:
             RuntimeError: the tensor takes part in a graph and gradients are on.

@@ -106,9 +106,7 @@ class OperationInfo:
         return parameter is not None and parameter.default is parameter.empty
 
     def needs_of(self, inputs: Sequence[Any]) -> tuple[bool, ...]:
-        """Tell which inputs want a gradient: by parameter name, or by position for a variadic
-        operation.
-        """
+        """Tell which inputs want a gradient: by parameter name, or by position if variadic."""
         wanted = [given is not None for given in inputs]
         return tuple(wanted) if self.variadic else self._needs(*wanted)
 
@@ -152,9 +150,7 @@ class OperationInfo:
                 raise TypeError(f"{self.name}: {name} has no gradient here, but this tensor needs one: detach() it")
 
     def inputs_of(self, args: Arguments, kwargs: dict[str, Any]) -> Arguments:
-        """Return the differentiable arguments of a call, in the order of the signature; None where
-        one was left out.
-        """
+        """Return the differentiable arguments of a call in the signature's order; None if left out."""
         if self.variadic:
             return args[self.parameters.index(self.variadic) :]
         if 0 < self.leading <= len(args):

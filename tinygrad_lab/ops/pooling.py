@@ -37,9 +37,7 @@ class Axis(NamedTuple):
     outputs: int
 
     def taps(self) -> Iterator[tuple[int, slice, slice]]:
-        """Yield for each tap its number, which windows have it inside the image, and where it is in
-        those.
-        """
+        """Yield each tap's number, the windows that have it inside the image, and its place in those."""
         for tap in range(self.kernel):
             offset = tap * self.dilation - self.padding
             first = max(0, -(offset // self.stride))

@@ -242,9 +242,7 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
 
 @gated
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the largest element (the first of equals), into the flattened tensor
-    where ``dim`` is None.
-    """
+    """Return where the largest element is, the first of equals; without ``dim`` in the flat tensor."""
     if input.dtype.kind == "b":
         raise TypeError("argmax: input must be numbers, got booleans")
     return _position("argmax", np.argmax, input, dim, keepdim)
@@ -252,9 +250,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 @gated
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the smallest element (the first of equals), into the flattened tensor
-    where ``dim`` is None.
-    """
+    """Return where the smallest element is, the first of equals; without ``dim`` in the flat tensor."""
     if input.dtype.kind == "b":
         raise TypeError("argmin: input must be numbers, got booleans")
     return _position("argmin", np.argmin, input, dim, keepdim)

@@ -192,8 +192,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 @gated
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut into at most ``chunks`` pieces along ``dim``, all of one size except perhaps a smaller
-    last.
+    """Cut into at most ``chunks`` pieces along ``dim``, equally long; the last may be shorter.
 
     Raises:
         ValueError: ``chunks`` is not positive.

@@ -33,9 +33,7 @@ def shift(x: np.ndarray) -> np.ndarray:
 
 
 def largest_score(q: np.ndarray, k: np.ndarray) -> float:
-    """Bound the size of all products of a row of ``q`` and a row of ``k``, by Cauchy and Schwarz,
-    without them.
-    """
+    """Bound the products of rows of ``q`` and ``k``, by Cauchy and Schwarz, without computing them."""
     return math.sqrt(float(np.vecdot(q, q).max(initial=0)) * float(np.vecdot(k, k).max(initial=0)))
 
 

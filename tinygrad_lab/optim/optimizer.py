@@ -188,8 +188,7 @@ class Optimizer(ABC):
 
     # ---- state ------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """Return torch's form: ``state`` by running number of the parameter, ``param_groups`` with
-        numbers for parameters.
+        """Return torch's form: ``state`` and ``param_groups`` know parameters by running number.
 
         Slots are the live arrays, not copies: copy the dictionary deeply to keep it over a step.
         """

@@ -66,9 +66,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], raw: tuple[int, ..
 
 
 def numbers(array: np.ndarray) -> str:
-    """Return a number, a small vector or matrix as a table of numbers, or what a large tensor is
-    like.
-    """
+    """Write a small tensor as a table of numbers, and of a large one what it is like."""
     if array.size == 1:
         return f"{array.item():.4g}"
     size = " × ".join(map(str, array.shape))

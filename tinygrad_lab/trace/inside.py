@@ -17,9 +17,7 @@ from tinygrad_lab.trace.steps import Forward, Input, Trace, Value
 
 
 def can_open(step: Forward) -> bool:
-    """Tell whether the operation has a definition, and no generator that would draw other numbers
-    the second time.
-    """
+    """Tell whether an operation has a definition to open, and no generator that would draw anew."""
     return step.operation.definition is not None and not any(
         isinstance(value, np.random.Generator) for value in step.settings.values()
     )

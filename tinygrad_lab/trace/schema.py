@@ -104,9 +104,7 @@ def as_json(
 
 
 def opened_by(trace: Trace) -> list[tuple[Forward, list[np.ndarray | None] | None]]:
-    """Return the steps of a trace that can be opened, each with the gradients of its outputs; None
-    where it has none.
-    """
+    """Return the steps that can be opened, each with the gradients of its outputs, if it has any."""
     incoming = {id(step.forward): step.incoming for step in trace if isinstance(step, Backward)}
     return [(step, incoming.get(id(step))) for step in trace if isinstance(step, Forward) and can_open(step)]
 

@@ -58,9 +58,7 @@ def joint_vocabularies(name: str, size: int) -> dict[str, str]:
 def training_batches(
     data: PairData, vocabularies: Mapping[str, str], batch_size: int, max_length: int, generator: Generator
 ) -> Batches:
-    """Return shuffled batches of pairs of similar length, none longer than ``max_length`` tokens on
-    either side.
-    """
+    """Return shuffled batches of pairs of similar length, at most ``max_length`` tokens a side."""
     arrays = encoded(data, vocabularies)
     longest = np.maximum(arrays["length"], (arrays["target"] != PAD).sum(axis=1) - 1)
     kept = {name: array[longest <= max_length] for name, array in arrays.items()}

@@ -22,9 +22,7 @@ class Spelling:
 
 
 def spellings(outputs: Mapping[str, str], pronunciations: Mapping[str, Sequence[str]]) -> dict[str, Spelling]:
-    """Compare each word's output with the nearest of its pronunciations, phonemes separated by
-    spaces.
-    """
+    """Compare each output with the nearest of its word's pronunciations, phonemes between spaces."""
     best = {}
     for word, output in outputs.items():
         known = [reference.split() for reference in pronunciations[word]]
@@ -55,9 +53,7 @@ def error_rates(spelled: Sequence[Spelling]) -> dict[str, float]:
 
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
-    """Count the fewest insertions, deletions and replacements that turn one sequence into the other
-    (Levenshtein 1966).
-    """
+    """Count the fewest insertions, deletions and replacements in between (Levenshtein 1966)."""
     above = list(range(len(second) + 1))
     for i, left in enumerate(first, 1):
         row = [i]
@@ -68,8 +64,7 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def bleu(outputs: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Return corpus BLEU and the signature that says how it was computed, both sacrebleu's (Post
-    2018).
+    """Return corpus BLEU and the signature that says how, both sacrebleu's (Post 2018).
 
     Raises:
         ImportError: sacrebleu is not installed.

@@ -34,9 +34,7 @@ class Translator(Protocol):
         """Return what is remembered of the source, and the state to begin with, both ``Rows``."""
 
     def decode(self, y: Any, state: Any, memory: Any, /) -> tuple[Any, ...]:
-        """Return first the logits (B, T, V) of the tokens after each of ``y`` (B, T), last the
-        state to go on from.
-        """
+        """Return logits (B, T, V) of the tokens after each of ``y`` (B, T), and the next state last."""
 
     def eval(self) -> Any:
         """Switch to evaluation mode."""
@@ -53,8 +51,7 @@ class Hypothesis(NamedTuple):
 def beam_search(
     model: Translator, source: Int[Tensor, "b s"], length: Int[Tensor, " b"], width: int, limit: int, divisor: Divisor
 ) -> list[list[Hypothesis]]:
-    """Return the ``width`` best hypotheses found for each source, best first; all sources advance
-    together.
+    """Return the ``width`` best hypotheses of each source, best first; all advance together.
 
     Args:
         width: hypotheses kept at each step; 1 is greedy search.

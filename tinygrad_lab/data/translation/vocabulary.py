@@ -36,8 +36,7 @@ def learn(kind: str, texts: Iterable[str], size: int) -> str:
 
 
 def learn_joint(kinds: tuple[str, str], sources: Iterable[str], targets: Iterable[str], size: int) -> tuple[str, str]:
-    """Learn vocabularies of both sides with one numbering: a token that occurs on both has one
-    number.
+    """Learn both sides' vocabularies with one numbering: what occurs on both has one number.
 
     Args:
         kinds: as in ``learn``, of the sources and of the targets; subwords on both sides or on none.
@@ -120,7 +119,5 @@ class Vocabulary(Pieces):
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Return each token as it is written in the vocabulary; numbers that it lacks as the
-        unknown one.
-        """
+        """Return each token as the vocabulary writes it; a number that it lacks as the unknown one."""
         return [self.tokenizer.id_to_token(token) or SPECIAL[UNKNOWN] for token in tokens]

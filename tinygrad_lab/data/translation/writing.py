@@ -56,9 +56,7 @@ def translations(
     vocabularies: Mapping[str, str],
     sources: Sequence[str],
 ) -> list[str]:
-    """Return the best translation found of each source; sources of similar length are searched for
-    together.
-    """
+    """Return each source's best translation; sources of similar length are searched together."""
     tokens = [[*row, EOS] for row in Vocabulary(vocabularies["source"]).encode_all(sources)]
     target = Vocabulary(vocabularies["target"])
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
@@ -72,9 +70,7 @@ def translations(
 
 
 def prompts(name: str) -> list[str]:
-    """Return ten sources of a data set that were not trained on; of dates, ten days in ten
-    languages.
-    """
+    """Return ten sources that were not trained on; of dates, ten days in ten languages."""
     if name == "dates":
         chosen = [next(f for f in forms() if f.language == language and f.weekday) for language in SHOWN_LANGUAGES]
         return [form.write(day) for form, day in zip(chosen, days_of("test"), strict=False)]

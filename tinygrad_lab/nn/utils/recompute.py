@@ -18,8 +18,7 @@ from tinygrad_lab.typing import Array, Backward, Generator, Gradients, Needs
 
 
 def recompute(function: Callable[..., Tensor], *args: Any) -> Tensor:
-    """Return ``function(*args)``, whose inside is not kept for the backward pass but computed
-    again.
+    """Return ``function(*args)``, whose inside is computed again for the backward pass, not kept.
 
     The same numbers come out, gradients included: generators that belong to the module, such as dropout's, draw the
     same again.  What a forward pass changes beyond that (running statistics of batch_norm) it changes twice.

@@ -101,8 +101,7 @@ def pad_sequence(sequences: Sequence[Tensor], batch_first: bool = False, padding
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Num[Tensor, "..."], Int[Tensor, " b"]]:
-    """Undo the packing: return the padded batch, in the order in which it was packed, and the
-    lengths.
+    """Undo the packing: return the padded batch, in its first order, and the lengths.
 
     Args:
         sequence: what to unpack.

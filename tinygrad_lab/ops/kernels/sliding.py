@@ -69,9 +69,7 @@ class Window(NamedTuple):
         return slice(top, top + (self.span(rows) - 1) * step + 1, step)
 
     def across(self, tap: int, width: int) -> slice:
-        """Return the input columns that horizontal tap number ``tap`` meets at ``width`` output
-        positions.
-        """
+        """Return the input columns that tap ``tap`` of a row meets at ``width`` output positions."""
         left, step = tap * self.dilation[1], self.stride[1]
         return slice(left, left + (width - 1) * step + 1, step)
 
