@@ -35,7 +35,7 @@ def recorded(model: Any, array: Callable[[Any], np.ndarray]) -> Iterator[Record]
 
 @contextmanager
 def imposed(model: torch.nn.Module, record: Record) -> Iterator[None]:
-    """Inside the block every module gives out what ``record`` has for this call; gradients flow as before."""
+    """Have every module give out what ``record`` has for this call; gradients flow as before."""
     calls = {path: iter(arrays) for path, arrays in record.items()}
 
     def watch(path: str) -> Hook:

@@ -24,7 +24,7 @@ NAME = "tinygrad-lab"
 
 
 def _json(ctx: click.Context, _parameter: click.Parameter, target: str | None) -> str | None:
-    """Before the command begins, so that no work is lost over a name; where JSON goes to stdout, nothing else does."""
+    """Try the file before the command begins, so that no work is lost over its name; stdout is for JSON alone."""
     if target == "":
         raise click.BadParameter("it needs a file's name, or - for stdout")
     if target is not None:
@@ -52,7 +52,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def _help_alone(ctx: click.Context) -> None:
-    """A group without a command says what commands it has."""
+    """Say what commands a group has, when none was named."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

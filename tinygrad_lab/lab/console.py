@@ -40,7 +40,7 @@ class Plain(Console):
         super().__init__(highlight=False, markup=False, emoji=False, **about)
 
     def on_broken_pipe(self) -> NoReturn:
-        """Nobody reads any more."""
+        """Let the program end as one that nobody reads any more."""
         raise BrokenPipeError
 
 
@@ -64,7 +64,7 @@ def progress() -> Progress:
 
 
 def ticking(losses: Iterable[float], bar: Progress, title: str, steps: int, done: int = 0) -> Iterator[float]:
-    """The same losses, each of them a tick of the progress bar and shown beside it.
+    """Yield the same losses; each is a tick of the progress bar, and shown beside it.
 
     Args:
         title: of the bar's task.
@@ -100,7 +100,7 @@ def json_alone() -> Iterator[None]:
 
 
 def finite(value: Any) -> Any:
-    """The same plain data with words in place of numbers that JSON has not got."""
+    """Return the same plain data, with words in place of numbers that JSON has not got."""
     if isinstance(value, float) and not math.isfinite(value):
         return NOT_FINITE[str(float(value))]
     if isinstance(value, dict):

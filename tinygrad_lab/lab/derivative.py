@@ -145,7 +145,7 @@ def _is_real(value: Any) -> bool:
 
 
 def _fresh(value: Any) -> Any:
-    """The same noise in every run."""
+    """Return the value, a generator as a copy: every run has the same noise."""
     return copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
 
 

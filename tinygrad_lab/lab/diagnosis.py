@@ -90,7 +90,7 @@ def _found(parity: Parity, checks: Sequence[str], rows: Sequence[Row]) -> Iterat
 
 
 def _of_training(parity: Parity, weights: Arrays, rows: Sequence[Row]) -> Iterator[str]:
-    """The forward pass and gradients agree: how soon do the weights part?"""
+    """Say where to look when passes and gradients agree, and how soon the weights part."""
     yield (
         "forward, loss and gradients agree: look at the optimiser, its schedule and the training loop, "
         f"papers/{parity.paper.slug}/train.py and reference/{parity.paper.slug}/train.py"

@@ -191,7 +191,7 @@ class Writer:
         self._load()
 
     def _load(self) -> None:
-        """Into the model's own memory."""
+        """Put the tensors into the model's own memory."""
         tensors, name = self.source.tensors, self.source.name
         try:
             if isinstance(tensors, dict):
@@ -219,7 +219,7 @@ class Writer:
             raise UsageError(f"generate: {error}") from error
 
     def _taken(self, tokens: list[int], _options: Any) -> Iterable[int]:
-        """In the place of a search: nothing is written, and no time spent."""
+        """Check tokens in the place of a search: nothing is written, and no time spent."""
         if not tokens:
             raise ValueError("the prompt must have at least one token, got none")
         if hasattr(self.inference, "check"):
@@ -257,7 +257,7 @@ class Pace:
         self.first_seconds = self.later_seconds = 0.0
 
     def watched(self, read: int, tokens: Iterable[int]) -> Iterator[int]:
-        """The same tokens, timed; what happens between two of them elsewhere does not count."""
+        """Yield the same tokens, timed; what happens between two of them elsewhere does not count."""
         self.read += read
         stream, number = iter(tokens), 0
         while True:
@@ -284,7 +284,7 @@ class Pace:
         }
 
     def print(self) -> None:
-        """The same as a line on stderr."""
+        """Print the same as a line on stderr."""
         numbers = self.as_json()
         console.stderr.print(
             f"{numbers['read']} tokens read, {numbers['written']} written: "

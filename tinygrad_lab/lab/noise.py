@@ -27,7 +27,7 @@ _OUT_OF_PLACE = {
 
 @contextmanager
 def replayed(draws: Sequence[np.ndarray]) -> Iterator[None]:
-    """Inside the block PyTorch draws what was recorded: all of it, in order, and nothing else.
+    """Have PyTorch draw what was recorded inside the block: all of it, in order, and nothing else.
 
     Where nothing was recorded nothing is intercepted, which would slow every operation down: the state of torch's
     generator tells whether it was asked.

@@ -42,7 +42,7 @@ TEXT, FINITE = Text(), Finite()
 
 
 def _bound_workers(ctx: click.Context, _param: click.Parameter, number: int | None) -> None:
-    """For this command, and the processes that it starts."""
+    """Bound the workers of this command, and of the processes that it starts."""
     if number is None:
         try:
             cores()

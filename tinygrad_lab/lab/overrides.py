@@ -11,7 +11,7 @@ from tinygrad_lab.lab.options import FINITE, LARGEST_SEED
 
 
 def apply(config: Any, arguments: Sequence[str]) -> Any:
-    """The configuration with the fields that ``arguments`` name replaced, each parsed as the field's type.
+    """Replace the fields that ``arguments`` name, each parsed as the field's type; return the configuration.
 
     Raises:
         UsageError: an option that is no field (``variant`` and ``size`` have options of their own), a bad value, or
@@ -35,7 +35,7 @@ def apply(config: Any, arguments: Sequence[str]) -> Any:
 
 
 def options(config: Any) -> list[click.Option]:
-    """An option for each field; its help says what the field is without it."""
+    """Make an option for each field; its help says what the field is without it."""
     return [_option(field.name, getattr(config, field.name)) for field in fields(config) if field.name != "variant"]
 
 

@@ -49,7 +49,7 @@ class Parity:
         self.example: Callable[[Any, Any], dict[str, Any]] = registry.part(paper, "data").example_batch
 
     def run(self) -> Iterator[Row]:
-        """All checks; the rows come as they are known."""
+        """Run all checks, and yield each row as it is known."""
         weights = self.numpy.state(self.numpy.build(self.config, self.seed, self.dtype))
         yield from self.one_pass(weights)
         yield from self.trajectory(weights)
@@ -126,7 +126,7 @@ class Parity:
 
     # ---- weights ----------------------------------------------------------------------------------------------------
     def round_trip(self, weights: Arrays) -> Iterator[Row]:
-        """Engine -> file -> torch -> file -> engine, bit for bit.
+        """Take weights from the engine to a file, to torch, to a file and back, bit for bit.
 
         What travels is unlike what any model starts with, or it could come from anywhere; and torch turns every sign,
         which rounds nothing, so that what comes back has been there.
@@ -148,7 +148,7 @@ class Parity:
 
     # ---- generation -------------------------------------------------------------------------------------------------
     def generation(self, weights: Arrays) -> Iterator[Row]:
-        """Both sides write the same tokens after the same prompt, the likeliest at every step.
+        """Check that both sides write the same tokens after the same prompt, the likeliest at every step.
 
         A model may end at once; then the next prompt is tried, for two silences agree in next to nothing. Nothing is
         compared for a variant that has no tokens to write, and so gives no example of a prompt.

@@ -31,7 +31,7 @@ def jobs(slugs: Sequence[str], variant: str | None, dtype: str, size: str) -> li
 
 
 def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
-    """All rows of all jobs; a job that stops with an error, and a kind of check with no row, become failed rows."""
+    """Return all rows of all jobs; a job that stops with an error, and a kind of check with no row, are failed rows."""
     from tinygrad_lab.lab.parity import Parity
 
     rows: list[Row] = []
@@ -50,7 +50,7 @@ def run(chosen: Sequence[Job], size: str, steps: int, seed: int) -> list[Row]:
 
 
 def _left_out(paper: Paper, variant: str, dtype: str, size: str, seed: int, compared: Sequence[Row]) -> Iterator[Row]:
-    """A failed row for each kind of check that compared nothing: no rows are no agreement."""
+    """Yield a failed row for each kind of check that compared nothing: no rows are no agreement."""
     writes = registry.example_tokens(paper, paper.variants[variant][size], seed)
     for check in CHECKS if writes else CHECKS[:-1]:
         if not any(row.check == check for row in compared):
@@ -66,7 +66,7 @@ def failed(paper: Paper, variant: str, dtype: str, size: str, check: str, name: 
 
 
 def print_rows(rows: Sequence[Row]) -> None:
-    """A line for each paper, variant and dtype: agreeing digits of the worst quantity in each check."""
+    """Print a line for each paper, variant and dtype: agreeing digits of the worst quantity in each check."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.paper, row.variant, row.dtype), []).append(row)
@@ -94,7 +94,7 @@ def _digits(rows: Sequence[Row]) -> str:
 
 
 def print_failures(rows: Sequence[Row]) -> None:
-    """On stderr: where each failed quantity differs most."""
+    """Say on stderr where each failed quantity differs most."""
     for row in rows:
         if not row.passed:
             what = STOPPED if row.name == STOPPED else f"{row.check} of {row.name}"
@@ -103,7 +103,7 @@ def print_failures(rows: Sequence[Row]) -> None:
 
 
 def print_diagnosis(rows: Sequence[Row], size: str, steps: int, seed: int) -> None:
-    """On stderr, of each paper and variant that failed: where to look."""
+    """Say on stderr where to look, of each paper and variant that failed."""
     from tinygrad_lab.lab import diagnosis
 
     for line in diagnosis.lines([row for row in rows if not row.passed], size, steps, seed):

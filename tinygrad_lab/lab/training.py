@@ -185,7 +185,7 @@ class Training:
             begin = time.perf_counter()
 
     def _until_overflow(self, losses: Iterator[float]) -> Iterator[float]:
-        """The same losses; PyTorch does not take a step that is longer than its numbers go."""
+        """Yield the same losses; a step that is longer than PyTorch's numbers go ends the run."""
         try:
             yield from losses
         except (RuntimeError, OverflowError) as error:
@@ -194,7 +194,7 @@ class Training:
             raise self._failed(f"step {self.step + 1} of {self.steps} overflows") from error
 
     def _count(self, loss: float, seconds: float) -> None:
-        """A step has been made; now is the time to save, and to stop."""
+        """Count a step that was made; between two is the time to save, and to stop."""
         if not abs(loss) < HOPELESS:
             raise self._failed(f"the loss of step {self.step + 1} of {self.steps} is {loss:.3g}")
         self.step += 1
@@ -273,7 +273,7 @@ def start(
     save_every: int = SAVE_EVERY,
     saved: Any = None,
 ) -> Training:
-    """A new run, or the one in ``folder`` taken up again; nothing saved is overwritten unasked.
+    """Begin a new run, or take up the one in ``folder``; nothing saved is overwritten unasked.
 
     Args:
         resume: go on from the checkpoint, which was written with the configuration ``saved`` or this one.

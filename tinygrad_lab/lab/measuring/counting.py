@@ -60,7 +60,7 @@ class Tally:
         self.operations += 1
 
     def contribution(self, *_about: Any) -> None:
-        """It belongs to the operation whose backward is running."""
+        """Count nothing: it belongs to the operation whose backward is running."""
 
 
 def counts(paper: Paper) -> Counts:

@@ -35,7 +35,7 @@ def forward(side: Side, paper: Paper, config: Any, model: Any, no_gradients: Cal
 
 
 def forwards(paper: Paper, config: Any) -> list[Step]:
-    """The engine's first, then PyTorch's one or two forms."""
+    """Return the engine's forward pass first, then PyTorch's one or two forms."""
     numpy, torch = sides(paper)
     quiet = torch.torch.no_grad
     steps = [forward(numpy, paper, config, numpy.build(config), no_grad)]
@@ -46,7 +46,7 @@ def forwards(paper: Paper, config: Any) -> list[Step]:
 
 
 def writings(paper: Paper, config: Any) -> list[Step]:
-    """Both sides from the same weights and prompt; none where a model does not write."""
+    """Return how both sides write from the same weights and prompt; none where a model does not write."""
     if not (tokens := registry.example_tokens(paper, config, seed=0)):
         return []
     numpy, torch = NumpySide(paper), TorchSide(paper)

@@ -44,7 +44,7 @@ def attention(x: Any, w_q: Any, w_k: Any, w_v: Any, of: Any) -> Any:
 
 
 def models() -> dict[str, tuple[Loss, Arrays, Arrays]]:
-    """By name: the loss, what it is given, and the weights that it is differentiated by."""
+    """Return by name the loss, what it is given, and the weights that it is differentiated by."""
     rng = generator(0)
 
     def normal(*shape: int) -> np.ndarray:
@@ -103,7 +103,7 @@ class Functions:
 
 
 def engine(loss: Loss, given: Arrays, weights: Arrays) -> Callable[[], Arrays]:
-    """Ours."""
+    """Return a function that works out the engine's gradients of a loss."""
     fixed, learned = [Tensor(x) for x in given], [Tensor(w, requires_grad=True) for w in weights]
     return lambda: _backward(loss, fixed, learned, Methods("dim", "keepdim"))
 

@@ -42,7 +42,7 @@ class Stopwatch:
         self._passed(info.name, "forward")
 
     def backward(self, node: Any, *_about: Any) -> None:
-        """What has passed since is the walk's own, and the earlier operation's to pay for."""
+        """Add the time since then to the earlier operation: the walk was still busy with it."""
         self._passed(self._running or node.operation.name, "backward")
         self._running = node.operation.name
 

@@ -98,7 +98,7 @@ more than was counted last (`make step-counts` counts anew).
 
 
 def measured() -> tuple[Record, Record]:
-    """Steps, trained models and peers; and how steps grow."""
+    """Measure steps, trained models and peers, and how steps grow."""
     about = {"made": datetime.now(UTC).date().isoformat(), "machine": machine.machine()}
     steps = {
         **about,
@@ -182,7 +182,7 @@ TITLES = {
 
 
 def _table(rows: Sequence[Row], words: Sequence[str], times: Sequence[str], whole: Sequence[str] = ()) -> str:
-    """Words as they are, times with their quartiles, and numbers without a fraction."""
+    """Write words as they are, times with their quartiles, and numbers without a fraction."""
     lines = [
         (
             *(row[key] for key in words),
@@ -235,7 +235,7 @@ def _picture(file: Path, width: float, height: float) -> Iterator[Any]:
 
 
 def store_with_papers(rows: Sequence[Row]) -> None:
-    """Each paper's row among its results, as ``tinygrad-lab bench SLUG --json`` writes it."""
+    """Write each paper's row among its results, as ``tinygrad-lab bench SLUG --json`` does."""
     for row in rows[:-1]:
         folder = claims.paper_folder(registry.find(row["paper"])) / "study" / "results"
         console.write_json([row, {**rows[-1], "geomean_ratio": row["ratio"]}], str(folder / "bench.json"))

@@ -39,7 +39,7 @@ class Axis:
 
 
 def axes() -> list[Axis]:
-    """The four of them; there are as many workers as cores."""
+    """Return all four axes; there are as many workers as cores."""
     return [
         Axis("batch", (6, 12, 24, 48), lambda size: ("--batch-size", str(size))),
         Axis("width", (64, 128, 256), _wide),
@@ -112,7 +112,7 @@ def _written(power: float) -> str:
 
 
 def draw(picture: Any, found: dict[str, list[Row]], title: str) -> None:
-    """Time above, memory below, an axis in each column; a line is a power."""
+    """Draw time above and memory below, an axis in each column; a straight line is a power."""
     grid = picture.subplots(len(QUANTITIES), len(found), sharex="col", squeeze=False)
     for place, (name, rows) in zip(grid.T, found.items(), strict=True):
         for panel, quantity in zip(place, QUANTITIES, strict=True):

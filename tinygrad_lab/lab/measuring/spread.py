@@ -16,7 +16,7 @@ class Median(float):
         return made
 
     def __rmul__(self, factor: float) -> "Median":
-        """In another unit."""
+        """Return the median in another unit."""
         return Median([factor * value for value in self.values])
 
     @property

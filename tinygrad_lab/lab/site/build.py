@@ -118,7 +118,7 @@ class Site:
         }
 
     def write(self) -> None:
-        """Every page, then the sources that they link."""
+        """Write every page, then the sources that they link."""
         self.operation_pages()
         self.api_pages()
         for name in self.documents:

@@ -101,7 +101,7 @@ def _ranks(graph: Graph) -> dict[str, int]:
 
 
 def _in_order(graph: Graph) -> list[str]:
-    """Inputs first, then the modules as they ran."""
+    """Return inputs first, then the modules as they ran."""
     return sorted(graph.nodes, key=lambda key: graph.nodes[key].kind != "input")
 
 
@@ -122,7 +122,7 @@ def _direct(places: dict[str, Place], edge: tuple[str, str], way: tuple[str, ...
 
 
 def _by_lane(places: dict[str, Place], edge: tuple[str, str], lane: int, side: int, kind: str) -> str:
-    """Out of a node's side, along a lane, into the other's side; below or above the neighbours where there are some."""
+    """Draw a line out of a node's side, along a lane, into the other's side, past the neighbours on the way."""
     start, end = places[edge[0]], places[edge[1]]
     free = [place.last if side > 0 else place.first for place in (start, end)]
     edges = [place.x + side * WIDTH / 2 for place in (start, end)]

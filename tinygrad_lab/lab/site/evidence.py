@@ -79,7 +79,7 @@ def gather(paper: Paper, rows: Sequence[Row]) -> Evidence:
 
 
 def _classes(module: Any, paper: Paper) -> set[str]:
-    """Of the paper's own classes, the one whose ``forward`` the module runs."""
+    """Return which of the paper's classes a module stands for: its own, and the one whose ``forward`` it runs."""
     owners = [kind for kind in inspect.getmro(type(module)) if "forward" in vars(kind)]
     own = type(module).__module__.startswith(places.module("papers", f"{paper.slug}."))
     return {owners[0].__name__, type(module).__name__} if owners and own else set()
@@ -97,7 +97,7 @@ def _checks(rows: Iterable[Row]) -> list[str]:
 
 
 def _worst(rows: Iterable[Row]) -> dict[str, str]:
-    """By dtype: "exact", the digits of the worst row, or that one failed."""
+    """Return by dtype "exact", the digits of the worst row, or that one failed."""
     by_dtype: dict[str, list[Row]] = {}
     for row in rows:
         by_dtype.setdefault(row.dtype, []).append(row)

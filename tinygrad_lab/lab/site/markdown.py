@@ -107,13 +107,13 @@ def _html(parser: MarkdownIt, tokens: Sequence[Token]) -> str:
 
 
 def _without_heading(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Without the heading that begins a document or a section."""
+    """Leave out the heading that begins a document or a section."""
     begins = bool(tokens) and tokens[0].type == "heading_open" and tokens[0].tag in ("h1", "h2")
     return tokens[3:] if begins else tokens
 
 
 def _with_labels(tokens: list[Token]) -> list[Token]:
-    """Each cell of a table knows its column's heading: a narrow page shows rows as lists."""
+    """Have each cell of a table know its column's heading: a narrow page shows rows as lists."""
     headings: list[str] = []
     column = 0
     for position, token in enumerate(tokens):

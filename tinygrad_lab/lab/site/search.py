@@ -20,7 +20,7 @@ class Index:
         self.entries: list[dict[str, str]] = []
 
     def add(self, title: str, kind: str, address: str, words: str = "") -> None:
-        """Something that can be found.
+        """Add something that can be found.
 
         Args:
             kind: what is said beside its title.
@@ -29,7 +29,7 @@ class Index:
         self.entries.append({"title": title, "kind": kind, "address": address, "words": words.lower()})
 
     def document(self, address: str, title: str, parts: Iterable[Section]) -> None:
-        """A document and its headings."""
+        """Add a document and its headings."""
         self.add(title, "document", address)
         for part in parts:
             if part.title:
@@ -42,7 +42,7 @@ class Index:
         parts: Iterable[Section],
         files: Sequence[tuple[str, list[TwinBlock]]],
     ) -> None:
-        """A paper, the headings of its notes, and what its files define."""
+        """Add a paper, the headings of its notes, and what its files define."""
         words = f"{paper.slug} {paper.authors} {paper.year} {paper.summary} {' '.join(paper.variants)}"
         self.add(paper.title, f"paper, {paper.year}", address, words)
         for part in parts:
@@ -55,7 +55,7 @@ class Index:
                     self.add(title, f"{paper.slug}/{name}", f"{address}#{block.anchor}")
 
     def operations(self, families: Iterable[Family]) -> None:
-        """All operations, and the functions put together from them."""
+        """Add all operations, and the functions put together from them."""
         for family in families:
             page = f"operations/{family.name}.html"
             for view in family.views:
@@ -64,7 +64,7 @@ class Index:
                 self.add(part.name, "function", f"{page}#{part.name}", f"{family.name} {part.about}")
 
     def api(self, pages: Iterable[Page]) -> None:
-        """The public names of the modules, and of their classes."""
+        """Add the public names of the modules, and of their classes."""
         for page in pages:
             module = page.name.rpartition(".")[2]
             for entry in page.entries:

@@ -17,7 +17,7 @@ def has_torch() -> bool:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Tiny models gain nothing from more, and lose much where the cores have other work."""
+    """Compute on one thread: tiny models gain nothing from more, and lose much where cores are busy."""
     with threadpool_limits(1), torch_threads(1) if has_torch() else nullcontext():
         yield
 

@@ -118,7 +118,7 @@ def parameters_by_size(paper: Paper) -> dict[str, dict[str, int]]:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    """Of one item: without the batch's axis, the first of length 1."""
+    """Return the shape of one item: without the batch's axis, the first of length 1."""
     rest = list(shape)
     if 1 in rest and len(rest) > 1:
         rest.remove(1)

@@ -26,7 +26,7 @@ AROUND = 4  # source lines shown before and after the one that is lit
 
 
 def heading(step: Step) -> Text:
-    """Phase, operation and module."""
+    """Return the step's phase, operation and module."""
     forward = forward_of(step)
     text = Text.assemble((f"{step.phase} ", "dim"), (forward.operation.name, "bold"))
     if forward.module:
@@ -35,7 +35,7 @@ def heading(step: Step) -> Text:
 
 
 def brief(array: np.ndarray) -> str:
-    """A few numbers, or a shape."""
+    """Return a few numbers, or the shape of many."""
     if array.size > BRIEF:
         return "×".join(map(str, array.shape))
     text = np.array2string(array, formatter={"float_kind": lambda value: f"{value:.4g}"}, separator=", ")
@@ -46,7 +46,7 @@ def brief(array: np.ndarray) -> str:
 
 
 def graph(step: Step, trace: Trace, hidden: frozenset[int] = frozenset()) -> Text:
-    """Inputs on the left, the operation between, outputs on the right; gradients run from right to left.
+    """Draw inputs left of the operation, and outputs right of it; gradients run from right to left.
 
     Args:
         step: which one.
@@ -100,7 +100,7 @@ def _side(texts: list[str], row: int, top: str, between: str, bottom: str, only:
 
 
 def _neighbours(forward: Forward, trace: Trace) -> list[str]:
-    """Which operations made the inputs, and which ones use the outputs."""
+    """Say which operations made the inputs, and which ones use the outputs."""
     made, used = [], []
     for other in trace:
         if isinstance(other, Forward):

@@ -318,11 +318,11 @@ class _Evaluation:
 
     # ---- words ------------------------------------------------------------------------------------------------------
     def segment(self, node: ast.AST) -> str:
-        """A part of the expression as it was written."""
+        """Return a part of the expression as it was written."""
         return ast.get_source_segment(self.text, node) or self.text
 
     def at(self, node: ast.AST) -> str:
-        """The same in a message."""
+        """Return such a part for a message."""
         return quoted(self.segment(node))
 
     def fails(self, node: ast.AST, reason: str, on: str = "") -> UsageError:

@@ -78,17 +78,17 @@ def real(name: str, given: Any) -> float:
 
 
 def together(*shapes: Shape) -> Shape:
-    """Of what is broadcast."""
+    """Count the elements of what is broadcast together."""
     return np.broadcast_shapes(*shapes)
 
 
 def product(x: Shape, y: Shape) -> Shape:
-    """Of x @ y: rows of x, columns of y, and the dimensions before them broadcast."""
+    """Count the elements of x @ y: rows of x, columns of y, the dimensions before them broadcast."""
     return (*np.broadcast_shapes(x[:-2], y[:-2]), *x[-2:-1], *(y[-1:] if len(y) > 1 else ()))
 
 
 def layer(x: Shape, weight: Shape, *_bias: Shape) -> Shape:
-    """Of a linear layer: as many columns as it has outputs."""
+    """Count the elements of a linear layer: as many columns as it has outputs."""
     return (*x[:-1], *weight[:1])
 
 

@@ -138,7 +138,7 @@ def _mean(spots: Sequence[Spot], otherwise: float) -> float:
 
 
 def _place(layer: Sequence[Spot], wanted: Sequence[float]) -> None:
-    """As near as can be, in squares, to where each wants to be, in this order and without overlap.
+    """Place them as near as can be, in squares, to where each wants to be, in this order, not overlapping.
 
     With the room that all before a node need taken off, places must only not decrease: isotonic regression.
     """

@@ -32,7 +32,7 @@ def forward_of(step: Step) -> Forward:
 
 
 def outline(steps: Sequence[Step]) -> list[Branch]:
-    """Two roots, forward and backward, with what ran in each module below them."""
+    """Return two roots, forward and backward, with what ran in each module below them."""
     halves = [(name, [step for step in steps if step.phase == name]) for name in ("forward", "backward")]
     return [Branch(name, len(half), branches(half)) for name, half in halves if half]
 
@@ -60,7 +60,7 @@ def _part(step: Step, depth: int) -> str | None:
 
 
 def walk(children: Sequence[Branch | Step], depth: int = 0) -> Iterator[tuple[int, Branch | Step]]:
-    """Every branch and step with its depth, from the top down."""
+    """Yield every branch and step with its depth, from the top down."""
     for child in children:
         yield depth, child
         if isinstance(child, Branch):

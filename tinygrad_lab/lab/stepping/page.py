@@ -129,7 +129,7 @@ def _ask(says: list[str], trace: Trace, data: dict[str, Any]) -> None:
 
 
 def _rounded(value: float) -> float:
-    """Far more digits than an answer is compared in."""
+    """Round, to far more digits than an answer is compared in."""
     return float(f"{value:.6g}")
 
 
@@ -150,7 +150,7 @@ def _finish(trace: Json, tensors: list[Json], formulas: Formulas, sources: dict[
 
 
 def _below(value: Json, tensors: list[Json]) -> str:
-    """About what the page writes below a value's name: its number and gradient, or its shape and a sign."""
+    """Return about what the page writes below a value's name: number and gradient, or shape and a sign."""
     shape = tensors[value["tensor"]]["shape"]
     if shape:
         return f"{'×'.join(map(str, shape))} ∂"

@@ -85,7 +85,7 @@ def cells(matrix: np.ndarray, largest: float) -> list[Text]:
 
 
 def _folded(matrix: np.ndarray) -> np.ndarray | list[np.ndarray]:
-    """A long vector goes on in the next line."""
+    """Break a long vector: it goes on in the next line."""
     if len(matrix) > 1:
         return matrix
     return [matrix[0, start : start + WIDEST] for start in range(0, matrix.shape[1], WIDEST)]
@@ -103,7 +103,7 @@ def _cut(matrix: np.ndarray) -> list[Text]:
 
 
 def _colour(share: float) -> Style:
-    """From the background's grey to a full colour."""
+    """Return a colour between the background's grey and the full one."""
     end = POSITIVE if share > 0 else NEGATIVE
     red, green, blue = (round(40 + (part - 40) * abs(share) ** 0.5) for part in end)
     return Style(bgcolor=f"rgb({red},{green},{blue})")

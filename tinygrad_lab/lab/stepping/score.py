@@ -16,16 +16,16 @@ class Score:
     tries: int = 0
 
     def wrong(self) -> None:
-        """An answer was a number, but not the right one."""
+        """Count an answer that was a number, but not the right one."""
         self.tries += 1
 
     def settled(self, place: str, shown: bool) -> None:
-        """A question is over: answered, or shown."""
+        """Count a question that is over: answered, or shown."""
         self.answers[place] = self.tries == 0 and not shown
         self.tries = 0
 
     def so_far(self) -> str:
-        """A few words."""
+        """Say in a few words how it stands."""
         return f"{sum(self.answers.values())} of {len(self.answers)} at once" if self.answers else ""
 
     def closing(self) -> str:

@@ -35,7 +35,7 @@ def count(shape: Sequence[int]) -> int:
 
 
 def matrix(array: np.ndarray, number: int) -> np.ndarray:
-    """One of them, by its place among them; a vector is one line."""
+    """Return one matrix, by its place among all; a vector is one line."""
     flat = array.reshape(count(array.shape), *(array.shape[axis] for axis in plane(array.shape)))
     return np.atleast_2d(flat[number])
 
@@ -49,7 +49,7 @@ def labels(shape: Sequence[int], number: int, axes: Sequence[Axis]) -> list[Sequ
 
 
 def _along(axis: Axis, at: Mapping[str, int], size: int) -> Sequence[str]:
-    """Those of a dimension; where it has a list for each index of another one, that list."""
+    """Return the texts of one dimension; where it has a list for each index of another one, that list."""
     found = axis.labels
     if axis.by:
         found = axis.labels[at[axis.by]] if axis.by in at else ()

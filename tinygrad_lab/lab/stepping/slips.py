@@ -63,7 +63,7 @@ def _with_incoming(step: Backward, given: Contribution, incoming: np.ndarray) ->
 
 
 def _raw(step: Backward, given: Contribution, incoming: np.ndarray) -> np.ndarray | None:
-    """The same, before sums over broadcast axes; None where the operation cannot simply be run again."""
+    """Return the contribution before sums over broadcast axes; None where the operation cannot be run again."""
     info = step.operation
     settings = step.forward.settings
     if info.variadic or len(step.incoming) > 1 or any(isinstance(v, np.random.Generator) for v in settings.values()):
@@ -77,7 +77,7 @@ def _raw(step: Backward, given: Contribution, incoming: np.ndarray) -> np.ndarra
 
 
 def _fitted(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Summed over broadcast axes down to ``shape``; None where it is no broadcast of it."""
+    """Sum over broadcast axes down to ``shape``; None where it is no broadcast of it."""
     try:
         if np.broadcast_shapes(array.shape, shape) != array.shape:
             return None

@@ -58,11 +58,11 @@ class Subject:
 
     @property
     def words(self) -> Mapping[str, Sequence[str]]:
-        """By the name of an array of the batch, what its numbers stand for."""
+        """Return by the name of an array of the batch what its numbers stand for."""
         return self.item.words if self.item else {}
 
     def labels(self) -> Mapping[int, Sequence[str]]:
-        """By the length of an axis, what its places are called."""
+        """Return by the length of an axis what its places are called."""
         return self.item.labels(self.batch) if self.item else {}
 
     def trace(self) -> Trace:

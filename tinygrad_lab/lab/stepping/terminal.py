@@ -123,7 +123,7 @@ class Stepper(App[None]):
 
     @property
     def hidden(self) -> frozenset[int]:
-        """Which contributions of the current step have not been answered yet."""
+        """Return which contributions of the current step have not been answered yet."""
         if not self.asking or not isinstance(self.step, Backward):
             return frozenset()
         return frozenset(range(self.answered.get(id(self.step), 0), len(self.step.contributions)))
@@ -142,7 +142,7 @@ class Stepper(App[None]):
             self.go(place)
 
     def go(self, place: int) -> None:
-        """To a step of this level."""
+        """Move to a step of this level."""
         self.level.position = place
         self.score.tries = 0
         self.answer.clear()
@@ -218,7 +218,7 @@ class Stepper(App[None]):
 
     # ---- keys -------------------------------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  # Textual's
-        """Arrows and letters belong to the field that is being typed in."""
+        """Leave arrows and letters to the field that is being typed in."""
         return action in ("close", "quit") or not isinstance(self.focused, Input)
 
     def action_move(self, by: int) -> None:
@@ -232,7 +232,7 @@ class Stepper(App[None]):
         self.go(place % len(self.level.trace))
 
     def action_other_way(self) -> None:
-        """From a forward step to its backward one, or back."""
+        """Go from a forward step to its backward one, or back."""
         forward = forward_of(self.step)
         other = [step for step in self.level.trace if forward_of(step) is forward and step is not self.step]
         if other:
@@ -241,7 +241,7 @@ class Stepper(App[None]):
             self.say("No gradient comes back through this step.")
 
     def action_slice(self, by: int) -> None:
-        """Another matrix of the larger tensors."""
+        """Show another matrix of the larger tensors."""
         self.matrix = max(0, self.matrix + by)
         self.query_one("#tensors", Static).update(drawing.tensors(self.step, self.hidden, self.matrix))
 
@@ -285,7 +285,7 @@ class Stepper(App[None]):
         self.enter()
 
     def action_close(self) -> None:
-        """Out of a field, to move on without an answer; out of the filter; out of an opened operation."""
+        """Leave a field without an answer, the filter, or an opened operation."""
         field = self.query_one("#filter", Input)
         if self.answer.has_focus:
             self.steps.focus()

@@ -62,5 +62,5 @@ class StepTree(Tree[int], inherit_bindings=False):
 
 
 def _entry(step: Step) -> Text:
-    """A step: its number, which way it goes, its operation."""
+    """Write a step's number, which way it goes, and its operation."""
     return Text(f"{step.index + 1:4d} {'←' if isinstance(step, Backward) else '→'} {step.operation.name}")

@@ -19,12 +19,12 @@ UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, O
 
 
 def short(text: str) -> str:
-    """What was typed, in a message: of a long text beginning and end."""
+    """Return what was typed, for a message: of a long text beginning and end."""
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]}…{text[-18:]}"
 
 
 def quoted(text: str) -> str:
-    """The same between quotation marks."""
+    """Return what was typed between quotation marks, for a message."""
     return short(repr(text))
 
 
@@ -67,7 +67,7 @@ def _no_value(name: str, text: str) -> str:
 
 
 def _numbers(tree: Any) -> Any:
-    """The same lists with floats in them; True is no number here."""
+    """Return the same lists with floats in them; True is no number here."""
     if isinstance(tree, list | tuple):
         return [_numbers(item) for item in tree]
     if isinstance(tree, bool) or not isinstance(tree, int | float):
