@@ -12,7 +12,9 @@ from tinygrad_lab.typing import Array
 
 
 class Adam(Optimizer):
-    """Step t, with gradient g:
+    """Divides a running mean of the gradient by the root of a running mean of its square.
+
+    In step t, with gradient g:
 
         m ← β₁ m + (1 − β₁) g      v ← β₂ v + (1 − β₂) g²
         w ← w − lr m̂ / (√v̂ + ε),   m̂ = m / (1 − β₁ᵗ),   v̂ = v / (1 − β₂ᵗ)

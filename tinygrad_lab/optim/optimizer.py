@@ -20,7 +20,6 @@ from tinygrad_lab.typing import Array
 BLOCK = 1 << 16  # elements: as float32, a parameter's piece, its gradient, two slots and a scratch array take 1.3 MB
 NEWER = {"amsgrad", "maximize"}  # options that states written before there were any do not have
 OF_TORCH = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}  # how, not what it computes
-
 BESIDES = {"params", "name", "initial_lr"}  # what a group may have besides options: the last is a schedule's
 
 Group = dict[str, Any]

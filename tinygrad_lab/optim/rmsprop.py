@@ -10,7 +10,9 @@ from tinygrad_lab.typing import Array
 
 
 class RMSprop(Optimizer):
-    """With gradient g:
+    """Divides the gradient by the root of a running mean of its square.
+
+    With gradient g:
 
         v ← α v + (1 − α) g²       w ← w − lr u,   u = g / (√v + ε)
 

@@ -10,7 +10,9 @@ from tinygrad_lab.typing import Array
 
 
 class SGD(Optimizer):
-    """w ← w − lr u, where u is the gradient, or with momentum μ and dampening τ:
+    """Goes down the gradient: w ← w − lr u, where u is the gradient g, or smoothed.
+
+    With momentum μ and dampening τ:
 
         b ← μ b + (1 − τ) g  (b ← g in the first step),   u = b,  or Nesterov's  u = g + μ b.
 

@@ -1,4 +1,4 @@
-"""Parts on threads, where there can be no processes: as before there were any.
+"""Parts on two threads, where there can be no processes.
 
 The threads take turns at the interpreter between any two operations, so operations must be large.
 """
