@@ -69,7 +69,12 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: 
 
 @gated
 def arange(start: float | int, end: float | int | None = None, step: float | int = 1, dtype: Any = None) -> Tensor:
-    """Return start (0 if left out), start + step, ... below end: int64 of integers, else float32."""
+    """Return start (0 if left out), start + step, ... below end: int64 of integers, else float32.
+
+    Raises:
+        ValueError: a ``step`` that is 0 or leads away from the end; a negative number in an unsigned ``dtype``.
+        TypeError: booleans as ``dtype``.
+    """
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from start {start} to end {end}")
@@ -114,14 +119,22 @@ def eye(n: int, m: int | None = None, dtype: Any = np.float32, requires_grad: bo
 
 @gated
 def randn(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Return standard normal draws."""
+    """Return standard normal draws.
+
+    Raises:
+        TypeError: a ``dtype`` that is not floating point.
+    """
     _check_floating("randn", dtype)
     return wrap(random.normal(generator, _shape(size), np.dtype(dtype))).requires_grad_(requires_grad)
 
 
 @gated
 def rand(*size: Any, generator: Generator, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Return uniform draws from [0, 1)."""
+    """Return uniform draws from [0, 1).
+
+    Raises:
+        TypeError: a ``dtype`` that is not floating point.
+    """
     _check_floating("rand", dtype)
     return wrap(np.asarray(generator.random(_shape(size), dtype))).requires_grad_(requires_grad)
 
