@@ -13,7 +13,7 @@ NAMES = (*sources_of(TextSource), topics.NAME)
 
 @dataclass(frozen=True)
 class TextData:
-    """A text.
+    """Running text, and where it is from.
 
     Args:
         text: all of it.

@@ -129,7 +129,7 @@ def from_gguf(tensors: Named, config: LlamaConfig) -> Iterator[tuple[str, np.nda
 
 
 def to_meta(tensors: Named, config: LlamaConfig) -> Iterator[tuple[str, np.ndarray]]:
-    """The way back."""
+    """Our tensors under Meta's names, with rows in Meta's order: undoes ``from_meta``."""
     theirs = dict(zip(OURS, META, strict=True))
     for name, array in tensors:
         if name.startswith("model.layers."):
@@ -146,7 +146,7 @@ def to_halves(rows: np.ndarray, heads: int) -> np.ndarray:
 
 
 def to_neighbours(rows: np.ndarray, heads: int) -> np.ndarray:
-    """The way back.    (heads h, d)"""
+    """Rows of W_q or W_k whose pairs are (i, i + h/2), as neighbours: undoes ``to_halves``.    (heads h, d)"""
     return rows.reshape(heads, 2, -1, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 
 

@@ -34,17 +34,17 @@ def raise_exception(message: str) -> None:
 
 
 def tojson(value: Any, ensure_ascii: bool = False, **about: Any) -> str:
-    """Characters as they are, nothing escaped for HTML."""
+    """Write JSON with characters as they are, nothing escaped for HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, **about)
 
 
 def strftime_now(form: str) -> str:
-    """The time."""
+    """Write the time of day as a template asks for it."""
     return datetime.now().strftime(form)
 
 
 def environment() -> jinja2.Environment:
-    """A sandbox with what templates expect."""
+    """Make a sandbox with what templates expect."""
     extensions = [Generation, "jinja2.ext.loopcontrols"]
     made = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     made.filters["tojson"] = tojson
@@ -64,7 +64,7 @@ def limit(seconds: int, memory: int) -> None:
 
 
 def filled(template: str, variables: dict[str, Any], output: int) -> str:
-    """The text.
+    """Fill a template with variables, and return the text.
 
     Raises:
         ValueError: it is longer than ``output`` characters.

@@ -14,14 +14,14 @@ Vocabularies = tuple[list[str], list[str]]  # the words of the sources and of th
 
 @cache
 def separate_words() -> Vocabularies:
-    """Each language numbered by itself."""
+    """Return a vocabulary of each language, numbered by itself."""
     sources, targets = zip(*sentences(), strict=True)
     return [*SPECIAL, *words(sources)], [*SPECIAL, *words(targets)]
 
 
 @cache
 def joint_words() -> Vocabularies:
-    """Both languages with one numbering."""
+    """Return one vocabulary of both languages, twice."""
     both = [*SPECIAL, *words([text for pair in sentences() for text in pair])]
     return both, both
 
