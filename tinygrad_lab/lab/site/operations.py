@@ -103,8 +103,8 @@ def families(root: Path) -> list[Family]:
 def addresses(families: Iterable[Family]) -> Iterator[tuple[str, str]]:
     """Where in the site each operation is, and each function put together from some."""
     for family in families:
-        for part in (*family.views, *family.composed):
-            yield part.name, f"operations/{family.name}.html#{part.name}"
+        for name in (*(view.name for view in family.views), *(part.name for part in family.composed)):
+            yield name, f"operations/{family.name}.html#{name}"
 
 
 def _family(name: str, views: list[View], composed: list[Composed]) -> Family:
