@@ -1,0 +1,66 @@
+"""Which tests are tried on a mutant, and in which order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Record = Mapping[str, tuple[float, bool, Sequence[str]]]
+FIRST = 20  # tests that are tried first wherever they stand; the others file by file, for what a file builds once
+GRACE, SLOWER = 20.0, 10.0  # seconds for any test, and how much longer than without a mutant it may take
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files of tests, the place of each test, and the seconds after which it counts as hanging."""
+
+    files: list[str]
+    ranks: Mapping[str, int]
+    limits: Mapping[str, float]
+
+    def rank(self, test: str) -> int:
+        """Its place; a test that is newer than the record comes first."""
+        return self.ranks.get(test, -1)
+
+    def limit(self, test: str) -> float:
+        return self.limits.get(test, GRACE)
+
+
+def plan(record: Record, files: Sequence[str], source: str, function: str) -> Plan:
+    """The tests of those files in which one calls the function, or starts a process: who knows what that calls.
+
+    Of a place outside of all functions, and of a function that no test calls, it is the same for its source.
+    """
+    wanted = f"{source}:{function}"
+    if not any(wanted in called for _, _, called in record.values()):
+        wanted = f"{source}:"
+    calling = {test for test, (_, _, called) in record.items() if any(_is(name, wanted) for name in called)}
+    starting = {test for test, (_, started, _) in record.items() if started}
+    known = {_file(test) for test in record}
+    needed = [file for file in files if file not in known or any(_file(test) == file for test in calling | starting)]
+    order = _ordered(record, calling)
+    limits = {test: GRACE + SLOWER * seconds for test, (seconds, _, _) in record.items()}
+    return Plan(needed or list(files), {test: rank for rank, test in enumerate(order)}, limits)
+
+
+def _is(name: str, wanted: str) -> bool:
+    return name.startswith(wanted) if wanted.endswith(":") else name == wanted
+
+
+def _ordered(record: Record, calling: set[str]) -> list[str]:
+    quickest = sorted(calling, key=lambda test: record[test][0])
+    first, others = set(quickest[:FIRST]), quickest[FIRST:]
+    costs: dict[str, float] = {}
+    for test in others:
+        costs[_file(test)] = costs.get(_file(test), 0.0) + record[test][0]
+    return sorted(record, key=lambda test: _place(test, first, costs, record, test in calling))
+
+
+def _place(test: str, first: set[str], costs: Mapping[str, float], record: Record, calls: bool) -> tuple[Any, ...]:
+    file, seconds = _file(test), record[test][0]
+    if test in first:
+        return 0, file, seconds
+    return 1, not calls, costs.get(file, 0.0), file, seconds
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
