@@ -66,7 +66,7 @@ def _tried(jobs: Sequence[Job], seconds: float) -> list[str]:
     survived = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         slots = [Slot(copy_tree(ROOT, Path(folder) / f"tree{number}")) for number in range(CHILDREN)]
-        for verdict in run(jobs, slots, Records(RECORDS), seconds):
+        for verdict in run(jobs, slots, Records(RECORDS).of, seconds):
             verdicts.add(verdict)
             print(f"{verdict.seconds:6.1f} s  {verdict.verdict}  {verdict.mutant}  {verdict.test}", flush=True)
             survived += [verdict.mutant] if verdict.verdict == "survived" else []

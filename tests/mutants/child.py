@@ -20,7 +20,7 @@ WARM = (
 )  # fmt: skip
 MEMORY = 6 * 2**30  # bytes that a child may ask for
 IMPORTING = 120  # seconds for all imports
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no")
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--disable-warnings")
 SETTINGS = {
     "HYPOTHESIS_PROFILE": "ci", "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -37,10 +37,10 @@ def warm_up() -> None:
 def started(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> int:
     """Fork a child that runs pytest in a tree; returns its process id, which is that of its group too."""
     process = os.fork()
-    if process:
-        return process
-    os.setsid()
-    _run(tree, arguments, plugin, output)
+    if not process:
+        os.setsid()
+        _run(tree, arguments, plugin, output)
+    return process
 
 
 def _run(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> NoReturn:

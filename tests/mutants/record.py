@@ -5,6 +5,7 @@ calls the changed function.  A function that a file of tests calls only once, fo
 """
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -39,21 +40,23 @@ class Recorder:
         self._called.clear()
         self._started = False
         start = time.perf_counter()
-        sys.setprofile(self._profile)
-        threading.setprofile(self._profile)
+        sys.settrace(self._note)
+        threading.settrace(self._note)
         try:
             return (yield)
         finally:
-            sys.setprofile(None)
-            threading.setprofile(None)
+            sys.settrace(None)
+            threading.settrace(None)
             self.tests[item.nodeid] = (round(time.perf_counter() - start, 3), self._started, self._functions())
+
+    def pytest_collection_finish(self) -> None:
+        signal.alarm(0)  # the time for imports is over
 
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.tests), encoding="utf-8")
 
-    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            self._called.add(frame.f_code)
+    def _note(self, frame: FrameType, event: str, _: Any) -> None:
+        self._called.add(frame.f_code)
 
     def _look(self, event: str, _: Any) -> None:
         self._started |= event in STARTING

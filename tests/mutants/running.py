@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.mutants.areas import AREAS, Area
@@ -21,15 +21,15 @@ def jobs_of(root: Path, areas: Sequence[Area] = AREAS) -> dict[str, list[Mutant]
     return {area.name: [m for file in area.source_files(root) for m in mutants_in(root, file)] for area in areas}
 
 
-def in_fair_order(mutants: dict[str, list[Mutant]], seed: int) -> list[Job]:
+def in_fair_order(mutants: dict[str, list[Mutant]], seed: int, areas: Sequence[Area] = AREAS) -> list[Job]:
     """All mutants in an order of which every beginning has its share of each area."""
-    areas = {area.name: area for area in AREAS}
+    named = {area.name: area for area in areas}
     placed = []
     for name, those in mutants.items():
         rng = random.Random(f"{seed} {name}")
         shuffled = rng.sample(those, len(those))
         placed += [((rank + rng.random()) / len(those), name, mutant) for rank, mutant in enumerate(shuffled)]
-    return [(areas[name], mutant) for _, name, mutant in sorted(placed, key=lambda item: item[:2])]
+    return [(named[name], mutant) for _, name, mutant in sorted(placed, key=lambda item: item[:2])]
 
 
 class Records:
@@ -49,8 +49,10 @@ class Records:
         return self._read[area.name]
 
 
-def run(jobs: Iterable[Job], slots: Sequence[Slot], records: Records, seconds: float) -> Iterator[Verdict]:
-    """Plant the mutants one after the other, each in a slot that is free; those half tried at the end have no verdict."""
+def run(
+    jobs: Iterable[Job], slots: Sequence[Slot], record_of: Callable[[Area, Slot], Record], seconds: float
+) -> Iterator[Verdict]:
+    """Plant the mutants one after the other, each in a free slot; those half tried at the end have no verdict."""
     end = time.monotonic() + seconds
     waiting = iter(jobs)
     try:
@@ -59,7 +61,7 @@ def run(jobs: Iterable[Job], slots: Sequence[Slot], records: Records, seconds: f
                 if slot.busy and (verdict := slot.verdict()):
                     yield verdict
                 if not slot.busy and (job := next(waiting, None)):
-                    slot.plant(*job, records.of(job[0], slot))
+                    slot.plant(*job, record_of(job[0], slot))
             if not any(slot.busy for slot in slots):
                 return
             time.sleep(PAUSE)
