@@ -2,10 +2,11 @@
 
     python -m tests.mutants [--minutes N] [--seed N] [--area NAME] [--only TEXT] [--survivors]
 
-Each verdict is written as it comes: the next run goes on with the mutants that have none.
+Each verdict is written as it comes: the next run goes on with the mutants that have none.  Ctrl-C ends it early.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -66,10 +67,11 @@ def _tried(jobs: Sequence[Job], seconds: float) -> list[str]:
     survived = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         slots = [Slot(copy_tree(ROOT, Path(folder) / f"tree{number}")) for number in range(CHILDREN)]
-        for verdict in run(jobs, slots, Records(RECORDS).of, seconds):
-            verdicts.add(verdict)
-            print(f"{verdict.seconds:6.1f} s  {verdict.verdict}  {verdict.mutant}  {verdict.test}", flush=True)
-            survived += [verdict.mutant] if verdict.verdict == "survived" else []
+        with contextlib.suppress(KeyboardInterrupt):
+            for verdict in run(jobs, slots, Records(RECORDS).of, seconds):
+                verdicts.add(verdict)
+                print(f"{verdict.seconds:6.1f} s  {verdict.verdict}  {verdict.mutant}  {verdict.test}", flush=True)
+                survived += [verdict.mutant] if verdict.verdict == "survived" else []
     return survived
 
 

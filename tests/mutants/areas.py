@@ -37,16 +37,28 @@ def _paper(slug: str, tests: str, only: str = "") -> Area:
 
 LAB = ("tests/lab/test_judge.py", "tests/lab/test_agreement.py", "tests/lab/test_parity.py")
 OPS = ("tests/ops", "tests/engine/test_gradients.py")
-FILES = ("tests/engine/test_stored.py", "tests/lab/test_checkpoint_torch.py", "tests/faults/test_*.py")
+TENSOR = (
+    "tests/engine/test_t*.py", "tests/ops/test_methods.py", "tests/ops/test_inplace.py", "tests/ops/test_creation.py",
+    "tests/ops/test_rotary.py", "tests/ops/test_promotion.py",
+)  # fmt: skip
+FILES = (
+    "tests/engine/test_checkpoint*.py", "tests/engine/test_stored.py", "tests/lab/test_checkpoint_torch.py",
+    "tests/faults/test_files.py", "tests/faults/test_metadata.py", "tests/faults/test_damaged.py",
+)  # fmt: skip
+STEPPING = (
+    "tests/lab/test_step_expression.py",
+    "tests/lab/test_step_target.py",
+    "tests/lab/test_step_against_torch.py",
+)
 WORKERS = ("tests/engine/test_workers.py", "tests/engine/test_worker_processes.py", "tests/papers/test_parts.py")
 AREAS = (
     Area("lab", ("tinygrad_lab/lab/parity.py", "tinygrad_lab/lab/agreement.py"), LAB),
-    Area("tensor", ("tinygrad_lab/tensor.py",), ("tests/engine/test_t*.py", *OPS)),
+    Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
     Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),
     Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint.py")),
-    Area("checkpoint", ("tinygrad_lab/checkpoint.py",), ("tests/engine/test_checkpoint*.py", *FILES)),
-    Area("trace", ("tinygrad_lab/trace",), ("tests/trace", "tests/lab/test_step_*.py")),
+    Area("checkpoint", ("tinygrad_lab/checkpoint.py",), FILES),
+    Area("trace", ("tinygrad_lab/trace",), ("tests/trace", *STEPPING)),
     Area("workers", ("tinygrad_lab/workers",), WORKERS),
     _paper("lenet", "lenet"),
     _paper("alexnet", "alexnet"),

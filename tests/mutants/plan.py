@@ -6,7 +6,7 @@ from typing import Any
 
 Record = Mapping[str, tuple[float, bool, Sequence[str]]]
 FIRST = 20  # tests that are tried first wherever they stand; the others file by file, for what a file builds once
-GRACE, SLOWER = 20.0, 10.0  # seconds for any test, and how much longer than without a mutant it may take
+GRACE, SLOWER = 20.0, 30.0  # seconds for any test, and how many times longer than when recorded it may take
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.areas import Area
-from tests.mutants.child import Chooser, started
+from tests.mutants.child import SETTINGS, Chooser, started
 from tests.mutants.functions import function_of
 from tests.mutants.mutant import Mutant
 from tests.mutants.plan import Record, plan
@@ -50,9 +50,14 @@ class Slot:
             RuntimeError: a test fails.
         """
         arguments = _arguments(area, area.test_files(self.tree))
-        process = started(self.tree, arguments, Recorder(self.tree, path), self._output)
-        status = os.waitpid(process, 0)[1]
-        if status:
+        os.environ["HYPOTHESIS_PROFILE"] = "dev"  # a third of the examples, which call the same functions
+        self._process = started(self.tree, arguments, Recorder(self.tree, path), self._output)
+        os.environ.update(SETTINGS)
+        try:
+            failed = os.waitpid(self._process, 0)[1]
+        finally:
+            self.stop()
+        if failed:
             raise RuntimeError(f"{area.name}: its tests fail without a mutant\n{self._output.read_text()}")
 
     def plant(self, area: Area, mutant: Mutant, record: Record) -> None:
@@ -79,13 +84,13 @@ class Slot:
 
     def stop(self) -> None:
         """End the tests and what they started, and take the mutant out."""
-        if self._job is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._process, 0)
-        (self.tree / self._job[1].file).write_bytes(self._job[2])
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._process, 0)
+        if self._job:
+            (self.tree / self._job[1].file).write_bytes(self._job[2])
         self._process, self._job = 0, None
 
 

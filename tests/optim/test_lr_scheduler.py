@@ -21,6 +21,7 @@ CASES: list[tuple[str, tuple, dict[str, Any]]] = [
     ("CosineAnnealingLR", (4,), {"eta_min": 0.05}),
     ("LinearLR", (), {}),
     ("LinearLR", (), {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 9}),
+    ("LinearLR", (), {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 1}),  # as far as each may go
     ("OneCycleLR", (0.7,), {"total_steps": 30, "cycle_momentum": False}),
     ("OneCycleLR", ([0.7, 0.1],), {"epochs": 3, "steps_per_epoch": 9, "three_phase": True, "cycle_momentum": False}),
     (
