@@ -52,7 +52,7 @@ STEPPING = (
 )
 WORKERS = ("tests/engine/test_workers.py", "tests/engine/test_worker_processes.py", "tests/papers/test_parts.py")
 AREAS = (
-    Area("lab", ("tinygrad_lab/lab/parity.py", "tinygrad_lab/lab/agreement.py"), LAB),
+    Area("lab", ("tinygrad_lab/lab/parity.py", "tinygrad_lab/lab/agreement.py"), LAB, "not both_sides_agree or lenet"),
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
     Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),

@@ -52,7 +52,10 @@ class Records:
 def run(
     jobs: Iterable[Job], slots: Sequence[Slot], record_of: Callable[[Area, Slot], Record], seconds: float
 ) -> Iterator[Verdict]:
-    """Plant the mutants one after the other, each in a free slot; those half tried at the end have no verdict."""
+    """Plant the mutants one after the other, each in a free slot; those half tried at the end have no verdict.
+
+    The time in which calls are recorded does not count.
+    """
     end = time.monotonic() + seconds
     waiting = iter(jobs)
     try:
@@ -61,7 +64,10 @@ def run(
                 if slot.busy and (verdict := slot.verdict()):
                     yield verdict
                 if not slot.busy and (job := next(waiting, None)):
-                    slot.plant(*job, record_of(job[0], slot))
+                    start = time.monotonic()
+                    record = record_of(job[0], slot)
+                    end += time.monotonic() - start
+                    slot.plant(*job, record)
             if not any(slot.busy for slot in slots):
                 return
             time.sleep(PAUSE)
