@@ -19,7 +19,7 @@ WARM = (
     "threadpoolctl",
 )  # fmt: skip
 MEMORY = 6 * 2**30  # bytes that a child may ask for
-IMPORTING = 120  # seconds for all imports
+AROUND = 120  # seconds for all imports, and for the end
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--disable-warnings")
 SETTINGS = {
     "HYPOTHESIS_PROFILE": "ci", "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
@@ -46,7 +46,7 @@ def started(tree: Path, arguments: Sequence[str], plugin: object, output: Path) 
 def _run(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> NoReturn:
     code = 3
     try:
-        signal.alarm(IMPORTING)
+        signal.alarm(AROUND)
         _confine(tree, output)
         code = int(pytest.main([*OPTIONS, *arguments], plugins=[plugin]))
     finally:
@@ -84,6 +84,9 @@ class Chooser:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.verdict.write_text(nodeid, encoding="utf-8")
         signal.setitimer(signal.ITIMER_REAL, self.plan.limit(nodeid))
+
+    def pytest_sessionfinish(self) -> None:
+        signal.alarm(AROUND)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
