@@ -131,6 +131,16 @@ def test_detach():
     assert a.grad.tolist() == [3]
 
 
+def test_a_leaf_is_what_no_recorded_operation_made():
+    a = leaf(3.0)
+    b = a * 2
+    assert a.is_leaf
+    assert not b.is_leaf
+    assert b.detach().is_leaf
+    with no_grad():
+        assert (a * 2).is_leaf
+
+
 def test_outputs_not_used_have_no_gradient():
     a = leaf(1.0, 2.0, 3.0)
     first, _, third = a.split(1)

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 Record = Mapping[str, tuple[float, bool, Sequence[str]]]
-FIRST = 20  # tests that are tried first wherever they stand; the others file by file, for what a file builds once
 GRACE, SLOWER = 20.0, 30.0  # seconds for any test, and how many times longer than when recorded it may take
 
 
@@ -47,19 +45,15 @@ def _is(name: str, wanted: str) -> bool:
 
 
 def _ordered(record: Record, calling: set[str]) -> list[str]:
-    quickest = sorted(calling, key=lambda test: record[test][0])
-    first, others = set(quickest[:FIRST]), quickest[FIRST:]
+    """Those that call it first, the quickest before all; a file's tests stay together, for what it builds once."""
     costs: dict[str, float] = {}
-    for test in others:
+    for test in calling:
         costs[_file(test)] = costs.get(_file(test), 0.0) + record[test][0]
-    return sorted(record, key=lambda test: _place(test, first, costs, record, test in calling))
+    return sorted(record, key=lambda test: (*_rank(_file(test), costs), test not in calling, record[test][0]))
 
 
-def _place(test: str, first: set[str], costs: Mapping[str, float], record: Record, calls: bool) -> tuple[Any, ...]:
-    file, seconds = _file(test), record[test][0]
-    if test in first:
-        return 0, file, seconds
-    return 1, not calls, costs.get(file, 0.0), file, seconds
+def _rank(file: str, costs: Mapping[str, float]) -> tuple[bool, float, str]:
+    return file not in costs, costs.get(file, 0.0), file
 
 
 def _file(test: str) -> str:
