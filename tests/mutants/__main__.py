@@ -7,6 +7,7 @@ Each verdict is written as it comes: the next run goes on with the mutants that 
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ CHILDREN = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 1 if a mutant has survived that nobody has judged."""
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does, its children too
     everything = jobs_of(ROOT)
     jobs = _wanted(in_fair_order(everything, options.seed), options)
     print(f"{len(jobs)} mutants to try, of {sum(map(len, everything.values()))}, seed {options.seed}", flush=True)

@@ -56,6 +56,7 @@ def _run(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> 
 
 def _confine(tree: Path, output: Path) -> None:
     """Leave the parent's tree and terminal, and the memory to others."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     sys.path.insert(0, str(tree))

@@ -9,15 +9,15 @@ GRACE, SLOWER = 20.0, 30.0  # seconds for any test, and how many times longer th
 
 @dataclass(frozen=True)
 class Plan:
-    """Files of tests, the place of each test, and the seconds after which it counts as hanging."""
+    """Files of tests in their order, the place of each test, and the seconds after which it counts as hanging."""
 
     files: list[str]
     ranks: Mapping[str, int]
     limits: Mapping[str, float]
 
-    def rank(self, test: str) -> int:
-        """Its place; a test that is newer than the record comes first."""
-        return self.ranks.get(test, -1)
+    def rank(self, test: str) -> tuple[int, int]:
+        """Its file's place and its own; a test that is newer than the record is the first of its file."""
+        return self.files.index(_file(test)), self.ranks.get(test, -1)
 
     def limit(self, test: str) -> float:
         return self.limits.get(test, GRACE)
@@ -35,25 +35,17 @@ def plan(record: Record, files: Sequence[str], source: str, function: str) -> Pl
     starting = {test for test, (_, started, _) in record.items() if started}
     known = {_file(test) for test in record}
     needed = [file for file in files if file not in known or any(_file(test) == file for test in calling | starting)]
-    order = _ordered(record, calling)
+    costs: dict[str, float] = {}
+    for test in calling:
+        costs[_file(test)] = costs.get(_file(test), 0.0) + record[test][0]
+    ordered = sorted(needed or files, key=lambda file: (file in known and file not in costs, costs.get(file, 0.0)))
+    tests = sorted(record, key=lambda test: (test not in calling, record[test][0]))
     limits = {test: GRACE + SLOWER * seconds for test, (seconds, _, _) in record.items()}
-    return Plan(needed or list(files), {test: rank for rank, test in enumerate(order)}, limits)
+    return Plan(ordered, {test: rank for rank, test in enumerate(tests)}, limits)
 
 
 def _is(name: str, wanted: str) -> bool:
     return name.startswith(wanted) if wanted.endswith(":") else name == wanted
-
-
-def _ordered(record: Record, calling: set[str]) -> list[str]:
-    """Those that call it first, the quickest before all; a file's tests stay together, for what it builds once."""
-    costs: dict[str, float] = {}
-    for test in calling:
-        costs[_file(test)] = costs.get(_file(test), 0.0) + record[test][0]
-    return sorted(record, key=lambda test: (*_rank(_file(test), costs), test not in calling, record[test][0]))
-
-
-def _rank(file: str, costs: Mapping[str, float]) -> tuple[bool, float, str]:
-    return file not in costs, costs.get(file, 0.0), file
 
 
 def _file(test: str) -> str:
