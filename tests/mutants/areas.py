@@ -36,6 +36,7 @@ def _paper(slug: str, tests: str, only: str = "") -> Area:
 
 
 LAB = ("tests/lab/test_judge.py", "tests/lab/test_agreement.py", "tests/lab/test_parity.py")
+ONE_PAPER = "not both_sides_agree or larger or lenet"  # parity is the same code for all papers
 OPS = ("tests/ops", "tests/engine/test_gradients.py")
 TENSOR = (
     "tests/engine/test_t*.py", "tests/ops/test_methods.py", "tests/ops/test_inplace.py", "tests/ops/test_creation.py",
@@ -52,7 +53,12 @@ STEPPING = (
 )
 WORKERS = ("tests/engine/test_workers.py", "tests/engine/test_worker_processes.py", "tests/papers/test_parts.py")
 AREAS = (
-    Area("lab", ("tinygrad_lab/lab/parity.py", "tinygrad_lab/lab/agreement.py"), LAB, "not both_sides_agree or lenet"),
+    Area(
+        "lab",
+        ("tinygrad_lab/lab/parity.py", "tinygrad_lab/lab/agreement.py"),
+        LAB,
+        "not both_sides_agree or larger or lenet",
+    ),
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
     Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),
