@@ -44,5 +44,5 @@ def test_every_verdict(tmp_path: Path) -> None:
     assert len(found) == 9
     assert (tree / "m.py").read_text() == SOURCE
     record = json.loads((tmp_path / "m.json").read_text())
-    assert record["test_m.py::test_f"][1:] == [False, ["m.py:f"]]
-    assert record["test_m.py::test_other"][1:] == [False, []]
+    assert record["test_m.py::test_f"][1:] == [False, ["m.py:f", "test_m.py:test_f"]]
+    assert record["test_m.py::test_other"][1:] == [False, ["test_m.py:test_other"]]
