@@ -47,7 +47,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the order (0)")
     parser.add_argument("--area", choices=[area.name for area in AREAS], help="only this area")
     parser.add_argument("--only", metavar="TEXT", help="only mutants with this in their name, tried before or not")
-    parser.add_argument("--survivors", action="store_true", help="once more those that survived")
+    parser.add_argument("--survivors", action="store_true", help="once more those that survived and differ")
     return parser.parse_args(arguments)
 
 
@@ -58,7 +58,9 @@ def _wanted(jobs: Sequence[Job], options: argparse.Namespace) -> list[Job]:
     if options.only:
         return [job for job in jobs if options.only in job[1].name]
     if options.survivors:
-        return [job for job in jobs if job[1].name in known and known[job[1].name].verdict == "survived"]
+        same = {name for name, (kind, _) in verdicts.judged().items() if kind == "equivalent"}
+        survived = {name for name, verdict in known.items() if verdict.verdict == "survived"}
+        return [job for job in jobs if job[1].name in survived - same]
     return [job for job in jobs if job[1].name not in known]
 
 
