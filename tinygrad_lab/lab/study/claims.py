@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ from tinygrad_lab import files
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.study.judge import holm
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
-from tinygrad_lab.study import Claim, Summary, table
+from tinygrad_lab.study import Claim, Finding, Summary, table
 
 
 def paper_folder(paper: Paper) -> Path:
@@ -43,11 +44,18 @@ def part(paper: Paper, name: str) -> Any:
     return registry.part(paper, f"study.{name}")
 
 
+def judged(paper: Paper, lab: Lab) -> list[Claim]:
+    """The paper's claims with their verdicts, after Holm's correction over all of them."""
+    claims: list[Claim] = part(paper, "verdicts").claims(lab)
+    findings = holm([claim.finding for claim in claims])
+    return [replace(claim, finding=finding) for claim, finding in zip(claims, findings, strict=True)]
+
+
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
     """The README's generated blocks by marker name, from results already measured."""
     verdicts = part(paper, "verdicts")
     more = verdicts.tables(lab) if hasattr(verdicts, "tables") else {}
-    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(verdicts.claims(lab)), **more}
+    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(judged(paper, lab)), **more}
 
 
 def summary_table(summary: Summary) -> str:
@@ -62,8 +70,29 @@ def claims_table(claims: Sequence[Claim]) -> str:
 
 
 def _cells(claim: Claim) -> tuple[str, ...]:
-    verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
+    verdict = f"**{claim.verdict}**" + "".join(f"{mark} {words}" for mark, words in _explained(claim))
     return claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict
+
+
+def _explained(claim: Claim) -> list[tuple[str, str]]:
+    """What the verdict rests on, why it is none, its p, and what is missing."""
+    finding = claim.finding
+    said = [claim.why, finding.held_back and f"no verdict, as {finding.held_back}", _tested(finding)]
+    if finding.reservations:
+        said.append(f"reservations: {'; '.join(finding.reservations)}")
+    said = [words for words in said if words]
+    return list(zip([":", *[";"] * len(said)], said, strict=False))
+
+
+def _tested(finding: Finding) -> str:
+    """The test, its p and the one after Holm's correction; nothing where there was no test."""
+    if finding.p is None or finding.adjusted_p is None:
+        return ""
+    return f"{finding.kind}, p {_p(finding.p)}, {_p(finding.adjusted_p)} after Holm"
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def fill(text: str, generated: dict[str, str]) -> str:
@@ -96,8 +125,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":
         files.write(readme, fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)))
-    claims: list[Claim] = part(paper, "verdicts").claims(lab)
-    return claims
+    return judged(paper, lab)
 
 
 def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
@@ -109,5 +137,5 @@ def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """The verdicts as plain data."""
-    return [asdict(claim) for claim in claims]
+    """The verdicts as plain data, with the finding that each rests on."""
+    return [asdict(claim) | {"verdict": claim.verdict} for claim in claims]
