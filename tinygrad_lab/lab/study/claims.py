@@ -88,7 +88,8 @@ def _tested(finding: Finding) -> str:
     """The test, its p and the one after Holm's correction; nothing where there was no test."""
     if finding.p is None or finding.adjusted_p is None:
         return ""
-    return f"{finding.kind}, p {_p(finding.p)}, {_p(finding.adjusted_p)} after Holm"
+    shares = f" {finding.low:.2f} to {finding.high:.2f}" if finding.kind in ("share of trials", "more trials") else ""
+    return f"{finding.kind}{shares}, p {_p(finding.p)}, {_p(finding.adjusted_p)} after Holm"
 
 
 def _p(p: float) -> str:
