@@ -176,7 +176,7 @@ def _superfluous_judged(lab: Lab) -> Finding:
     count = len(test[100])
     gap = {size: [b - a for a, b in zip(test[size], train[size], strict=True)][:count] for size in test}
     found = lab.judge.all_of(
-        lab.judge.not_worse(test[100], test[20][:count], 2), lab.judge.not_worse(gap[20], gap[100], 1)
+        lab.judge.not_worse(test[100], test[20][:count], 2.0), lab.judge.not_worse(gap[20], gap[100], 1.0)
     )
     if max(gap[100]) <= 0:
         found = found.hold_back("the bound on test data is the better one: too few passes to overfit")

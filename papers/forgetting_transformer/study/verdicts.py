@@ -227,8 +227,8 @@ _OFTEN_QUOTED = out_of_reach(
     "perplexity 174.19 against 193.37 on WikiText-2 (often quoted)",
     "a public re-implementation, not the paper",
     "data",
-    "of WikiText-2 only validation and test text are at hand; that code multiplies scores by a gate where the paper adds a running sum of log gates, keeps learned positions in "
-    "both models, and was run once",
+    "of WikiText-2 only validation and test text are at hand; that code multiplies scores by a gate where the paper "
+    "adds a running sum of log gates, keeps learned positions in both models, and was run once",
 )
 
 

@@ -125,8 +125,8 @@ def _targets(lab: Lab) -> Claim:
         ran=arms_schedule(lab, "targets"),
         numpy=f"q, v: {lab.interval(two):.3f}; q, k, v, o: {lab.interval(four):.3f} nats",
         finding=_with_one_rate(lab, _as_good(lab, four, two), "q, k, v, o", "q, v"),
-        why=f"q, v less all four: {gain:.3f nats}, no less than -{PARITY * gain_of_full(lab):.3f} is asked for; the two "
-        f"matrices of the MLP, not in the paper's table: {mlp:.3f}",
+        why=f"q, v less all four: {gain:.3f nats}, no less than -{PARITY * gain_of_full(lab):.3f} is asked for; the "
+        f"two matrices of the MLP, not in the paper's table: {mlp:.3f}",
     )
 
 

@@ -33,8 +33,8 @@ def ranked_rates(trials: dict[str, Trials]) -> list[str]:
 
 def rates_of(lab: Lab, name: str) -> Rates:
     """The learning rates of a results file's arms, each with its rank."""
-    tried = lab.results(name)["trials"]
-    ranks = {arm: {rate: rank for rank, rate in enumerate(ranked_rates(trials))} for arm, trials in tried.items()}
+    ranked = {arm: ranked_rates(trials) for arm, trials in lab.results(name)["trials"].items()}
+    ranks = {arm: {rate: float(rank) for rank, rate in enumerate(rates)} for arm, rates in ranked.items()}
     return Rates("the judged runs", ranks)
 
 

@@ -76,7 +76,7 @@ def _task_rates(lab: Lab, task: str) -> Rates:
         arm: sorted(sweep, key=lambda rate: (sweep[rate]["updates"], -sweep[rate]["history"][-1]["accuracy"]))
         for arm, sweep in lab.results(task)["rates"].items()
     }
-    return Rates("test", {arm: {rate: rank for rank, rate in enumerate(rates)} for arm, rates in ranked.items()})
+    return Rates("test", {arm: {rate: float(rank) for rank, rate in enumerate(rates)} for arm, rates in ranked.items()})
 
 
 def _copied(lab: Lab, arm: str, side: str = "numpy") -> str:

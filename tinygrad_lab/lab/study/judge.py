@@ -64,7 +64,7 @@ def _variances(runs: Sequence[float], test_items: int) -> tuple[float, float]:
 def _degrees(runs: Sequence[float], test_items: int | None) -> float:
     """Degrees of freedom; of a sum of two variances those of Welch and Satterthwaite."""
     if test_items is None or len(runs) == 1:
-        return len(runs) - 1
+        return float(len(runs) - 1)
     training, sampling = _variances(runs, test_items)
     return (training + sampling) ** 2 / (training**2 / (len(runs) - 1)) if training else math.inf
 
@@ -168,7 +168,7 @@ def _judged(
     """Judge that a mean lies between two edges."""
     single = found.count == 1
     verdict = _verdict(found.low, found.high, above, below)
-    p = None if single else _p(found, above, below, found.count - 1 if degrees is None else degrees)
+    p = None if single else _p(found, above, below, float(found.count - 1) if degrees is None else degrees)
     low, high = (None, None) if single else (found.low, found.high)
     return Finding(kind, verdict, found.mean, low, high, margin, found.count, p)
 
