@@ -176,6 +176,7 @@ OPEN, COUNTED = Finding("superiority", "inconclusive", p=0.3), Finding("counted"
     ((HELD, replace(HELD, p=0.03)), "reproduced", 0.03), ((HELD, COUNTED), "reproduced", 0.01),
     ((HELD, OPEN), "inconclusive", 0.3), ((HELD, FAILED), "refuted", 0.04),
     ((OPEN, FAILED, HELD), "inconclusive", 0.06),
+    ((HELD, replace(OPEN, p=0.001, held_back="unfair")), "inconclusive", 0.001),
     ((COUNTED, COUNTED), "reproduced", None), ((HELD, Finding("counted", "refuted")), "refuted", None),
 ])  # fmt: skip
 def test_all_parts_must_hold_and_any_may_refute(parts: tuple[Finding, ...], verdict: str, p: float | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_lab.claim import Kind, Verdict
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study import changes, claims
 
 Row = dict[str, Any]
 PAPERS = registry.discover()
@@ -126,3 +126,13 @@ def test_a_row_that_the_protocol_does_not_allow_is_seen(changes: Row, rule: str)
     finding = GOOD | changes
     assert list(broken({"verdict": "reproduced", "why": "so", "finding": GOOD})) == []
     assert any(rule in said for said in broken({"verdict": finding["verdict"], "why": "so", "finding": finding}))
+
+
+def test_the_table_of_changes_is_what_the_results_say() -> None:
+    page = changes.PAGE.read_text(encoding="utf-8")
+    assert claims.fill(page, {"changes": changes.block()}) == page
+
+
+def test_every_row_of_now_was_there_before_under_this_name_or_another() -> None:
+    named = {(row["paper"], row.get("now", row["statement"])) for row in changes.before()}
+    assert named == {(slug, row["statement"]) for slug in PAPERS for row in rows(slug)}

@@ -5,6 +5,7 @@ A text that no longer stands exactly once in its file has moved or changed: foll
 
 from tests.planted.bug import Bug, on_both_sides
 from tests.planted.judges import JUDGES
+from tests.planted.verdicts import VERDICTS
 
 TAPE = ("tests/engine/test_tape.py",)
 OPERATIONS = ("tests/ops/test_against_torch.py",)
@@ -368,4 +369,4 @@ LAB = [
     ),
 ]
 
-BUGS = [*TENSOR, *OPS, *NN, *OPTIM, *CHECKPOINT, *DATA, *PAPERS, *TRACE, *LAB, *JUDGES]
+BUGS = [*TENSOR, *OPS, *NN, *OPTIM, *CHECKPOINT, *DATA, *PAPERS, *TRACE, *LAB, *JUDGES, *VERDICTS]

@@ -124,7 +124,7 @@ def _denoising(lab: Lab) -> Claim:
     arms = ("denoising", "plain")
     damaged, without_noise = (lab.values(name, "damaged") for name in arms)
     gain = lab.paired_difference(without_noise, damaged)
-    found = lab.judge.superiority(without_noise, damaged).tuned(RATES, *arms)
+    found = lab.judge.superiority(without_noise, damaged).tuned(RATES, "the network", "the network without noise")
     clean, without = (lab.spread(name, "metrics", "squared_error") for name in arms)
     numpy, torch = (
         "{:.2f} with noise, {:.2f} without".format(*(lab.spread(name, "damaged", side=side) for name in arms))

@@ -12,6 +12,7 @@ TEXTS = {"timemachine": "The Time Machine", "tinyshakespeare": "Tiny Shakespeare
 PAPER_LAG = 100
 CARRIED = 0.1  # share of an error that must be left for it to count as carried
 VANISHED = 1e-3
+TEXT_STEPS = 60  # over which gradients in text are compared in words
 MOST = "that most trials solve it is asked for"
 
 
@@ -290,8 +291,18 @@ def summary(lab: Lab) -> Summary:
 
 
 def tables(lab: Lab) -> dict[str, str]:
-    """The blocks "lags" (the adding problem by arm and T) and "samples" (text as the networks write it)."""
-    return {"lags": _lags_table(lab), "samples": _samples(lab)}
+    """The blocks "lags" (adding by arm and T), "carried" (gradients in trained text) and "samples" (text written)."""
+    return {"lags": _lags_table(lab), "carried": _carried(lab), "samples": _samples(lab)}
+
+
+def _carried(lab: Lab) -> str:
+    """What the last panel of the gradients shows."""
+    name = measured_texts(lab)[0]
+    norms = lab.results(f"text-{name}")["gradients"]
+    shown = {"the plain network": norms["rnn"]["trained"]["h"], "the LSTM": norms["2000"]["trained"]["c"]}
+    steps = min(TEXT_STEPS, *(len(norm) - 1 for norm in shown.values()))
+    kept = " and ".join(f"{who} keeps {100 * norm[steps] / norm[1]:.2g} %" for who, norm in shown.items())
+    return f"In the last panel, trained on {TEXTS[name]}, {kept} of the gradient over {steps} steps."
 
 
 def _lags_table(lab: Lab) -> str:

@@ -260,8 +260,20 @@ def summary(lab: Lab) -> Summary:
 
 
 def tables(lab: Lab) -> dict[str, str]:
-    """The blocks "lengths" (induction heads by length) and "sample" (text as the network writes it)."""
-    return {"lengths": _lengths_table(lab), "sample": f"```text\n{lab.results('text')['sample'].strip()}\n```"}
+    """The blocks "lengths" (induction heads by length), "steps" (Δ in copying) and "sample" (what is written)."""
+    sample = f"```text\n{lab.results('text')['sample'].strip()}\n```"
+    return {"lengths": _lengths_table(lab), "steps": _steps(lab), "sample": sample}
+
+
+def _steps(lab: Lab) -> str:
+    """Mean step sizes where there is a token to copy, and where there is noise."""
+    shown, config = lab.results("copying")["step_sizes"], lab.results("copying")["configs"]["selective"]
+    places = range(config["length"])
+    means = []
+    for number, sizes in enumerate(shown["blocks"], 1):
+        kept, noise = ([sizes[t] for t in places if (shown["tokens"][t] != 0) is keep] for keep in (True, False))
+        means.append(f"{lab.interval(kept).mean:.3f} and {lab.interval(noise).mean:.3f} in block {number}")
+    return f"Δ at tokens to copy and at noise, means over channels and places: {'; '.join(means)}."
 
 
 def _lengths_table(lab: Lab) -> str:

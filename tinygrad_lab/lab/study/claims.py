@@ -89,10 +89,11 @@ def _tested(finding: Finding) -> str:
     if finding.p is None or finding.adjusted_p is None:
         return ""
     shares = f" {finding.low:.2f} to {finding.high:.2f}" if finding.kind in ("share of trials", "more trials") else ""
-    return f"{finding.kind}{shares}, p {_p(finding.p)}, {_p(finding.adjusted_p)} after Holm"
+    return f"{finding.kind}{shares}, p {short(finding.p)}, {short(finding.adjusted_p)} after Holm"
 
 
-def _p(p: float) -> str:
+def short(p: float) -> str:
+    """A p with two digits."""
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
