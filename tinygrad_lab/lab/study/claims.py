@@ -11,6 +11,7 @@ from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.study.judge import holm
+from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.study import Claim, Finding, Summary, table
@@ -111,6 +112,15 @@ def fill(text: str, generated: dict[str, str]) -> str:
     return text
 
 
+def measure(paper: Paper, lab: Lab) -> None:
+    """Run the experiments; runs that a stopped command has finished are taken over, and forgotten when all is done."""
+    keep_freed_memory()
+    lab.pace = Pace(lab.kept.last_log(paper_folder(paper) / "study" / "results" / "log.txt"))
+    (lab.folder / "log.txt").unlink(missing_ok=True)
+    part(paper, "experiment").measure(lab)
+    lab.kept.clear()
+
+
 def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own.
 
@@ -120,9 +130,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     if redraw and not any(lab.folder.glob("*.json")):
         raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
     if not redraw:
-        keep_freed_memory()
-        (lab.folder / "log.txt").unlink(missing_ok=True)
-        part(paper, "experiment").measure(lab)
+        measure(paper, lab)
     part(paper, "figures").figures(lab)
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":
