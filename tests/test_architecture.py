@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "tensor", "gradients",
     "random", "ops", "creation", "workers", "nn", "optim", "resuming", "checkpoint", "data", "sampling", "fit", "costs",
-    "arguments", "trace", "paper", "shown", "study", "lab",
+    "arguments", "trace", "paper", "shown", "claim", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
 IMPORTERS = ("import_module", "__import__", "run_module")

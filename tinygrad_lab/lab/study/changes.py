@@ -16,6 +16,12 @@ from tinygrad_lab.study import Claim, Finding, Verdict, table
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, BEFORE = DOCS / "claims.md", DOCS / "claims_before.json"
+OPEN = (
+    "the interval decides, but the verdict is held back, by a side that was not at its best or by Holm's correction",
+    "the interval does not decide",
+    "there is one run, which has no interval",
+    "it was not run",
+)
 Row = dict[str, str]  # paper, statement, verdict; where it was changed, the statement now; where needed, a note
 
 
@@ -68,7 +74,8 @@ def rows(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[str, ...]]:
     for row in before():
         claim = now[row["paper"]][row.get("now", row["statement"])]
         why = "; ".join(filter(None, (row.get("note", ""), reason(claim))))
-        yield row["paper"], row["statement"], row["verdict"], claim.verdict, why.replace("|", r"\|")
+        cells = (row["paper"], row["statement"], row["verdict"], claim.verdict, why)
+        yield tuple(cell.replace("|", r"\|") for cell in cells)
 
 
 def block() -> str:
@@ -79,7 +86,20 @@ def block() -> str:
     verdicts = dict.fromkeys((*get_args(Verdict), *then))
     counted = [(verdict, then[verdict] or "-", counts[verdict] or "-") for verdict in verdicts]
     listed = table(("paper", "claim", "before", "after", "what it rests on"), rows(now))
-    return f"{table(('verdict', 'before', 'after'), counted, right=2)}\n\n{listed}"
+    open_rows = Counter(_why_open(claim.finding) for found in now.values() for claim in found.values())
+    why = table(("inconclusive, as", "rows"), [(name, open_rows[name]) for name in OPEN if open_rows[name]], right=1)
+    return f"{table(('verdict', 'before', 'after'), counted, right=2)}\n\n{why}\n\n{listed}"
+
+
+def _why_open(finding: Finding) -> str:
+    """Which of ``OPEN`` it is that leaves a finding without a verdict; nothing for one that has a verdict."""
+    if finding.verdict != "inconclusive":
+        return ""
+    if finding.kind == "not run":
+        return OPEN[3]
+    if finding.held_back:
+        return OPEN[0]
+    return OPEN[2] if finding.p is None and finding.seeds == 1 else OPEN[1]
 
 
 def write() -> None:
