@@ -219,7 +219,7 @@ def test_what_the_correction_takes_away_is_inconclusive_and_says_so() -> None:
     (FAILED, BRACKETED, AT_THE_END, "refuted"), (FAILED, AT_THE_END, BRACKETED, "inconclusive"),
     (FAILED, {"1": 1.0}, BRACKETED, "inconclusive"), (OPEN, {}, {}, "inconclusive"),
 ])  # fmt: skip
-def test_a_rate_that_is_not_bracketed_counts_against_the_side_that_won(
+def test_a_rate_that_is_not_bracketed_excuses_the_side_that_lost(
     finding: Finding, ours: dict[str, float], theirs: dict[str, float], verdict: str
 ) -> None:
     found = finding.tuned(Rates("validation", {"ours": ours, "theirs": theirs}), "ours", "theirs")

@@ -92,7 +92,7 @@ VERDICTS = [
         ("tinygrad_lab/claim.py",),
         '{"refuted": ours, "reproduced": theirs}',
         '{"refuted": theirs, "reproduced": ours}',
-        "claims: a rate that was not tuned is held against the side that won",
+        "claims: a rate that was not tuned excuses the side that won",
         TESTS,
     ),
 ]

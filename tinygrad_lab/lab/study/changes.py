@@ -54,19 +54,14 @@ def reason(claim: Claim) -> str:
 
 def _decided(finding: Finding) -> str:
     if finding.adjusted_p is None:
-        return _named(finding)
-    return f"{_named(finding)}, p {claims.short(finding.adjusted_p)} after Holm"
-
-
-def _named(finding: Finding) -> str:
-    """The test, by the part that decides where there are several."""
-    return f"{len(finding.parts)} parts" if finding.parts else finding.kind
+        return claims.named(finding)
+    return f"{claims.named(finding)}, p {claims.short(finding.adjusted_p)} after Holm"
 
 
 def _undecided(finding: Finding) -> str:
     if finding.kind == "timed" or finding.p is None:
         return "too close to its bound for another processor"
-    return f"{_named(finding)}: the interval decides nothing"
+    return f"{claims.named(finding)}: the interval decides nothing"
 
 
 def rows(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[str, ...]]:

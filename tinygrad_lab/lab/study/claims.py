@@ -71,18 +71,17 @@ def claims_table(claims: Sequence[Claim]) -> str:
 
 
 def _cells(claim: Claim) -> tuple[str, ...]:
-    verdict = f"**{claim.verdict}**" + "".join(f"{mark} {words}" for mark, words in _explained(claim))
+    said = "; ".join(words for words in _explained(claim) if words)
+    verdict = f"**{claim.verdict}**" + (f": {said}" if said else "")
     return claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict
 
 
-def _explained(claim: Claim) -> list[tuple[str, str]]:
-    """What the verdict rests on, why it is none, its p, and what is missing."""
+def _explained(claim: Claim) -> list[str]:
+    """What the verdict rests on, why it is none, its p, and what is missing; each may be empty."""
     finding = claim.finding
-    said = [claim.why, finding.held_back and f"no verdict, as {finding.held_back}", _tested(finding)]
-    if finding.reservations:
-        said.append(f"reservations: {'; '.join(finding.reservations)}")
-    said = [words for words in said if words]
-    return list(zip([":", *[";"] * len(said)], said, strict=False))
+    held_back = finding.held_back and f"no verdict, as {finding.held_back}"
+    missing = finding.reservations and f"reservations: {'; '.join(finding.reservations)}"
+    return [claim.why, held_back, _tested(finding), missing or ""]
 
 
 def _tested(finding: Finding) -> str:
@@ -90,7 +89,12 @@ def _tested(finding: Finding) -> str:
     if finding.p is None or finding.adjusted_p is None:
         return ""
     shares = f" {finding.low:.2f} to {finding.high:.2f}" if finding.kind in ("share of trials", "more trials") else ""
-    return f"{finding.kind}{shares}, p {short(finding.p)}, {short(finding.adjusted_p)} after Holm"
+    return f"{named(finding)}{shares}, p {short(finding.p)}, {short(finding.adjusted_p)} after Holm"
+
+
+def named(finding: Finding) -> str:
+    """The test of a finding; where it has parts, how many."""
+    return f"{len(finding.parts)} parts" if finding.parts else finding.kind
 
 
 def short(p: float) -> str:
