@@ -12,7 +12,7 @@ two operations; processes do not.  The order to read in:
     shared.py     the memory in which workers find the parameters and leave their gradients
     worker.py     what a worker does
     nursery.py    the process that workers are forked from, and why there is one
-    threads.py    two threads, where there can be no processes; and those that optimisers share
+    threads.py    two threads, where there can be no processes
 
 ``nn.utils.in_parts`` is what losses are decorated with; nothing else needs to know of this.
 """
