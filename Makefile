@@ -24,7 +24,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted agreement lint format readme notebooks documents counts step-counts performance shown browser clean
+.PHONY: install pretrained parity test test-engine test-external planted mutants agreement lint format readme notebooks documents counts step-counts performance shown browser clean
 
 install: $(VENV)/installed
 
@@ -73,6 +73,13 @@ $(ENGINE_VENV)/installed: pyproject.toml
 # A hundred bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
 planted: install
 	$(VENV)/bin/python -m tests.planted
+
+# Small changes of the sources, until MINUTES are over, and which of them no test notices: writes docs/reliability.md.
+# It goes on where it stopped; there are eighteen thousand.
+MINUTES ?= 60
+SEED ?= 0
+mutants: install
+	$(ONE_THREAD) $(VENV)/bin/python -m tests.mutants --minutes $(MINUTES) --seed $(SEED)
 
 # torch's own samples of every name we share, run on both sides: writes docs/agreement.md.
 agreement: install

@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "places", "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "cores", "threads",
+    "places", "typing", "complaints", "files", "stopping", "documents", "stored", "memory", "modes", "cores",
     "tensor", "gradients", "random", "ops", "creation", "workers", "nn", "optim", "resuming", "checkpoint", "data",
-    "sampling", "fit", "costs", "arguments", "trace", "paper", "shown", "study", "lab",
+    "sampling", "fit", "costs", "arguments", "trace", "paper", "shown", "claim", "study", "lab",
 )  # fmt: skip
 NAMED = re.compile(r"(tinygrad_lab|papers|reference|torch)(\.\w+)+")
 IMPORTERS = ("import_module", "__import__", "run_module")

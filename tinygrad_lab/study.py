@@ -16,40 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from tinygrad_lab.claim import Claim as Claim
+from tinygrad_lab.claim import Finding as Finding
+from tinygrad_lab.claim import Judge
+from tinygrad_lab.claim import Rates as Rates
+from tinygrad_lab.claim import Verdict as Verdict
+from tinygrad_lab.claim import not_run as not_run
+from tinygrad_lab.claim import out_of_reach as out_of_reach
 from tinygrad_lab.fit import Look, Metrics
 from tinygrad_lab.paper import Paper
 
-Verdict = Literal["reproduced", "not reproduced", "out of reach here"]
 Record = dict[str, Any]  # what a results file keeps of a run
 Arrays = dict[str, np.ndarray]
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of a paper, and what became of it here."""
-
-    statement: str
-    source: str  # table, figure or section of the paper
-    ran: str  # what we ran, with every reduction named
-    numpy: str  # the numbers, with 95 % intervals over seeds
-    verdict: Verdict
-    why: str = ""  # what the verdict rests on
-    torch: str = "-"  # the witness's numbers
-
-
-def judge(holds: bool) -> Verdict:
-    """The verdict of a claim that was tried."""
-    return "reproduced" if holds else "not reproduced"
-
-
-def out_of_reach(statement: str, source: str, why: str, ran: str = "not run") -> Claim:
-    """A claim that was not tried, and why not."""
-    return Claim(statement, source, ran, numpy="-", verdict="out of reach here", why=why)
 
 
 @dataclass(frozen=True)
@@ -186,12 +169,16 @@ class Lab(Protocol):
         quick: run everything at a token size, to see that it works; verdicts mean nothing then.
         folder: where results and figures go.
         data: the paper's ``data`` module.
+        judge: the tests that findings come from.
     """
 
     paper: Paper
     quick: bool
     folder: Path
     data: Any
+
+    @property
+    def judge(self) -> Judge: ...
 
     def seeds(self, default: int) -> list[int]: ...
     def beside(self, slug: str) -> "Lab": ...

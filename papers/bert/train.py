@@ -8,7 +8,6 @@ from tinygrad_lab import Tensor, generator, nn, no_grad, optim
 from tinygrad_lab.arguments import arguments, program
 from tinygrad_lab.data.batches import as_tensors
 from tinygrad_lab.optim.optimizer import Group, Params
-from tinygrad_lab.typing import Array
 
 from .config import VARIANTS, BertBatch, BertConfig
 from .data import evaluation_batches, training_batches
@@ -47,8 +46,7 @@ class BertAdam(optim.Optimizer):
         beta1, beta2 = group["betas"]
         rate, shrink = group["lr"], 1.0 - group["lr"] * group["weight_decay"]
         slots = self._slots(parameter, "exp_avg", "exp_avg_sq")
-
-        def change(w: Array, g: Array, m: Array, v: Array, *, work: Array) -> None:
+        for w, g, m, v, work in self._blocks(parameter, *slots):
             m += np.multiply(np.subtract(g, m, out=work), 1.0 - beta1, out=work)
             v *= beta2
             v += np.multiply(np.multiply(g, g, out=work), 1.0 - beta2, out=work)
@@ -58,8 +56,6 @@ class BertAdam(optim.Optimizer):
             work *= rate
             w *= shrink
             w -= work
-
-        self._in_blocks(change, parameter, *slots)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[Group]:

@@ -328,6 +328,27 @@ def test_nothing_changes_when_a_file_has_a_bad_optimiser_state(tmp_path: Path) -
     assert other.everything() == before
 
 
+@pytest.mark.parametrize(("entry", "wrong"), [
+    ("last_epoch", "3"),
+    ("base_lrs", 0.05),
+    ("base_lrs", [0.05]),
+    ("base_lrs", [0.05, "0.05"]),
+    ("base_lrs", [float("nan"), 0.05]),
+])  # fmt: skip
+def test_nothing_changes_when_a_schedule_has_something_else_for_a_number(
+    tmp_path: Path, entry: str, wrong: object
+) -> None:
+    run, other = Run(), Run(seed=1)
+    run.save(tmp_path / "run")
+    tensors, metadata = load(tmp_path / "run")
+    metadata["training"]["scheduler"]["state"][entry] = wrong
+    save(tmp_path / "run", tensors, metadata)
+    before = other.everything()
+    with pytest.raises(CheckpointError, match=f"scheduler: {entry}"):
+        other.load(tmp_path / "run")
+    assert other.everything() == before
+
+
 def test_configurations_are_compared(tmp_path: Path) -> None:
     run = Run()
     run.save(tmp_path / "run", config={"layers": 2, "sizes": (3, 4)})

@@ -130,6 +130,16 @@ def test_backward_frees_what_it_no_longer_needs():
     assert array() is None
 
 
+def test_backward_lets_go_of_the_leaves():
+    a = leaf(1.0)
+    array = weakref.ref(a._data)
+    loss = a.exp().sum()
+    loss.backward()
+    del a
+    assert array() is None
+    assert loss.item() == np.e
+
+
 def test_no_grad_records_nothing():
     a = leaf(1.0)
     with no_grad():
@@ -154,6 +164,16 @@ def test_detach():
     a = leaf(3.0)
     (a * a.detach()).backward()
     assert a.grad.tolist() == [3]
+
+
+def test_a_leaf_is_what_no_recorded_operation_made():
+    a = leaf(3.0)
+    b = a * 2
+    assert a.is_leaf
+    assert not b.is_leaf
+    assert b.detach().is_leaf
+    with no_grad():
+        assert (a * 2).is_leaf
 
 
 def test_outputs_not_used_have_no_gradient():
@@ -227,6 +247,13 @@ def test_gradients_share_no_memory(function, retain_graph):
     a.grad.fill_(9)
     assert b.grad.tolist() == before
     assert seed.tolist() == [1, 1]
+
+
+def test_a_gradient_that_nothing_needs_is_dropped():
+    a, constant = leaf(1.0), Tensor(np.array([5.0]))
+    twins(a, constant).backward()
+    assert a.grad.tolist() == [2]
+    assert constant.grad is None
 
 
 def test_twin_gradients_of_a_leaf_and_an_interior_tensor():

@@ -99,3 +99,14 @@ def test_longest_reduction_counts_places_of_use_and_fan_in() -> None:
     outputs = {"conv": np.zeros((4, 6, 28, 28)), "output": np.zeros((4, 10))}
     assert agreement.longest_reduction(outputs, {"w": np.zeros((6, 1, 5, 5))}) == 4 * 28 * 28
     assert agreement.longest_reduction({"output": np.zeros((4, 10))}, {"w": np.zeros((10, 84))}) == 84
+
+
+@pytest.mark.parametrize(("shape", "places"), [((2, 3, 5, 7), 2 * 5 * 7), ((7, 5, 3), 7 * 5), ((7, 3), 7), ((), 1)])
+def test_a_weight_is_used_at_every_place_but_along_the_channels(shape: tuple[int, ...], places: int) -> None:
+    """Images have their channels on axis 1, all else on the last."""
+    assert agreement.longest_reduction({"inner": np.zeros(shape)}, {"b": np.zeros(99)}) == places
+
+
+@pytest.mark.parametrize(("name", "longest"), [("output", 35), ("output[1]", 35), ("outputs", 7)])
+def test_the_loss_sums_the_whole_output(name: str, longest: int) -> None:
+    assert agreement.longest_reduction({name: np.zeros((7, 5))}, {}) == longest

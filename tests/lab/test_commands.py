@@ -13,7 +13,7 @@ from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.statistics import interval, paired_difference
 from tinygrad_lab.paper import FAMILIES, SIZES
-from tinygrad_lab.study import Claim, Summary
+from tinygrad_lab.study import Claim, Finding, Summary
 
 
 def test_papers_json_has_the_public_schema() -> None:
@@ -112,9 +112,13 @@ def test_blocks_are_put_between_their_markers() -> None:
 
 
 def test_claims_table_escapes_bars_and_shows_the_verdict() -> None:
-    claim = Claim("|said|", "table 1", "ran", "1.0 ± 0.1 %", "not reproduced", "1.0 against 0.5", "1.1 %")
+    finding = Finding("against a number", "refuted", 1.0, 0.9, 1.1, p=0.01, adjusted_p=0.0213, reservations=("few",))
+    claim = Claim("|said|", "table 1", "ran", "1.0 ± 0.1 %", finding, "1.0 against 0.5", "1.1 %")
     row = claims.claims_table([claim]).splitlines()[-1]
-    assert row == "| \\|said\\| | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **not reproduced**: 1.0 against 0.5 |"
+    assert row == (
+        "| \\|said\\| | table 1 | ran | 1.0 ± 0.1 % | 1.1 % | **refuted**: 1.0 against 0.5; against a number, p 0.01, "
+        "0.021 after Holm; reservations: few |"
+    )
 
 
 def test_nothing_is_redrawn_from_no_results(tmp_path: Path) -> None:

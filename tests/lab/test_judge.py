@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,18 @@ def test_the_largest_float_stands_for_an_infinity_in_json() -> None:
     row = parity_report.failed(registry.find("made"), "only", "float64", "tiny", "loss", "loss", "because")
     assert row.as_json()["max_rel"] == np.finfo(np.float64).max
     assert agreement.digits(math.inf) == 0
+
+
+def test_gradients_at_larger_sizes_are_those_at_the_imposed_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imposed here is twice the output: the gradients differ, nothing else does."""
+
+    @contextmanager
+    def twice(model: torch.nn.Module, _: object) -> Iterator[None]:
+        with model.register_forward_hook(lambda _module, _arguments, output: 2 * output):
+            yield
+
+    larger = Parity(registry.find("made"), "only", "small", "float32", 0, 1)
+    weights = larger.numpy.state(larger.numpy.build(larger.config, 0, "float32"))
+    assert failed(list(larger.one_pass(weights))) == set()
+    monkeypatch.setattr("tinygrad_lab.lab.parity.imposed", twice)
+    assert {check for check, _ in failed(list(larger.one_pass(weights)))} == {"gradient"}

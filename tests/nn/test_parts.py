@@ -3,6 +3,8 @@
 Worker processes have tests of their own, in tests/workers.
 """
 
+import os
+import signal
 import threading
 from typing import Any
 
@@ -218,3 +220,14 @@ def test_a_gradient_for_something_else_than_a_parameter_is_not_lost_silently() -
 
     with pytest.raises(RuntimeError, match=r"a tensor of shape \(1,\) needs a gradient but is no parameter"):
         in_parts(scaled)(Network(), batch_of()).backward()
+
+
+@pytest.mark.usefixtures("everything_pays")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_has_a_thread_of_its_own() -> None:
+    model, batch = Network(), batch_of(8)
+    value = in_parts(squared)(model, batch).item()
+    if (child := os.fork()) == 0:
+        signal.alarm(20)  # it would wait for ever for a thread that is not there
+        os._exit(in_parts(squared)(model, batch).item() != value)
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,5 +1,6 @@
 """Every fused operation equals its definition, the composition of elementary operations: values and all gradients."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.cases import CASES, Case
 from tests.numerics import as_outputs, relative_error
+from tests.operations import ENGINE_OPERATIONS
 from tinygrad_lab import random
 from tinygrad_lab.ops.dropout import dropout, gaussian_dropout
 from tinygrad_lab.ops.normalization import batch_norm
+from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.tensor import Tensor
 
 TIES = {"max_pool2d of NaN and -inf"}  # several NaN maxima: the fused operation has a rule of its own, torch's
@@ -78,3 +81,12 @@ def test_batch_norm_equals_its_definition(training: bool, shape: tuple[int, ...]
     assert_same(tracked(batch_norm), tracked(batch_norm.info.definition), args, {})
     for mine, other in zip(statistics[:2], statistics[2:], strict=True):
         assert relative_error(mine.numpy(), other.numpy(), 1.0) <= 1e-12
+
+
+def defaults(function: Callable) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINE_OPERATIONS if OPERATIONS[name].definition])
+def test_takes_what_its_definition_takes_with_the_same_defaults(name: str) -> None:
+    assert defaults(OPERATIONS[name].body) == defaults(OPERATIONS[name].definition)

@@ -19,8 +19,10 @@ CASES: list[tuple[str, tuple, dict[str, Any]]] = [
     ("ExponentialLR", (0.9,), {}),
     ("CosineAnnealingLR", (7,), {}),
     ("CosineAnnealingLR", (4,), {"eta_min": 0.05}),
+    ("CosineAnnealingLR", (1,), {}),
     ("LinearLR", (), {}),
     ("LinearLR", (), {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 9}),
+    ("LinearLR", (), {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 1}),  # as far as each may go
     ("OneCycleLR", (0.7,), {"total_steps": 30, "cycle_momentum": False}),
     ("OneCycleLR", ([0.7, 0.1],), {"epochs": 3, "steps_per_epoch": 9, "three_phase": True, "cycle_momentum": False}),
     (
@@ -211,6 +213,29 @@ def test_what_a_second_schedule_starts_from_is_what_the_optimiser_was_built_with
 
     mine, other = both_sides(build)
     assert mine.base_lrs == other.base_lrs == [0.3]
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("CosineAnnealingLR", {"T_max": 0}),
+    ("LinearLR", {"start_factor": 0.0}),
+    ("LinearLR", {"start_factor": 1.01}),
+    ("LinearLR", {"end_factor": -0.01}),
+    ("LinearLR", {"end_factor": 1.01}),
+    ("LinearLR", {"total_iters": 0}),
+    ("OneCycleLR", {"max_lr": 0.1, "total_steps": 0}),
+    ("OneCycleLR", {"max_lr": 0.1, "total_steps": 5, "pct_start": -0.01}),
+    ("OneCycleLR", {"max_lr": 0.1, "total_steps": 5, "pct_start": 1.01}),
+])  # fmt: skip
+def test_refuses_what_is_just_out_of_range(name: str, options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{name}: "):
+        getattr(lr_scheduler, name)(ours(), **options)
+
+
+@pytest.mark.parametrize("pct_start", [0.0, 1.0])
+@pytest.mark.parametrize("total_steps", [1, 5])
+def test_one_cycle_takes_a_single_step_and_a_single_half(total_steps: int, pct_start: float) -> None:
+    schedule = lr_scheduler.OneCycleLR(ours(), 0.1, total_steps, pct_start=pct_start, cycle_momentum=False)
+    assert all(np.isfinite(rate) for rate in schedule.get_last_lr())
 
 
 def test_refuses_schedules_that_do_not_fit() -> None:

@@ -1,6 +1,7 @@
 """AlexNet's images: what is subtracted, cropped, mirrored and shifted, and which images a split has."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinygrad_lab.data.augment import centre_crop, principal_colours, ten_views
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.fit import endless
 from tinygrad_lab.lab.sides import sides
-from tinygrad_lab.lab.study.statistics import interval
+from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
 
 
@@ -140,11 +141,10 @@ def test_speed_is_judged_only_where_both_kinds_of_units_learn() -> None:
     assert speed_ratios(relu, slow, 25.0) == [3.0, 3.0]
     assert speed_ratios(relu, equal, 25.0) == [1.0, 1.0]
     assert speed_ratios(relu, late, 25.0) == [3.0, 3.0]  # at least
-    verdicts = [
-        judge_speed(interval(speed_ratios(relu, tanh, 25.0)), tanh, 25.0) for tanh in (slow, equal, late, never)
-    ]
-    assert [verdict for verdict, _ in verdicts] == ["reproduced", "not reproduced", "reproduced", "out of reach here"]
-    assert "more than 3.0" in verdicts[2][1]
+    lab = Lab(PAPER, None, False, Path("unused"))
+    found = [judge_speed(lab, speed_ratios(relu, tanh, 25.0), tanh) for tanh in (slow, equal, late, never)]
+    assert [finding.verdict for finding in found] == ["reproduced", "refuted", "reproduced", "inconclusive"]
+    assert "do not learn" in found[3].held_back
 
 
 def test_fastest_trial_is_the_first_below_the_level_else_the_lowest_at_the_end() -> None:

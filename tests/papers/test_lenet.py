@@ -168,6 +168,16 @@ def test_reference_starts_from_the_same_distribution() -> None:
             assert parameter.numpy().std() == pytest.approx(theirs[name].detach().numpy().std(), rel=0.1), name
 
 
+def test_subsampling_starts_within_the_range_of_its_four_inputs() -> None:
+    """Uniform in +-2.4 / F (appendix A) on both sides: of 4,000 maps the largest weight is near the bound."""
+    from reference.lenet import model as reference
+
+    torch.manual_seed(0)
+    for side in (seeded(engine.Subsampling, 4000), reference.Subsampling(4000)):
+        for parameter in side.parameters():
+            assert abs(parameter.detach()).max().item() == pytest.approx(2.4 / 4, rel=0.01)
+
+
 def test_wrong_classes_take_part_in_the_tiny_network() -> None:
     """Or parity would compare a loss whose second term has no gradient."""
     tiny = VARIANTS["1998"]["tiny"]

@@ -92,10 +92,12 @@ class Losses(Lab):
         config = {"learning_rate": 0.1}
         base = {"side": "numpy", "parameters": 10_000, "steps": 9}
         self.found = {
-            name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9}
-                            for s in ("numpy", "torch") for v in values]}
+            name: {"runs": [{"side": s, "metrics": {"loss": v}, "trained": trained, "config": config, "steps": 9,
+                             "seconds": 9.0} for s in ("numpy", "torch") for v in values]}
             for name, values in (("full", full), ("lora", lora))
         } | {"base": {"losses": {"target": 2.0}, "runs": [base]}}  # fmt: skip
+        bracketed = {"0.01": 2.0, "0.1": 1.0, "1": 3.0}
+        self.found["rates"] = {"losses": {"full": bracketed, "lora": bracketed}}
 
     def results(self, name: str) -> dict:
         return self.found[name]
@@ -105,9 +107,9 @@ class Losses(Lab):
     ("lora", "trained", "verdict"),
     [
         ([1.01, 1.02, 1.00], 50, "reproduced"),  # 1 % of the gain is missing
-        ([1.10, 1.11, 1.09], 50, "not reproduced"),  # 10 %
-        ([1.00, 1.30, 0.71], 50, "not reproduced"),  # who knows
-        ([0.90, 0.91, 0.89], 200, "not reproduced"),  # 2 % of the parameters
+        ([1.10, 1.11, 1.09], 50, "refuted"),  # 10 %
+        ([1.00, 1.30, 0.71], 50, "inconclusive"),  # who knows
+        ([0.90, 0.91, 0.89], 200, "refuted"),  # 2 % of the parameters
     ],
 )
 def test_on_par_is_within_a_share_of_the_gain(lora: list[float], trained: int, verdict: Verdict) -> None:

@@ -88,7 +88,9 @@ def test_the_best_learning_rate_solves_most_seeds_then_soonest_or_comes_closest(
 
 def test_outcomes_count_the_solved_and_show_what_is_left_of_the_others() -> None:
     some = [trial(True, 1000, squared_error=0.001), trial(False, 9000, squared_error=0.04)]
-    assert outcome(BENCH, some) == "1 of 2, after 1,000 (one run) sequences"
+    assert outcome(BENCH, some) == "1 of 2, after 1,000, over 9,000 sequences"
+    both = [trial(True, 1000, squared_error=0.001), trial(True, 3000, squared_error=0.001)]
+    assert outcome(BENCH, both).startswith("2 of 2, after 2,000 ± ")
     none = [trial(False, 9000, squared_error=0.04, correct=12.0)]
     assert outcome(BENCH, none) == "0 of 1, squared error 0.0400 (one run)"
     strings = [trial(False, 9000, loss=4.0, correct=50.0), trial(False, 9000, loss=4.0, correct=60.0)]

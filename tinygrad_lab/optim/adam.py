@@ -8,7 +8,6 @@ import numpy as np
 
 from tinygrad_lab.optim.optimizer import Group, Optimizer, Params
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array
 
 
 class Adam(Optimizer):
@@ -72,8 +71,7 @@ class Adam(Optimizer):
         rate = group["lr"] * correction / (1.0 - beta1**step)
         eps = group["eps"] * correction
         slots = self._slots(parameter, *self._needed(group)[1:])
-
-        def change(w: Array, g: Array, m: Array, v: Array, *largest: Array, work: Array) -> None:
+        for w, g, m, v, *largest, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
             if shrink != 1.0:
                 w *= shrink
             m += np.multiply(np.subtract(g, m, out=work), 1.0 - beta1, out=work)
@@ -84,8 +82,6 @@ class Adam(Optimizer):
             np.divide(m, work, out=work)
             work *= rate
             w -= work
-
-        self._in_blocks(change, parameter, *slots, decay=decay, maximize=group["maximize"])
 
 
 class AdamW(Adam):

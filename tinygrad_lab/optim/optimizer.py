@@ -1,10 +1,14 @@
-"""What all optimisers share: groups of parameters with their options, state per parameter, blockwise updates."""
+"""What all optimisers share: groups of parameters with their options, state per parameter, blockwise updates.
+
+An update touches four or five arrays as large as the model.  Written over whole arrays, each of its dozen elementary
+operations would stream them through main memory; written over blocks that stay in the cache, memory is read once.
+"""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -13,7 +17,6 @@ import numpy as np
 from tinygrad_lab.modes import no_grad
 from tinygrad_lab.ops.gate import gated_constructor
 from tinygrad_lab.ops.kinds import what_is
-from tinygrad_lab.optim.blocks import in_blocks
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
@@ -65,7 +68,7 @@ class Optimizer(ABC):
         self.defaults = dict(defaults)
         self.param_groups = []
         self.state = {}
-        self._scratch: dict[tuple[np.dtype, int], Array] = {}
+        self._scratch: dict[np.dtype, tuple[Array, Array]] = {}
         given = list(params)
         if not given:
             raise ValueError(f"{type(self).__name__}: the list of parameters is empty")
@@ -141,38 +144,27 @@ class Optimizer(ABC):
         state["step"] = state.get("step", 0) + 1
         return int(state["step"])
 
-    def _in_blocks(
-        self,
-        change: Callable[..., None],
-        parameter: Tensor,
-        *slots: Array,
-        decay: float = 0.0,
-        maximize: bool = False,
-    ) -> None:
-        """Call ``change(w, g, *slots, work=scratch)`` on every block of weight, gradient and slots.
+    def _blocks(
+        self, parameter: Tensor, *slots: Array, decay: float = 0.0, maximize: bool = False
+    ) -> Iterator[tuple[Array, ...]]:
+        """Pieces of (weight, gradient, *slots) and a scratch array; all but the gradient are for writing.
 
-        All but the gradient are for writing.  A large parameter's blocks are changed on several threads
-        at once (``blocks.py``), so ``change`` must keep to what it is given.  With ``decay`` the gradient
-        is that of the loss plus decay/2 |weight|²; with ``maximize`` of minus the loss.
+        With ``decay`` the gradient is that of the loss plus decay/2 |weight|²; with ``maximize`` of minus the loss.
         """
         assert parameter.grad is not None
         arrays = (parameter.writable(), parameter.grad._data, *slots)
-
-        def changed(thread: int, w: Array, g: Array, *rest: Array) -> None:
-            scratch = self._scratch_for(w.dtype, thread)
-            work, decayed = (array[: w.size].reshape(w.shape) for array in scratch)
+        work, decayed = self._scratch_for(parameter.dtype)
+        for w, g, *rest in _pieces(arrays):
             if decay or maximize:
-                penalty = np.multiply(w, decay, out=decayed) if decay else 0.0
-                g = (np.subtract if maximize else np.add)(penalty, g, out=decayed)
-            change(w, g, *rest, work=work)
+                own = decayed[: w.size].reshape(w.shape)
+                penalty = np.multiply(w, decay, out=own) if decay else 0.0
+                g = np.subtract(penalty, g, out=own) if maximize else np.add(penalty, g, out=own)
+            yield w, g, *rest, work[: w.size].reshape(w.shape)
 
-        in_blocks(changed, arrays, BLOCK)
-
-    def _scratch_for(self, dtype: np.dtype, thread: int) -> Array:
-        """Two arrays of a block's size, for each of the threads that may be at work."""
-        if (dtype, thread) not in self._scratch:
-            self._scratch[dtype, thread] = np.empty((2, BLOCK), dtype)
-        return self._scratch[dtype, thread]
+    def _scratch_for(self, dtype: np.dtype) -> tuple[Array, Array]:
+        if dtype not in self._scratch:
+            self._scratch[dtype] = np.empty(BLOCK, dtype), np.empty(BLOCK, dtype)
+        return self._scratch[dtype]
 
     def _check_parameter(self, parameter: Any, known: set[int]) -> None:
         if not isinstance(parameter, Tensor):
@@ -314,3 +306,16 @@ def _entry(called: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
 def _number(value: Any) -> Any:
     """An option as a plain number where it is a tensor of one, as torch allows for the learning rate."""
     return np.asarray(value).item() if hasattr(value, "__array__") else value
+
+
+def _pieces(arrays: tuple[Array, ...]) -> Iterator[tuple[Array, ...]]:
+    """Arrays of one shape, the first of which may be changed: whole if small, else in flat blocks."""
+    first = arrays[0]
+    if first.size <= BLOCK:
+        yield arrays
+        return
+    flat = [array.reshape(-1) for array in arrays]  # views, or copies where the layout is unusual
+    for start in range(0, first.size, BLOCK):
+        yield tuple([array[start : start + BLOCK] for array in flat])
+    if not np.may_share_memory(flat[0], first):
+        first[...] = flat[0].reshape(first.shape)

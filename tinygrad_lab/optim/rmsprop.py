@@ -6,7 +6,6 @@ import numpy as np
 
 from tinygrad_lab.optim.optimizer import Group, Optimizer, Params
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array
 
 
 class RMSprop(Optimizer):
@@ -60,8 +59,7 @@ class RMSprop(Optimizer):
         lr, alpha, eps, momentum = (float(group[name]) for name in ("lr", "alpha", "eps", "momentum"))
         slots, decay = self._slots(parameter, *self._needed(group)), float(group["weight_decay"])
         self._count(parameter)
-
-        def change(w: Array, g: Array, v: Array, *optional: Array, work: Array) -> None:
+        for w, g, v, *optional, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
             v *= alpha
             v += np.multiply(np.multiply(g, g, out=work), 1.0 - alpha, out=work)
             if group["centered"]:
@@ -81,5 +79,3 @@ class RMSprop(Optimizer):
             else:
                 work *= lr
             w -= work
-
-        self._in_blocks(change, parameter, *slots, decay=decay, maximize=group["maximize"])

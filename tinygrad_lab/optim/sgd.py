@@ -6,7 +6,6 @@ import numpy as np
 
 from tinygrad_lab.optim.optimizer import Group, Optimizer, Params
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.typing import Array
 
 
 class SGD(Optimizer):
@@ -54,18 +53,20 @@ class SGD(Optimizer):
 
     def _update(self, parameter: Tensor, group: Group) -> None:
         lr, momentum, decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
+        if not momentum:
+            for w, g, work in self._blocks(parameter, decay=decay, maximize=group["maximize"]):
+                w -= np.multiply(g, lr, out=work)
+            return
         first = "momentum_buffer" not in self.state.get(parameter, {})
         fraction = 1.0 if first else 1.0 - group["dampening"]
-        slots = self._slots(parameter, "momentum_buffer") if momentum else []
-
-        def change(w: Array, g: Array, *buffer: Array, work: Array) -> None:
-            for b in buffer:  # one with momentum, none without
-                b *= momentum
-                b += g if fraction == 1.0 else np.multiply(g, fraction, out=work)
-                if group["nesterov"]:
-                    g = np.add(g, np.multiply(b, momentum, out=work), out=work)
-                else:
-                    g = b
-            w -= np.multiply(g, lr, out=work)
-
-        self._in_blocks(change, parameter, *slots, decay=decay, maximize=group["maximize"])
+        slots = self._slots(parameter, "momentum_buffer")
+        for w, g, b, work in self._blocks(parameter, *slots, decay=decay, maximize=group["maximize"]):
+            b *= momentum
+            b += g if fraction == 1.0 else np.multiply(g, fraction, out=work)
+            if group["nesterov"]:
+                np.multiply(b, momentum, out=work)
+                work += g
+                work *= lr
+            else:
+                np.multiply(b, lr, out=work)
+            w -= work

@@ -20,6 +20,7 @@ nursery, which does nothing but read from it, then kills the session, workers in
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -148,6 +149,8 @@ os.register_at_fork(after_in_child=_forget)
 def main(descriptor: int) -> None:
     """Fork a worker for every message, until the training process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+    gc.freeze()  # a collection writes into every object: memory that workers share would be theirs twice
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets workers that have ended
     with socket.socket(fileno=descriptor) as requests:
         while True:
@@ -165,6 +168,7 @@ def main(descriptor: int) -> None:
 def _live(channel: int, memory: int) -> None:
     """What a worker's life is, between its fork and its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    gc.enable()
     try:
         with contextlib.suppress(EOFError, ConnectionError):  # the training process has let it go
             worker.serve(Connection(channel), memory)

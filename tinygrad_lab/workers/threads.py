@@ -3,8 +3,11 @@
 The threads take turns at the interpreter between any two operations, so operations must be large.
 """
 
+import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -12,7 +15,6 @@ import numpy as np
 
 from tinygrad_lab.cores import one_blas_thread
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.threads import other_threads
 from tinygrad_lab.typing import Array
 from tinygrad_lab.workers.gradients import add
 from tinygrad_lab.workers.step import Step, Work
@@ -47,7 +49,7 @@ class OnThreads(Work):
 def both(work: Callable[[int], R]) -> list[R]:
     """work(0) here and work(1) on the other thread, one core each for matrix products."""
     with one_blas_thread(), _frequent_turns():
-        other = other_threads().submit(work, 1)
+        other = _other_thread().submit(work, 1)
         try:
             mine = work(0)
         finally:
@@ -64,3 +66,11 @@ def _frequent_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@functools.cache
+def _other_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "half of a batch")
+
+
+os.register_at_fork(after_in_child=_other_thread.cache_clear)  # a fork takes no threads along

@@ -1,19 +1,24 @@
 """What became of the claims, judged from the result files alone.
 
 Seeds are compared in pairs: the same seed gives both sides of a comparison the same images (or points) in the same
-order. A difference counts when its 95 % interval over seeds excludes 0.
+order.
 """
 
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.study import Claim, Interval, Lab, Summary, Verdict, judge, out_of_reach
+from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Summary, not_run
 
 SETTINGS = ("standard", "dropout", "max-norm")  # the variants compared on MNIST, table 2
 
+TEST_IMAGES = 10_000  # of MNIST
 PAPER_UPDATES = 1_000_000
 QUOTED_GAIN = 91 - 89  # points of test accuracy, of the single run on two blobs
+NO_HELP = 0.5  # points of test error: what dropout saves where it does not help
+AS_GOOD = 0.1  # points of test error by which as good a prediction may be worse, ten images
+ALIKE = 0.25  # share of the squared error by which two autoencoders that reconstruct alike may differ
+ONE_RATE = Rates("one rate for every arm")
 Values = dict[str, list[float]]
 
 
@@ -44,33 +49,40 @@ def _lower_error(lab: Lab, before: str, after: str, figures: str) -> Claim:
     torch = lab.values(after, "metrics", "error", side="torch")
     rows = [f"{lab.results(name)['longest_row']:.2f}" for name in (before, after)]
     bound = lab.runs(after)[0]["config"]["max_norm"]
+    found = _tuned(lab, lab.judge.superiority(errors[before], errors[after]), after, before)
+    why = f"difference {gain:.2f points}"
     if lab.results(before)["longest_row"] < bound:
-        verdict: Verdict = "out of reach here"
         why = f"in this schedule no incoming weight vector grows to c = {bound:g}, so both runs are the same"
-    else:
-        verdict, why = judge(gain.low > 0), f"difference {gain:.2f points}"
     return Claim(
         statement=f"{after} has a lower test error on MNIST than {before} ({figures})",
         source="table 2",
         ran=_schedule(lab, before, after),
         numpy=" -> ".join(f"{lab.interval(values):.2f %}" for values in errors.values()),
         torch=f"{after}: {lab.interval(torch):.2f %}" if torch else "-",
-        verdict=verdict,
+        finding=found,
         why=f"{why}; longest incoming weights {' -> '.join(rows)}",
     )
 
 
+def _tuned(lab: Lab, finding: Finding, ours: str, theirs: str) -> Finding:
+    """A finding for one setting against another, with the rates that both were given."""
+    rates = Rates("validation", lab.results("rates")["errors"])
+    seconds = max(lab.spread(name, "seconds").mean for name in (ours, theirs))
+    return finding.tuned(rates, ours, theirs).run_for(seconds)
+
+
 def _level(lab: Lab) -> Claim:
     error = lab.spread("max-norm", "metrics", "error")
-    steps = lab.runs("max-norm")[0]["steps"]
-    verdict: Verdict = "reproduced" if error.mean <= 1.06 else "out of reach here"
+    more = PAPER_UPDATES / lab.runs("max-norm")[0]["steps"]
+    found = lab.judge.at_most(1.06, lab.values("max-norm", "metrics", "error"), TEST_IMAGES)
+    found = found.allowing_for(ours=f"the paper makes {more:.0f} times as many updates")
     return Claim(
         statement="dropout with max-norm reaches 1.06 % on MNIST",
         source="table 2",
         ran=_schedule(lab, "max-norm"),
         numpy=f"{error:.2f %}",
-        verdict=verdict,
-        why=f"the paper makes {PAPER_UPDATES / steps:.0f} times as many updates",
+        finding=found.run_for(lab.spread("max-norm", "seconds").mean),
+        why=f"{error:.2f %} against 1.06 %",
     )
 
 
@@ -85,7 +97,7 @@ def _gap(lab: Lab) -> Claim:
         source="section 1",
         ran=_schedule(lab, "standard", "dropout"),
         numpy=" -> ".join(f"{lab.interval(values):.3f}" for values in gaps.values()),
-        verdict=judge(smaller.low > 0),
+        finding=_tuned(lab, lab.judge.superiority(gaps["standard"], gaps["dropout"]), "dropout", "standard"),
         why=f"difference {smaller:.3f nats}",
     )
 
@@ -94,15 +106,16 @@ def _monte_carlo(lab: Lab) -> Claim:
     scaled, results = lab.values("dropout", "metrics", "error"), lab.results("monte_carlo")
     most = results["samples"][-1]
     one, many = ([errors[k] for errors in results["errors"]] for k in (0, -1))
-    worse, last = lab.paired_difference(one, scaled), lab.paired_difference(many, scaled)
+    last = lab.paired_difference(many, scaled)
+    found = lab.judge.all_of(lab.judge.superiority(one, scaled), lab.judge.equivalence(many, scaled, AS_GOOD))
     cells = {"1": one, str(most): many, "scaled weights": scaled}
     return Claim(
         statement=f"the average of {most} thinned networks is as good as scaled weights, one thinned network is not",
         source="section 7.5, figure 11",
         ran="the dropout networks above; masks drawn afresh for every test image",
         numpy="; ".join(f"{name}: {lab.interval(values):.2f %}" for name, values in cells.items()),
-        verdict=judge(worse.low > 0 and last.low <= 0),
-        why=f"{most} networks less scaled weights: {last:.2f points}",
+        finding=found.run_for(lab.spread("dropout", "seconds").mean),
+        why=f"{most} networks less scaled weights: {last:.2f points}, within {AS_GOOD:g} either way is asked for",
     )
 
 
@@ -115,14 +128,20 @@ def size_gains(lab: Lab) -> dict[int, Interval]:
 def _sizes(lab: Lab) -> Claim:
     gains = size_gains(lab)
     smallest, updates = min(gains), lab.results("sizes")["updates"]
-    some_help = any(gain.low > 0 for items, gain in gains.items() if items > smallest)
+    errors = lab.results("sizes")["errors"]
+    (standard, dropout), (standard_next, dropout_next) = (
+        (errors["standard"][str(items)], errors["dropout"][str(items)]) for items in sorted(gains)[:2]
+    )
+    found = lab.judge.all_of(
+        lab.judge.not_worse(dropout, standard, NO_HELP), lab.judge.superiority(standard_next, dropout_next)
+    )
     return Claim(
         statement="dropout does not help with 100 training images, but with more it does",
         source="section 7.4, figure 10",
         ran=f"784-512-512-10, {updates:,} updates at every size, one learning rate, {gains[smallest].count} seeds",
         numpy="error saved: " + "; ".join(f"{items:,}: {gain:.2f points}" for items, gain in gains.items()),
-        verdict=judge(gains[smallest].low <= 0 and some_help),
-        why=f"no gain at {smallest}, and a gain at one larger size at least, are asked for",
+        finding=found.tuned(ONE_RATE, "dropout", "the network without it"),
+        why=f"less than {NO_HELP:g} points at {smallest}, and a gain at the next size, are asked for",
     )
 
 
@@ -130,15 +149,18 @@ def _sparsity(lab: Lab) -> Claim:
     found = lab.results("features")
     keys = ("mean", "zeros", "squared_error")
     mean, zeros, error = ({v: [run[key] for run in found[v]] for v in ("standard", "dropout")} for key in keys)
-    lower = lab.paired_difference(mean["standard"], mean["dropout"])
-    sparser = lab.paired_difference(zeros["dropout"], zeros["standard"])
+    allowed = ALIKE * lab.interval(error["standard"]).mean
+    lower = lab.judge.superiority(mean["standard"], mean["dropout"])
+    sparser = lab.judge.superiority(zeros["dropout"], zeros["standard"])
+    alike = lab.judge.equivalence(error["dropout"], error["standard"], allowed)
     return Claim(
         statement="dropout makes hidden units sparse: their mean activation falls from about 2.0 to about 0.7",
         source="section 7.2, figure 8",
-        ran=f"autoencoder 784-256-784, 10 epochs of Adam, dropout 0.5 on the hidden layer, {lower.count} seeds",
+        ran=f"autoencoder 784-256-784, 10 epochs of Adam, dropout 0.5 on the hidden layer, {lower.seeds} seeds",
         numpy=f"mean {_pair(lab, mean)}; share of zeros {_pair(lab, zeros)}; squared error {_pair(lab, error)}",
-        verdict=judge(lower.low > 0 and sparser.low > 0),
-        why="a lower mean and more zeros are asked for",
+        finding=lab.judge.all_of(lower, sparser, alike).tuned(ONE_RATE, "dropout", "the network without it"),
+        why=f"asked for are a lower mean, more zeros, and squared errors within {ALIKE:.0%} of each other, as in the "
+        "paper: units that are off may be units that are dead",
     )
 
 
@@ -160,13 +182,15 @@ def _blobs(lab: Lab) -> Claim:
     wins = np.mean(np.array(numpy["dropout"]["test"]) > np.array(numpy["standard"]["test"]))
     results = lab.results("blobs")
     return Claim(
-        statement="100 points, train / test accuracy: 100 / 89 % without dropout, 93 / 91 % with it",
+        statement="on 100 points dropout raises test accuracy (training / test: 100 / 89 % without, 93 / 91 % with it)",
         source="not in the paper: an often-quoted single run",
         ran=f"2-256-256-2, Adam 0.01, 200 full batches, {gain.count} seeds; blobs {results['distance']} standard "
         f"deviations apart (our choice: the best possible test accuracy is {results['bayes']:.1f} %)",
         numpy=_accuracy_cells(lab, numpy),
         torch=_accuracy_cells(lab, torch),
-        verdict=judge(gain.low <= QUOTED_GAIN <= gain.high),
+        finding=lab.judge.superiority(numpy["dropout"]["test"], numpy["standard"]["test"]).tuned(
+            ONE_RATE, "dropout", "the network without it"
+        ),
         why=f"dropout gains {gain:.2f points} of test accuracy, is better in {100 * wins:.0f} % of the seeds, and the "
         f"quoted gain of {QUOTED_GAIN:g} is {'inside' if gain.high >= QUOTED_GAIN else 'outside'} the interval",
     )
@@ -177,7 +201,7 @@ def _accuracy_cells(lab: Lab, accuracies: dict[str, Values]) -> str:
     return "; ".join(f"{name} {train:.1f} / {test:.1f} %" for name, train, test in cells)
 
 
-_NOISE = out_of_reach(
+_NOISE = not_run(
     "Gaussian noise is a little better than Bernoulli noise (0.95 ± 0.04 % against 1.08 ± 0.04 % on MNIST)",
     source="section 10, table 10",
     why="13 images in 10,000 make the difference: it needs the full schedule and many seeds",

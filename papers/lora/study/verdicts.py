@@ -6,7 +6,7 @@ counts when its 95 % interval over seeds excludes 0; "on par" allows for a share
 
 from statistics import median
 
-from tinygrad_lab.study import Claim, Lab, Summary, judge, out_of_reach, table
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, out_of_reach, table
 
 from .findings import (
     METHODS,
@@ -24,7 +24,7 @@ from .findings import (
     values,
 )
 
-PARITY = 0.05  # share of full fine-tuning's gain that may be missing for "on par"
+PARITY = 0.05  # share of full fine-tuning's gain that may be missing for "on par" and for "as good as"
 SMALL_RANK, LARGE_RANK = "4", "32"
 LOW_RANK = 0.9  # share of a change's squared norm that must lie in a few directions for a low rank
 
@@ -39,6 +39,27 @@ def claims(lab: Lab) -> list[Claim]:
     ]
 
 
+def _fair(lab: Lab, finding: Finding, ours: str, theirs: str) -> Finding:
+    """A finding about two methods, each with the best of its rates on validation data."""
+    return finding.tuned(Rates("validation", lab.results("rates")["losses"]), ours, theirs).run_for(_seconds(lab))
+
+
+def _with_one_rate(lab: Lab, finding: Finding, ours: str, theirs: str) -> Finding:
+    """A finding about two forms of LoRA; all of them have the rate of the default one, "q, v" with r = 4."""
+    tuned = lab.results("rates")["losses"]["lora"]
+    rates = Rates("one rate for every arm", {"q, v": tuned, f"r = {SMALL_RANK}": tuned})
+    return finding.tuned(rates, ours, theirs).run_for(_seconds(lab))
+
+
+def _seconds(lab: Lab) -> float:
+    return lab.spread("lora", "seconds").mean
+
+
+def _as_good(lab: Lab, losses: list[float], others: list[float]) -> Finding:
+    """That losses are not higher than others by more than the share of full fine-tuning's gain that is allowed."""
+    return lab.judge.not_worse([-loss for loss in losses], [-loss for loss in others], PARITY * gain_of_full(lab))
+
+
 # ---- quality ---------------------------------------------------------------------------------------------------------
 
 
@@ -46,6 +67,7 @@ def _on_par(lab: Lab) -> Claim:
     full, lora = values(lab, "full"), values(lab, "lora")
     gap, gain = lab.paired_difference(lora, full), gain_of_full(lab)
     share = trained_share(lab, "lora")
+    found = lab.judge.all_of(_as_good(lab, lora, full), lab.judge.counted(share < 0.01))
     torch = "; ".join(f"{n}: {lab.interval(values(lab, n, 'torch')):.3f}" for n in ("full", "lora"))
     return Claim(
         statement="LoRA performs on par with full fine-tuning, with a fraction of the parameters trained "
@@ -55,7 +77,7 @@ def _on_par(lab: Lab) -> Claim:
         numpy=f"base {base_loss(lab):.3f}; full {lab.interval(full):.3f}; LoRA {lab.interval(lora):.3f} nats, "
         f"{percent(share)} of the parameters",
         torch=torch,
-        verdict=judge(gap.high <= PARITY * gain and share < 0.01),
+        finding=_fair(lab, found, "lora", "full"),
         why=f"LoRA less full: {gap:.3f nats}, {percent(gap.mean / gain)} of what full fine-tuning gains; "
         f"{percent(PARITY)} are allowed",
     )
@@ -70,7 +92,7 @@ def _beats(lab: Lab, other: str) -> Claim:
         source=source,
         ran=schedule(lab, other, "lora"),
         numpy=f"{lab.interval(values(lab, other)):.3f} -> {lab.interval(values(lab, 'lora')):.3f} nats",
-        verdict=judge(gain.low > 0),
+        finding=_fair(lab, lab.judge.superiority(values(lab, other), values(lab, "lora")), "lora", other),
         why=f"difference {gain:.3f nats}; {trained[other]:,} and {trained['lora']:,} numbers are trained",
     )
 
@@ -83,12 +105,13 @@ def _both(lab: Lab) -> Claim:
     one = {arm: arm_values(lab, "targets", arm) for arm in ("q", "k", "v", "o")}
     best = min(one, key=lambda arm: lab.interval(one[arm]).mean)
     gain = lab.paired_difference(one["q"], arm_values(lab, "targets", "q, v"))
+    found = lab.judge.superiority(one["q"], arm_values(lab, "targets", "q, v"))
     return Claim(
         statement="with the same number of parameters it is better to adapt queries and values than queries alone",
         source="table 5 (MNLI: q 91.0, q and v 91.3; WikiSQL: 70.4, 73.7)",
         ran=arms_schedule(lab, "targets"),
         numpy="; ".join(f"{arm}: {lab.interval(arm_values(lab, 'targets', arm)):.3f}" for arm in arms(lab, "targets")),
-        verdict=judge(gain.low > 0),
+        finding=_with_one_rate(lab, found, "q, v", "q"),
         why=f"q less q, v: {gain:.3f nats}; the best single matrix is {best}",
     )
 
@@ -102,8 +125,9 @@ def _targets(lab: Lab) -> Claim:
         source="table 5 (73.7 and 91.3 against 73.7 and 91.7)",
         ran=arms_schedule(lab, "targets"),
         numpy=f"q, v: {lab.interval(two):.3f}; q, k, v, o: {lab.interval(four):.3f} nats",
-        verdict=judge(gain.high >= 0),
-        why=f"q, v less all four: {gain:.3f nats}; the two matrices of the MLP, not in the paper's table: {mlp:.3f}",
+        finding=_with_one_rate(lab, _as_good(lab, four, two), "q, k, v, o", "q, v"),
+        why=f"q, v less all four: {gain:.3f nats}, no less than -{PARITY * gain_of_full(lab):.3f} is asked for; the "
+        f"two matrices of the MLP, not in the paper's table: {mlp:.3f}",
     )
 
 
@@ -115,7 +139,7 @@ def _rank(lab: Lab) -> Claim:
         source="table 6",
         ran=arms_schedule(lab, "ranks"),
         numpy="; ".join(f"r = {r}: {lab.interval(arm_values(lab, 'ranks', r)):.3f}" for r in arms(lab, "ranks")),
-        verdict=judge(gain.mean <= PARITY * gain_of_full(lab)),
+        finding=_with_one_rate(lab, _as_good(lab, small, large), f"r = {SMALL_RANK}", f"r = {LARGE_RANK}"),
         why=f"r = {SMALL_RANK} less r = {LARGE_RANK}: {gain:.3f nats}, {percent(gain.mean / gain_of_full(lab))} of "
         f"what full fine-tuning gains; {percent(PARITY)} are allowed",
     )
@@ -129,13 +153,13 @@ def _low_rank(lab: Lab) -> Claim:
     shown = "; ".join(
         f"{name[0]}: {lab.interval([100 * share for share in found]):.1f %}" for name, found in shares.items()
     )
-    lowest = min(lab.interval(found).low for found in shares.values())
+    found = [lab.judge.superiority(found, [LOW_RANK] * len(found)) for found in shares.values()]
     return Claim(
         statement="the change that adaptation makes to a weight has a low intrinsic rank",
         source="section 4.1 (the hypothesis)",
         ran="singular values of W - W0 after full fine-tuning, all blocks",
         numpy=f"share of the squared norm in the first 8 of {width} directions: {shown}",
-        verdict=judge(lowest > LOW_RANK),
+        finding=lab.judge.all_of(*found).run_for(lab.spread("full", "seconds").mean),
         why=f"{percent(LOW_RANK)} are asked for; a random matrix has about {percent(random_share(width))} there",
     )
 
@@ -153,21 +177,23 @@ def _memory(lab: Lab) -> Claim:
         ran="AdamW's two moments; the adapter against the whole model, as files",
         numpy=f"optimiser {kilobytes(costs['full']['optimizer'])} -> {kilobytes(costs['lora']['optimizer'])}; "
         f"file {kilobytes(costs['full']['file'])} -> {kilobytes(costs['lora']['file'])}",
-        verdict=judge(min(less.values()) > 10),
+        finding=lab.judge.counted(min(less.values()) > 10),
         why=f"{less['optimizer']:.0f} and {less['file']:.0f} times less; more than 10 times is asked for",
     )
 
 
 def _time(lab: Lab) -> Claim:
     seconds = {name: [run["seconds"] / run["steps"] for run in lab.runs(name)] for name in ("full", "lora")}
-    middle = {name: median(found) for name, found in seconds.items()}
+    middle, saved = {name: median(found) for name, found in seconds.items()}, lab.paired_difference(*seconds.values())
     return Claim(
         statement="a training step takes less time (GPT-3: 25 % faster)",
         source="section 4.2",
         ran="the runs above, time of training alone, median over seeds",
         numpy=f"{1e3 * middle['full']:.0f} ms -> {1e3 * middle['lora']:.0f} ms a step",
-        verdict=judge(middle["lora"] < middle["full"]),
-        why=f"{percent(middle['full'] / middle['lora'] - 1)} faster: frozen weights need no gradient",
+        finding=lab.judge.superiority(seconds["full"], seconds["lora"]).run_for(_seconds(lab)),
+        why=f"{percent(middle['full'] / middle['lora'] - 1)} faster by the medians, {1e3 * saved.mean:.0f} ± "
+        f"{1e3 * saved.half_width:.0f} ms by the means: frozen weights need no gradient, but the runs shared their "
+        "processor with others",
     )
 
 
@@ -179,14 +205,14 @@ def _smollm2(lab: Lab) -> Claim:
     recipe, share = found["recipe"], found["trained"] / found["parameters"]
     same = found["merged_difference"] < 1e-4 and found["unmerged_difference"] == 0
     return Claim(
-        statement="merged into the weights, an adapter costs no time in use, and it can be taken out again",
+        statement="an adapter can be merged into the weights, and taken out again",
         source="section 4.1",
         ran=f"SmolLM2-135M on Tiny Shakespeare, r = {recipe['rank']} on q and v, {recipe['steps']} steps of "
         f"{recipe['batch_size']} x {recipe['length']} tokens, one run",
         numpy=f"held-out loss {found['before']:.3f} -> {found['after']:.3f} nats per token, "
         f"merged {found['merged']:.3f}; {found['trained']:,} of {found['parameters']:,} parameters ({percent(share)}); "
         f"{found['seconds']:.0f} s, peak {found['peak_mb']:,.0f} MB",
-        verdict=judge(same and found["after"] < found["before"]),
+        finding=lab.judge.counted(same),
         why=f"logits merged and apart differ by {found['merged_difference']:.0e} of the largest; "
         f"after unmerging by {found['unmerged_difference']:g}",
     )
@@ -195,7 +221,8 @@ def _smollm2(lab: Lab) -> Claim:
 _SCALE = out_of_reach(
     "no loss of quality on GPT-3 with 175 billion parameters (WikiSQL, MNLI, SAMSum)",
     source="table 4",
-    why="the model cannot be had, and small models have less to spare than large ones",
+    lacks="compute",
+    estimate="175 billion parameters are 350 GB of weights, which are not published either",
 )
 
 
@@ -216,7 +243,7 @@ def summary(lab: Lab) -> Summary:
         f"batch {config['batch_size']} x {config['context']}",
         schedule=f"a line up over {percent(config['warmup'])} of {run['steps']:,} steps, then a line down to 0",
         metric="nats per character of the held-out text",
-        expected=f"from the base model's {base_loss(lab):.2f} to nearly what full fine-tuning reaches",
+        expected=f"from the base model's {base_loss(lab):.2f} well down, though not to what full fine-tuning reaches",
         numpy=f"{lab.interval(values(lab, 'lora')):.3f}",
         torch=f"{lab.interval(values(lab, 'lora', 'torch')):.3f}",
         command="tinygrad-lab claims lora (all), tinygrad-lab train lora --size small (one run)",

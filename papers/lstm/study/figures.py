@@ -90,7 +90,8 @@ def gradients(lab: Lab) -> None:
             title = f"{task}: {when}"
             axes.set(title=title, xlabel="steps before the end", yscale="log", ylim=(1e-10, 1e2))
         figure.axes[0].set_ylabel("gradient norm, 1 at one step")
-        figure.axes[0].legend(fontsize="small")
+        for axes in figure.axes[::2]:  # each task has an LSTM of its own
+            axes.legend(fontsize="small")
 
 
 def figures(lab: Lab) -> None:

@@ -1,11 +1,10 @@
 """What became of the claims, judged from the result files alone.
 
-A task counts as solved by an arm when every one of its seeds solved it within the budget, with the learning rate that
-is best for the arm on these seeds. A difference in bits per character counts when its 95 % interval over seeds, in
-pairs, excludes 0.
+A task counts as solved by an arm when the exact 95 % interval of the share of its trials that solved it within the
+budget is above one half. The learning rates of those tasks were chosen on the same trials.
 """
 
-from tinygrad_lab.study import Claim, Lab, Record, Summary, judge, out_of_reach, table
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, Record, Summary, not_run, table
 
 Trials = list[Record]
 LAGS = (20, 50, 100)
@@ -13,17 +12,31 @@ TEXTS = {"timemachine": "The Time Machine", "tinyshakespeare": "Tiny Shakespeare
 PAPER_LAG = 100
 CARRIED = 0.1  # share of an error that must be left for it to count as carried
 VANISHED = 1e-3
+TEXT_STEPS = 60  # over which gradients in text are compared in words
+MOST = "that most trials solve it is asked for"
 
 
 def soonest_rate(trials: dict[str, Trials]) -> str:
     """The learning rate that solved the task for the most seeds, with the fewest sequences, or came closest to it."""
+    return ranked_rates(trials)[0]
+
+
+def ranked_rates(trials: dict[str, Trials]) -> list[str]:
+    """All of its learning rates, the best one first."""
 
     def order(rate: str) -> tuple[int, int, float]:
         runs = [trial for trial in trials[rate] if trial["side"] == "numpy"]
         left = sum(run["history"][-1].get("squared_error", run["history"][-1].get("loss")) for run in runs)
         return -sum(run["solved"] for run in runs), sum(run["sequences"] for run in runs), left
 
-    return min(trials, key=order)
+    return sorted(trials, key=order)
+
+
+def rates_of(lab: Lab, name: str) -> Rates:
+    """The learning rates of a results file's arms, each with its rank."""
+    ranked = {arm: ranked_rates(trials) for arm, trials in lab.results(name)["trials"].items()}
+    ranks = {arm: {rate: float(rank) for rank, rate in enumerate(rates)} for arm, rates in ranked.items()}
+    return Rates("the judged runs", ranks)
 
 
 def trials_of(lab: Lab, name: str, arm: str, side: str = "numpy") -> Trials:
@@ -38,13 +51,18 @@ def solved(trials: Trials) -> list[bool]:
 
 
 def outcome(lab: Lab, trials: Trials) -> str:
-    """How many trials solved the task, and after how many sequences; the error that is left where none did."""
+    """How many trials solved the task, and after how many sequences; the error that is left where none did.
+
+    A mean is taken only where all of them did: one over the solved alone would leave out the slow ones.
+    """
     if not trials:
         return "not run"
     count, last = f"{sum(solved(trials))} of {len(trials)}", [trial["history"][-1] for trial in trials]
+    if all(solved(trials)):
+        return f"{count}, after {lab.interval([float(trial['sequences']) for trial in trials]):,.0f} sequences"
     if any(solved(trials)):
-        after = lab.interval([float(trial["sequences"]) for trial in trials if trial["solved"]])
-        return f"{count}, after {after:,.0f} sequences"
+        after = [f"{trial['sequences']:,}" if trial["solved"] else f"over {trial['sequences']:,}" for trial in trials]
+        return f"{count}, after {', '.join(after)} sequences"
     if "squared_error" in last[0]:
         return f"{count}, squared error {lab.interval([entry['squared_error'] for entry in last]):.4f}"
     return f"{count}, {lab.interval([entry['correct'] for entry in last]):.1f %} of the strings right"
@@ -87,20 +105,23 @@ def _adding(lab: Lab) -> Claim:
         _ran_adding(lab, PAPER_LAG, "1997"),
         numpy=f"solved {outcome(lab, trials)}",
         torch=f"solved {outcome(lab, torch)}" if torch else "-",
-        verdict=judge(all(solved(trials))),
-        why="every seed is asked to solve it",
+        finding=lab.judge.succeeds(solved(trials)).tuned(rates_of(lab, f"adding-{PAPER_LAG}"), "1997"),
+        why=MOST,
     )
 
 
 def _plain(lab: Lab) -> Claim:
     cells = {lag: trials_of(lab, f"adding-{lag}", "rnn") for lag in measured_lags(lab)}
+    failed = [not one for trials in cells.values() for one in solved(trials)]
+    found = lab.judge.succeeds(failed).tuned(rates_of(lab, f"adding-{min(cells)}"), "1997", "rnn")
     return Claim(
         "a plain recurrent network does not learn the adding problem, at any of these lengths",
         "section 3.1",
         _ran_adding(lab, min(cells), "rnn"),
         numpy="; ".join(f"T = {lag}: {outcome(lab, trials)}" for lag, trials in cells.items()),
-        verdict=judge(not any(any(solved(trials)) for trials in cells.values())),
-        why="answering with the mean leaves a squared error of 0.0417 (1/24), a little less with hidden marks",
+        finding=found,
+        why=f"that most trials fail is asked for, over all lengths; at its better rate {sum(failed)} of {len(failed)} "
+        "do; answering with the mean leaves a squared error of 0.0417 (1/24), a little less with hidden marks",
     )
 
 
@@ -110,6 +131,8 @@ def _forget_bias(lab: Lab) -> Claim:
         for lag in measured_lags(lab)
     }
     tried = {lag: [solved(trials) for trials in pair] for lag, pair in pairs.items() if all(pair)}
+    longest = max(tried)
+    found = lab.judge.succeeds_more(tried[longest][1], tried[longest][0])
     return Claim(
         "forget gates must start open, by a high bias, or a cell forgets before it has learned what to keep",
         "Gers et al. 2000, section 3",
@@ -119,16 +142,16 @@ def _forget_bias(lab: Lab) -> Claim:
             f"T = {lag}: bias 1: {sum(low)} of {len(low)}, bias 5: {sum(high)} of {len(high)}"
             for lag, (low, high) in tried.items()
         ),
-        verdict=judge(any(all(high) and not any(low) for low, high in tried.values())),
-        why="at one lag every seed with bias 5 and none with bias 1 is asked to solve it; in a step a cell keeps 0.99 "
-        "of its state with bias 5, 0.73 with bias 1",
+        finding=found.tuned(rates_of(lab, f"adding-{longest}"), *(f"2000, forget bias {bias}" for bias in (5, 1))),
+        why=f"that more trials with bias 5 solve it at T = {longest} is asked for; in a step a cell keeps 0.99 of its "
+        "state with bias 5, 0.73 with bias 1",
     )
 
 
-_FAR = out_of_reach(
+_FAR = not_run(
     "the cell of 1997 also solves T = 500 and T = 1,000, after 209,000 and 853,000 sequences",
     "section 5.4, table 7",
-    "853,000 sequences of 1,000 steps take hours on one core",
+    "T = 500 would take minutes; 853,000 sequences of 1,000 steps take hours on one core",
 )
 
 
@@ -146,14 +169,17 @@ def _gradient(lab: Lab) -> Claim:
         for arm, part in (("1997", "c"), ("rnn", "h"))
         for when in ("untrained", "trained")
     }
-    carried = share["1997 untrained"] > CARRIED and share["1997 trained"] > CARRIED
+    found = lab.judge.all_of(
+        *(lab.judge.superiority([share[f"1997 {when}"]], [CARRIED]) for when in ("untrained", "trained")),
+        lab.judge.at_most(VANISHED, [share["rnn untrained"]]),
+    )
     return Claim(
         "error flows back through the cells undiminished, and vanishes in a plain recurrent network",
         "sections 3.1, 3.2 and 4",
         f"|dE/dc| of the cell of 1997 and |dE/dh| of the plain network, {lag} steps before the end of the adding "
         "problem, as a share of one step before it; first seed, means over 256 sequences at most",
         numpy="; ".join(f"{case}: {value:.2g}" for case, value in share.items()),
-        verdict=judge(carried and share["rnn untrained"] < VANISHED),
+        finding=found.but("one seed, of which there is no interval"),
         why=f"more than {CARRIED:g} is asked of the cells, less than {VANISHED:g} of the plain network before training",
     )
 
@@ -179,20 +205,26 @@ def _reber(lab: Lab) -> Claim:
         _ran_reber(lab, "1997"),
         numpy="; ".join(f"cell of {arm}: {outcome(lab, trials)}" for arm, trials in cells.items()),
         torch=f"1997: {outcome(lab, trials_of(lab, 'reber', '1997', 'torch'))}",
-        verdict=judge(all(solved(cells["1997"]))),
-        why="every trial with the cell of 1997 is asked to succeed",
+        finding=_in_budget(lab.judge.succeeds(solved(cells["1997"])).tuned(rates_of(lab, "reber"), "1997")),
+        why=f"{MOST}, with the cell of 1997",
     )
+
+
+def _in_budget(finding: Finding) -> Finding:
+    """A failure within a third of the paper's strings is not one."""
+    return finding.allowing_for(ours="the paper's networks of this size had up to 39,740 strings")
 
 
 def _reber_plain(lab: Lab) -> Claim:
     trials, cells = trials_of(lab, "reber", "rnn"), trials_of(lab, "reber", "1997")
+    found = _in_budget(lab.judge.succeeds_more(solved(cells), solved(trials)))
     return Claim(
         "with the strings that LSTM needs for the grammar, a plain network fails (Elman's: with 200,000 too)",
         "section 5.1, table 1",
         f"full backpropagation through time, {_ran_reber(lab, 'rnn')}",
         numpy=outcome(lab, trials),
-        verdict=judge(all(solved(cells)) and not any(solved(trials))),
-        why="every trial of the one and none of the other is asked to succeed; Elman's network cuts the gradient after "
+        finding=found.tuned(rates_of(lab, "reber"), "1997", "rnn"),
+        why="that more trials of the one succeed is asked for; Elman's network cuts the gradient after "
         "one step, ours does not: a stronger baseline than the paper's",
     )
 
@@ -213,7 +245,8 @@ def bits(lab: Lab, name: str, arm: str, side: str = "numpy") -> list[float]:
 def _text(lab: Lab, name: str) -> Claim:
     runs = lab.runs(f"text-{name}", arm="2000")
     lstm, plain = bits(lab, name, "2000"), bits(lab, name, "rnn")
-    gain = lab.paired_difference(plain, lstm)
+    gain, rates = lab.paired_difference(plain, lstm), Rates("test", lab.results("text-rates")["bits"])
+    found = lab.judge.superiority(plain, lstm).tuned(rates, "2000", "rnn")
     return Claim(
         f"an LSTM predicts {TEXTS[name]} better than a plain network with as many parameters",
         "Karpathy, Johnson, Fei-Fei 2015, table 1 (other texts, larger networks)",
@@ -222,7 +255,7 @@ def _text(lab: Lab, name: str) -> Claim:
         f"{', '.join(lab.results('text-rates')['bits']['2000'])} each; {len(runs)} seeds",
         numpy=f"{lab.interval(lstm):.3f} against {lab.interval(plain):.3f bits per character}",
         torch=f"LSTM: {lab.interval(bits(lab, name, '2000', 'torch')):.3f}",
-        verdict=judge(gain.low > 0),
+        finding=found.run_for(lab.spread(f"text-{name}", "seconds", arm="2000").mean),
         why=f"difference {gain:.3f bits}",
     )
 
@@ -258,8 +291,18 @@ def summary(lab: Lab) -> Summary:
 
 
 def tables(lab: Lab) -> dict[str, str]:
-    """The blocks "lags" (the adding problem by arm and T) and "samples" (text as the networks write it)."""
-    return {"lags": _lags_table(lab), "samples": _samples(lab)}
+    """The blocks "lags" (adding by arm and T), "carried" (gradients in trained text) and "samples" (text written)."""
+    return {"lags": _lags_table(lab), "carried": _carried(lab), "samples": _samples(lab)}
+
+
+def _carried(lab: Lab) -> str:
+    """What the last panel of the gradients shows."""
+    name = measured_texts(lab)[0]
+    norms = lab.results(f"text-{name}")["gradients"]
+    shown = {"the plain network": norms["rnn"]["trained"]["h"], "the LSTM": norms["2000"]["trained"]["c"]}
+    steps = min(TEXT_STEPS, *(len(norm) - 1 for norm in shown.values()))
+    kept = " and ".join(f"{who} keeps {100 * norm[steps] / norm[1]:.2g} %" for who, norm in shown.items())
+    return f"In the last panel, trained on {TEXTS[name]}, {kept} of the gradient over {steps} steps."
 
 
 def _lags_table(lab: Lab) -> str:

@@ -1,11 +1,8 @@
-"""What became of the claims, judged from the result files alone.
-
-A difference between arms counts when its 95 % interval over seeds, in pairs, excludes 0.
-"""
+"""What became of the claims, judged from the result files alone."""
 
 import math
 
-from tinygrad_lab.study import Claim, Lab, Record, Summary, judge, out_of_reach, table
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, Record, Summary, out_of_reach, table
 
 ARMS = {"selective": True, "time-invariant": False}
 SOLVED = {"copying": 97.0}  # percent at which training ends: what S6 has in table 1; induction is trained to the end
@@ -49,7 +46,8 @@ def _ran(lab: Lab, task: str) -> str:
 
 def _copying(lab: Lab) -> Claim:
     config = lab.results("copying")["configs"]["selective"]
-    selective, control = (accuracy(lab, "copying", arm) for arm in ARMS)
+    solved = {arm: [right >= SOLVED["copying"] for right in _all_copied(lab, arm)] for arm in ARMS}
+    found = lab.judge.succeeds_more(*solved.values()).tuned(_task_rates(lab, "copying"), *ARMS)
     return Claim(
         "selective state spaces copy the tokens and leave out the noise (97.0 to 99.8 %), time-invariant ones do not "
         "(18.3 to 57.0 %)",
@@ -59,10 +57,26 @@ def _copying(lab: Lab) -> Claim:
         "but not for every token",
         numpy="; ".join(_copied(lab, arm) for arm in ARMS),
         torch=_copied(lab, "selective", "torch"),
-        verdict=judge(min(selective) >= SOLVED["copying"] > max(control) + 10),
-        why=f"{SOLVED['copying']:g} % is asked of every selective seed, and 10 points less of every other one; "
-        "training ends where that is reached",
+        finding=found.allowing_for(theirs="the control was still rising at its last update"),
+        why=f"that more selective trials reach {SOLVED['copying']:g} % is asked for, at which training ends, with the "
+        "trial that chose the rate among them: "
+        + "; ".join(f"{arm} {', '.join(f'{right:.1f}' for right in _all_copied(lab, arm))} %" for arm in ARMS),
     )
+
+
+def _all_copied(lab: Lab, arm: str) -> list[float]:
+    """Percent right of every run of an arm with its rate, that of the sweep last."""
+    rates = lab.results("copying")["rates"][arm]
+    return [*accuracy(lab, "copying", arm), rates[soonest_rate(rates)]["history"][-1]["accuracy"]]
+
+
+def _task_rates(lab: Lab, task: str) -> Rates:
+    """The rates that were tried for a task, each with the order that :func:`soonest_rate` goes by."""
+    ranked = {
+        arm: sorted(sweep, key=lambda rate: (sweep[rate]["updates"], -sweep[rate]["history"][-1]["accuracy"]))
+        for arm, sweep in lab.results(task)["rates"].items()
+    }
+    return Rates("test", {arm: {rate: float(rank) for rank, rate in enumerate(rates)} for arm, rates in ranked.items()})
 
 
 def _copied(lab: Lab, arm: str, side: str = "numpy") -> str:
@@ -83,16 +97,15 @@ def asked_lengths(lab: Lab, arm: str = "selective") -> list[int]:
 
 def _induction(lab: Lab) -> Claim:
     right = {length: at_length(lab, "selective", length) for length in asked_lengths(lab)}
-    perfect = all(min(values) >= PERFECT for values in right.values())
-    whole = len({len(values) for values in right.values()}) == 1
+    found = lab.judge.all_of(*(lab.judge.superiority(values, [PERFECT] * len(values)) for values in right.values()))
     return Claim(
         "a selective model that learned induction heads at one length is perfect at all lengths, up to 4,000 times as "
         "long",
         "section 4.1.2, table 2",
         f"trained at {min(right)} tokens (the paper: 256), tested at up to {max(right):,}; {_ran(lab, 'induction')}",
         numpy="; ".join(f"{arm}: {_by_length(lab, arm)}" for arm in ARMS),
-        verdict=judge(whole and perfect),
-        why=f"{PERFECT:g} % is asked of every seed at every length",
+        finding=found.tuned(_task_rates(lab, "induction"), "selective"),
+        why=f"more than {PERFECT:g} % is asked for at every length; attention, the paper's rival here, was not run",
     )
 
 
@@ -111,6 +124,7 @@ def _ablation(lab: Lab) -> Claim:
     selective, control = (lab.runs("ablation", arm=arm) for arm in ARMS)
     bits = {arm: lab.values("ablation", "metrics", "bits", arm=arm) for arm in ARMS}
     gain = lab.paired_difference(bits["time-invariant"], bits["selective"])
+    found = lab.judge.superiority(bits["time-invariant"], bits["selective"])
     config = selective[0]["config"]
     return Claim(
         "selection makes the better language model (perplexity 8.71 against 10.93 without)",
@@ -120,7 +134,9 @@ def _ablation(lab: Lab) -> Claim:
         f"{selective[0]['steps']:,} updates with the same recipe for both; {len(selective)} seeds",
         numpy=", ".join(f"{arm} {lab.interval(values):.3f}" for arm, values in bits.items()) + " bits per character",
         torch=f"selective {lab.spread('ablation', 'metrics', 'bits', side='torch', arm='selective'):.3f}",
-        verdict=judge(gain.low > 0),
+        finding=found.tuned(Rates("one rate for every arm"), *ARMS).run_for(
+            lab.spread("ablation", "seconds", arm="selective").mean
+        ),
         why=f"difference {gain:.3f bits}",
     )
 
@@ -147,11 +163,20 @@ def _quality(lab: Lab) -> Claim:
         f"windows of {first['config']['length']} for all; of the learning rates {rates} the best one for each "
         f"({', '.join(sizes)}); {len(nats['Mamba'])} seeds; at this scale only",
         numpy=", ".join(f"{name} {lab.interval(n):.3f}" for name, n in nats.items()) + " nats per character",
-        verdict=judge(all(difference.low >= -CLOSE for difference in ahead.values())),
+        finding=lab.judge.all_of(*(_as_good(lab, nats, other) for other in ahead)).run_for(
+            lab.spread("text", "seconds").mean
+        ),
         why="Mamba is better by "
         + ", ".join(f"{difference:.3f nats} ({name})" for name, difference in ahead.items())
         + f"; the intervals may reach down to -{CLOSE:g}",
     )
+
+
+def _as_good(lab: Lab, nats: dict[str, list[float]], other: str) -> Finding:
+    """That Mamba costs no more nats than another model, but for what counts as no difference."""
+    rates = Rates("test", {"Mamba": lab.results("text")["rates"], **lab.results("neighbours")["rates"]})
+    ours, theirs = ([-loss for loss in nats[name]] for name in ("Mamba", other))
+    return lab.judge.not_worse(ours, theirs, CLOSE).tuned(rates, "Mamba", other)
 
 
 # ---- cost ------------------------------------------------------------------------------------------------------------
@@ -167,7 +192,10 @@ def _writing(lab: Lab) -> Claim:
         f"{last:,}; processor time, medians over 50 characters",
         numpy=f"{times[0]:.2f} ms at position {first:,}, {times[-1]:.2f} ms at {last:,} (reading all again: "
         f"{again[0]:.0f} and {again[-1]:,.0f} ms); {cost['written']['kilobytes'][0]:.0f} kB are kept at both",
-        verdict=judge(max(times) < CONSTANT * min(times)),
+        finding=lab.judge.all_of(
+            lab.judge.timed(max(times) / min(times), CONSTANT),
+            lab.judge.counted(len(set(cost["written"]["kilobytes"])) == 1),
+        ),
         why=f"no position may take {CONSTANT:g} times as long as another; what is kept are three inputs and the states "
         "of every channel",
     )
@@ -183,7 +211,9 @@ def _scanning(lab: Lab) -> Claim:
         "forward and backward of 128 channels with 16 states, one sequence, processor time; the scan as one "
         f"operation and as its definition, step by step, both on the engine; lengths {', '.join(steps)}",
         numpy="; ".join(f"{n}: {_against(cost['fused'], cost['step by step'])}" for n, cost in steps.items()),
-        verdict=judge(all(2 * fused[cost] <= plain[cost] for cost in ("milliseconds", "megabytes"))),
+        finding=lab.judge.all_of(
+            *(lab.judge.timed(fused[cost] / plain[cost], 0.5) for cost in ("milliseconds", "megabytes"))
+        ),
         why="half of the time and half of the memory at most is asked at the longest; the paper's factor is a GPU's, "
         "where what counts is the traffic between its memories",
     )
@@ -197,6 +227,7 @@ def _against(fused: dict[str, float], plain: dict[str, float]) -> str:
 _THROUGHPUT = out_of_reach(
     "Mamba writes four to five times as many tokens a second as a Transformer of its size",
     "section 4.5, figure 8",
+    "hardware",
     "models of 1.4 and 6.9 billion parameters in large batches on one A100",
 )
 
@@ -229,8 +260,20 @@ def summary(lab: Lab) -> Summary:
 
 
 def tables(lab: Lab) -> dict[str, str]:
-    """The blocks "lengths" (induction heads by length) and "sample" (text as the network writes it)."""
-    return {"lengths": _lengths_table(lab), "sample": f"```text\n{lab.results('text')['sample'].strip()}\n```"}
+    """The blocks "lengths" (induction heads by length), "steps" (Δ in copying) and "sample" (what is written)."""
+    sample = f"```text\n{lab.results('text')['sample'].strip()}\n```"
+    return {"lengths": _lengths_table(lab), "steps": _steps(lab), "sample": sample}
+
+
+def _steps(lab: Lab) -> str:
+    """Mean step sizes where there is a token to copy, and where there is noise."""
+    shown, config = lab.results("copying")["step_sizes"], lab.results("copying")["configs"]["selective"]
+    places = range(config["length"])
+    means = []
+    for number, sizes in enumerate(shown["blocks"], 1):
+        kept, noise = ([sizes[t] for t in places if (shown["tokens"][t] != 0) is keep] for keep in (True, False))
+        means.append(f"{lab.interval(kept).mean:.3f} and {lab.interval(noise).mean:.3f} in block {number}")
+    return f"Δ at tokens to copy and at noise, means over channels and places: {'; '.join(means)}."
 
 
 def _lengths_table(lab: Lab) -> str:

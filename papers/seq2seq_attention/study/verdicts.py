@@ -1,15 +1,16 @@
 """What became of the claims, judged from the result files alone.
 
 Seeds are compared in pairs: the same seed gives both sides of a comparison the same training pairs in the same order.
-A difference counts when its 95 % interval over seeds excludes 0.
+All variants have one learning rate, which nobody tuned for any of them.
 """
 
 from collections.abc import Sequence
 
-from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, Verdict, judge, passes, table
+from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary, passes, table
 
 SCORES = ("dot", "general", "concat", "local-m", "local-p")
 FLOOR = 10.0  # percent right among the shortest dates, below which there is too little to lose on the longest
+RATES = Rates("one rate for every arm")
 PUBLISHED = {"PER": 5.04, "WER": 21.69}  # Toshniwal & Livescu 2016, one model with global attention
 
 
@@ -45,6 +46,17 @@ def _ahead(lab: Lab, variant: str, other: str) -> Interval:
     return lab.paired_difference(dates_right(lab, variant), dates_right(lab, other))
 
 
+def _beats(lab: Lab, variant: str, other: str) -> Finding:
+    """That more dates come out right with one variant than with another."""
+    return _fair(lab, lab.judge.superiority(dates_right(lab, variant), dates_right(lab, other)), variant, other)
+
+
+def _fair(lab: Lab, finding: Finding, ours: str, theirs: str, name: str = "dates-general") -> Finding:
+    """A finding of runs like those of a results file, with the one rate that all of them have."""
+    theirs = "the network without attention" if theirs == "none" else theirs
+    return finding.tuned(RATES, ours, theirs).run_for(lab.spread(name, "seconds").mean)
+
+
 def _schedule(lab: Lab) -> str:
     runs = lab.runs("dates-general")
     config = runs[0]["config"]
@@ -54,9 +66,9 @@ def _schedule(lab: Lab) -> str:
     )
 
 
-def _on_dates(lab: Lab, statement: str, source: str, numpy: str, holds: bool, why: str) -> Claim:
+def _on_dates(lab: Lab, statement: str, source: str, numpy: str, finding: Finding, why: str) -> Claim:
     """A claim about the variants' runs on dates."""
-    return Claim(statement, source, _schedule(lab), numpy, judge(holds), why)
+    return Claim(statement, source, _schedule(lab), numpy, finding, why)
 
 
 def _attention(lab: Lab) -> Claim:
@@ -67,7 +79,7 @@ def _attention(lab: Lab) -> Claim:
         ran=_schedule(lab),
         numpy=f"{_right(lab, 'none'):.1f %} -> {_right(lab, 'general'):.1f %}",
         torch=f"{_right(lab, 'none', 'torch'):.1f %} -> {_right(lab, 'general', 'torch'):.1f %}",
-        verdict=judge(gain.low > 0),
+        finding=_beats(lab, "general", "none"),
         why=f"difference {gain:.1f points}",
     )
 
@@ -75,17 +87,16 @@ def _attention(lab: Lab) -> Claim:
 def _long_dates(lab: Lab) -> Claim:
     lost, lost_with = (_lost(lab.runs(f"dates-{name}")) for name in ("none", "general"))
     more = lab.paired_difference(lost, lost_with)
-    verdict, why = judge(more.low > 0), f"without attention it loses {more:.1f points} more"
+    found, why = lab.judge.superiority(lost, lost_with), f"without attention it loses {more:.1f points} more"
     shortest = next(iter(mean_by_length(lab, "dates-none").values()))
     if shortest < FLOOR:
-        verdict = "out of reach here"
-        why = f"without attention only {shortest:.1f} % of the shortest are right to begin with"
+        found = found.hold_back(f"without attention only {shortest:.1f} % of the shortest are right to begin with")
     return Claim(
         "attention holds up as sources grow longer, the network without it does not",
         source="section 5.2, figure 6",
         ran="the networks above; exact match of the shortest group of dates less that of the longest",
         numpy=f"none loses {lab.interval(lost):.1f points}; general loses {lab.interval(lost_with):.1f points}",
-        verdict=verdict,
+        finding=_fair(lab, found, "general", "none"),
         why=why,
     )
 
@@ -111,7 +122,7 @@ def _local_p_is_best(lab: Lab) -> Claim:
         "predicted windows (local-p) with the general score are the best of all alignments",
         source="section 5.3, table 4",
         numpy="; ".join(f"{name} {share:.1f %}" for name, share in right.items()),
-        holds=ahead.low > 0,
+        finding=_beats(lab, "local-p", best),
         why=f"{ahead:.1f points} ahead of {best}, the best of the others",
     )
 
@@ -123,7 +134,7 @@ def _concat_is_worst(lab: Lab) -> Claim:
         "concat does not perform as well as dot and general",
         source="section 5.3",
         numpy="; ".join(f"{name} {_right(lab, name):.1f %}" for name in ("concat", *behind)),
-        holds=all(difference.low > 0 for difference in behind.values()),
+        finding=lab.judge.all_of(*(_beats(lab, name, "concat") for name in behind)),
         why="behind " + ", ".join(f"{name} by {gap:.1f points}" for name, gap in behind.items()),
     )
 
@@ -136,7 +147,7 @@ def _input_feeding(lab: Lab) -> Claim:
         "input feeding improves on attention without it",
         source="table 1 (16.8 -> 18.1 BLEU)",
         numpy=f"{_right(lab, 'general'):.1f %} -> {_right(lab, 'input-feeding'):.1f %}",
-        holds=gain.low > 0,
+        finding=_beats(lab, "input-feeding", "general"),
         why=f"difference {gain:.1f points}; in {lost} of {len(fed)} seeds the alignment was not found in time",
     )
 
@@ -157,7 +168,7 @@ def _long_words(lab: Lab) -> Claim:
         f"greedy; phoneme error rate by letters of the word; {len(runs)} seeds",
         numpy=f"saved: {lab.interval(shortest):.1f points} of the shortest words' PER, "
         f"{lab.interval(longest):.1f points} of the longest's",
-        verdict=judge(grows.low > 0),
+        finding=_fair(lab, lab.judge.superiority(longest, shortest), "general", "none", "words-general"),
         why=f"difference {grows:.1f points}",
     )
 
@@ -173,8 +184,7 @@ def _dictionary(lab: Lab) -> Claim:
     numpy, torch = (lab.runs("dictionary", side)[0] for side in ("numpy", "torch"))
     config, beam = numpy["config"], list(numpy["beams"])[-1]
     best = numpy["beams"][beam]
-    reached = all(best[rate] <= published for rate, published in PUBLISHED.items())
-    verdict: Verdict = "reproduced" if reached else "out of reach here"
+    reached = [lab.judge.at_most(published, [best[rate]]) for rate, published in PUBLISHED.items()]
     rates = "PER {PER:.2f} %, WER {WER:.2f} %"
     return Claim(
         "an attentional network alone reads CMUdict's test words with 5.04 % PER and 21.69 % WER",
@@ -183,7 +193,7 @@ def _dictionary(lab: Lab) -> Claim:
         f"({numpy['steps']:,} updates), {best['words']:,} test words, {beam} beams",
         numpy=rates.format_map(best),
         torch=rates.format_map(torch["beams"][beam]),
-        verdict=verdict,
+        finding=lab.judge.all_of(*reached).run_for(numpy["seconds"]),
         why=f"{numpy['seconds'] / 60:.0f} minutes of training on one core; theirs trains to convergence",
     )
 
@@ -198,8 +208,8 @@ def _verses(lab: Lab) -> Claim:
         ran=f"English-Spanish verses, {config['source_vocabulary']:,} subwords a side, "
         f"d = {config['hidden_size']}, {passes(config)}, 5 beams, one run each; {signature}",
         numpy=f"{none['BLEU']:.1f} -> {general['BLEU']:.1f} BLEU",
-        verdict=judge(gain > 1),
-        why=f"{gain:.1f} points; more than 1 is asked for, and nothing is said about seeds",
+        finding=lab.judge.superiority([general["BLEU"]], [none["BLEU"] + 1]).run_for(general["seconds"]),
+        why=f"{gain:.1f} points; more than 1 is asked for",
     )
 
 

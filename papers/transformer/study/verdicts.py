@@ -1,15 +1,16 @@
 """What became of the claims, judged from the result files alone.
 
 Seeds are compared in pairs: the same seed gives both sides of a comparison the same training pairs in the same order.
-A difference counts when its 95 % interval over seeds excludes 0.
+All rows of table 3 have one learning rate, which nobody tuned for any of them; the Luong model has its own.
 """
 
 from math import log
 
-from tinygrad_lab.study import Claim, Interval, Lab, Record, Summary, Verdict, judge, out_of_reach, passes, table
+from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary, out_of_reach, passes, table
 
 from .experiment import ROWS
 
+RATES = Rates("one rate for every arm")
 EQUAL = 5.0  # points of exact match within which two kinds of positions count as nearly identical
 OVER_FITTED = 5.0  # points of accuracy by which training is ahead of test where there is over-fitting to speak of
 
@@ -45,6 +46,16 @@ def _ahead(lab: Lab, name: str, other: str) -> Interval:
     return lab.paired_difference(dates_right(lab, name), dates_right(lab, other))
 
 
+def _beats(lab: Lab, name: str, other: str) -> Finding:
+    """That more dates come out right with one model than with another."""
+    return _fair(lab, lab.judge.superiority(dates_right(lab, name), dates_right(lab, other)), name, other)
+
+
+def _fair(lab: Lab, finding: Finding, ours: str, theirs: str, name: str = "dates-sinusoidal") -> Finding:
+    """A finding of runs like those of a results file, whose rates nobody tuned."""
+    return finding.tuned(RATES, ours, theirs).run_for(lab.spread(name, "seconds").mean)
+
+
 def _schedule(lab: Lab) -> str:
     runs = lab.runs("dates-sinusoidal")
     config = runs[0]["config"]
@@ -68,14 +79,15 @@ def _against_luong(lab: Lab) -> Claim:
         f"{rival['steps']:,} updates",
         numpy=f"{_right(lab, 'luong')} (Luong) -> {_right(lab, 'sinusoidal')}",
         torch=_right(lab, "sinusoidal", "torch"),
-        verdict=judge(gain.low > 0),
+        finding=_beats(lab, "sinusoidal", "luong"),
         why=f"difference {gain:.1f points}",
     )
 
 
 def _words(lab: Lab) -> Claim:
     names = ("words-luong", "words-transformer")
-    gain = lab.paired_difference(*(lab.values(name, "PER") for name in names))
+    rates = [lab.values(name, "PER") for name in names]
+    gain, found = lab.paired_difference(*rates), lab.judge.superiority(*rates)
     keys = ("PER", "WER", "seconds")
     luong, ours = ({key: lab.spread(name, key) for key in keys} for name in names)
     config = lab.runs("words-transformer")[0]["config"]
@@ -85,7 +97,7 @@ def _words(lab: Lab) -> Claim:
         ran=f"{config['train_items']:,} pairs of CMUdict, {passes(config)} over them, greedy; {gain.count} seeds",
         numpy=f"PER {luong['PER']:.1f %} (Luong) -> {ours['PER']:.1f %}; "
         f"WER {luong['WER']:.1f %} -> {ours['WER']:.1f %}",
-        verdict=judge(gain.low > 0),
+        finding=_fair(lab, found, "Transformer", "Luong", "words-transformer"),
         why=f"{gain:.1f points} fewer wrong phonemes; {luong['seconds'].mean:.0f} s (Luong) and "
         f"{ours['seconds'].mean:.0f} s of training",
     )
@@ -104,33 +116,36 @@ def _cost(lab: Lab) -> Claim:
         ran="one pass over the dates on one core, from the processor time of steps of both models in turns",
         numpy=shown.format_map(numpy),
         torch=shown.format_map(torch),
-        verdict=judge(saved.low > 0),
-        why=f"{saved:.0f} s saved; the paper's saving is that of processors that compute all positions at once",
+        finding=lab.judge.timed(numpy["transformer"] / numpy["luong"], 1.0).allowing_for(
+            ours="the paper's saving is that of processors that compute all positions at once, and a core does not"
+        ),
+        why=f"{saved:.0f} s saved",
     )
 
 
 _TRANSLATION = out_of_reach(
     "28.4 BLEU on WMT 2014 English to German, 41.8 on English to French",
     source="abstract, table 2",
+    lacks="compute",
+    estimate="4.5 million pairs, 12 hours on eight P100 for the base model",
     ran="not run; the base model's sizes are there (`paper`), and tests count its parameters",
-    why="4.5 million pairs, 12 hours on eight P100 for the base model",
 )
 
 
 # ---- table 3 --------------------------------------------------------------------------------------------------------
 
 
-def _beside(lab: Lab, name: str, statement: str, source: str, verdict: Verdict, why: str, ran: str = "") -> Claim:
+def _beside(lab: Lab, name: str, statement: str, source: str, finding: Finding, why: str, ran: str = "") -> Claim:
     """A claim about a row of table 3 beside the default."""
     numpy = f"{_right(lab, 'sinusoidal')} -> {_right(lab, name)}"
-    return Claim(statement, source, _schedule(lab) + ran, numpy, verdict, why)
+    return Claim(statement, source, _schedule(lab) + ran, numpy, finding, why)
 
 
 def _worse(lab: Lab, name: str, statement: str, source: str) -> Claim:
     """A row that should translate worse than the default."""
     lost = _ahead(lab, "sinusoidal", name)
     why = f"it loses {lost:.1f points}"
-    return _beside(lab, name, statement, source, judge(lost.low > 0), why)
+    return _beside(lab, name, statement, source, _beats(lab, "sinusoidal", name), why)
 
 
 def _heads(lab: Lab) -> Claim:
@@ -148,30 +163,31 @@ def _key_size(lab: Lab) -> Claim:
 
 
 def _no_positions(lab: Lab) -> Claim:
-    without, worst = dates_right(lab, "no-positions"), min(dates_right(lab, "sinusoidal"))
+    without = dates_right(lab, "no-positions")
+    half = [right / 2 for right in dates_right(lab, "sinusoidal")[: len(without)]]
     return _beside(
         lab,
         "no-positions",
         "without recurrence the order has to be told: no positions, no translation",
         source="section 3.5",
-        verdict=judge(max(without) < worst / 2),
-        why="less than half of what the worst seed with positions reaches is asked for",
+        finding=_fair(lab, lab.judge.superiority(half, without), "sinusoidal", "no-positions"),
+        why="less than half of what the same seed with positions reaches is asked for",
         ran=f" with positions, {len(without)} without",
     )
 
 
 def _learned_positions(lab: Lab) -> Claim:
     difference = _ahead(lab, "learned", "sinusoidal")
-    apart = difference.low > 0 or difference.high < 0
-    close = max(abs(difference.low), abs(difference.high)) < EQUAL
+    learned, fixed = (dates_right(lab, name) for name in ("learned", "sinusoidal"))
+    found = lab.judge.equivalence(learned, fixed, EQUAL)
     return _beside(
         lab,
         "learned",
         "learned positions give nearly identical results",
         source="table 3 (E): 25.7 against 25.8 BLEU",
-        verdict="reproduced" if close else "not reproduced" if apart else "out of reach here",
-        why=f"difference {difference:.1f points}, {EQUAL:.0f} count as identical; one pass is short for a table "
-        "that has to be learned first",
+        finding=_fair(lab, found, "learned", "sinusoidal"),
+        why=f"difference {difference:.1f points}, within {EQUAL:.0f} either way is asked for; one pass is short for a "
+        "table that has to be learned first",
     )
 
 
@@ -179,13 +195,14 @@ def _smoothing(lab: Lab) -> Claim:
     names = ("dates-sinusoidal", "dates-no-smoothing")
     smooth, sharp = (lab.values(name, "metrics", "perplexity") for name in names)
     worse, better = lab.paired_difference(smooth, sharp), _ahead(lab, "sinusoidal", "no-smoothing")
+    hurts = _fair(lab, lab.judge.superiority(smooth, sharp), "sinusoidal", "no-smoothing")
     return Claim(
         "label smoothing of 0.1 hurts perplexity but improves accuracy",
         source="section 5.4, table 3 (D): 4.67 -> 4.92, and 25.3 -> 25.8 BLEU",
         ran=_schedule(lab),
         numpy=f"perplexity {lab.interval(sharp):.3f} -> {lab.interval(smooth):.3f}; "
         f"{_right(lab, 'no-smoothing')} -> {_right(lab, 'sinusoidal')}",
-        verdict=judge(worse.low > 0 and better.low > 0),
+        finding=lab.judge.all_of(hurts, _beats(lab, "sinusoidal", "no-smoothing")),
         why=f"perplexity {worse:.3f} higher, {better:.1f points} more dates right; both are asked for",
     )
 
@@ -197,9 +214,9 @@ def _dropout(lab: Lab) -> Claim:
     before, after = ([run["exact"] for run in group] for group in groups)
     gap, gap_after = (lab.interval([_gap(run) for run in group]) for group in groups)
     gain = lab.paired_difference(after, before)
-    verdict, why = judge(gain.low > 0), f"difference {gain:.1f points}"
-    if gain.low <= 0 and gap.mean < OVER_FITTED:
-        verdict = "out of reach here"
+    found, why = lab.judge.superiority(after, before), f"difference {gain:.1f points}"
+    if gap.mean < OVER_FITTED:
+        found = found.allowing_for(ours="there is no over-fitting to avoid yet")
         why += f"; no over-fitting to avoid yet, where training is less than {OVER_FITTED:.0f} points ahead"
     return Claim(
         "dropout is very helpful in avoiding over-fitting",
@@ -207,7 +224,7 @@ def _dropout(lab: Lab) -> Claim:
         ran=f"{config['train_items']:,} dates, {passes(config)}, {len(before)} seeds, without and with 0.1",
         numpy=f"{lab.interval(before):.1f %} -> {lab.interval(after):.1f %}; accuracy in training "
         f"above that in test by {gap:.1f points} -> {gap_after:.1f points}",
-        verdict=verdict,
+        finding=_fair(lab, found, "dropout", "no dropout", "few-dates"),
         why=why,
     )
 
@@ -229,7 +246,8 @@ def warm_up_losses(lab: Lab) -> dict[str, list[float]]:
 
 def _warm_up(lab: Lab) -> Claim:
     runs = lab.runs("warm-up", arm="warm-up")
-    best = {name: min(losses) for name, losses in warm_up_losses(lab).items()}
+    losses = warm_up_losses(lab)
+    best = {name: min(found) for name, found in losses.items()}
     without = min(loss for name, loss in best.items() if name != "warm-up")
     layers, width = (runs[0]["config"][name] for name in ("layers", "hidden_size"))
     return Claim(
@@ -238,8 +256,10 @@ def _warm_up(lab: Lab) -> Claim:
         ran=f"{layers} + {layers} layers, d = {width}, dates, {runs[0]['steps']:,} updates, "
         f"{len(runs)} rates, one seed; without warm-up from the same highest rate, or with the same later rates",
         numpy="test loss at the best rate: " + "; ".join(f"{name} {loss:.2f}" for name, loss in best.items()),
-        verdict=judge(best["warm-up"] < 0.9 * without),
-        why="a loss more than a tenth below both is asked for; nothing is said about seeds",
+        finding=lab.judge.superiority([0.9 * without], [best["warm-up"]])
+        .but("the rates were chosen on these runs")
+        .run_for(runs[0]["seconds"]),
+        why="a loss more than a tenth below both is asked for",
     )
 
 

@@ -16,7 +16,7 @@ def test_formulas_links_pictures_and_verdicts() -> None:
         "# T\n\n$p$ [model](model.py) [raw](study/results) [other](../dropout/README.md#pitfalls) "
         "[gone](nothing.py)\n\n"
         "![errors](study/results/errors.png)\n\n## Claims\n\n"
-        "<!-- claims -->\n| a |\n|---|\n| **not reproduced**: x |\n<!-- /claims -->\n"
+        "<!-- claims -->\n| a |\n|---|\n| **out of reach here**: x |\n<!-- /claims -->\n"
     )
     resolve = library.Library().resolver("papers/lenet/README.md", "lenet/index.html")
     first, claims = markdown.sections(text, resolve)
@@ -26,7 +26,7 @@ def test_formulas_links_pictures_and_verdicts() -> None:
     ]  # fmt: skip
     assert Elements(first.html).values("src") == ["../source/papers/lenet/study/results/errors.png"]
     assert "gone" in first.html
-    assert 'class="verdict not-reproduced"' in claims.html
+    assert 'class="verdict out-of-reach-here"' in claims.html
     assert "claims --" not in claims.html
 
 

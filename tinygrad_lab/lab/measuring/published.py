@@ -4,7 +4,6 @@ Reading: a prompt, up to the first token that follows it.  Writing: one token mo
 and values that are kept, between a short prompt and the end of a short text.
 """
 
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from tinygrad_lab.lab import bench, generation, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
 from tinygrad_lab.lab.generation import Writer
+from tinygrad_lab.lab.measuring import machine
 from tinygrad_lab.lab.measuring.inference import Row
 from tinygrad_lab.lab.measuring.steps import Step
 from tinygrad_lab.paper import Paper
@@ -63,4 +63,4 @@ def run(slugs: Sequence[str], name: str, repeats: int) -> list[Row]:
         numpy, torch = bench.alternate([step(*side) for side in both], repeats)
         times = {"numpy_ms": 1e3 * numpy, "torch_ms": 1e3 * torch, "ratio": numpy / torch}
         rows.append({**about, "what": what, **times, "repeats": repeats})
-    return [*rows, {"geomean_ratio": statistics.geometric_mean(row["ratio"] for row in rows)}]
+    return [*rows, machine.summary(rows)]

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -125,7 +126,7 @@ def conditions() -> dict[str, dict[str, str]]:
 
 def under(settings: Mapping[str, str]) -> list[Row]:
     """The rows of the steps in a process that begins with these settings."""
-    command = [sys.executable, "-m", "tinygrad_lab", "bench", "--repeats", str(REPEATS), "--json", "-"]
+    command = [sys.executable, "-m", "tinygrad_lab", "bench", "--repeats", "3", "--json", "-"]
     done = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
     rows: list[Row] = json.loads(done.stdout)
     return rows
@@ -140,7 +141,7 @@ def write(steps: Record, growth: Record, docs: Path = DOCS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, record in (("steps", steps), ("scaling", growth)):
         files.write(folder / f"{name}.json", json.dumps(console.finite(record), indent=1) + "\n")
-    title = f"{growth['made']}, {machine.line(growth['machine'])}"
+    title = "\n".join(textwrap.wrap(f"{growth['made']}, {machine.line(growth['machine'])}", 120))
     with _picture(folder / "steps.png", 8.0, 4.0) as picture:
         draw_ratios(picture, steps["steps"][:-1], title)
     with _picture(folder / "scaling.png", 13.0, 6.0) as picture:

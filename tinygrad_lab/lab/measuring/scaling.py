@@ -124,6 +124,8 @@ def draw(picture: Any, found: dict[str, list[Row]], title: str) -> None:
 
 
 def _draw_panel(panel: Any, rows: Sequence[Row], quantity: str) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     sizes = [row["at"] for row in rows]
     for side, label in SIDES.items():
         power = _written(exponent(rows, f"{side}_{quantity}"))
@@ -133,4 +135,7 @@ def _draw_panel(panel: Any, rows: Sequence[Row], quantity: str) -> None:
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
     panel.set_xticks(sizes, [str(size) for size in sizes])
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
     panel.legend(fontsize=7, title="exponent", title_fontsize=7)

@@ -23,7 +23,7 @@ def verdicts(paper: Paper) -> dict[str, int]:
         return {}
     lab = Lab(paper, None, False, folder)
     try:
-        counts = Counter(claim.verdict for claim in claims.part(paper, "verdicts").claims(lab))
+        counts = Counter(claim.verdict for claim in claims.judged(paper, lab))
     except UsageError:  # not all of them have been
         return {}
     return {verdict: counts[verdict] for verdict in get_args(Verdict) if counts[verdict]}

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ from tinygrad_lab import files, places
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.study.judge import holm
+from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
-from tinygrad_lab.study import Claim, Summary, table
+from tinygrad_lab.study import Claim, Finding, Summary, table
 
 
 def paper_folder(paper: Paper) -> Path:
@@ -43,11 +45,18 @@ def part(paper: Paper, name: str) -> Any:
     return registry.part(paper, f"study.{name}")
 
 
+def judged(paper: Paper, lab: Lab) -> list[Claim]:
+    """The paper's claims with their verdicts, after Holm's correction over all of them."""
+    claims: list[Claim] = part(paper, "verdicts").claims(lab)
+    findings = holm([claim.finding for claim in claims])
+    return [replace(claim, finding=finding) for claim, finding in zip(claims, findings, strict=True)]
+
+
 def blocks(paper: Paper, lab: Lab) -> dict[str, str]:
     """The README's generated blocks by marker name, from results already measured."""
     verdicts = part(paper, "verdicts")
     more = verdicts.tables(lab) if hasattr(verdicts, "tables") else {}
-    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(verdicts.claims(lab)), **more}
+    return {"summary": summary_table(verdicts.summary(lab)), "claims": claims_table(judged(paper, lab)), **more}
 
 
 def summary_table(summary: Summary) -> str:
@@ -62,8 +71,35 @@ def claims_table(claims: Sequence[Claim]) -> str:
 
 
 def _cells(claim: Claim) -> tuple[str, ...]:
-    verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
+    said = "; ".join(words for words in _explained(claim) if words)
+    verdict = f"**{claim.verdict}**" + (f": {said}" if said else "")
     return claim.statement, claim.source, claim.ran, claim.numpy, claim.torch, verdict
+
+
+def _explained(claim: Claim) -> list[str]:
+    """What the verdict rests on, why it is none, its p, and what is missing; each may be empty."""
+    finding = claim.finding
+    held_back = finding.held_back and f"no verdict, as {finding.held_back}"
+    missing = finding.reservations and f"reservations: {'; '.join(finding.reservations)}"
+    return [claim.why, held_back, _tested(finding), missing or ""]
+
+
+def _tested(finding: Finding) -> str:
+    """The test, its p and the one after Holm's correction; nothing where there was no test."""
+    if finding.p is None or finding.adjusted_p is None:
+        return ""
+    shares = f" {finding.low:.2f} to {finding.high:.2f}" if finding.kind in ("share of trials", "more trials") else ""
+    return f"{named(finding)}{shares}, p {short(finding.p)}, {short(finding.adjusted_p)} after Holm"
+
+
+def named(finding: Finding) -> str:
+    """The test of a finding; where it has parts, how many."""
+    return f"{len(finding.parts)} parts" if finding.parts else finding.kind
+
+
+def short(p: float) -> str:
+    """A p with two digits."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def fill(text: str, generated: dict[str, str]) -> str:
@@ -80,6 +116,15 @@ def fill(text: str, generated: dict[str, str]) -> str:
     return text
 
 
+def measure(paper: Paper, lab: Lab) -> None:
+    """Run the experiments; runs that a stopped command has finished are taken over, and forgotten when all is done."""
+    keep_freed_memory()
+    lab.pace = Pace(lab.kept.last_log(paper_folder(paper) / "study" / "results" / "log.txt"))
+    (lab.folder / "log.txt").unlink(missing_ok=True)
+    part(paper, "experiment").measure(lab)
+    lab.kept.clear()
+
+
 def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own.
 
@@ -89,15 +134,12 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     if redraw and not any(lab.folder.glob("*.json")):
         raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
     if not redraw:
-        keep_freed_memory()
-        (lab.folder / "log.txt").unlink(missing_ok=True)
-        part(paper, "experiment").measure(lab)
+        measure(paper, lab)
     part(paper, "figures").figures(lab)
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":
         files.write(readme, fill(readme.read_text(encoding="utf-8"), blocks(paper, lab)))
-    claims: list[Claim] = part(paper, "verdicts").claims(lab)
-    return claims
+    return judged(paper, lab)
 
 
 def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
@@ -109,5 +151,5 @@ def print_claims(paper: Paper, claims: Sequence[Claim]) -> None:
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """The verdicts as plain data."""
-    return [asdict(claim) for claim in claims]
+    """The verdicts as plain data, with the finding that each rests on."""
+    return [asdict(claim) | {"verdict": claim.verdict} for claim in claims]

@@ -14,8 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from tinygrad_lab import files
+from tinygrad_lab.claim import Judge
 from tinygrad_lab.lab import console
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.study import judge
 from tinygrad_lab.lab.study.statistics import Interval, interval, paired_difference
 from tinygrad_lab.study import Config, Record
 
@@ -28,12 +30,14 @@ class Results:
         quick: whether the numbers mean anything.
         folder: where the files are.
         data: the paper's ``data`` module.
+        judge: the tests that findings come from.
     """
 
     slug: str
     quick: bool
     folder: Path
     data: Any
+    judge: Judge = judge
 
     # ---- writing ------------------------------------------------------------------------------------
     def log(self, line: str) -> None:

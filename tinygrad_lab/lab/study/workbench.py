@@ -9,12 +9,16 @@ from tinygrad_lab.fit import Look, Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.listing import count_parameters
 from tinygrad_lab.lab.sides import Side, one_side
+from tinygrad_lab.lab.study.kept import Kept
+from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
+
+RECORD = ("losses", "metrics", "train_metrics", "history", "seconds", "parameters")  # of a run that is kept
 
 
 @dataclass
@@ -44,6 +48,26 @@ class Run:
         return {name: value for name, value in kept.items() if name not in without}
 
 
+@dataclass(frozen=True)
+class Order:
+    """What is asked of a run besides its configuration and its seed; ``Lab.train`` says what each part means."""
+
+    title: str
+    each_epoch: bool
+    evaluate: Callable[[Any], Metrics] | None
+    until: Callable[[Look], bool] | None
+    watch: Callable[[Any], None] | None
+    steps: int | None
+    every: int | None
+    weights: Arrays
+    at_end: Sequence[str]
+
+    def about(self) -> Record:
+        """The same as plain data, but for the weights; functions by their names."""
+        functions = {name: getattr(getattr(self, name), "__qualname__", None) for name in ("evaluate", "until")}
+        return {"order": (self.title, self.each_epoch, self.steps, self.every, *self.at_end), **functions}
+
+
 class Lab(Results):
     """The workbench for one paper's study; its contract is ``tinygrad_lab.study.Lab``."""
 
@@ -54,6 +78,8 @@ class Lab(Results):
         self._seeds = seeds
         self.folder = folder
         self.data = registry.part(paper, "data")
+        self.kept = Kept(folder)
+        self.pace = Pace("")
 
     def seeds(self, default: int) -> list[int]:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
@@ -61,7 +87,9 @@ class Lab(Results):
 
     def beside(self, slug: str) -> LabProtocol:
         """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
-        return Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+        bench = Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+        bench.pace = self.pace
+        return bench
 
     def part(self, name: str) -> Any:
         """The engine side's module of that name: "inference", say."""
@@ -100,23 +128,47 @@ class Lab(Results):
             weights: to start from, as far as they go.
             at_end: the splits evaluated after the last step.
         """
-        bench = self.side(side)
-        model = self._initial(bench, config, seed, weights or {})
-        look_at = evaluate or (self._on_test(bench, config) if each_epoch else None)
+        title, bench = f"{label or self.slug} seed {seed} ({side})", self.side(side)
+        order = Order(title, each_epoch, evaluate, until, watch, steps, every, weights or {}, at_end)
+        path = self.kept.path(self.slug, config, {"seed": seed} | order.about(), order.weights)
+        run = None if watch else self._made_before(path, bench, config, seed)
+        if run is None:
+            run = self._made(bench, config, seed, order)
+            noise = bench.random_state() if side == "numpy" else None  # what is drawn after training goes on from there
+            record = {name: getattr(run, name) for name in RECORD} | {"noise": noise}
+            self.kept.write(path, bench.state(run.model), record)
+        self.log(f"{title}: {_shown(run.metrics or (run.history or [{}])[-1])}, {run.seconds:.0f} s")
+        console.stderr.print(self.pace.after(title, run.seconds), markup=False)
+        return run
+
+    def _made_before(self, path: Path, bench: Side, config: Config, seed: int) -> Run | None:
+        """A run that was made before the command was stopped, with its model as it was after the last step."""
+        found = self.kept.read(path)
+        if found is None:
+            return None
+        state, record = found
+        model = bench.build(config, seed)
+        bench.load(model, state)
+        if noise := record.pop("noise"):
+            bench.restore_random_state(noise)
+        return Run(bench.name, seed, config, model=model, **record)
+
+    def _made(self, bench: Side, config: Config, seed: int, order: Order) -> Run:
+        model = self._initial(bench, config, seed, order.weights)
+        look_at = order.evaluate or (self._on_test(bench, config) if order.each_epoch else None)
         looks: list[Look] = []
-        if watch:
-            watch(model)
-        title = f"{label or self.slug} seed {seed} ({side})"
-        for look in self._fit(bench, model, config, seed, title, look_at, until, steps, every):
+        if order.watch:
+            order.watch(model)
+        for look in self._fit(bench, model, config, seed, order, look_at):
             looks.append(look)
-            if watch:
-                watch(model)
-        run = _run(side, seed, config, model, looks, [look.metrics for look in looks] if look_at else [])
-        if "test" in at_end:
-            run.metrics = run.history[-1] if each_epoch and not evaluate else self.evaluate(run, "test")
-        if "train" in at_end:
+            if order.watch:
+                order.watch(model)
+        run = _run(bench.name, seed, config, model, looks, [look.metrics for look in looks] if look_at else [])
+        if "test" in order.at_end:
+            given = order.each_epoch and not order.evaluate
+            run.metrics = run.history[-1] if given else self.evaluate(run, "test")
+        if "train" in order.at_end:
             run.train_metrics = self.evaluate(run, "train")
-        self.log(f"{title}: {_shown(run.metrics or looks[-1].metrics)}, {run.seconds:.0f} s")
         return run
 
     def _initial(self, bench: Side, config: Config, seed: int, weights: Arrays) -> Any:
@@ -136,19 +188,18 @@ class Lab(Results):
         model: Any,
         config: Config,
         seed: int,
-        title: str,
+        order: Order,
         look_at: Callable[[Any], Metrics] | None,
-        until: Callable[[Look], bool] | None,
-        steps: int | None,
-        every: int | None,
     ) -> Iterator[Look]:
         batches = self.data.training_batches(config, generator(seed))
-        steps, every = steps or config.epochs * len(batches), every or len(batches)
+        steps, every = order.steps or config.epochs * len(batches), order.every or len(batches)
         optimizer, scheduler = bench.optimizer(model, config, steps)
         evaluate = (lambda: look_at(model)) if look_at else dict
         with console.progress() as bar:
-            losses = console.ticking(bench.train(model, optimizer, scheduler, endless(batches)), bar, title, steps)
-            yield from fit(losses, steps, every, evaluate, until=until)
+            losses = console.ticking(
+                bench.train(model, optimizer, scheduler, endless(batches)), bar, order.title, steps
+            )
+            yield from fit(losses, steps, every, evaluate, until=order.until)
 
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]:
         """Losses of the paper's loop on its training batches, epoch after epoch without end, to time its steps."""

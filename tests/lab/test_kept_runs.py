@@ -1,0 +1,114 @@
+"""A study that was stopped goes on where it was, to the same bits; what is left to do is told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from papers.dropout.config import VARIANTS
+from tinygrad_lab import Tensor, no_grad
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.study import claims, kept
+from tinygrad_lab.lab.study.pace import Pace
+from tinygrad_lab.lab.study.workbench import Lab, Run
+
+PAPER = registry.find("dropout")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(PAPER, None, True, tmp_path)
+
+
+def train(lab: Lab, seed: int = 0, side: str = "numpy", **asked: object) -> Run:
+    config = replace(VARIANTS["dropout"]["small"], dataset="blobs", inputs=2, hidden=(4,), classes=2, drop_input=0.0)
+    return lab.train(replace(config, train_items=20, batch_size=10, epochs=2, seed=seed), seed, side, "blobs", **asked)
+
+
+@pytest.mark.parametrize("side", ["numpy", "torch"])
+def test_a_run_that_was_made_is_taken_over_with_its_model_and_its_noise(
+    lab: Lab, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train(lab, side=side)
+    monkeypatch.setattr(Lab, "_made", None)
+    again = train(Lab(PAPER, None, True, lab.folder), side=side)
+    assert json.dumps(again.record()) == json.dumps(first.record())
+    for name, value in lab.side(side).state(first.model).items():
+        np.testing.assert_array_equal(lab.side(side).state(again.model)[name], value)
+    if side == "numpy":
+        np.testing.assert_array_equal(*(drawn(run) for run in (first, again)))
+
+
+def drawn(run: Run) -> np.ndarray:
+    """What a network in training mode says, with units dropped."""
+    with no_grad():
+        return run.model.train()(Tensor(np.ones((5, 2), np.float32))).numpy().copy()
+
+
+def test_any_other_run_is_made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(lab)
+    made = []
+    original = Lab._made
+    monkeypatch.setattr(Lab, "_made", lambda self, *given: (made.append(1), original(self, *given))[1])
+    train(lab)
+    train(lab, seed=1)
+    train(lab, side="torch")
+    train(lab, each_epoch=True)
+    train(lab, until=lambda look: True)
+    train(lab, weights={"output.bias": np.ones(2, np.float32)})
+    train(lab, watch=lambda model: None)  # what it saw is not kept
+    train(lab, watch=lambda model: None)
+    monkeypatch.setattr(kept, "sources", lambda: "changed")
+    train(lab)
+    assert len(made) == 8
+
+
+def test_a_damaged_one_is_made_again(lab: Lab) -> None:
+    first = train(lab)
+    (path,) = lab.kept.folder.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:100])
+    assert train(lab).losses == first.losses
+
+
+def test_a_study_that_is_stopped_goes_on_and_forgets_its_runs_when_it_is_done(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, original = [], Lab._made
+
+    def count(self: Lab, *given: object) -> Run:
+        if len(made) == 2:
+            made.append("stopped")
+            raise KeyboardInterrupt
+        made.append("run")
+        return original(self, *given)
+
+    class Experiment:
+        @staticmethod
+        def measure(lab: Lab) -> None:
+            runs = [train(lab, seed).record("seconds") for seed in range(4)]
+            (lab.folder / "done.json").write_text(json.dumps(runs), encoding="utf-8")
+
+    monkeypatch.setattr(claims, "part", lambda paper, name: Experiment)
+    monkeypatch.setattr(Lab, "_made", count)
+    with pytest.raises(KeyboardInterrupt):
+        claims.measure(PAPER, lab)
+    claims.measure(PAPER, lab)
+    assert made == ["run", "run", "stopped", "run", "run"]
+    assert not lab.kept.folder.exists()
+    assert len((lab.folder / "log.txt").read_text(encoding="utf-8").splitlines()) == 4
+    done = (lab.folder / "done.json").read_bytes()
+    claims.measure(PAPER, lab)
+    assert (lab.folder / "done.json").read_bytes() == done
+
+
+def test_the_pace_is_that_of_the_last_log_on_this_machine() -> None:
+    log = (
+        "\n".join(f"2026-01-02 03:04:05  a, 0.1 seed {seed} (numpy): error 1.2, 60 s" for seed in (0, 1, 2, 3))
+        + "\n2026-01-02 03:04:05  something else: 3 s"
+    )
+    pace = Pace(log)
+    assert pace.after("a, 0.1 seed 0 (numpy)", 120.0) == "run 1 of 4, about 6 min of training left"
+    assert pace.after("new seed 0 (numpy)", 5.0) == "run 2 of 5, about 6 min of training left"
+    assert Pace("").after("a seed 0 (numpy)", 1.0) == "run 1"

@@ -1,0 +1,67 @@
+"""Which test calls which function, and how long it takes: recorded once for each area, without a mutant.
+
+It tells in which order the tests are tried on a mutant, and which files of tests need not be: none of their tests
+calls the changed function.  A function that a file of tests calls only once, for all its tests, is so found too.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from tests.mutants.functions import name_of
+
+STARTING = {"subprocess.Popen", "os.fork", "os.posix_spawn"}  # what such a process calls is not seen from here
+
+
+class Recorder:
+    """A plugin of pytest that writes for each test its seconds, whether it started a process, and what it called.
+
+    A function is named as ``file:name``.
+    """
+
+    def __init__(self, tree: Path, path: Path) -> None:
+        self.tree = f"{tree}/"
+        self.path = path
+        self.tests: dict[str, tuple[float, bool, list[str]]] = {}
+        self._called: set[CodeType] = set()
+        self._started = False
+        sys.addaudithook(self._look)  # for good: the process ends with the tests
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._called.clear()
+        self._started = False
+        start = time.perf_counter()
+        sys.settrace(self._note)
+        threading.settrace(self._note)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)
+            self.tests[item.nodeid] = (round(time.perf_counter() - start, 3), self._started, self._functions())
+
+    def pytest_collection_finish(self) -> None:
+        signal.alarm(0)  # the time for imports is over
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.write_text(json.dumps(self.tests), encoding="utf-8")
+
+    def _note(self, frame: FrameType, event: str, _: Any) -> None:
+        self._called.add(frame.f_code)
+
+    def _look(self, event: str, _: Any) -> None:
+        self._started |= event in STARTING
+
+    def _functions(self) -> list[str]:
+        ours = [code for code in self._called.copy() if code.co_filename.startswith(self.tree)]
+        names = {f"{code.co_filename.removeprefix(self.tree)}:{name_of(code)}" for code in ours}
+        return sorted(name for name in names if not name.startswith("tests/"))

@@ -1,0 +1,166 @@
+"""What a paper claims and what became of it: four verdicts, and the finding that each of them rests on.
+
+The protocol stands in ``docs/claims.md``; the tests themselves in ``tinygrad_lab/lab/study/judge.py``, which a study
+gets as ``lab.judge``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, runtime_checkable
+
+Verdict = Literal["reproduced", "refuted", "inconclusive", "out of reach here"]
+Kind = Literal[
+    "superiority",  # the first arm has more than the second
+    "equivalence",  # two arms differ by less than a margin
+    "not worse",  # the first arm has at most a margin less than the second
+    "against a number",  # runs against a number that the paper gives
+    "share of trials",  # trials that may end unsolved, against one half
+    "more trials",  # such trials of two arms
+    "timed",  # a ratio of times, against a bound with room
+    "counted",  # what the same code gives on any machine
+    "all of",  # several findings, all of which are asked for
+    "not run",
+]
+Split = Literal["validation", "test", "the judged runs", "one rate for every arm", "none to choose"]
+
+SHORT_RUN = 180.0  # seconds; of shorter runs five seeds are asked, of longer ones three
+SHORT_SEEDS, LONG_SEEDS = 5, 3
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How the learning rates of a comparison were chosen, and what was found on the way.
+
+    Attributes:
+        split: the data that they were chosen on.
+        scores: arm -> learning rate -> score; nothing for an arm that was not tuned.
+        largest: whether the best score is the largest.
+    """
+
+    split: Split
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    largest: bool = False
+
+    def handicap(self, arm: str) -> str:
+        """Say why another rate could be better for the arm; nothing if its best one lies between two others."""
+        scores = self.scores.get(arm, {})
+        if len(scores) < 2:
+            return f"no rate was tuned for {arm}"
+        rates = sorted(scores, key=float)
+        best = (max if self.largest else min)(rates, key=scores.__getitem__)
+        if best not in (rates[0], rates[-1]):
+            return ""
+        end = "highest" if best == rates[-1] else "lowest"
+        return f"{arm} took the {end} of its rates ({', '.join(rates)})"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the runs say of one claim.
+
+    Attributes:
+        estimate: the difference, number, share or ratio that is judged, with its 95 % interval from low to high.
+        margin: what was allowed, where something was.
+        p: the smallest level at which the interval would no longer decide; None where nothing was drawn at random.
+        adjusted_p: the same after Holm's correction over the paper's rows.
+        rates: the data that learning rates were chosen on.
+        held_back: why what the interval says is no verdict.
+        reservations: what the protocol asks for and the runs do not have, though the verdict may stand.
+        parts: the findings that this one is made of.
+    """
+
+    kind: Kind
+    verdict: Verdict
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    seeds: int | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    rates: Split = "none to choose"
+    held_back: str = ""
+    reservations: tuple[str, ...] = ()
+    parts: tuple["Finding", ...] = ()
+
+    def hold_back(self, reason: str) -> "Finding":
+        """The finding without a verdict, and why; one that has none already stays as it is."""
+        if self.verdict not in ("reproduced", "refuted"):
+            return self
+        return replace(self, verdict="inconclusive", held_back=reason)
+
+    def allowing_for(self, ours: str = "", theirs: str = "") -> "Finding":
+        """Hold the finding back where the side that lost had a handicap, since that may be why.
+
+        Args:
+            ours: the handicap of what the claim speaks for; it may be why the claim failed.
+            theirs: that of what it is compared with; it may be why the claim held.
+        """
+        handicap = {"refuted": ours, "reproduced": theirs}.get(self.verdict, "")
+        return self.hold_back(handicap) if handicap else self
+
+    def tuned(self, rates: Rates, ours: str, theirs: str = "") -> "Finding":
+        """Allow for a learning rate that was not bracketed for the arm that lost, and say what rates were chosen on."""
+        fair = self.allowing_for(rates.handicap(ours), rates.handicap(theirs) if theirs else "")
+        seen = {"test": "the rates were chosen on test data", "the judged runs": "the rates were chosen on these runs"}
+        said = (*fair.reservations, seen[rates.split]) if rates.split in seen else fair.reservations
+        return replace(fair, rates=rates.split, reservations=said)
+
+    def run_for(self, seconds: float) -> "Finding":
+        """Say so where there are fewer seeds than the protocol asks of runs that take so long."""
+        asked = SHORT_SEEDS if seconds < SHORT_RUN else LONG_SEEDS
+        if self.seeds is None or self.seeds >= asked:
+            return self
+        plural = "" if self.seeds == 1 else "s"
+        return self.but(f"{self.seeds} seed{plural} of {seconds:.0f} s, {asked} are asked for")
+
+    def but(self, reservation: str) -> "Finding":
+        """The finding with one more reservation."""
+        return replace(self, reservations=(*self.reservations, reservation))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper, and what became of it here."""
+
+    statement: str
+    source: str  # table, figure or section of the paper
+    ran: str  # what we ran, with every reduction named
+    numpy: str  # the numbers, with 95 % intervals over seeds
+    finding: Finding
+    why: str = ""  # what the verdict rests on
+    torch: str = "-"  # the witness's numbers
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the finding."""
+        return self.finding.verdict
+
+
+def out_of_reach(
+    statement: str, source: str, lacks: Literal["data", "compute", "hardware"], estimate: str, ran: str = "not run"
+) -> Claim:
+    """A claim that cannot be tried here: what is lacking, and the estimate that says so."""
+    finding = Finding("not run", "out of reach here")
+    return Claim(statement, source, ran, numpy="-", finding=finding, why=f"{lacks}: {estimate}")
+
+
+def not_run(statement: str, source: str, why: str) -> Claim:
+    """A claim that could be tried here and was not."""
+    return Claim(statement, source, "not run", numpy="-", finding=Finding("not run", "inconclusive"), why=why)
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """The tests that findings come from; what each asks stands where it is written out."""
+
+    def superiority(self, first: Sequence[float], second: Sequence[float]) -> Finding: ...
+    def equivalence(self, first: Sequence[float], second: Sequence[float], margin: float) -> Finding: ...
+    def not_worse(self, first: Sequence[float], second: Sequence[float], margin: float) -> Finding: ...
+    def at_most(self, number: float, runs: Sequence[float], test_items: int | None = None) -> Finding: ...
+    def near(self, number: float, runs: Sequence[float], margin: float) -> Finding: ...
+    def succeeds(self, solved: Sequence[bool]) -> Finding: ...
+    def succeeds_more(self, first: Sequence[bool], second: Sequence[bool]) -> Finding: ...
+    def timed(self, ratio: float, bound: float) -> Finding: ...
+    def counted(self, holds: bool) -> Finding: ...
+    def all_of(self, *parts: Finding) -> Finding: ...
