@@ -51,7 +51,7 @@ STEPPING = (
     "tests/lab/test_step_target.py",
     "tests/lab/test_step_against_torch.py",
 )
-WORKERS = ("tests/engine/test_workers.py", "tests/engine/test_worker_processes.py", "tests/papers/test_parts.py")
+WORKERS = ("tests/engine/test_worker*.py", "tests/papers/test_parts.py")
 AREAS = (
     Area(
         "lab",
