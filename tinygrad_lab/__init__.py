@@ -98,7 +98,7 @@ from tinygrad_lab.ops import (
 from tinygrad_lab.random import generator
 from tinygrad_lab.tensor import Tensor
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "Tensor", "abs", "allclose", "arange", "argsort", "bmm", "cat", "ceil", "chunk", "clamp", "cos", "cumsum",

@@ -296,7 +296,7 @@ def _unpack_optimizer(
         for group in saved["groups"]
     ]
     for group, own in zip(groups, optimizer.param_groups, strict=True):
-        for option in group.keys() & own.keys() - {"params"}:
+        for option in sorted(group.keys() & own.keys() - {"params"}):  # of several the same one is named each time
             check_alike(f"optimizer option {option}", group[option], own[option])
     return {"state": state, "param_groups": groups}
 

@@ -87,5 +87,5 @@ def test_bad_split_and_missing_babel(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="split of dates must be one of train, validation, test, got 'dev'"):
         load_dates("dev")
     monkeypatch.setitem(sys.modules, "babel", None)
-    with pytest.raises(ImportError, match=r"pip install tinygrad-lab\[lab\]"):
+    with pytest.raises(ImportError, match=r"pip install 'tinygrad-lab\[lab\]'"):
         Form("en", "d").write(DAY)

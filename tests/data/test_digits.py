@@ -56,5 +56,5 @@ def test_another_copy_of_the_digits_is_refused(monkeypatch):
 
 def test_without_scikit_learn_an_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ImportError, match=r"scikit-learn: pip install tinygrad-lab\[lab\]"):
+    with pytest.raises(ImportError, match=r"scikit-learn: pip install 'tinygrad-lab\[cli\]'"):
         load_images("digits")

@@ -130,7 +130,7 @@ def test_nothing_to_fetch_for_the_digits():
 @pytest.mark.usefixtures("source")
 def test_without_pooch_an_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r"pip install tinygrad-lab\[lab\]"):
+    with pytest.raises(ImportError, match=r"pip install 'tinygrad-lab\[lab\]'"):
         load_images("mnist")
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,11 @@ def test_arrays_of_any_layout_come_back(tmp_path: Path, array: np.ndarray) -> No
 
 
 def test_safetensors_own_writer_would_scramble_a_transposed_array(tmp_path: Path) -> None:
+    """Since 0.8, which writes memory as it lies; those before made a copy of their own."""
     save_file({"a": SQUARE.T}, tmp_path / "file")
-    assert not np.array_equal(load_file(tmp_path / "file")["a"], SQUARE.T), "no need for the copy in _stored_once"
+    scrambled = not np.array_equal(load_file(tmp_path / "file")["a"], SQUARE.T)
+    newer = tuple(map(int, version("safetensors").split(".")[:2])) >= (0, 8)
+    assert scrambled == newer, "no need for the copy in _stored_once"
 
 
 def test_metadata_comes_back(tmp_path: Path) -> None:

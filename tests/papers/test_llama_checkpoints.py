@@ -259,7 +259,7 @@ def test_a_folder_is_measured_reading_and_writing(folder: Path, monkeypatch: pyt
     *rows, mean = json.loads(run(*words, "--json", "-").out)
     assert [row["what"] for row in rows] == ["reading", "writing"]
     assert all(row["ratio"] == row["numpy_ms"] / row["torch_ms"] > 0 for row in rows)
-    assert set(mean) == {"geomean_ratio"}
+    assert set(mean) == {"geomean_ratio", "machine"}
     assert "writing" in run(*words).out
 
 

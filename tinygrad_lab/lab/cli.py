@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from tinygrad_lab import __version__
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.complaints import ended
 from tinygrad_lab.data import DataError
@@ -44,7 +45,7 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="tiny", s
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=NAME)
+@click.version_option(__version__, prog_name=NAME)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Twelve machine-learning papers, each built twice, on a NumPy engine and in PyTorch, and proven to agree."""

@@ -4,7 +4,9 @@ A learned vocabulary begins with the five special tokens, so their numbers are 0
 are 0 and 100 to 103; ``sentences.py`` reads that one.)
 """
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from tinygrad_lab.data.libraries import tokenizers
 from tinygrad_lab.data.pieces import Pieces, trained
@@ -14,7 +16,7 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def learn(texts: Iterable[str], size: int) -> str:
-    """A vocabulary of at most ``size`` word pieces for texts like these, as JSON.
+    """A vocabulary of at most ``size`` word pieces for texts like these, as JSON; the same in every process.
 
     Raises:
         ImportError: tokenizers is not installed.
@@ -24,7 +26,29 @@ def learn(texts: Iterable[str], size: int) -> str:
     tokenizer.normalizer = library.normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = library.decoders.WordPiece()
-    return trained(tokenizer, "WordPieceTrainer", texts, size, SPECIAL)
+    texts = list(texts)
+    return _only(SPECIAL, trained(tokenizer, "WordPieceTrainer", texts, size, [*SPECIAL, *_inside(tokenizer, texts)]))
+
+
+def _inside(tokenizer: Any, texts: Iterable[str]) -> list[str]:
+    """The pieces of one character within a word, in order.
+
+    The library would number them in the order of a table that it shuffles anew each time, and of pairs that occur
+    equally often it joins those with the lower numbers first.  Given as special ones they have their numbers before.
+    """
+    words = (
+        word
+        for text in texts
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+    )
+    return [f"##{character}" for character in sorted({character for word in words for character in word[1:]})]
+
+
+def _only(special: list[str], written: str) -> str:
+    """A tokenizer without its other special tokens: pieces like any, as soon as all are learned."""
+    tokenizer = json.loads(written)
+    tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] in special]
+    return json.dumps(tokenizer, ensure_ascii=False)
 
 
 class WordPieces(Pieces):
