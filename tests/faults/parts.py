@@ -66,7 +66,7 @@ PARTS = [
     ),
     Part(
         "servers", "the servers of `read` and `step`: wrong bytes, hosts, paths, bodies, callers who leave",
-        1_000, 50, servers.tries,
+        1_000, 70, servers.tries,
     ),
     Part(
         "downloads", "`data fetch` from a server that cuts, damages, sends elsewhere, drips, never ends",
