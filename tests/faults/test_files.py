@@ -142,3 +142,12 @@ def test_results_that_make_no_sense_are_one_line(content: str, tmp_path: Path) -
     result = run("claims", "dropout", "--redraw", "--out", str(tmp_path))
     assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
     assert "tinygrad-lab claims dropout again" in result.err
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = run("papers")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "the folder that this is run in is gone" in result.err
