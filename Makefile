@@ -27,7 +27,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-lowest test-external planted mutants agreement lint format readme notebooks documents counts step-counts performance shown browser clean
+.PHONY: install pretrained parity test test-engine test-lowest test-external planted mutants faults agreement lint format readme notebooks documents counts step-counts performance shown browser clean
 
 install: $(VENV)/installed
 
@@ -92,6 +92,12 @@ MINUTES ?= 60
 SEED ?= 0
 mutants: install
 	$(ONE_THREAD) $(VENV)/bin/python -m tests.mutants --minutes $(MINUTES) --seed $(SEED)
+
+# Kills, damaged files, hostile input, full disks, by the thousand, and how they ended: writes docs/reliability.md.
+# Twenty minutes on two cores; faster with fewer of each: make FAULTS="--minutes 5 --seed 1" faults
+FAULTS ?=
+faults: install
+	$(VENV)/bin/python -m tests.faults $(FAULTS)
 
 # torch's own samples of every name we share, run on both sides: writes docs/agreement.md.
 agreement: install

@@ -1,19 +1,14 @@
-"""Files of every format that is read, damaged at random: each is loaded, or refused by one clear error.
-
-python -m tests.faults.files 20000          # so many damaged files, and the counts of what happened
-python -m tests.faults.files 20000 SEED
-"""
+"""Files of every format that is read, damaged at random: each is loaded, or refused by one clear error."""
 
 import json
 import random
-import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +29,12 @@ from reference.lora import model as reference_lora
 from reference.lora.weights import adapter as reference_adapter
 from tests.engine.test_checkpoint import Run
 from tests.faults import damage
+from tests.faults.part import REFUSED, RIGHT, Outcome
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.lab import generation, registry
 from tinygrad_lab.random import generator
 
-LOADED, REFUSED = "loaded", "refused"
 CLEAR = (CheckpointError, ValueError, KeyError)  # and none of their kinds: a UnicodeDecodeError names no file
 LONGEST = 500  # characters of a message, without the folder's name
 SECONDS = 5  # of a processor; a second on a quiet machine without the checks of types
@@ -56,14 +51,6 @@ class Format:
 
     write: Callable[[Path], None]
     read: Callable[[Path], object]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one damaged file."""
-
-    kind: str
-    about: str = ""
 
 
 # ---- formats ---------------------------------------------------------------------------------------------------------
@@ -220,7 +207,7 @@ def tried(read: Callable[[Path], object], folder: Path) -> Outcome:
     start = time.process_time()
     try:
         read(folder)
-        outcome = Outcome(LOADED)
+        outcome = Outcome(RIGHT)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -243,15 +230,30 @@ def hunt(formats: dict[str, Format], cases: int, seed: int = 0) -> dict[str, lis
     """What became of ``cases`` damaged files, by format."""
     found: dict[str, list[Outcome]] = {}
     for number, (name, form) in enumerate(formats.items()):
-        rng = random.Random(f"{seed} {name}")
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            form.write(folder)
-            files = sorted(path for path in folder.iterdir() if path.is_file())
-            assert tried(form.read, folder).kind == LOADED, (name, tried(form.read, folder).about)
-            share = cases // len(formats) + (number < cases % len(formats))
-            found[name] = [one(form, folder, rng.choice(files), rng) for _ in range(share)]
+        share = cases // len(formats) + (number < cases % len(formats))
+        with closing(damaging(name, form, random.Random(f"{seed} {name}"))) as outcomes:
+            found[name] = list(islice(outcomes, share))
     return found
+
+
+def tries(draw: random.Random) -> Iterator[Outcome]:
+    """Of every format one, and again."""
+    with ExitStack() as stack:
+        each = [damaging(name, form, random.Random(draw.random())) for name, form in FORMATS.items()]
+        for outcomes in cycle([stack.enter_context(closing(outcomes)) for outcomes in each]):
+            yield next(outcomes)
+
+
+def damaging(name: str, form: Format, rng: random.Random) -> Generator[Outcome, None, None]:
+    """Files of a format, one damaged at a time; and what became of each."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        form.write(folder)
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        whole = tried(form.read, folder)
+        assert whole.kind == RIGHT, (name, whole.about)
+        while True:
+            yield one(form, folder, rng.choice(files), rng)
 
 
 def one(form: Format, folder: Path, path: Path, rng: random.Random) -> Outcome:
@@ -259,23 +261,3 @@ def one(form: Format, folder: Path, path: Path, rng: random.Random) -> Outcome:
     content = damaged(path.name, path.read_bytes(), rng)
     with exchanged(path, content):
         return tried(form.read, folder)
-
-
-def main() -> None:
-    """Print a line for each format, and what was neither loaded nor refused clearly."""
-    cases, seed = (int(word) for word in [*sys.argv[1:], *("2000", "0")[len(sys.argv) - 1 :]])
-    bad: list[Outcome] = []
-    for name, outcomes in hunt(FORMATS, cases, seed).items():
-        counts = Counter(outcome.kind for outcome in outcomes)
-        bad += [outcome for outcome in outcomes if outcome.kind not in (LOADED, REFUSED)]
-        other = len(outcomes) - counts[LOADED] - counts[REFUSED]
-        print(
-            f"{name:20}{len(outcomes):7,} files: {counts[LOADED]:6,} loaded, {counts[REFUSED]:6,} refused, {other} else"
-        )
-    for outcome in bad[:10]:
-        print(outcome.kind, outcome.about, sep="\n")
-    sys.exit(bool(bad))
-
-
-if __name__ == "__main__":
-    main()

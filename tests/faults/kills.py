@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
+from traceback import format_exc
 from unittest import mock
 
 import numpy as np
 
 from tests.data.conftest import describe, idx_bytes
+from tests.faults.part import RIGHT, Outcome
 from tests.lab.command import run
 from tinygrad_lab.data import locate
 from tinygrad_lab.data.sources import MNIST, SOURCES
@@ -200,3 +204,19 @@ def served(content: dict[str, bytes]) -> Iterator[str]:
 
 
 COMMANDS = {"step --html": pages, "claims --quick": results, "read": sites, "data fetch": downloads}
+
+IN_A_ROW = 5  # kills of a command, between which it is let go on
+
+
+def tries(draw: Random) -> Iterator[Outcome]:
+    """Some kills of each command, and again."""
+    with TemporaryDirectory() as place:
+        for number, (name, kill) in enumerate(cycle(COMMANDS.items())):
+            folder = Path(place) / str(number)
+            folder.mkdir()
+            try:
+                kill(folder, IN_A_ROW, draw)
+                kind = RIGHT
+            except AssertionError:
+                kind = "lost"
+            yield from [Outcome(kind, f"{name} {format_exc()[-600:]}")] * IN_A_ROW

@@ -1,21 +1,19 @@
-"""What a run's file says of itself, with one thing wrong: the run is the same all the same, or refused in one line.
-
-python -m tests.faults.metadata          # every place, every kind of wrong, three papers, both sides
-"""
+"""What a run's file says of itself, with one thing wrong: the run is the same all the same, or refused in one line."""
 
 import copy
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest import mock
 
 from tests.faults.damage import NOWHERE, places
 from tests.faults.instants import CASES
+from tests.faults.part import REFUSED, RIGHT, Outcome
+from tests.faults.short import configuration
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.complaints import one_line
@@ -46,10 +44,8 @@ class Victim:
     """A run of a paper that has ended one epoch and begun the next, and what its file says."""
 
     def __init__(self, slug: str, side: str, folder: Path) -> None:
-        variant, changes = CASES[slug]
         self.paper, self.folder = registry.find(slug), folder
-        config = replace(registry.configuration(self.paper, variant, "tiny"), epochs=2, **changes)
-        run = Training(self.paper, side, config, folder, "tiny")
+        run = Training(self.paper, side, configuration(slug), folder, "tiny")
         _begin(run)
         self.path = run.path
         self.tensors, self.about = checkpoint.load(self.path)
@@ -129,22 +125,20 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other) and type(one) is type(other)
 
 
-def main() -> None:
-    """Print counts, and what is bad."""
-    bad = 0
-    for slug in CASES:
-        for side in ("numpy", "torch"):
-            with tempfile.TemporaryDirectory() as folder:
-                victim, found = Victim(slug, side, Path(folder)), Counter[str]()
-                for place, kind in victim.wrongs():
-                    verdict = victim.judged(place, kind)
-                    found[verdict if verdict in ("refused", "the same") else "bad"] += 1
-                    if verdict not in ("refused", "the same"):
-                        print(slug, side, *place, kind, "->", verdict[:400])
-            print(slug, side, dict(found), flush=True)
-            bad += found["bad"]
-    sys.exit(bool(bad))
+def tries(draw: Random) -> Iterator[Outcome]:
+    """A wrong place of every run, and again, until each place has been wrong in each way."""
+    with tempfile.TemporaryDirectory() as place:
+        victims = {
+            (slug, side): Victim(slug, side, Path(place) / f"{slug}-{side}")
+            for slug in CASES for side in ("numpy", "torch")
+        }  # fmt: skip
+        wrongs = {run: draw.sample(every := [*victim.wrongs()], len(every)) for run, victim in victims.items()}
+        for row in zip_longest(*wrongs.values()):
+            for run, wrong in zip(victims, row, strict=True):
+                if wrong is not None:
+                    yield _outcome(victims[run].judged(*wrong), f"{run} {wrong}")
 
 
-if __name__ == "__main__":
-    main()
+def _outcome(verdict: str, about: str) -> Outcome:
+    kinds = {"refused": REFUSED, "the same": RIGHT}
+    return Outcome(kinds.get(verdict, "bad"), f"{about}: {verdict[:400]}")

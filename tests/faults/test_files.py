@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from papers.dropout.study.verdicts import SETTINGS
 from tests.faults.kills import downloads, killed, pages, remains, sites, started
 from tests.lab.command import run
 from tinygrad_lab import files
@@ -132,3 +133,21 @@ def test_a_results_file_that_was_torn_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kill", [pages, sites, downloads])
 def test_a_few_kills_of_the_commands(kill: object, tmp_path: Path) -> None:
     kill(tmp_path / "there" if kill is sites else tmp_path, 4, Random(1))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"runs": [{"side": "numpy"}]}', "[" * 100_000])
+def test_results_that_make_no_sense_are_one_line(content: str, tmp_path: Path) -> None:
+    for name in SETTINGS:
+        (tmp_path / f"{name}.json").write_text(content)
+    result = run("claims", "dropout", "--redraw", "--out", str(tmp_path))
+    assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
+    assert "tinygrad-lab claims dropout again" in result.err
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = run("papers")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "the folder that this is run in is gone" in result.err

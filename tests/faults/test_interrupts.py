@@ -263,6 +263,16 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
     assert differences(everything(whole), everything(again)) == []
 
 
+def test_a_clock_that_is_set_back_makes_no_file_that_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10_000, 0, -1))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    assert run(*train(tmp_path, "--epochs", "1")).code == 0
+    result = run("train", "dropout", "--out", str(tmp_path), "--resume", "--epochs", "2")
+    assert result.code == 0, result.err
+
+
 # ---- outputs are tried before the work -------------------------------------------------------------------------------
 
 

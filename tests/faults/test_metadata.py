@@ -1,4 +1,4 @@
-"""Runs whose files say something wrong: a hundred each here, all of them by ``python -m tests.faults.metadata``."""
+"""Runs whose files say something wrong: a hundred each here, all of them by ``make faults``."""
 
 from pathlib import Path
 from random import Random

@@ -1,4 +1,4 @@
-"""A command that is stopped at any instant says so in one line; more of them by python -m tests.faults.signals."""
+"""A command that is stopped at any instant says so in one line; more of them by ``make faults``."""
 
 import signal
 from random import Random

@@ -6,11 +6,13 @@ A row stays as it is until its bug is tried again: whoever adds one bug need not
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests import sections
 from tests.planted.bug import Bug
 from tests.planted.running import Result
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
-BEGIN, END = "<!-- planted -->", "<!-- /planted -->"
+DOCUMENT = sections.RELIABILITY
+NAME = "planted"
+BEGIN, END = sections.markers(NAME)
 HEAD = ["| bug | file | what is wrong then | caught by |", "| --- | --- | --- | --- |"]
 
 
@@ -22,21 +24,18 @@ def update(path: Path, bugs: Sequence[Bug], results: Sequence[Result]) -> None:
     Raises:
         ValueError: the document has not both markers.
     """
-    document = path.read_text(encoding="utf-8")
-    before, begin, rest = document.partition(BEGIN)
-    section, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path}: the markers {BEGIN} and {END} are not both there")
-    tried = rows(section) | {result.bug.id: row(result) for result in results}
-    table = [*HEAD, *(tried[bug.id] for bug in bugs if bug.id in tried)]
-    text = "\n".join([*_words(bugs, tried), "", *table])
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+    def section(old: str) -> str:
+        tried = rows(old) | {result.bug.id: row(result) for result in results}
+        table = [*HEAD, *(tried[bug.id] for bug in bugs if bug.id in tried)]
+        return "\n".join([*_words(bugs, tried), "", *table])
+
+    sections.rewrite(path, NAME, section)
 
 
 def rows(section: str) -> dict[str, str]:
     """The rows of a table by bug."""
-    lines = [line for line in section.splitlines() if line.startswith("| ") and line not in HEAD]
-    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
+    return sections.rows(section, HEAD)
 
 
 def is_caught(line: str) -> bool:
@@ -49,7 +48,7 @@ def row(result: Result) -> str:
     bug = result.bug
     caught = f"`{result.caught_by}`" if result.caught else f"not caught: {result.remark}"
     cells = [bug.id, ", ".join(f"`{name}`" for name, _, _ in bug.changes), bug.what, caught]
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return sections.row(cells)
 
 
 def _words(bugs: Sequence[Bug], tried: dict[str, str]) -> list[str]:

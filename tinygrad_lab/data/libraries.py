@@ -28,7 +28,9 @@ def open_tokenizer(json: str, called: str) -> Any:
         ImportError: the library is not installed.
     """
     library = tokenizers()
-    _check_numbers(parse(json, f"{called} cannot be read: it"), called)
+    value = parse(json, f"{called} cannot be read: it")
+    _check_numbers(value, called)
+    _check_merges(value, called)
     try:
         tokenizer = library.Tokenizer.from_str(json)
         tokenizer.no_truncation()
@@ -49,3 +51,28 @@ def _check_numbers(value: Any, called: str) -> None:
     for number in numbers:
         if type(number) is not int or not 0 <= number < MOST:
             raise ValueError(f"{called} cannot be read: token number {shown(number)} is none from 0 to {MOST:,}")
+
+
+def _check_merges(value: Any, called: str) -> None:
+    """Raise ValueError where the prefix of inner pieces is longer than what is joined.
+
+    The library cuts so many bytes off, and prints a page on what it finds there.
+    """
+    model = document(value, called).section("model")
+    prefix, merges = model.get("continuing_subword_prefix"), model.get("merges")
+    if not isinstance(prefix, str) or not isinstance(merges, list):
+        return
+    for merge in merges:
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        second = pair[-1] if isinstance(pair, list) and pair else None
+        if isinstance(second, str) and not _can_lose(second, prefix):
+            raise ValueError(
+                f"{called} cannot be read: {shown(second)} is joined and has no room for the prefix {shown(prefix)}"
+            )
+
+
+def _can_lose(piece: str, prefix: str) -> bool:
+    """Whether characters are left, and whole ones, without as many bytes as the prefix has."""
+    size = len(prefix.encode("utf-8", "surrogatepass"))
+    content = piece.encode("utf-8", "surrogatepass")
+    return len(content) >= size and (len(content) == size or content[size] & 0xC0 != 0x80)

@@ -5,6 +5,7 @@ Exit codes: 0 fine; 1 a check failed; 2 wrong usage or input, or whatever else w
 """
 
 import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -388,8 +389,17 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(ended(lambda: _run(words), NAME, UsageError, StoppedError, DataError, CheckpointError))
 
 
+def _check_folder() -> None:
+    """Refuse to work in a folder that is gone: torch asks for it, and so does every relative name."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError("the folder that this is run in is gone, or may not be read: go to another one") from error
+
+
 def _run(words: list[str]) -> int:
     """Run a command; click's own way of ending one, with its errors as ours."""
+    _check_folder()
     try:
         with cli.make_context(NAME, list(words)) as ctx:
             cli.invoke(ctx)

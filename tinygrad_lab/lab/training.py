@@ -198,7 +198,7 @@ class Training:
         if not abs(loss) < HOPELESS:
             raise self._failed(f"the loss of step {self.step + 1} of {self.steps} is {loss:.3g}")
         self.step += 1
-        self.seconds += seconds
+        self.seconds += max(0.0, seconds)  # a clock can be set back, and no file of ours may say so
         self.losses.append(loss)
         self._asked.look()
         if time.monotonic() - self._saved >= self._save_every:

@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import click
+
+from tinygrad_lab.lab.local_server import LocalServer
 
 PORT = 8000  # or any free one, where somebody else has it
 
@@ -24,10 +26,10 @@ def serve(folder: Path) -> None:
             running.serve_forever()
 
 
-def server(folder: Path) -> ThreadingHTTPServer:
+def server(folder: Path) -> LocalServer:
     """A server of these files, for this machine only; its address is in ``server_address``."""
     handler = functools.partial(_Quiet, directory=str(folder))
     try:
-        return ThreadingHTTPServer(("127.0.0.1", PORT), handler)
+        return LocalServer(("127.0.0.1", PORT), handler)
     except OSError:
-        return ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        return LocalServer(("127.0.0.1", 0), handler)

@@ -13,12 +13,13 @@ import json
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import click
 
 from tinygrad_lab.lab.errors import UsageError
+from tinygrad_lab.lab.local_server import LocalServer
 from tinygrad_lab.lab.stepping.page import contents, embedded, render
 from tinygrad_lab.lab.stepping.subject import Subject
 from tinygrad_lab.lab.stepping.target import Traced, trace_subject
@@ -79,7 +80,7 @@ class Session:
 
 class _Handler(BaseHTTPRequestHandler):
     session: Session
-    server: ThreadingHTTPServer
+    server: LocalServer
 
     def do_GET(self) -> None:
         if self._own_host() and self.path == "/":
@@ -120,9 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        with contextlib.suppress(ConnectionError):  # whoever asked may be gone
-            self.end_headers()
-            self.wfile.write(body)
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a line for each change helps nobody."""
@@ -132,9 +132,9 @@ def _refusal(status: HTTPStatus, says: str) -> Answer:
     return status, "application/json", json.dumps({"error": says})
 
 
-def server(session: Session) -> ThreadingHTTPServer:
+def server(session: Session) -> LocalServer:
     """A server of this session, for this machine only, at a free port; its address is in ``server_address``."""
-    return ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"session": session}))
+    return LocalServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"session": session}))
 
 
 def serve(session: Session) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lab import files, places
+from tinygrad_lab.documents import brief
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
 from tinygrad_lab.lab.errors import UsageError
@@ -15,6 +16,8 @@ from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.study import Claim, Finding, Summary, table
+
+SENSELESS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what wrong results lead to
 
 
 def paper_folder(paper: Paper) -> Path:
@@ -129,12 +132,25 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own.
 
     Raises:
-        UsageError: nothing to redraw.
+        UsageError: nothing to redraw, or results that nobody can make sense of.
     """
     if redraw and not any(lab.folder.glob("*.json")):
         raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
     if not redraw:
         measure(paper, lab)
+    try:
+        return _drawn(paper, lab)
+    except SENSELESS as error:
+        if not redraw or isinstance(error, UsageError):  # what we have just measured makes sense
+            raise
+        raise UsageError(
+            f"{lab.folder} holds results that are damaged or of another version ({type(error).__name__}: "
+            f"{brief(error)}): run tinygrad-lab claims {paper.slug} again"
+        ) from error
+
+
+def _drawn(paper: Paper, lab: Lab) -> list[Claim]:
+    """Figures and verdicts from results that are there; the README, too, when they are the paper's own."""
     part(paper, "figures").figures(lab)
     readme = paper_folder(paper) / "README.md"
     if lab.folder == readme.parent / "study" / "results":

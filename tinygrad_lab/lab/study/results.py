@@ -92,7 +92,7 @@ class Results:
             raise UsageError(f"no results {path}: run tinygrad-lab claims {self.slug} first")
         try:
             results: Record = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path} is damaged ({error}): run tinygrad-lab claims {self.slug} again") from error
         return results
 
