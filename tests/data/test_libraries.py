@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from papers.bert.text.wordpiece import learn as learn_words
 from papers.llama.weights.tokenizer import learn
 from tinygrad_lab.data.libraries import open_tokenizer
 
@@ -27,3 +28,11 @@ def test_a_prefix_with_no_room_is_refused(prefix: str, merge: object, capfd: pyt
 def test_without_one_nothing_changes(prefix: object) -> None:
     whole = open_tokenizer(json.dumps(KNOWN), "the file").encode("the hat").ids
     assert open_tokenizer(joined(prefix, *KNOWN["model"]["merges"]), "the file").encode("the hat").ids == whole
+
+
+def test_a_vocabulary_without_its_token_for_the_unknown_is_refused() -> None:
+    value = json.loads(learn_words(["the sky is blue"] * 4, 60))
+    open_tokenizer(json.dumps(value), "the file")
+    value["model"]["unk_token"] = "[ODD]"
+    with pytest.raises(ValueError, match=r"the file cannot be read: '\[ODD\]', for what is unknown"):
+        open_tokenizer(json.dumps(value), "the file")

@@ -39,6 +39,9 @@ def open_tokenizer(json: str, called: str) -> Any:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise ValueError(f"{called} cannot be read: it is no tokenizer, {shown(str(error))}") from error
+    model = tokenizer.model
+    if isinstance(model, library.models.WordPiece) and model.token_to_id(model.unk_token) is None:
+        raise ValueError(f"{called} cannot be read: {shown(model.unk_token)}, for what is unknown, is no token of it")
     return tokenizer
 
 
