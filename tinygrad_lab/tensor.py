@@ -319,7 +319,8 @@ def backpropagate(root: Tensor, gradient: Any = None, retain_graph: bool = False
                 total.add(contribution)
             else:
                 owners = owners or Owners([*gradients, *[given for _, _, given in contributions]])
-                total = Sum(contribution, owned=owners.alone(contribution) and not retain_graph)
+                owned = node.operation.is_ours and not retain_graph and owners.alone(contribution)
+                total = Sum(contribution, owned)
                 reached[id(place)] = (place, total)
             if recorder is not None:
                 recorder.contribution(position, contribution, total.array)

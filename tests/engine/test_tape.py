@@ -10,7 +10,7 @@ import pytest
 from tinygrad_lab import nn, ops
 from tinygrad_lab.gradients import grad
 from tinygrad_lab.modes import detect_anomaly, no_grad
-from tinygrad_lab.ops.operation import Num, operation
+from tinygrad_lab.ops.operation import Float, Num, operation
 from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array
 
@@ -493,3 +493,22 @@ def test_no_grad_decorates_functions_and_generators_and_is_used_again() -> None:
         with again, again:
             assert not (w * 2).requires_grad
         assert (w * 2).requires_grad
+
+
+def test_a_users_backward_may_return_what_it_keeps() -> None:
+    """A weight, an operand, a buffer of its own: the gradient is a copy, and no later one is added into it."""
+
+    @operation(rule="dx = scale * dy")
+    def weighted_sum(x: Float[np.ndarray, " n"], scale: Float[np.ndarray, " n"]):
+        def backward(needs, dy):
+            return scale if needs.x else None, None
+
+        return (x * scale).sum(), backward
+
+    x, scale = Tensor(np.ones(3), requires_grad=True), Tensor(np.full(3, 2.0))
+    for times in (1, 2, 3):
+        weighted_sum(x, scale).backward()
+        np.testing.assert_array_equal(x.grad.numpy(), 2.0 * times)
+        np.testing.assert_array_equal(scale.numpy(), 2.0)
+    x.grad.zero_()
+    np.testing.assert_array_equal(scale.numpy(), 2.0)

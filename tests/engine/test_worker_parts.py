@@ -9,8 +9,10 @@ import pytest
 from tests.engine.working import (
     Network,
     batch_of,
+    gradients,
     let_everything_pay,
     loss,
+    masked,
     pids,
     squared,
 )
@@ -53,6 +55,29 @@ def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> No
     model.requires_grad_(False)
     loss(model, batch_of())
     assert pids(model) == []
+
+
+@pytest.mark.parametrize("more", [[1, 2, 3], np.ones(7), np.random.default_rng(0), {"a": 1}, b"bytes"], ids=repr)
+def test_a_batch_with_anything_but_tensors_and_numbers_stays_whole(more: Any) -> None:
+    """Nobody knows which of its items belong to which part."""
+    model = Network()
+    loss(model, batch_of() | {"more": more})
+    assert pids(model) == []
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["here", "on a worker"])
+def test_a_part_may_be_a_constant(first: bool) -> None:
+    model, mask = Network(), np.zeros((8, 1), bool)
+    mask[: 4 if first else None] = first
+    mask[4:] = not first
+    batch = batch_of(8) | {"mask": Tensor(mask)}
+    masked(model, batch).backward()
+    found = gradients(model)
+    assert pids(model)
+    half = slice(0, 4) if first else slice(4, 8)
+    squared(model, batch | {name: batch[name][half] for name in ("x", "y")}).backward()
+    for name, gradient in gradients(model).items():
+        np.testing.assert_allclose(found[name], gradient, rtol=1e-5, atol=1e-7)
 
 
 def test_what_has_no_copy_in_another_process_stays_here() -> None:

@@ -243,6 +243,26 @@ def test_a_fork_of_this_process_has_workers_of_its_own() -> None:
     assert pids(model) == [worker]
 
 
+def test_a_step_belongs_to_the_process_that_began_it() -> None:
+    model, _ = at_work()
+    value = loss(model, batch_of())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            value.backward()
+            os._exit(1)
+        except RuntimeError as error:
+            os._exit(0 if "is a fork" in str(error) else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    model.zero_grad()
+    value.backward()
+    mine = gradients(model)
+    squared(model, batch_of()).backward()
+    assert_close(mine, gradients(model))
+
+
 SCRIPT = """
 import os
 from tests.engine.working import *

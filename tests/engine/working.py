@@ -59,6 +59,12 @@ def finite(model: Network, batch: dict[str, Any]) -> Tensor:
 
 
 @in_parts
+def masked(model: Network, batch: dict[str, Any]) -> Tensor:
+    """A constant where nothing is to be predicted."""
+    return squared(model, batch) if batch["mask"].numpy().any() else Tensor(np.float32(0.0))
+
+
+@in_parts
 def endless(model: Network, batch: dict[str, Any]) -> Tensor:
     """Never comes to an end on a worker."""
     while batch["owner"] != os.getpid():

@@ -70,6 +70,7 @@ class OperationInfo:
         self.rule_without = rule_without  # by the name of a flag, the rule of calls in which it is off
         self.elementwise = elementwise  # operands are broadcast; the engine undoes that in the backward pass
         self.view = view  # the output may share memory with the first argument
+        self.is_ours = body.__module__.startswith("tinygrad_lab.")  # then its backward keeps nothing that it returns
         self.definition: Callable[..., Any] | None = None  # the same function as a composition of elementary operations
         self.signature = inspect.signature(body, eval_str=True)
         parameters = self.signature.parameters.values()

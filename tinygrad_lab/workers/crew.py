@@ -139,6 +139,8 @@ class Hand:
 
     def _speak(self, say: Callable[[], Any]) -> Any:
         """Send or receive.  Whoever is interrupted in the middle of a message is not understood again."""
+        if self._owner != os.getpid():  # it would take the answers that its parent waits for
+            raise RuntimeError("this process is a fork: a step belongs to the process that began it")
         try:
             if self.lost:
                 raise EOFError

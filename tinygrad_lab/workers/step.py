@@ -52,8 +52,8 @@ class Step:
             state.streams, state.grad_enabled = before
 
     def gradients(self, root: Tensor, dy: Array) -> list[Array | None]:
-        """Return the gradient for every parameter, by number."""
-        found = by_number(self.parameters, backpropagate(root, dy))
+        """Return the gradient for every parameter, by number; none where the loss of a part is a constant."""
+        found = by_number(self.parameters, backpropagate(root, dy)) if root.requires_grad else {}
         return [found.get(number) for number in range(len(self.parameters))]
 
 

@@ -120,7 +120,7 @@ class Worker:
         self.model, self.tensors, self.generators = made_from(changed.likeness, self._parameters)
 
     def _write(self, root: Any) -> list[int]:
-        found = by_number(self.tensors, backpropagate(root))
+        found = by_number(self.tensors, backpropagate(root)) if root.requires_grad else {}
         for number, gradient in found.items():
             self._gradients[number][...] = gradient
         return list(found)

@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tinygrad_lab import random
 from tinygrad_lab.modes import state
 from tinygrad_lab.nn.module import Module
@@ -23,18 +25,22 @@ from tinygrad_lab.workers.step import Step, Work
 
 M = TypeVar("M", bound=Module)
 Batch = TypeVar("Batch", bound=Mapping[str, Any])  # Tensors, and plain numbers
+PLAIN = (int, float, complex, str, np.generic, type(None))  # what may be given to all parts as it is
 
 
 def in_parts(loss: Callable[[M, Batch], Tensor]) -> Callable[[M, Batch], Tensor]:
     """Decorate ``loss(model, batch)``: where it pays, the batch is worked on in parts, one for each core.
 
     For a loss in which no item of the batch depends on another (no statistics over the batch), and a batch of Tensors
-    whose first axis is the batch and of plain numbers, which all parts get: the denominators among them.  The result is
-    the same up to rounding, but for dropout: each part draws from a stream of its own, seeded by the generator.  Same
-    seed, same numbers, for a given number of parts, whoever works on them.
+    whose first axis is the batch and of plain numbers, which all parts get: the denominators among them; with anything
+    else in it a batch stays whole.  The result is the same up to rounding, but for dropout: each part draws from a
+    stream of its own, seeded by the generator.  Same seed, same numbers, for a given number of parts, whoever works on
+    them.
 
     The first part is done here, the others by worker processes (``tinygrad_lab.workers``).  They have a copy of the
-    model: what ``loss`` leaves behind in it, other than gradients, stays with them.  Where a model cannot be copied
+    model: what ``loss`` leaves behind in it, other than gradients, stays with them.  They import the modules of loss
+    and model anew: what is assigned later to a module's global or a class's attribute they do not see, so what changes
+    between steps belongs to the model or the batch.  Where a model cannot be copied
     into another process there are two parts at most, on two threads.
 
     A step without gradients, or that is traced, checked for anomalies or whose draws are recorded, stays whole, and so
@@ -74,6 +80,8 @@ def _watched() -> bool:
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
     """Work on the parts of a batch, forward; None if it is better left whole."""
     arrays = [value for value in batch.values() if isinstance(value, Tensor)]
+    if not all(isinstance(value, (Tensor, *PLAIN)) for value in batch.values()):
+        return None  # a list, an array, a generator: nobody knows which of its items belong to which part
     if not _can_be_cut(arrays) or _needs_whole(model) or not any(p.requires_grad for p in parameters):
         return None
     if (count := parts_that_pay(arrays, parameters)) == 1:
