@@ -12,7 +12,7 @@ on_both_sides = pytest.mark.parametrize("package", ["papers", "reference"])
 
 def side_of(slug: str, package: str) -> Side:
     """The engine's side of a paper, or PyTorch's."""
-    return next(side for side in sides(registry.find(slug)) if side.package == package)
+    return next(side for side in sides(registry.find(slug)) if side.folder == package)
 
 
 def tiny(slug: str, variant: str) -> Any:
