@@ -2,7 +2,8 @@
 
 These bytes are made at every step and compared with those the workers have.  So whatever changes in
 a model is seen, ``train()`` and ``requires_grad``, a layer or a constant, however deep it lies; and
-as a rule nothing does, and nothing is sent.  Three things are left out and named by number instead:
+as a rule nothing does, and nothing is sent.  What is assigned to a class or a module is not in it:
+workers import those once.  Three things are left out and named by number instead:
 the numbers of parameters, which are in shared memory; generators, in whose place each part draws
 from a stream of its own; and the loss, which is found by its name.
 
