@@ -17,8 +17,8 @@ from tests.mutants.verdicts import judged
 from tests.planted.running import copy_tree
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 40
-SIZE = 6
+SECONDS = 15
+SIZE = 3
 QUICK = (
     Area("optim", ("tinygrad_lab/optim/*m*.py",), ("tests/optim",)),
     Area("trace", ("tinygrad_lab/trace/[anr]*.py",), ("tests/trace",)),
