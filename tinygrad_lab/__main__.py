@@ -11,7 +11,6 @@ import sys
 from types import FrameType
 
 from tinygrad_lab.complaints import Terminated, ended
-from tinygrad_lab.lab.measuring.alike import on_equal_terms
 
 NAME = "tinygrad-lab"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -50,10 +49,12 @@ def main() -> None:
 
 
 def _commands() -> None:
+    if sys.argv[1:2] == ["bench"]:  # here, where the process is certainly this command's own
+        from tinygrad_lab.lab.measuring.alike import on_equal_terms
+
+        on_equal_terms()
     from tinygrad_lab.lab.cli import main as commands
 
-    if sys.argv[1:2] == ["bench"]:  # here, where the process is certainly this command's own
-        on_equal_terms()
     try:
         _end_the_command()
         commands()

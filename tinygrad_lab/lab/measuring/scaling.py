@@ -19,6 +19,7 @@ import numpy as np
 from tinygrad_lab.cores import BOUND, cores
 from tinygrad_lab.lab import bench, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
+from tinygrad_lab.lab.site.threads import torch_threads
 from tinygrad_lab.paper import Paper
 
 SLUG = "llama"
@@ -78,15 +79,9 @@ def _point(paper: Paper, axis: Axis, size: int, watch: Callable[[str], None]) ->
 @contextmanager
 def at_most(workers: int) -> Iterator[None]:
     """Give each side so many cores: workers to the engine, threads to PyTorch; new processes, too."""
-    import torch
-
-    before = torch.get_num_threads()
-    with mock.patch.dict(os.environ, {BOUND: str(workers), "OMP_NUM_THREADS": str(workers)}):
-        torch.set_num_threads(workers)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    settings = {BOUND: str(workers), "OMP_NUM_THREADS": str(workers)}
+    with mock.patch.dict(os.environ, settings), torch_threads(workers):
+        yield
 
 
 # ---- what the rows say ---------------------------------------------------------------------------
