@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.tensor import Tensor, backpropagate
 from tinygrad_lab.typing import Array
 
 
-def by_number(parameters: Sequence[Tensor], leaves: Sequence[tuple[Tensor, Array]]) -> dict[int, Array]:
-    """Return what ``backpropagate`` has found, by the number of the parameter.
+def by_number(parameters: Sequence[Tensor], root: Tensor, dy: Array | None = None) -> dict[int, Array]:
+    """Go backward from the loss of a part; return its gradients by the number of the parameter.
+
+    There are none where that loss is a constant: nothing of the part is to be learned.
 
     Raises:
         RuntimeError: a gradient belongs to no parameter, and would be lost.
     """
+    leaves = backpropagate(root, dy) if root.requires_grad else []
     numbers = {id(parameter): number for number, parameter in enumerate(parameters)}
     for leaf, _ in leaves:
         if id(leaf) not in numbers:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lab import random
 from tinygrad_lab.modes import state
-from tinygrad_lab.tensor import Tensor, backpropagate
+from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.typing import Array, Generator
 from tinygrad_lab.workers.gradients import by_number
 
@@ -53,7 +53,7 @@ class Step:
 
     def gradients(self, root: Tensor, dy: Array) -> list[Array | None]:
         """Return the gradient for every parameter, by number; none where the loss of a part is a constant."""
-        found = by_number(self.parameters, backpropagate(root, dy)) if root.requires_grad else {}
+        found = by_number(self.parameters, root, dy)
         return [found.get(number) for number in range(len(self.parameters))]
 
 
@@ -67,8 +67,8 @@ class Work(ABC):
         """Run all parts once more, one after the other, and return the gradient of value k of those given."""
         found = np.zeros_like(given[k])
         for part in range(len(self.step.batches)):
-            for tensor, gradient in backpropagate(self.step.value(part), dy):
-                found = found + gradient if tensor._data is given[k] else found
+            for number, gradient in by_number(self.step.parameters, self.step.value(part), dy).items():
+                found = found + gradient if self.step.parameters[number]._data is given[k] else found
         return found
 
     @abstractmethod

@@ -17,7 +17,6 @@ import numpy as np
 
 from tinygrad_lab.modes import state
 from tinygrad_lab.random import streams
-from tinygrad_lab.tensor import backpropagate
 from tinygrad_lab.typing import Array
 from tinygrad_lab.workers.gradients import by_number
 from tinygrad_lab.workers.likeness import Name, made_from, named
@@ -120,7 +119,7 @@ class Worker:
         self.model, self.tensors, self.generators = made_from(changed.likeness, self._parameters)
 
     def _write(self, root: Any) -> list[int]:
-        found = by_number(self.tensors, backpropagate(root)) if root.requires_grad else {}
+        found = by_number(self.tensors, root)
         for number, gradient in found.items():
             self._gradients[number][...] = gradient
         return list(found)

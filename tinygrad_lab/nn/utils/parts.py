@@ -80,9 +80,7 @@ def _watched() -> bool:
 def _begun(loss: Any, model: Module, batch: Mapping[str, Any], parameters: Sequence[Tensor]) -> Work | None:
     """Work on the parts of a batch, forward; None if it is better left whole."""
     arrays = [value for value in batch.values() if isinstance(value, Tensor)]
-    if not all(isinstance(value, (Tensor, *PLAIN)) for value in batch.values()):
-        return None  # a list, an array, a generator: nobody knows which of its items belong to which part
-    if not _can_be_cut(arrays) or _needs_whole(model) or not any(p.requires_grad for p in parameters):
+    if not _can_be_cut(batch, arrays) or _needs_whole(model) or not any(p.requires_grad for p in parameters):
         return None
     if (count := parts_that_pay(arrays, parameters)) == 1:
         return None
@@ -102,8 +100,13 @@ def _needs_whole(model: Module) -> bool:
     return any(isinstance(module, BatchNorm1d | BatchNorm2d) or module._hooks for module in model.modules())
 
 
-def _can_be_cut(arrays: Sequence[Tensor]) -> bool:
-    """Whether a batch has several items, and no gradient would be lost by cutting it."""
+def _can_be_cut(batch: Mapping[str, Any], arrays: Sequence[Tensor]) -> bool:
+    """Whether a batch has several items, and no gradient would be lost by cutting it.
+
+    Of a list, an array or a generator in it nobody knows which items belong to which part.
+    """
+    if not all(isinstance(value, (Tensor, *PLAIN)) for value in batch.values()):
+        return False
     sizes = {len(array) if array.ndim else 0 for array in arrays}
     return len(sizes) == 1 and min(sizes) > 1 and not any(array.requires_grad for array in arrays)
 
