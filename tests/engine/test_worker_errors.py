@@ -1,19 +1,18 @@
 """Errors on workers: they come out where they would without any, and the next step goes on."""
 
 import os
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.engine.marks import WITH_WORKERS
 from tests.engine.working import (
     Fragile,
     Network,
     assert_as_the_whole,
     batch_of,
     finite,
-    let_everything_pay,
     loss,
     squared,
 )
@@ -21,15 +20,7 @@ from tinygrad_lab import no_grad
 from tinygrad_lab.nn.utils import in_parts
 from tinygrad_lab.tensor import Tensor
 
-pytestmark = [
-    pytest.mark.usefixtures("two_workers"),
-    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere parts are worked on by threads"),
-]
-
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_everything_pay(monkeypatch)
+pytestmark = WITH_WORKERS
 
 
 @pytest.mark.parametrize("place", [0, 6])

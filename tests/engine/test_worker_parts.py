@@ -1,16 +1,15 @@
 """In how many parts a batch is worked on, when it stays whole, and who works."""
 
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.engine.marks import WITH_WORKERS
 from tests.engine.working import (
     Network,
     batch_of,
     gradients,
-    let_everything_pay,
     loss,
     masked,
     pids,
@@ -24,15 +23,7 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.trace.record import Recorder, listening
 from tinygrad_lab.workers import paying, shared
 
-pytestmark = [
-    pytest.mark.usefixtures("two_workers"),
-    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere parts are worked on by threads"),
-]
-
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_everything_pay(monkeypatch)
+pytestmark = WITH_WORKERS
 
 
 def test_the_batch_stays_whole_where_someone_watches_or_it_cannot_be_cut() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.engine.marks import WITH_WORKERS
 from tests.engine.working import (
     Network,
     assert_as_the_whole,
@@ -23,7 +24,6 @@ from tests.engine.working import (
     gone,
     gradients,
     leaving,
-    let_everything_pay,
     loss,
     pids,
     running,
@@ -33,12 +33,7 @@ from tinygrad_lab import optim
 from tinygrad_lab.workers import crew, nursery
 
 ROOT = Path(__file__).parent.parent.parent
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are threads only")
-
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_everything_pay(monkeypatch)
+pytestmark = WITH_WORKERS
 
 
 def at_work() -> tuple[Network, int]:

@@ -1,18 +1,17 @@
 """A batch in parts on worker processes: the whole's numbers, whatever is done to the model between two steps."""
 
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.engine.marks import WITH_WORKERS
 from tests.engine.working import (
     Network,
     assert_as_the_whole,
     assert_close,
     batch_of,
     gradients,
-    let_everything_pay,
     loss,
     pids,
     squared,
@@ -24,15 +23,7 @@ from tinygrad_lab.tensor import Tensor
 from tinygrad_lab.workers.step import Step
 from tinygrad_lab.workers.threads import OnThreads
 
-pytestmark = [
-    pytest.mark.usefixtures("two_workers"),
-    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere parts are worked on by threads"),
-]
-
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_everything_pay(monkeypatch)
+pytestmark = WITH_WORKERS
 
 
 @pytest.mark.parametrize("workers", [2, 4])
