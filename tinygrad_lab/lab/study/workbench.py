@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinygrad_lab.fit import Look, Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.listing import count_parameters
 from tinygrad_lab.lab.sides import Side, one_side
+from tinygrad_lab.lab.study.ahead import Reports, make_ahead
 from tinygrad_lab.lab.study.kept import Kept
 from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
@@ -18,6 +20,7 @@ from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
+T = TypeVar("T")
 RECORD = ("losses", "metrics", "train_metrics", "history", "seconds", "parameters")  # of a run that is kept
 
 
@@ -80,6 +83,7 @@ class Lab(Results):
         self.data = registry.part(paper, "data")
         self.kept = Kept(folder)
         self.pace = Pace("")
+        self.reports = Reports(self._tell)
 
     def seeds(self, default: int) -> list[int]:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
@@ -88,7 +92,7 @@ class Lab(Results):
     def beside(self, slug: str) -> LabProtocol:
         """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
         bench = Lab(registry.find(slug), self._seeds, self.quick, self.folder)
-        bench.pace = self.pace
+        bench.pace, bench.reports = self.pace, self.reports
         return bench
 
     def part(self, name: str) -> Any:
@@ -137,9 +141,21 @@ class Lab(Results):
             noise = bench.random_state() if side == "numpy" else None  # what is drawn after training goes on from there
             record = {name: getattr(run, name) for name in RECORD} | {"noise": noise}
             self.kept.write(path, bench.state(run.model), record)
-        self.log(f"{title}: {_shown(run.metrics or (run.history or [{}])[-1])}, {run.seconds:.0f} s")
-        console.stderr.print(self.pace.after(title, run.seconds), markup=False)
+        self.reports.made(title, _shown(run.metrics or (run.history or [{}])[-1]), run.seconds)
         return run
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
+
+        Each must be one run of ``train`` without ``watch``, of this bench or of one beside it, and what is computed
+        from it: processes of their own make and keep them, then the calls are made here, and find them.
+        """
+        make_ahead(calls, self.reports)
+        return [call() for call in calls]
+
+    def _tell(self, title: str, shown: str, seconds: float) -> None:
+        self.log(f"{title}: {shown}, {seconds:.0f} s")
+        console.stderr.print(self.pace.after(title, seconds), markup=False)
 
     def _made_before(self, path: Path, bench: Side, config: Config, seed: int) -> Run | None:
         """A run that was made before the command was stopped, with its model as it was after the last step."""
@@ -221,10 +237,12 @@ class Lab(Results):
         seed: int = SWEEP_SEED,
     ) -> dict[str, float]:
         """The score of one run with every learning rate, by rate."""
-        return {
-            f"{rate:g}": score(self.train(config, seed, label=f"{label}, {rate:g}", at_end=()))
-            for rate, config in configs.items()
-        }
+
+        def run(rate: float) -> float:
+            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", at_end=()))
+
+        scores = self.together([partial(run, rate) for rate in configs])
+        return dict(zip((f"{rate:g}" for rate in configs), scores, strict=True))
 
     def on_engine(self, run: RunProtocol) -> Any:
         """A run's model on the engine, whichever side trained it."""
