@@ -155,4 +155,5 @@ def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
         first = [int(study.stdout.readline()) for _ in range(2)]
         study.kill()
         rest = study.stdout.read()  # ends when nobody holds the pipe any more
-    assert rest == "" and len(set(first)) == 2
+    assert rest == ""
+    assert len(set(first)) == 2

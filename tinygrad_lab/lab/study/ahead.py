@@ -68,7 +68,8 @@ def make_ahead(calls: Sequence[Call], reports: Reports) -> None:
 
 
 def _hear(pipes: list[Connection], reports: Reports) -> None:
-    for pipe in wait(pipes):
+    ready = wait(pipes)
+    for pipe in [pipe for pipe in pipes if pipe in ready]:
         try:
             reports.made_ahead(*pipe.recv())
         except EOFError:
