@@ -209,6 +209,15 @@ class Lab(Protocol):
     def sweep(
         self, configs: Mapping[float, Config], label: str, score: Callable[[Run], float], seed: int = SWEEP_SEED
     ) -> dict[str, float]: ...
+    def bracket(
+        self,
+        config_of: Callable[[float], Config],
+        rates: Sequence[float],
+        label: str,
+        score: Callable[[Run], float],
+        largest: bool = False,
+        seed: int = SWEEP_SEED,
+    ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(
         self, model: Any, config: Config, prompt: str, options: Any, vocabularies: Mapping[str, str] = ...

@@ -15,7 +15,7 @@ from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.study import ahead, claims, kept
 from tinygrad_lab.lab.study.pace import Pace
-from tinygrad_lab.lab.study.workbench import Lab, Run
+from tinygrad_lab.lab.study.workbench import FURTHER, Lab, Run
 
 PAPER = registry.find("dropout")
 
@@ -157,3 +157,17 @@ def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
         rest = study.stdout.read()  # ends when nobody holds the pipe any more
     assert rest == ""
     assert len(set(first)) == 2
+
+
+@pytest.mark.parametrize(
+    ("best", "tried"),
+    [(0.1, [0.03, 0.1, 0.3]), (1.0, [0.03, 0.1, 0.3, 0.9, 2.7]), (0.009, [0.0027, 0.009, 0.03, 0.1, 0.3])],
+)
+def test_rates_are_tried_until_the_best_lies_between_two_others(
+    best: float, tried: list[float], lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.quick = False
+    monkeypatch.setattr(Lab, "sweep", lambda self, configs, *_: {f"{c:g}": abs(np.log(c / best)) for c in configs})
+    assert [float(rate) for rate in lab.bracket(lambda rate: rate, [0.03, 0.1, 0.3], "x", lambda run: 0.0)] == tried
+    largest = lab.bracket(lambda rate: rate, [0.03, 0.1, 0.3], "x", lambda run: 0.0, largest=True)
+    assert len(largest) == 3 + FURTHER

@@ -21,6 +21,7 @@ from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
 T = TypeVar("T")
+FURTHER = 4  # rates that a grid may grow by until its best is inside
 RECORD = ("losses", "metrics", "train_metrics", "history", "seconds", "parameters")  # of a run that is kept
 
 
@@ -244,6 +245,30 @@ class Lab(Results):
         scores = self.together([partial(run, rate) for rate in configs])
         return dict(zip((f"{rate:g}" for rate in configs), scores, strict=True))
 
+    def bracket(
+        self,
+        config_of: Callable[[float], Config],
+        rates: Sequence[float],
+        label: str,
+        score: Callable[[RunProtocol], float],
+        largest: bool = False,
+        seed: int = SWEEP_SEED,
+    ) -> dict[str, float]:
+        """Sweep rates, and then further ones as long as the best is at an end of them; scores by rate, in order.
+
+        Args:
+            rates: from the lowest to the highest, at least two; the first two and the last two say how far the next is.
+            largest: whether the best score is the largest.
+        """
+        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
+        for _ in range(0 if self.quick else FURTHER):
+            tried = sorted(scores, key=float)
+            further = beyond([float(rate) for rate in tried], tried.index(_best(scores, largest)))
+            if further is None:
+                break
+            scores |= self.sweep({further: config_of(further)}, label, score, seed)
+        return {rate: scores[rate] for rate in sorted(scores, key=float)}
+
     def on_engine(self, run: RunProtocol) -> Any:
         """A run's model on the engine, whichever side trained it."""
         if run.side == "numpy":
@@ -263,6 +288,19 @@ class Lab(Results):
 
         written = self.part("inference").generate(search, config, prompt, options, dict(vocabularies or {}))
         return "".join(written)
+
+
+def beyond(rates: Sequence[float], best: int) -> float | None:
+    """The next rate past that end of a grid which is its best; nothing where the best is inside."""
+    if best == 0:
+        return float(f"{rates[0] ** 2 / rates[1]:.2g}")
+    if best == len(rates) - 1:
+        return float(f"{rates[-1] ** 2 / rates[-2]:.2g}")
+    return None
+
+
+def _best(scores: Mapping[str, float], largest: bool) -> str:
+    return (max if largest else min)(scores, key=scores.__getitem__)
 
 
 def _run(side: str, seed: int, config: Config, model: Any, looks: list[Look], history: list[Metrics]) -> Run:
