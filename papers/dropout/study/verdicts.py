@@ -70,8 +70,8 @@ def _large_rate(lab: Lab) -> Claim:
         f"c = 2, with c = 3",
         numpy="; ".join(f"{arm}: {lab.interval(values):.2f %}" for arm, values in errors.items()),
         finding=found,
-        why=f"max-norm saves {' (c = 2) and '.join(gains)} (c = 3); it holds {' and '.join(held)} of the hidden units; at "
-        f"its best rate dropout alone has {lab.spread('dropout', 'metrics', 'error'):.2f %}",
+        why=f"max-norm saves {' (c = 2) and '.join(gains)} (c = 3); it holds {' and '.join(held)} of the hidden units; "
+        f"at its best rate dropout alone has {lab.spread('dropout', 'metrics', 'error'):.2f %}",
     )
 
 
