@@ -78,7 +78,7 @@ def _swept(lab: Lab, arm: str, items: int, rate: float) -> DropoutConfig:
 
 
 def _noting_rows(lab: Lab, shares: dict[str, float], run: Run) -> float:
-    shares[f"{run.config.learning_rate:g}"] = rows(run)["rows_at_bound"]
+    shares[f"{run.config.learning_rate:g}"] = _rows(run)["rows_at_bound"]
     return validation_error(lab, run)
 
 
@@ -88,13 +88,17 @@ def validation_error(lab: Lab, run: Run) -> float:
     return lab.side(run.side).evaluate(run.model, batches)["error"]
 
 
-def rows(run: Run) -> dict[str, float]:
+def rows(model: Any, c: float) -> dict[str, float]:
     """The longest incoming weights of a hidden unit, and the percentage of units whose weights the bound holds."""
-    state = {name: np.asarray(value) for name, value in run.model.state_dict().items()}
+    state = {name: np.asarray(value) for name, value in model.state_dict().items()}
     weights = [value for name, value in state.items() if name.startswith("hidden.") and value.ndim == 2]
     norms = np.concatenate([np.linalg.norm(weight, axis=1) for weight in weights])
-    bound = run.config.max_norm or np.inf
-    return {"longest_row": float(norms.max()), "rows_at_bound": 100 * float((norms >= AT_BOUND * bound).mean())}
+    held = norms >= AT_BOUND * (c or np.inf)
+    return {"longest_row": float(norms.max()), "rows_at_bound": 100 * float(held.mean())}
+
+
+def _rows(run: Run) -> dict[str, float]:
+    return rows(run.model, run.config.max_norm)
 
 
 # ---- most images -----------------------------------------------------------------------------------------------------
@@ -129,7 +133,7 @@ def measure_arm(lab: Lab, arm: str) -> None:
         lab.save("monte_carlo", {"samples": samples, "errors": averaged}, config)
     if arm in PAIR:
         runs += runs_of(lab, arm, ITEMS, rate, [CONFIRMING + seed for seed in lab.seeds(FEWER)], "torch")
-    lab.save(arm, {"runs": [run.record() | rows(run) for run in runs]}, config)
+    lab.save(arm, {"runs": [run.record() | _rows(run) for run in runs]}, config)
 
 
 def monte_carlo_errors(lab: Lab, run: Run, averaged: Sequence[int]) -> list[float]:
@@ -157,7 +161,7 @@ def measure_large_rate(lab: Lab) -> None:
 
 def _finite(run: Run) -> Record:
     """What is kept of a run that may have come apart: nothing that can be infinite."""
-    numbers = {"error": run.metrics["error"], "rows_at_bound": rows(run)["rows_at_bound"]}
+    numbers = {"error": run.metrics["error"], "rows_at_bound": _rows(run)["rows_at_bound"]}
     return {"side": run.side, "seed": run.seed, "seconds": run.seconds, **numbers}
 
 

@@ -35,7 +35,8 @@ def errors(lab: Lab) -> None:
 def _curve(axes: Any, lab: Lab, name: str) -> None:
     """Draw an arm's mean test error, from the second look on: the first is far above all others."""
     found = np.array([[look["error"] for look in run["history"]] for run in lab.runs(name)])
-    updates = np.linspace(0, lab.runs(name)[0]["steps"], LOOKS + 1)[-found.shape[1] :]
+    steps = lab.runs(name)[0]["steps"]
+    updates = np.minimum(np.arange(1, found.shape[1] + 1) * max(1, steps // LOOKS), steps)
     axes.plot(updates[1:], found.mean(axis=0)[1:], STYLES[name], label=name)
 
 

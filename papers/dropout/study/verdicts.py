@@ -4,7 +4,7 @@ Seeds are compared in pairs: the same seed gives both sides of a comparison the 
 order.
 """
 
-from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Summary, out_of_reach, passes, table
+from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary, out_of_reach, passes, table
 
 from .seen import pictures
 from .settings import ALIKE, AS_GOOD, BOUNDED, CONFIRMING, DEAD, ITEMS, LARGE_RATE, NO_HELP, PAIR, RATES, name_of
@@ -321,7 +321,7 @@ def _few_updates(lab: Lab) -> str:
     return f"the paper makes {more:.0f} times as many updates, and dropout needs many"
 
 
-def _layers(config: dict[str, list[int]]) -> str:
+def _layers(config: Record) -> str:
     return "-".join(map(str, [config["inputs"], *config["hidden"], config["classes"]]))
 
 
