@@ -10,7 +10,8 @@ from ..config import VARIANTS, DropoutConfig
 # ---- how much --------------------------------------------------------------------------------------------------------
 # Dropout helps a network that learns its images by heart, and needs many passes for it. On all 60,000 images that takes
 # 30 passes of 784-800-800-10, two minutes a run; on 10,000, and with 512 units, both networks get there in 20 seconds,
-# which pays for more seeds and for the rates of every arm under the whole schedule.
+# which pays for more seeds and for the rates of every arm under the whole schedule. Settled after one run of either on
+# 10,000 images under seed 2000, which is not judged: 3.21 % and 2.98 % errors after 30 passes.
 HIDDEN = (512, 512)
 ITEMS = 10_000  # training images, drawn with the seed
 PASSES = {100: 1000, 1000: 125, ITEMS: 40}  # over so many images: 1,000 updates on few, 3,160 on most
