@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     everything = jobs_of(ROOT)
     jobs = _wanted(in_fair_order(everything, options.seed), options)
     print(f"{len(jobs)} mutants to try, of {sum(map(len, everything.values()))}, seed {options.seed}", flush=True)
-    survived = _tried(jobs, 60 * options.minutes)
+    survived = _tried(jobs, 60 * options.minutes, options.seed)
     verdicts.tidy(mutant.name for mutants in everything.values() for mutant in mutants)
     write_report(ROOT, everything)
     new = [name for name in survived if name not in verdicts.judged()]
@@ -64,7 +64,7 @@ def _wanted(jobs: Sequence[Job], options: argparse.Namespace) -> list[Job]:
     return [job for job in jobs if job[1].name not in known]
 
 
-def _tried(jobs: Sequence[Job], seconds: float) -> list[str]:
+def _tried(jobs: Sequence[Job], seconds: float, seed: int) -> list[str]:
     """Try mutants in copies of the tree, and write their verdicts; returns those that survived."""
     warm_up()
     RECORDS.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def _tried(jobs: Sequence[Job], seconds: float) -> list[str]:
         slots = [Slot(copy_tree(ROOT, Path(folder) / f"tree{number}")) for number in range(CHILDREN)]
         with contextlib.suppress(KeyboardInterrupt):
             for verdict in run(jobs, slots, Records(RECORDS).of, seconds):
-                verdicts.add(verdict)
+                verdicts.add(verdict, seed)
                 print(f"{verdict.seconds:6.1f} s  {verdict.verdict}  {verdict.mutant}  {verdict.test}", flush=True)
                 survived += [verdict.mutant] if verdict.verdict == "survived" else []
     return survived

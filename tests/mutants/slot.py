@@ -19,13 +19,18 @@ NOTHING_FAILED = (0, 5)  # pytest's exit codes: all passed, no test at all
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said to a mutant; ``test`` is the one that caught it, or hung."""
+    """What the tests said to a mutant; ``test`` is the one that caught it, or hung.
+
+    ``first`` is what they said when it was first tried, in the run with that ``seed``: before it had a test of its own.
+    """
 
     mutant: str
     area: str
     verdict: str  # caught | survived | timed out
     test: str
     seconds: float
+    first: str = ""  # not known of the oldest
+    seed: int | None = None
 
 
 class Slot:
