@@ -39,6 +39,8 @@ def mutants(folder: Path, text: str) -> list[Mutant]:
     ("x = f(axis=-1)", {"x = f(axis=1)", "x = f(axis=-0)", "x = f(axis=-2)"}),
     ("x = f(keepdims=True)", {"x = f(keepdims=False)"}),
     ("x = f(a, b)", {"x = f(b, a)"}),
+    ("x = np.subtract(a, b)", {"x = np.subtract(b, a)"}),
+    ("x = np.add(a, b)", set()),
     ("x = a[:n]", {"x = a[:(n) - 1]", "x = a[:(n) + 1]"}),
     ("x[i] = a", {"pass"}),
     ("x += a", {"x -= a", "pass"}),
