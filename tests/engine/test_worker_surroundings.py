@@ -16,7 +16,7 @@ from tinygrad_lab import cores, no_grad
 from tinygrad_lab.nn.utils import in_parts
 from tinygrad_lab.random import generator
 from tinygrad_lab.tensor import Tensor
-from tinygrad_lab.workers import nursery
+from tinygrad_lab.workers import nursery, shared
 
 pytestmark = WITH_WORKERS
 
@@ -132,3 +132,17 @@ def test_a_generator_that_no_module_holds_keeps_the_batch_whole() -> None:
     model.several = [generator(0)]
     loss(model, batch_of()).backward()
     assert pids(model) == []
+
+
+def test_shared_arrays_lie_apart_each_at_the_beginning_of_a_cache_line() -> None:
+    layout = (((3, 5), "<f4"), ((), "<f8"), ((0, 2), "<f4"), ((16,), "<f4"), ((17,), "<f4"))
+    descriptor = shared.allocate(layout, 2)
+    memory = shared.SharedArrays(descriptor, layout, 2)
+    os.close(descriptor)
+    arrays = [array for of_one in (memory.parameters, *memory.gradients) for array in of_one]
+    assert [(array.shape, array.dtype.str) for array in arrays] == [*layout] * 3
+    assert {array.ctypes.data % 64 for array in arrays} == {0}
+    for number, array in enumerate(arrays):
+        array[...] = number
+    for number, array in enumerate(arrays):
+        assert (array == number).all()
