@@ -51,6 +51,10 @@ STEPPING = (
     "tests/lab/test_step_target.py",
     "tests/lab/test_step_against_torch.py",
 )
+BESIDE_NN = (
+    "tests/ops/test_recurrent.py", "tests/ops/test_gate.py", "tests/ops/test_images.py",
+    "tests/engine/test_worker_parts.py",
+)  # fmt: skip
 WORKERS = ("tests/engine/test_worker*.py", "tests/papers/test_parts.py")
 AREAS = (
     Area(
@@ -61,7 +65,7 @@ AREAS = (
     ),
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
-    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),
+    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", *BESIDE_NN)),
     Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint.py")),
     Area("checkpoint", ("tinygrad_lab/checkpoint.py",), FILES),
     Area("trace", ("tinygrad_lab/trace",), ("tests/trace", *STEPPING)),

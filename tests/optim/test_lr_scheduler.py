@@ -258,6 +258,25 @@ def test_takes_what_is_just_in_range(name: str, options: dict[str, Any]) -> None
     assert np.isfinite(schedule.get_last_lr()).all()
 
 
+def test_the_base_class_is_a_constant_rate() -> None:
+    schedule = lr_scheduler.LRScheduler(ours())
+    schedule.step()
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (1, [0.3, 0.01])
+
+
+class Plain(optim.Optimizer):
+    """Has no momentum."""
+
+    def _update(self, parameter: Any, group: dict[str, Any]) -> None: ...
+
+
+def test_a_cycle_of_momentum_needs_some() -> None:
+    optimizer = Plain([Parameter(np.ones(2))], {"lr": 0.1})
+    with pytest.raises(ValueError, match="OneCycleLR: Plain has no momentum, set cycle_momentum=False"):
+        lr_scheduler.OneCycleLR(optimizer, 0.1, 5)
+    assert lr_scheduler.OneCycleLR(optimizer, 0.1, 5, cycle_momentum=False).get_last_lr() == pytest.approx([0.004])
+
+
 def test_refuses_schedules_that_do_not_fit() -> None:
     optimizer = ours()
     exponential = lr_scheduler.ExponentialLR(optimizer, 0.5)
