@@ -37,7 +37,7 @@ def _paper(slug: str, tests: str, only: str = "") -> Area:
 
 LAB = ("tests/lab/test_judge.py", "tests/lab/test_agreement.py", "tests/lab/test_parity.py")
 ONE_PAPER = "not both_sides_agree or larger or lenet"  # parity is the same code for all papers
-OPS = ("tests/ops", "tests/engine/test_gradients.py")
+OPS = ("tests/ops", "tests/engine/test_gradients.py", "tests/engine/test_tensor.py", "tests/nn")
 TENSOR = (
     "tests/engine/test_t*.py", "tests/ops/test_methods.py", "tests/ops/test_inplace.py", "tests/ops/test_creation.py",
     "tests/ops/test_rotary.py", "tests/ops/test_promotion.py",
