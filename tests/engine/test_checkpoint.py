@@ -327,7 +327,7 @@ def test_nothing_changes_when_a_file_has_a_bad_optimiser_state(tmp_path: Path) -
     del metadata["training"]["optimizer"]["groups"][1]["eps"]
     save(tmp_path / "run", tensors, metadata)
     before = other.everything()
-    with pytest.raises(CheckpointError, match=r"lacks the options \['eps'\] of AdamW"):
+    with pytest.raises(CheckpointError, match=r"fit: optimizer: .* lacks the options \['eps'\] of AdamW"):
         other.load(tmp_path / "run")
     assert other.everything() == before
 

@@ -37,7 +37,7 @@ def _paper(slug: str, tests: str, only: str = "") -> Area:
 
 LAB = ("tests/lab/test_judge.py", "tests/lab/test_agreement.py", "tests/lab/test_parity.py")
 ONE_PAPER = "not both_sides_agree or larger or lenet"  # parity is the same code for all papers
-OPS = ("tests/ops", "tests/engine/test_gradients.py")
+OPS = ("tests/ops", "tests/engine/test_gradients.py", "tests/engine/test_tensor.py", "tests/nn")
 TENSOR = (
     "tests/engine/test_t*.py", "tests/ops/test_methods.py", "tests/ops/test_inplace.py", "tests/ops/test_creation.py",
     "tests/ops/test_rotary.py", "tests/ops/test_promotion.py",
@@ -51,6 +51,10 @@ STEPPING = (
     "tests/lab/test_step_target.py",
     "tests/lab/test_step_against_torch.py",
 )
+BESIDE_NN = (
+    "tests/ops/test_recurrent.py", "tests/ops/test_gate.py", "tests/ops/test_images.py",
+    "tests/engine/test_worker_parts.py",
+)  # fmt: skip
 WORKERS = ("tests/engine/test_worker*.py", "tests/papers/test_parts.py")
 AREAS = (
     Area(
@@ -61,7 +65,7 @@ AREAS = (
     ),
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
-    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),
+    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", *BESIDE_NN)),
     Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint.py")),
     Area("checkpoint", ("tinygrad_lab/checkpoint.py",), FILES),
     Area("trace", ("tinygrad_lab/trace",), ("tests/trace", *STEPPING)),
