@@ -5,6 +5,7 @@ What is drawn depends here on nothing but how many numbers are asked for, since 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 from unittest.mock import patch
@@ -76,9 +77,26 @@ def same_draws() -> Iterator[None]:
         yield
 
 
+CHANGES = {  # so that each number shows
+    "init": 0.3, "init_std": 0.3, "init_bias": 0.7, "initial_b": 0.3, "initial_range": 0.3, "initializer_range": 0.3,
+    "forget_bias": 2.5, "gain": 3.0,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("slug", "variant"), VARIANTS)
 def test_both_sides_start_from_the_same_values(slug: str, variant: str) -> None:
     config = tiny(slug, variant)
+    starts_alike(slug, config)
+    starts_alike(slug, replace(config, **{name: value for name, value in CHANGES.items() if hasattr(config, name)}))
+
+
+@pytest.mark.parametrize("cell", ["2000", "1997", "rnn"])
+@pytest.mark.parametrize("variant", registry.find("lstm").variants)
+def test_every_cell_starts_so_in_every_network_of_the_lstm(variant: str, cell: str) -> None:
+    starts_alike("lstm", replace(tiny("lstm", variant), cell=cell, initial_range=0.3, forget_bias=2.5))
+
+
+def starts_alike(slug: str, config: Any) -> None:
     with same_draws():
         ours = side_of(slug, "papers").model_module.build(config, Drawn(np.random.SFC64(0)))
         theirs = side_of(slug, "reference").build(config)

@@ -50,14 +50,14 @@ def test_the_same_numbers_move_every_parameter_that_is_trained(slug: str, varian
 
 
 @of_every_variant
-def test_every_step_has_the_same_rate_down_to_the_last(slug: str, variant: str) -> None:
-    """In trainings of one step, of a few and of many."""
+def test_every_step_has_the_same_rate_to_the_last_and_beyond(slug: str, variant: str) -> None:
+    """In trainings of one step, of a few and of many; and of some more steps than were announced."""
     models = both(slug, variant)
     for config in configurations(slug, variant):
         for steps in (1, 2, 3, 10, 47):
-            ours, theirs = (list(rates(*side.optimizer(model, config, steps), steps)) for side, model in models)
+            ours, theirs = (list(rates(*side.optimizer(model, config, steps), steps + 3)) for side, model in models)
             assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-9 * config.learning_rate)
-            assert all(0 < rate <= config.learning_rate for rate in ours)
+            assert all(0 < rate <= config.learning_rate for rate in ours[:steps])
 
 
 def rates(optimizer: Any, scheduler: Any, steps: int) -> Iterator[float]:

@@ -1,0 +1,141 @@
+"""What a paper's model does beside its loss, which parity never asks for, is the same on both sides."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from tests.papers.both import tiny
+from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.noise import replayed
+from tinygrad_lab.lab.sides import Arrays, Side, sides
+from tinygrad_lab.random import generator, record_draws
+
+
+class Doing(NamedTuple):
+    """What is done with a side's module, a model and a batch; it gives tensors by name."""
+
+    slug: str
+    variant: str
+    do: Callable[[Any, Any, Any], dict[str, Any]]
+
+
+def views(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    stacked = module.stack([batch["image"], batch["image"].flip(-1)])
+    return {"average": module.average_over_views(model.eval(), stacked)}
+
+
+def normalised(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    return {"normalised": module.LocalResponseNorm()(100 * batch["image"])}
+
+
+def predicted(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    return {"label": model.predict(model.eval()(batch["image"]))}
+
+
+def sampled(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Of a model that was used before: it drops units all the same."""
+    return {"probabilities": module.monte_carlo(model.eval(), batch["image"], 3)}
+
+
+def coded(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    code = model.encode(batch["image"])
+    output = model.eval()(batch["image"])
+    return {"code": code, "decoded": model.decode(code), "reconstructed": model.reconstruct(output)}
+
+
+def aligned(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    return {"alignment": model.align(batch["source"], batch["length"], batch["target"][:, :-1])}
+
+
+def scored(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    scores, related = model.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
+    return {"scores": scores, "related": related}
+
+
+def embedded(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    model.bert.__class__ = module.SentenceEncoder
+    return {"sentence": model.bert.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])}
+
+
+def moved(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """By an optimiser that is told nothing but what to move."""
+    train = importlib.import_module(module.__name__.replace(".model", ".train"))
+    optimizer = train.BertAdam(model.eval().parameters())
+    for _ in range(2):
+        module.loss(model, batch).backward()
+        optimizer.step()
+    return {name: value.detach() for name, value in model.named_parameters()}
+
+
+def adapted(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Into the weights, out of them, in again, and left there."""
+    found = {}
+    model.eval()
+    for step in ("merge", "unmerge", "merge", "detach"):
+        getattr(module, step)(model)
+        found[f"{len(found)} output after {step}"] = model(batch["sequence"])
+        found |= {f"{len(found)} {name} after {step}": value.detach() for name, value in model.named_parameters()}
+    return found
+
+
+def kept(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Of one text, where nothing is said of how many there are."""
+    if hasattr(module, "State"):
+        return vars(module.State(tiny("mamba", "s6")))
+    new = batch["tokens"][:1, None, :3, None].float().expand(1, 2, 3, 4)
+    keys, values = module.KVCache(tiny("llama", "llama"), 5).append(new, 2 * new)
+    return {"keys": keys, "values": values}
+
+
+def decayed(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Of gates that are nearly closed, and of some that are."""
+    gates = -(batch["tokens"].to(next(model.parameters()).dtype) ** 8)[:, None, :]
+    return {"decay": module.decay(gates, 2)}
+
+
+DONE = [
+    *(Doing("alexnet", "2012", do) for do in (views, normalised, predicted)),
+    *(Doing("lenet", variant, predicted) for variant in ("1998", "modern")),
+    *(Doing("dropout", variant, do) for variant in ("dropout", "gaussian") for do in (predicted, sampled)),
+    *(Doing("autoencoder", v, coded) for v in ("deep", "linear", "convolutional", "denoising", "vae")),
+    *(Doing("seq2seq_attention", variant, aligned) for variant in ("general", "local-p", "input-feeding", "none")),
+    *(Doing("bert", "bert", do) for do in (scored, embedded, moved)),
+    Doing("bert", "no-nsp", embedded),
+    *(Doing("lora", variant, adapted) for variant in ("lora", "all-linear")),
+    Doing("llama", "llama", kept),
+    Doing("mamba", "s6", kept),
+    Doing("forgetting_transformer", "llama", decayed),
+]
+
+
+@pytest.mark.parametrize("doing", DONE, ids=[f"{d.slug}-{d.variant}-{d.do.__name__}" for d in DONE])
+def test_both_sides_do_the_same(doing: Doing) -> None:
+    ours, theirs = sides(registry.find(doing.slug))
+    model = ours.build(tiny(doing.slug, doing.variant), 1, "float64")
+    weights = dict(unlike_any(ours.state(model)))
+    with record_draws() as draws:
+        mine = done(ours, model, weights, doing)
+    twin = theirs.build(tiny(doing.slug, doing.variant), 2, "float64")
+    with replayed(draws):
+        other = done(theirs, twin, weights, doing)
+    assert list(mine) == list(other)
+    for name, value in mine.items():
+        np.testing.assert_allclose(value, other[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def unlike_any(state: Arrays) -> Iterator[tuple[str, np.ndarray]]:
+    """No zeros among the weights: what is multiplied by one is not seen."""
+    rng = generator(3)
+    for name, value in state.items():
+        yield name, value + (0.1 * rng.standard_normal(value.shape) if value.dtype.kind == "f" else 0)
+
+
+def done(side: Side, model: Any, weights: Arrays, doing: Doing) -> Arrays:
+    side.load(model, weights)
+    data = registry.part(registry.find(doing.slug), "data")
+    batch = side.batch(data.example_batch(tiny(doing.slug, doing.variant), generator(0)), "float64")
+    found = doing.do(side.model_module, model, batch)
+    return {name: side.array(value) for name, value in found.items() if value is not None}
