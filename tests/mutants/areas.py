@@ -30,8 +30,8 @@ def _files(root: Path, patterns: tuple[str, ...], prefix: str) -> Iterator[str]:
 
 ALL_PAPERS = (
     "tests/papers/test_beside_the_loss.py", "tests/papers/test_evaluate.py", "tests/papers/test_initial_values.py",
-    "tests/papers/test_other_numbers.py", "tests/papers/test_recipes.py", "tests/papers/test_twins.py",
-    "tests/lab/test_parity.py", "tests/papers/test_mains*.py",
+    "tests/papers/test_other_numbers.py", "tests/papers/test_recipes.py", "tests/lab/test_parity.py",
+    "tests/papers/test_mains*.py",
 )  # fmt: skip
 
 

@@ -50,6 +50,13 @@ def aligned(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     return {"alignment": model.align(batch["source"], batch["length"], batch["target"][:, :-1])}
 
 
+def centred(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """With every position predicted in the middle, so that some are just as far from it as the window reaches."""
+    weight = model.decoder.attention.v_p.weight.detach()
+    weight.copy_(0 * weight)
+    return aligned(module, model, batch | {"length": 0 * batch["length"] + 4})
+
+
 def scored(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     scores, related = model.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
     return {"scores": scores, "related": related}
@@ -102,6 +109,7 @@ DONE = [
     *(Doing("dropout", variant, do) for variant in ("dropout", "gaussian") for do in (predicted, sampled)),
     *(Doing("autoencoder", v, coded) for v in ("deep", "linear", "convolutional", "denoising", "vae")),
     *(Doing("seq2seq_attention", variant, aligned) for variant in ("general", "local-p", "input-feeding", "none")),
+    Doing("seq2seq_attention", "local-p", centred),
     *(Doing("bert", "bert", do) for do in (scored, embedded, moved)),
     Doing("bert", "no-nsp", embedded),
     *(Doing("lora", variant, adapted) for variant in ("lora", "all-linear")),
