@@ -83,6 +83,7 @@ IMAGES = [labelled("image", labels) for labels in FOUR_OF_FIVE[1]]
 COST = (4 * RIGHT + WRONG) / 5
 NEXT = [sure([[1, 2, 3], [4, 0, 1]]), sure([[2, 2, 0]])]  # of which the third and the last are wrong
 TARGETS = [[1, 2, 4], [4, 0, 1]], [[2, 2, 3]]
+HOPELESS = 1000 * np.eye(ANSWERS, dtype=np.float32)[[[1, 1]]]
 NATS = (7 * RIGHT + 2 * WRONG) / 9
 RANKED = np.tile(np.arange(7.0, dtype=np.float32)[::-1], (5, 1))  # class 0 first, class 6 last
 LEGAL = np.zeros((3, 2, ANSWERS), bool)
@@ -132,6 +133,13 @@ CASES = [
     *(Case(slug, variant, [sure([[1, 2, PAD], [4, 3, 1]]), sure([[2, PAD, PAD]])],
            [translated([[1, 1, 2, PAD], [1, 4, 3, 2]], 5.0), translated([[1, 2, PAD, PAD]], 1.0)],
            {"perplexity": math.exp((5 * RIGHT + WRONG) / 6), "forced accuracy": 100 * 5 / 6})
+      for slug, variant in (("seq2seq_attention", "general"), ("transformer", "sinusoidal"))),
+    # so sure of what is wrong that the exponential of the cost is more than any number: it ends at that of 700
+    *(Case(slug, "llama", [HOPELESS],
+           [texts("tokens", "target", [[2, 3]], 2.0, bytes=4.0)], {"loss": loss, "perplexity": math.exp(700)})
+      for slug, loss in (("llama", 500.0), ("forgetting_transformer", 1000.0))),
+    *(Case(slug, variant, [HOPELESS], [translated([[1, 2, 3]], 2.0)],
+           {"perplexity": math.exp(700), "forced accuracy": 0.0})
       for slug, variant in (("seq2seq_attention", "general"), ("transformer", "sinusoidal"))),
     # steps come first in what the network says
     Case("lstm", "2000", [(output.transpose(1, 0, 2), []) for output in NEXT],
