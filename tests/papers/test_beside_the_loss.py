@@ -103,6 +103,32 @@ def decayed(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     return {"decay": module.decay(gates, 2)}
 
 
+def full(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """As many tokens as there are positions."""
+    if hasattr(model, "bert"):
+        most = len(model.bert.embeddings.position_embeddings.weight)
+        ids = batch["input_ids"][:1, :1].expand(1, most)
+        return {"scores": model.eval()(ids, ids >= 0, 0 * ids)[0]}
+    if hasattr(model, "max_positions"):
+        source = batch["source"][:1, :1].expand(1, model.max_positions)
+        lengths = {"all": 0 * batch["length"][:1] + model.max_positions, "one": 0 * batch["length"][:1] + 1}
+        return {name: model.eval().encode(source, length)[0].layers[0][0] for name, length in lengths.items()}
+    return {"logits": model.eval()(batch["tokens"][:1, :1].expand(1, model.model.context))}
+
+
+def undropped(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """With the smallest probability of all."""
+    return {"kept": module.Dropout(0.0)(batch["image"])}
+
+
+def ranked(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """With the smallest rank and the largest."""
+    layer = model.blocks[0].up_proj
+    for rank in (1, min(layer.weight.shape)):
+        module.check_rank(layer, rank)
+    return {"weight": layer.weight.detach()}
+
+
 DONE = [
     *(Doing("alexnet", "2012", do) for do in (views, normalised, predicted)),
     *(Doing("lenet", variant, predicted) for variant in ("1998", "modern")),
@@ -113,6 +139,12 @@ DONE = [
     *(Doing("bert", "bert", do) for do in (scored, embedded, moved)),
     Doing("bert", "no-nsp", embedded),
     *(Doing("lora", variant, adapted) for variant in ("lora", "all-linear")),
+    *(
+        Doing(slug, variant, full)
+        for slug, variant in (("bert", "bert"), ("transformer", "learned"), ("llama", "llama"))
+    ),
+    Doing("dropout", "dropout", undropped),
+    Doing("lora", "full", ranked),
     Doing("llama", "llama", kept),
     Doing("mamba", "s6", kept),
     Doing("forgetting_transformer", "llama", decayed),
@@ -147,3 +179,18 @@ def done(side: Side, model: Any, weights: Arrays, doing: Doing) -> Arrays:
     batch = side.batch(data.example_batch(tiny(doing.slug, doing.variant), generator(0)), "float64")
     found = doing.do(side.model_module, model, batch)
     return {name: side.array(value) for name, value in found.items() if value is not None}
+
+
+@pytest.mark.parametrize("slug", registry.discover())
+def test_both_sides_have_the_same_constants(slug: str) -> None:
+    ours, theirs = (dict(constants(side.model_module)) for side in sides(registry.find(slug)))
+    assert ours == theirs
+
+
+def constants(holder: Any) -> Iterator[tuple[str, Any]]:
+    """The plain values that a module, or a class of its own, has by name."""
+    for name, value in vars(holder).items():
+        if isinstance(value, bool | int | float | str | tuple) and not name.startswith("_"):
+            yield name, value
+        elif isinstance(value, type) and value.__module__ == vars(holder).get("__name__"):
+            yield from ((f"{name}.{inner}", constant) for inner, constant in constants(value))
