@@ -34,6 +34,21 @@ METRIC = {  # what the line after an epoch ends with
     "transformer": "forced accuracy",
 }  # fmt: skip
 
+MEASURED: dict[str, dict[str, Any]] = {  # with what the numbers beside it, by chance and at the end, were found
+    "alexnet": {"dataset": "digits", "flips": False, "epochs": 60},
+    "autoencoder": {"dataset": "digits", "epochs": 100},
+    "bert": {"dataset": "topics", "epochs": 30},
+    "dropout": {"dataset": "digits", "epochs": 100},
+    "forgetting_transformer": {"dataset": "topics", "windows": 400, "epochs": 8},
+    "lenet": {"dataset": "digits", "epochs": 20},
+    "llama": {"dataset": "topics", "windows": 1200, "epochs": 6},
+    "lora": {"epochs": 3},
+    "lstm": {"dataset": "topics", "epochs": 3},
+    "mamba": {"dataset": "topics", "items": 600, "epochs": 4},
+    "seq2seq_attention": {"train_items": 10_000, "epochs": 8},
+    "transformer": {"train_items": 6000, "epochs": 10},
+}
+
 
 def program(slug: str) -> Any:
     return importlib.import_module(f"papers.{slug}.train")
@@ -87,7 +102,9 @@ def keep(patch: pytest.MonkeyPatch, module: Any, name: str, results: list) -> No
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_changes_is_what_was_measured_and_fits_every_variant(
+    slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, changes = program(slug), {}
 
     def stop(variants: Any, **changed: Any) -> None:
@@ -98,6 +115,7 @@ def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "arguments", stop)
     with pytest.raises(KeyboardInterrupt):
         module.main()
+    assert changes == MEASURED[slug]
     for sizes in module.VARIANTS.values():
         assert replace(sizes["small"], **changes).epochs == changes["epochs"]
 
