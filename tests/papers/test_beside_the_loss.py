@@ -67,6 +67,13 @@ def embedded(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     return {"sentence": model.bert.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])}
 
 
+def faint(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Of tokens that say nearly nothing: they cannot be made as long as others."""
+    for parameter in model.bert.encoder.layer[-1].output.LayerNorm.parameters():
+        parameter.detach().copy_(1e-13 * parameter.detach())
+    return embedded(module, model, batch)
+
+
 def moved(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     """By an optimiser that is told nothing but what to move."""
     train = importlib.import_module(module.__name__.replace(".model", ".train"))
@@ -136,7 +143,7 @@ DONE = [
     *(Doing("autoencoder", v, coded) for v in ("deep", "linear", "convolutional", "denoising", "vae")),
     *(Doing("seq2seq_attention", variant, aligned) for variant in ("general", "local-p", "input-feeding", "none")),
     Doing("seq2seq_attention", "local-p", centred),
-    *(Doing("bert", "bert", do) for do in (scored, embedded, moved)),
+    *(Doing("bert", "bert", do) for do in (scored, embedded, faint, moved)),
     Doing("bert", "no-nsp", embedded),
     *(Doing("lora", variant, adapted) for variant in ("lora", "all-linear")),
     *(
