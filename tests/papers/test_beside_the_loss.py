@@ -62,6 +62,13 @@ def scored(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     return {"scores": scores, "related": related}
 
 
+def summarised(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Where every token looks to the left only."""
+    model.bert.context = "left"
+    tokens, pooled = model.bert.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
+    return {"tokens": tokens, "pooled": pooled}
+
+
 def embedded(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     model.bert.__class__ = module.SentenceEncoder
     return {"sentence": model.bert.eval()(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])}
@@ -143,7 +150,7 @@ DONE = [
     *(Doing("autoencoder", v, coded) for v in ("deep", "linear", "convolutional", "denoising", "vae")),
     *(Doing("seq2seq_attention", variant, aligned) for variant in ("general", "local-p", "input-feeding", "none")),
     Doing("seq2seq_attention", "local-p", centred),
-    *(Doing("bert", "bert", do) for do in (scored, embedded, faint, moved)),
+    *(Doing("bert", "bert", do) for do in (scored, summarised, embedded, faint, moved)),
     Doing("bert", "no-nsp", embedded),
     *(Doing("lora", variant, adapted) for variant in ("lora", "all-linear")),
     *(
