@@ -90,7 +90,7 @@ LEGAL = np.zeros((3, 2, ANSWERS), bool)
 LEGAL[..., 1:3] = True  # at each of two steps of three strings
 ACTIVE = np.array([0.0, 2.0, 1.0, 0.5, 0.5], np.float32)
 STRINGS = np.tile(ACTIVE, (2, 3, 1))  # steps, strings
-STRINGS[1, 2, 3] = 1.5  # in the last string one that is not legal is more active than one that is
+STRINGS[1, 2, 3] = 1.0  # in the last string one that is not legal is as active as one that is
 STRING_COST = float(np.log(np.exp(STRINGS).sum(axis=-1)).sum()) - 6 * 2.0  # symbol 1 is what came
 LEFT_OUT = [[1, 2, IGNORED], [4, IGNORED, 3]], [[2, IGNORED, 3]]  # 4 of 6 right: the last of each batch is wrong
 
@@ -147,11 +147,11 @@ CASES = [
     Case("lstm", "reber", [(STRINGS, [])],
          [texts("sequence", "target", np.ones((3, 2), np.int64), 3.0, legal=LEGAL)],
          {"correct": 200 / 3, "loss": STRING_COST / 3}),
-    # answers of a half at each sequence's last step: off by 0.039, 0.041 and 0
-    Case("lstm", "adding", [(np.array([[[9.0], [0.0], [9.0]], [[0.0], [9.0], [0.0]]], np.float32), [])],
-         [{"sequence": np.zeros((3, 2, 2), np.float32), "length": np.array([2, 1, 2]),
-           "target": np.array([0.539, 0.459, 0.5], np.float32), "count": 3.0}],
-         {"correct": 200 / 3, "squared_error": (0.039**2 + 0.041**2) / 3}),
+    # answers of a half at each sequence's last step: off by 0.039, 0.041 and 0; and one of nothing, off by all it may
+    Case("lstm", "adding", [(np.array([[[9.0], [0.0], [9.0], [9.0]], [[0.0], [9.0], [0.0], [-200.0]]], np.float32), [])],
+         [{"sequence": np.zeros((4, 2, 2), np.float32), "length": np.array([2, 1, 2, 2]),
+           "target": np.array([0.539, 0.459, 0.5, 0.04], np.float32), "count": 4.0}],
+         {"correct": 50.0, "squared_error": (0.039**2 + 0.041**2 + 0.04**2) / 4}),
     Case("bert", "bert", [(sure([1, 2, 4, 2]), sure([0, 1])[:, :2]), (sure([2, 2]), sure([1])[:, :2])],
          [hidden(LEFT_OUT[0], [0, 1]), hidden(LEFT_OUT[1], [0])],
          {"accuracy": 100 * 4 / 6, "loss": (4 * RIGHT + 2 * WRONG) / 6, "next sentence": 200 / 3}),
