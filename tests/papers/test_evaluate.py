@@ -148,7 +148,7 @@ CASES = [
          [texts("sequence", "target", np.ones((3, 2), np.int64), 3.0, legal=LEGAL)],
          {"correct": 200 / 3, "loss": STRING_COST / 3}),
     # answers of a half at each sequence's last step: off by 0.039, 0.041 and 0; and one of nothing, off by all it may
-    Case("lstm", "adding", [(np.array([[[9.0], [0.0], [9.0], [9.0]], [[0.0], [9.0], [0.0], [-200.0]]], np.float32), [])],
+    Case("lstm", "adding", [(np.array([[9.0, 0.0, 9.0, 9.0], [0.0, 9.0, 0.0, -200.0]], np.float32)[..., None], [])],
          [{"sequence": np.zeros((4, 2, 2), np.float32), "length": np.array([2, 1, 2, 2]),
            "target": np.array([0.539, 0.459, 0.5, 0.04], np.float32), "count": 4.0}],
          {"correct": 50.0, "squared_error": (0.039**2 + 0.041**2 + 0.04**2) / 4}),

@@ -161,7 +161,9 @@ def test_merging_twice_or_unmerging_what_is_not_merged_is_refused() -> None:
         there, back = (module.merge, module.unmerge) if module else (merge, unmerge)
         with pytest.raises(RuntimeError, match="not in the weight"):
             back(model)
+        assert "rank=2, alpha=4, merged=False" in repr(model)
         there(model)
+        assert "rank=2, alpha=4, merged=True" in repr(model)
         with pytest.raises(RuntimeError, match="in the weight already"):
             there(model)
 
