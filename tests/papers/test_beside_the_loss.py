@@ -50,6 +50,13 @@ def aligned(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     return {"alignment": model.align(batch["source"], batch["length"], batch["target"][:, :-1])}
 
 
+def read(module: Any, model: Any, batch: Any) -> dict[str, Any]:
+    """Several tokens at once: where the decoder stands after the last of them."""
+    memory, state = model.eval().encode(batch["source"], batch["length"])
+    state = model.decode(batch["target"][:, :-1], state, memory)[2]
+    return {"h": state.h, "c": state.c, "attentional": state.attentional}
+
+
 def centred(module: Any, model: Any, batch: Any) -> dict[str, Any]:
     """With every position predicted in the middle, so that some are just as far from it as the window reaches."""
     weight = model.decoder.attention.v_p.weight.detach()
@@ -149,6 +156,7 @@ DONE = [
     *(Doing("dropout", variant, do) for variant in ("dropout", "gaussian") for do in (predicted, sampled)),
     *(Doing("autoencoder", v, coded) for v in ("deep", "linear", "convolutional", "denoising", "vae")),
     *(Doing("seq2seq_attention", variant, aligned) for variant in ("general", "local-p", "input-feeding", "none")),
+    *(Doing("seq2seq_attention", variant, read) for variant in ("general", "input-feeding", "none")),
     Doing("seq2seq_attention", "local-p", centred),
     *(Doing("bert", "bert", do) for do in (scored, summarised, embedded, faint, moved)),
     Doing("bert", "no-nsp", embedded),
@@ -177,6 +185,7 @@ def test_both_sides_do_the_same(doing: Doing) -> None:
         other = done(theirs, twin, weights, doing)
     assert list(mine) == list(other)
     for name, value in mine.items():
+        assert value.shape == other[name].shape
         np.testing.assert_allclose(value, other[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
 

@@ -22,14 +22,26 @@ OTHER: dict[str, Any] = {
     "layer_norm_eps": 0.1, "hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.4, "alpha": 7.0,
     "conv_kernel": 3, "state_size": 5, "memories": (3.0, 70.0), "batch_size": 5,
 }  # fmt: skip
+SIZES: dict[str, dict[str, Any]] = {  # no two that are equal where they might be exchanged
+    "autoencoder": {"image_size": 16, "hidden": (7, 5), "channels": (3, 5), "code_size": 4},
+    "bert": {"num_hidden_layers": 3, "intermediate_size": 10},
+    "dropout": {"hidden": (7, 5)},
+    "forgetting_transformer": {"layers": 3, "feed_forward": 10},
+    "lenet": {"image_size": 20, "c5_maps": 9},
+    "llama": {"layers": 3, "feed_forward": 10, "pairing": "adjacent"},
+    "lora": {"layers": 3, "rank": 3},
+    "lstm": {"layers": 3, "hidden": 7},
+    "mamba": {"layers": 3, "expand": 3},
+    "seq2seq_attention": {"layers": 3, "hidden_size": 10},
+    "transformer": {"layers": 3, "feed_forward": 10},
+}
 FIXED = {("alexnet", "no-lrn"): {"lrn_size"}, ("alexnet", "no-dropout"): {"drop"}}
 
 
 def changed(slug: str, variant: str) -> Any:
     config, fixed = tiny(slug, variant), FIXED.get((slug, variant), set())
-    if slug == "lora":  # the rank has other divisors
-        config = replace(config, rank=3)
-    return replace(config, **{n: value for n, value in OTHER.items() if hasattr(config, n) and n not in fixed})
+    numbers = {name: value for name, value in OTHER.items() if hasattr(config, name) and name not in fixed}
+    return replace(config, **numbers, **SIZES.get(slug, {}))
 
 
 @pytest.mark.parametrize(("slug", "variant"), VARIANTS)
