@@ -33,7 +33,7 @@ class Recorder:
         self.tree = f"{tree}/"
         self.path = path
         self.tests: dict[str, tuple[float, bool, list[str]]] = {}
-        self._called: set[CodeType] = set()
+        self._called: dict[int, CodeType] = {}  # by identity: the same function in two files is equal to Python
         self._started = False
         sys.addaudithook(self._look)  # for good: the process ends with the tests
 
@@ -69,12 +69,12 @@ class Recorder:
         self.tests[name] = (seconds, self._started, self._functions())
 
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
-        self._called.add(frame.f_code)
+        self._called[id(frame.f_code)] = frame.f_code
 
     def _look(self, event: str, _: Any) -> None:
         self._started |= event in STARTING
 
     def _functions(self) -> list[str]:
-        ours = [code for code in self._called.copy() if code.co_filename.startswith(self.tree)]
+        ours = [code for code in self._called.copy().values() if code.co_filename.startswith(self.tree)]
         names = {f"{code.co_filename.removeprefix(self.tree)}:{name_of(code)}" for code in ours}
         return sorted(name for name in names if not name.startswith("tests/"))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "def f(n):\n    unused = 5\n    while n > 0:\n        n -= 1\n    return n\n"
-TESTS = "from m import f\n\ndef test_f():\n    assert f(3) == 0\n\ndef test_other():\n    pass\n"
+TESTS = "import m, twin\n\ndef test_f():\n    assert m.f(3) == twin.f(3) == 0\n\ndef test_other():\n    pass\n"
 TRY = """
 import json, sys
 from pathlib import Path
@@ -32,7 +32,8 @@ print(json.dumps({v.mutant: (v.verdict, v.test) for v in found}))
 def test_every_verdict(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    (tree / "m.py").write_text(SOURCE)
+    for file in ("m.py", "twin.py"):
+        (tree / file).write_text(SOURCE)
     (tree / "test_m.py").write_text(TESTS)
     command = [sys.executable, "-c", TRY, str(tree)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -44,5 +45,5 @@ def test_every_verdict(tmp_path: Path) -> None:
     assert len(found) == 9
     assert (tree / "m.py").read_text() == SOURCE
     record = json.loads((tmp_path / "m.json").read_text())
-    assert record["test_m.py::test_f"][1:] == [False, ["m.py:f", "test_m.py:test_f"]]
+    assert record["test_m.py::test_f"][1:] == [False, ["m.py:f", "test_m.py:test_f", "twin.py:f"]]
     assert record["test_m.py::test_other"][1:] == [False, ["test_m.py:test_other"]]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.papers.watched import Watched
+
 SLUGS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "reference").glob("*/train.py"))
 SENTENCE = "It was the best of times, it was the worst of times, it was the age of wisdom number {}. "
 TEXT = "".join(SENTENCE.format(number) for number in range(200))
@@ -58,14 +60,12 @@ def refused(slug: str, options: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_it_trains_and_prints_every_epoch(
     slug: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    watched = Watched(importlib.import_module(f"reference.{slug}.train"), monkeypatch)
     run(slug, f"--epochs 2 --batch-size 64 {TINY[slug]}", monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if "epoch 0/" not in line]
     stages = ("source ", "target ") if slug == "lora" else ("",)
-    assert len(lines) == 2 * len(stages)
-    expected = [f"{stage}epoch {epoch}/2  training loss " for stage in stages for epoch in (1, 2)]
-    for line, start in zip(lines, expected, strict=True):
-        assert line.startswith(start)
-        assert re.search(rf"  {METRICS[slug]} \d+\.\d+", line)
+    watched.check([f"{stage}epoch {epoch}/2" for stage in stages for epoch in (1, 2)], lines)
+    assert all(re.search(rf"  {METRICS[slug]} \d+\.\d+", line) for line in lines)
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.papers.watched import Watched
 from tinygrad_lab.lab import registry, training
 
 SLUGS = tuple(registry.discover())
@@ -33,6 +34,21 @@ METRIC = {  # what the line after an epoch ends with
     "transformer": "forced accuracy",
 }  # fmt: skip
 
+MEASURED: dict[str, dict[str, Any]] = {  # with what the numbers beside it, by chance and at the end, were found
+    "alexnet": {"dataset": "digits", "flips": False, "epochs": 60},
+    "autoencoder": {"dataset": "digits", "epochs": 100},
+    "bert": {"dataset": "topics", "epochs": 30},
+    "dropout": {"dataset": "digits", "epochs": 100},
+    "forgetting_transformer": {"dataset": "topics", "windows": 400, "epochs": 8},
+    "lenet": {"dataset": "digits", "epochs": 20},
+    "llama": {"dataset": "topics", "windows": 1200, "epochs": 6},
+    "lora": {"epochs": 3},
+    "lstm": {"dataset": "topics", "epochs": 3},
+    "mamba": {"dataset": "topics", "items": 600, "epochs": 4},
+    "seq2seq_attention": {"train_items": 10_000, "epochs": 8},
+    "transformer": {"train_items": 6000, "epochs": 10},
+}
+
 
 def program(slug: str) -> Any:
     return importlib.import_module(f"papers.{slug}.train")
@@ -48,11 +64,11 @@ def call(slug: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_runs_and_ends_with_its_metric(
     slug: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    watched = Watched(program(slug), monkeypatch)
     call(slug, f"{TINY[slug]} --epochs 2", monkeypatch)
-    first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("epoch 1/2  training loss ")
-    assert last.startswith("epoch 2/2  training loss ")
-    assert re.search(rf"  {METRIC[slug]} -?\d+\.\d{{4}}$", last)
+    lines = capsys.readouterr().out.splitlines()
+    watched.check(["epoch 1/2", "epoch 2/2"], lines)
+    assert all(re.search(rf"  {METRIC[slug]} -?\d+\.\d{{4}}$", line) for line in lines)
 
 
 @pytest.mark.parametrize("slug", ["lenet", "lstm", "bert"])
@@ -86,7 +102,9 @@ def keep(patch: pytest.MonkeyPatch, module: Any, name: str, results: list) -> No
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_changes_is_what_was_measured_and_fits_every_variant(
+    slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, changes = program(slug), {}
 
     def stop(variants: Any, **changed: Any) -> None:
@@ -97,6 +115,7 @@ def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "arguments", stop)
     with pytest.raises(KeyboardInterrupt):
         module.main()
+    assert changes == MEASURED[slug]
     for sizes in module.VARIANTS.values():
         assert replace(sizes["small"], **changes).epochs == changes["epochs"]
 
