@@ -47,6 +47,13 @@ sys.argv = ["tinygrad-lab", *sys.argv[3:]]
 from tinygrad_lab_command import main
 main()
 """
+OURS = (  # written by us or by one of our commands, whatever is in them; the rest of the files is looked into
+    "tinygrad_lab/py.typed", "tinygrad_lab/lab/**/*.json", "tinygrad_lab/lab/notebooks/*.jinja",
+    "tinygrad_lab/lab/*/web/*", "tinygrad_lab/lab/site/templates/*", "tinygrad_lab/papers/*/README.md",
+)  # fmt: skip
+FROM_DATA = ("*/study/results/*.json", "*/study/results/*.png", "*/study/results/log.txt", "*/study/shown.safetensors")
+GENERATED = {"adding", "blobs", "copying", "embedded Reber grammar", "induction"}  # data that we make up
+TERMS = re.compile(r"copyright|©|licen[cs]e|all rights reserved", re.IGNORECASE)
 
 
 owners_of_modules = cache(packages_distributions)
@@ -94,6 +101,45 @@ def test_its_names_cannot_collide(installed: Path) -> None:
     names = {path.name for path in installed.iterdir()}
     about = f"tinygrad_lab-{PROJECT['version']}.dist-info"
     assert names == {"tinygrad_lab", "tinygrad_lab_command.py", about}
+
+
+def test_the_licences_travel_with_it(installed: Path) -> None:
+    (about,) = installed.glob("*.dist-info")
+    sources = [ROOT / "LICENSE", ROOT / "THIRD_PARTY.md", *(ROOT / "licenses").iterdir()]
+    for source in sources:
+        assert (about / "licenses" / source.relative_to(ROOT)).read_bytes() == source.read_bytes()
+    named = re.findall(r"\]\(((?!https?:)[^)]+)\)", (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8"))
+    assert {ROOT / name for name in named} == {*sources} - {ROOT / "THIRD_PARTY.md"}
+
+
+def test_every_other_file_is_ours_or_from_data_that_is_named(installed: Path) -> None:
+    package, papers = installed / "tinygrad_lab", installed / "tinygrad_lab" / "papers"
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".py"}
+    ours = {path for pattern in OURS for path in installed.glob(pattern)}
+    assert files - ours == {path for pattern in FROM_DATA for path in papers.glob(pattern)}
+    texts = {path: path.read_text(encoding="utf-8") for path in files & ours}
+    assert [path for path, text in texts.items() if TERMS.search(text)] == []  # then somebody else wrote it
+
+
+def test_the_data_of_every_paper_are_named(installed: Path) -> None:
+    """In the row of each data set stand the papers whose results were made of it."""
+    folders = [path for path in (installed / "tinygrad_lab" / "papers").iterdir() if (path / "study").is_dir()]
+    found = {(name, folder.name) for folder in folders for name in data_in(folder / "study" / "results") - GENERATED}
+    assert len(folders) == 12
+    assert found <= {(name, slug) for name, slugs in noticed().items() for slug in slugs}
+
+
+def data_in(results: Path) -> set[str]:
+    """The names of the data sets that result files were made of."""
+    documents = [json.loads(p.read_text(encoding="utf-8")) for p in results.glob("*.json") if p.name != "bench.json"]
+    return {document["environment"]["data"]["name"] for document in documents}
+
+
+def noticed() -> dict[str, list[str]]:
+    """By data set, the papers that THIRD_PARTY.md names beside it."""
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("|")]
+    return {name: slugs.split(", ") for name, slugs in rows[2:]}
 
 
 def test_type_checkers_may_read_it(installed: Path) -> None:
