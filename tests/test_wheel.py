@@ -25,11 +25,12 @@ import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+ABSENT = sys.argv[2].split(",")  # now: the program that is tested has arguments of its own
+
 class Present(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        absent = name.partition(".")[0] in sys.argv[2].split(",")
-        return None if absent else PathFinder.find_spec(name, path, target)
+        return None if name.partition(".")[0] in ABSENT else PathFinder.find_spec(name, path, target)
 
 sys.path[:] = [sys.argv[1], *(p for p in sys.path if not Path(p, "papers").exists())]
 sys.meta_path[sys.meta_path.index(PathFinder)] = Present
@@ -41,6 +42,11 @@ for entry in pkgutil.walk_packages(tinygrad_lab.papers.__path__, "tinygrad_lab.p
     importlib.import_module(entry.name)
 print(sum(name.startswith("tinygrad_lab.papers.") for name in sys.modules))
 print([name for name in sys.modules if name.split(".")[0] in ("papers", "reference")])
+"""
+PROGRAM = """
+import runpy
+module, *sys.argv[1:] = sys.argv[3:]
+runpy._run_module_as_main(module)  # what python -m does
 """
 COMMAND = """
 sys.argv = ["tinygrad-lab", *sys.argv[3:]]
@@ -83,14 +89,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(installed: Path, tmp_path: Path) -> Callable[..., str]:
-    """Runs a program where the wheel is installed with the light extra; returns what it prints."""
+def start(installed: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a program where the wheel is installed with the light extra; returns how it ended."""
     absent = ",".join(sorted(modules_of("lab") - modules_of("cli")))
     assert "torch" in absent
 
-    def run(code: str, *words: str) -> str:
+    def start(code: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-c", ISOLATED + code, str(installed), absent, *words]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., str]:
+    """Runs a program there that must end well; returns what it prints."""
+
+    def run(code: str, *words: str) -> str:
+        result = start(code, *words)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
@@ -179,3 +195,24 @@ def test_the_modules_that_the_light_extra_brings_are_known() -> None:
     assert {distribution(owner) for module in CLI for owner in owners_of_modules()[module]} == {
         "markupsafe", *map(distribution, EXTRAS["cli"]),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (COMMAND, "parity", "lenet"),
+        (COMMAND, "bench", "lenet"),
+        (COMMAND, "train", "lenet", "--side", "torch"),
+        (COMMAND, "claims", "lenet", "--quick"),
+        (PROGRAM, "tinygrad_lab.reference.lenet.train"),
+    ],
+    ids=lambda words: words[1],
+)
+def test_what_needs_pytorch_says_so_at_once_in_one_line(
+    start: Callable[..., subprocess.CompletedProcess[str]], words: tuple[str, ...]
+) -> None:
+    result = start(*words)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert "pip install 'tinygrad-lab[lab]' (there is no torch here)" in result.stderr
+    assert result.stderr.count("\n") == 1
