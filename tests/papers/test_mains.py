@@ -15,16 +15,16 @@ TEXT = "".join(SENTENCE.format(number) for number in range(200))
 TINY = {
     "alexnet": "--image-size 20 --maps 4 4 4 4 4 --units 8",
     "autoencoder": "--image-size 8 --hidden 8 --code-size 3",
-    "bert": "--hidden-size 8 --intermediate-size 8 --vocab-size 300 --items 32",
+    "bert": "--hidden-size 8 --intermediate-size 8 --vocab-size 300 --items 32 --batch-size 16",
     "dropout": "--inputs 64 --hidden 8",
-    "forgetting_transformer": "--hidden-size 8 --heads 2 --feed-forward 8 --length 16 --windows 32",
+    "forgetting_transformer": "--hidden-size 8 --heads 2 --feed-forward 8 --length 16 --windows 32 --batch-size 16",
     "lenet": "--image-size 16 --c5-maps 12",
-    "llama": "--hidden-size 8 --heads 2 --kv-heads 2 --feed-forward 8 --context 16 --windows 32",
-    "lora": "--width 8 --heads 2 --context 16 --windows 32 --rank 2",
+    "llama": "--hidden-size 8 --heads 2 --kv-heads 2 --feed-forward 8 --context 16 --windows 32 --batch-size 16",
+    "lora": "--width 8 --heads 2 --context 16 --windows 32 --rank 2 --batch-size 16",
     "lstm": "--hidden 8 --embedding 4 --length 16",
-    "mamba": "--hidden-size 8 --state-size 2 --length 16 --items 32",
-    "seq2seq_attention": "--hidden-size 8 --train-items 64",
-    "transformer": "--hidden-size 8 --heads 2 --feed-forward 8 --train-items 64",
+    "mamba": "--hidden-size 8 --state-size 2 --length 16 --items 32 --batch-size 16",
+    "seq2seq_attention": "--hidden-size 8 --train-items 128",
+    "transformer": "--hidden-size 8 --heads 2 --feed-forward 8 --train-items 128",
 }
 METRICS = {
     "alexnet": "error", "autoencoder": "squared_error", "bert": "accuracy", "dropout": "error",

@@ -59,6 +59,7 @@ class Watched:
 
     def check(self, starts: list[str], lines: list[str]) -> None:
         """One line an epoch, complete and at once; and schedules as long as the trainings that they are for."""
+        assert all(len(losses) > 1 for losses in self.losses)  # else their sum is their mean
         assert lines == [f"{start}  {self.said_after(epochs)}" for epochs, start in enumerate(starts, 1)]
         assert self.held == []
         epochs = len(starts) // len(self.steps)
