@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from tinygrad_lab.claim import out_of_reach as out_of_reach
 from tinygrad_lab.fit import Look, Metrics
 from tinygrad_lab.paper import Paper
 
+T = TypeVar("T")
 Record = dict[str, Any]  # what a results file keeps of a run
 Arrays = dict[str, np.ndarray]
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
@@ -202,10 +203,20 @@ class Lab(Protocol):
         at_end: Sequence[str] = ("test", "train"),
     ) -> Run: ...
 
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]: ...
     def evaluate(self, run: Run, split: str) -> Metrics: ...
     def sweep(
         self, configs: Mapping[float, Config], label: str, score: Callable[[Run], float], seed: int = SWEEP_SEED
+    ) -> dict[str, float]: ...
+    def bracket(
+        self,
+        config_of: Callable[[float], Config],
+        rates: Sequence[float],
+        label: str,
+        score: Callable[[Run], float],
+        largest: bool = False,
+        seed: int = SWEEP_SEED,
     ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(

@@ -1,7 +1,10 @@
 """A study that was stopped goes on where it was, to the same bits; what is left to do is told."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,9 @@ import pytest
 from papers.dropout.config import VARIANTS
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.study import claims, kept
+from tinygrad_lab.lab.study import ahead, claims, kept
 from tinygrad_lab.lab.study.pace import Pace
-from tinygrad_lab.lab.study.workbench import Lab, Run
+from tinygrad_lab.lab.study.workbench import FURTHER, Lab, Run
 
 PAPER = registry.find("dropout")
 
@@ -112,3 +115,59 @@ def test_the_pace_is_that_of_the_last_log_on_this_machine() -> None:
     assert pace.after("a, 0.1 seed 0 (numpy)", 120.0) == "run 1 of 4, about 6 min of training left"
     assert pace.after("new seed 0 (numpy)", 5.0) == "run 2 of 5, about 6 min of training left"
     assert Pace("").after("a seed 0 (numpy)", 1.0) == "run 1"
+
+
+@pytest.mark.parametrize("side", ["numpy", "torch"])
+def test_runs_made_together_are_those_made_one_after_the_other_and_told_once(
+    lab: Lab, tmp_path: Path, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [train(Lab(PAPER, None, True, tmp_path / "alone"), seed, side) for seed in range(3)]
+    monkeypatch.setattr(ahead, "cores", lambda: 2)
+    for _ in range(2):  # the second time all of them are kept
+        (lab.folder / "log.txt").unlink(missing_ok=True)
+        runs = lab.together([partial(train, lab, seed, side) for seed in range(3)])
+        assert [run.losses for run in runs] == [run.losses for run in alone]
+        told = (lab.folder / "log.txt").read_text(encoding="utf-8").splitlines()
+        assert sorted(line.split("  ")[1].split(":")[0] for line in told) == [
+            f"blobs seed {s} ({side})" for s in range(3)
+        ]
+        monkeypatch.setattr(Lab, "_made", None)
+
+
+def test_a_run_that_fails_in_its_process_fails_again_where_it_can_be_seen(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "cores", lambda: 2)
+    with pytest.raises(ZeroDivisionError):
+        lab.together([partial(train, lab, 0), lambda: 1 / 0])
+    assert len(list(lab.kept.folder.glob("*.safetensors"))) == 1
+
+
+def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
+    """The study is killed while two calls wait; each ends after the call in hand, and no third one is made."""
+    script = (
+        "import os, time\nfrom tinygrad_lab.lab.study import ahead\nahead.cores = lambda: 2\n"
+        "def wait():\n    print(os.getpid(), flush=True)\n    time.sleep(1)\n"
+        "ahead.make_ahead([wait] * 6, ahead.Reports(print))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as study:
+        assert study.stdout
+        first = [int(study.stdout.readline()) for _ in range(2)]
+        study.kill()
+        rest = study.stdout.read()  # ends when nobody holds the pipe any more
+    assert rest == ""
+    assert len(set(first)) == 2
+
+
+@pytest.mark.parametrize(
+    ("best", "tried"),
+    [(0.1, [0.03, 0.1, 0.3]), (1.0, [0.03, 0.1, 0.3, 0.9, 2.7]), (0.009, [0.0027, 0.009, 0.03, 0.1, 0.3])],
+)
+def test_rates_are_tried_until_the_best_lies_between_two_others(
+    best: float, tried: list[float], lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.quick = False
+    monkeypatch.setattr(Lab, "sweep", lambda self, configs, *_: {f"{c:g}": abs(np.log(c / best)) for c in configs})
+    assert [float(rate) for rate in lab.bracket(lambda rate: rate, [0.03, 0.1, 0.3], "x", lambda run: 0.0)] == tried
+    largest = lab.bracket(lambda rate: rate, [0.03, 0.1, 0.3], "x", lambda run: 0.0, largest=True)
+    assert len(largest) == 3 + FURTHER

@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_lab.cores import BOUND, cores
 from tinygrad_lab.lab import bench, registry
 from tinygrad_lab.lab.allocator import keep_freed_memory
-from tinygrad_lab.lab.site.threads import torch_threads
+from tinygrad_lab.lab.threads import torch_threads
 from tinygrad_lab.paper import Paper
 
 SLUG = "llama"

@@ -30,7 +30,7 @@ from tinygrad_lab.lab.site.families import ABOUT
 from tinygrad_lab.lab.site.library import Library, relative, twin_files
 from tinygrad_lab.lab.site.measurements import Measurements, PaperEvidence
 from tinygrad_lab.lab.site.output import staged
-from tinygrad_lab.lab.site.threads import has_torch, one_thread
+from tinygrad_lab.lab.threads import has_torch, one_thread
 from tinygrad_lab.paper import SIZES, Paper
 from tinygrad_lab.places import SIDES
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinygrad_lab.fit import Look, Metrics, endless, fit
 from tinygrad_lab.lab import console, registry
 from tinygrad_lab.lab.listing import count_parameters
 from tinygrad_lab.lab.sides import Side, one_side
+from tinygrad_lab.lab.study.ahead import Reports, make_ahead
 from tinygrad_lab.lab.study.kept import Kept
 from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
@@ -18,6 +20,8 @@ from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
+T = TypeVar("T")
+FURTHER = 4  # rates that a grid may grow by until its best is inside
 RECORD = ("losses", "metrics", "train_metrics", "history", "seconds", "parameters")  # of a run that is kept
 
 
@@ -80,6 +84,7 @@ class Lab(Results):
         self.data = registry.part(paper, "data")
         self.kept = Kept(folder)
         self.pace = Pace("")
+        self.reports = Reports(self._tell)
 
     def seeds(self, default: int) -> list[int]:
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
@@ -88,7 +93,7 @@ class Lab(Results):
     def beside(self, slug: str) -> LabProtocol:
         """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
         bench = Lab(registry.find(slug), self._seeds, self.quick, self.folder)
-        bench.pace = self.pace
+        bench.pace, bench.reports = self.pace, self.reports
         return bench
 
     def part(self, name: str) -> Any:
@@ -137,9 +142,21 @@ class Lab(Results):
             noise = bench.random_state() if side == "numpy" else None  # what is drawn after training goes on from there
             record = {name: getattr(run, name) for name in RECORD} | {"noise": noise}
             self.kept.write(path, bench.state(run.model), record)
-        self.log(f"{title}: {_shown(run.metrics or (run.history or [{}])[-1])}, {run.seconds:.0f} s")
-        console.stderr.print(self.pace.after(title, run.seconds), markup=False)
+        self.reports.made(title, _shown(run.metrics or (run.history or [{}])[-1]), run.seconds)
         return run
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
+
+        Each must be one run of ``train`` without ``watch``, of this bench or of one beside it, and what is computed
+        from it: processes of their own make and keep them, then the calls are made here, and find them.
+        """
+        make_ahead(calls, self.reports)
+        return [call() for call in calls]
+
+    def _tell(self, title: str, shown: str, seconds: float) -> None:
+        self.log(f"{title}: {shown}, {seconds:.0f} s")
+        console.stderr.print(self.pace.after(title, seconds), markup=False)
 
     def _made_before(self, path: Path, bench: Side, config: Config, seed: int) -> Run | None:
         """A run that was made before the command was stopped, with its model as it was after the last step."""
@@ -221,10 +238,36 @@ class Lab(Results):
         seed: int = SWEEP_SEED,
     ) -> dict[str, float]:
         """The score of one run with every learning rate, by rate."""
-        return {
-            f"{rate:g}": score(self.train(config, seed, label=f"{label}, {rate:g}", at_end=()))
-            for rate, config in configs.items()
-        }
+
+        def run(rate: float) -> float:
+            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", at_end=()))
+
+        scores = self.together([partial(run, rate) for rate in configs])
+        return dict(zip((f"{rate:g}" for rate in configs), scores, strict=True))
+
+    def bracket(
+        self,
+        config_of: Callable[[float], Config],
+        rates: Sequence[float],
+        label: str,
+        score: Callable[[RunProtocol], float],
+        largest: bool = False,
+        seed: int = SWEEP_SEED,
+    ) -> dict[str, float]:
+        """Sweep rates, and then further ones as long as the best is at an end of them; scores by rate, in order.
+
+        Args:
+            rates: from the lowest to the highest, at least two; the first two and the last two say how far the next is.
+            largest: whether the best score is the largest.
+        """
+        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
+        for _ in range(0 if self.quick else FURTHER):
+            tried = sorted(scores, key=float)
+            further = beyond([float(rate) for rate in tried], tried.index(_best(scores, largest)))
+            if further is None:
+                break
+            scores |= self.sweep({further: config_of(further)}, label, score, seed)
+        return {rate: scores[rate] for rate in sorted(scores, key=float)}
 
     def on_engine(self, run: RunProtocol) -> Any:
         """A run's model on the engine, whichever side trained it."""
@@ -245,6 +288,19 @@ class Lab(Results):
 
         written = self.part("inference").generate(search, config, prompt, options, dict(vocabularies or {}))
         return "".join(written)
+
+
+def beyond(rates: Sequence[float], best: int) -> float | None:
+    """The next rate past that end of a grid which is its best; nothing where the best is inside."""
+    if best == 0:
+        return float(f"{rates[0] ** 2 / rates[1]:.2g}")
+    if best == len(rates) - 1:
+        return float(f"{rates[-1] ** 2 / rates[-2]:.2g}")
+    return None
+
+
+def _best(scores: Mapping[str, float], largest: bool) -> str:
+    return (max if largest else min)(scores, key=scores.__getitem__)
 
 
 def _run(side: str, seed: int, config: Config, model: Any, looks: list[Look], history: list[Metrics]) -> Run:

@@ -1,4 +1,4 @@
-"""One thread for everything that a build computes, and whether PyTorch is one of those who compute."""
+"""One thread for everything that is computed, and whether PyTorch is one of those who compute."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
