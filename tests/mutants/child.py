@@ -57,6 +57,7 @@ def _run(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> 
 def _confine(tree: Path, output: Path) -> None:
     """Leave the parent's tree and terminal, and the memory to others."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it starts behind itself
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     sys.path.insert(0, str(tree))
