@@ -203,12 +203,12 @@ def test_whether_it_pays_goes_by_the_batch_and_the_parameters(
     assert len(model.threads) == threads_at_work
 
 
-@pytest.mark.usefixtures("everything_pays")
 @pytest.mark.parametrize(("shape", "pixels"), [((4,), 4), ((4, 7), 28), ((4, 3, 5), 20), ((4, 3, 5, 6), 120)])
 def test_only_images_have_channels(shape: tuple[int, ...], pixels: int) -> None:
     assert paying._pixels(Tensor(np.zeros(shape, np.float32))) == pixels
 
 
+@pytest.mark.usefixtures("everything_pays")
 def test_more_cores_still_mean_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "cores", lambda: 4)
     model = Network()
