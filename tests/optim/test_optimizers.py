@@ -482,3 +482,16 @@ def test_a_setting_that_is_not_a_number_is_refused() -> None:
 def test_what_is_no_state_is_refused(state, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         optim.SGD([Tensor([1.0], requires_grad=True)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.0])
+def test_a_decay_of_any_sign_is_torchs(factor: float) -> None:
+    """A rate that a schedule has made negative lets weights grow: by a tenth here."""
+    w, other = Tensor([1.0], requires_grad=True), torch.ones(1, requires_grad=True)
+    w.grad, other.grad = Tensor([0.0]), torch.zeros(1)
+    ours, theirs = optim.AdamW([w], lr=0.1, weight_decay=1.0), torch.optim.AdamW([other], lr=0.1, weight_decay=1.0)
+    optim.lr_scheduler.LambdaLR(ours, lambda epoch: factor)
+    torch.optim.lr_scheduler.LambdaLR(theirs, lambda epoch: factor)
+    ours.step()
+    theirs.step()
+    assert w.tolist() == pytest.approx(other.tolist(), rel=1e-6)
