@@ -12,15 +12,15 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 def figures(lab: Lab) -> None:
     """All three; without MNIST there is nothing to draw but the curves of the digits."""
-    with lab.figure("errors", width=9) as figure:
+    with lab.figure("errors", width=9.0) as figure:
         left, right = figure.subplots(1, 2)
         if lab.has("methods"):
             draw_passes(left, lab)
         draw_sides(right, lab)
     if lab.has("methods"):
-        with lab.figure("methods", height=3) as figure:
+        with lab.figure("methods", height=3.0) as figure:
             draw_methods(figure.subplots(), lab)
-        with lab.figure("sizes", width=5, height=3.5) as figure:
+        with lab.figure("sizes", width=5.0, height=3.5) as figure:
             draw_sizes(figure.subplots(), lab)
 
 
@@ -28,7 +28,7 @@ def draw_passes(axes: Any, lab: Lab) -> None:
     """Test error by pass of everything that learns."""
     for arm in ARMS:
         means = mean_errors(lab, arm)
-        axes.plot(range(1, len(means) + 1), means, label=METHODS[arm][0])
+        axes.plot(range(1, len(means) + 1), means, ".-", label=METHODS[arm][0])
     axes.set(xlabel="passes", ylabel="test error, %", yscale="log", title="NumPy engine, mean over seeds")
     mark(axes.yaxis, axes.get_ylim())
     axes.legend(fontsize="small")
