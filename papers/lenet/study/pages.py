@@ -1,6 +1,6 @@
 """The README's further blocks: the table of methods, and what to see in each picture, all from the results."""
 
-from tinygrad_lab.study import Interval, Lab, table
+from tinygrad_lab.study import Interval, Lab, passes, table
 
 from .experiment import ARMS, SIZES
 
@@ -42,7 +42,7 @@ def row(lab: Lab, arm: str) -> tuple[object, ...]:
     seconds = lab.spread("methods", "seconds", arm=arm).mean
     training = lab.spread("methods", "train_metrics", "error", arm=arm).mean
     return (
-        name, f"{run['parameters']:,}", f"{papers:g} %", f"{error(lab, arm):.2f %}",
+        name, f"{run['parameters']:,}", f"{papers} %", f"{error(lab, arm):.2f %}",
         f"{lab.interval(witness):.2f %}" if witness else "-", f"{training:.2f} %",
         f"{run['config']['learning_rate']:g}", f"{seconds:.0f}",
     )  # fmt: skip
@@ -58,7 +58,7 @@ def digits(lab: Lab) -> str:
     run = lab.runs("digits")[0]
     numpy, torch = (lab.spread("digits", "metrics", "error", side=side) for side in ("numpy", "torch"))
     return (
-        f"On the embedded digits, 1,500 to train on and 297 to test, {run['config']['epochs']} passes leave "
+        f"On the embedded digits, 1,500 to train on and 297 to test, {passes(run['config'])} leave "
         f"{numpy:.2f %} on the engine and {torch:.2f %} on PyTorch; no claim rests on them."
     )
 
@@ -91,8 +91,8 @@ def of_passes(lab: Lab) -> str:
     return (
         f"Left: LeNet-5 has {plain:.2f} % after the first pass and {plain_end:.2f} % after the last; "
         f"with distorted images {distorted:.2f} % and {distorted_end:.2f} %. Right: on the embedded "
-        f"digits the dashed curve of PyTorch lies on the engine's, from the same weights and on the "
-        f"same batches; of the losses drawn no two differ by more than {apart(lab):.1e}."
+        f"digits PyTorch, the dashed curve, starts from the engine's weights and sees its batches; of "
+        f"the losses drawn no two differ by more than {apart(lab):.1e}."
     )
 
 
@@ -111,7 +111,7 @@ def mean_errors(lab: Lab, arm: str) -> list[float]:
 def apart(lab: Lab) -> float:
     """The greatest difference between the losses of both sides with seed 0 on the digits."""
     ours, theirs = (lab.runs("digits", side)[0]["losses"] for side in ("numpy", "torch"))
-    return max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    return float(max(abs(one - other) for one, other in zip(ours, theirs, strict=True)))
 
 
 def of_sizes(lab: Lab) -> str:

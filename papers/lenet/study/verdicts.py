@@ -5,7 +5,7 @@ Numbers, figures and sections of the paper are quoted from memory, and say so.
 
 from collections.abc import Callable
 
-from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, not_run
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, not_run, passes
 
 from .experiment import SIZES, WITNESSED
 from .pages import tables as tables
@@ -146,7 +146,7 @@ def recipe(lab: Lab, arms: tuple[str, ...]) -> str:
     config, count = run["config"], len(lab.runs("methods", arm=arms[0]))
     chosen = " and ".join(f"{lab.runs('methods', arm=arm)[0]['config']['learning_rate']:g}" for arm in arms)
     return (
-        f"{config['epochs']} passes over the 60,000 training images, {run['steps']:,} updates, batches of "
+        f"{passes(config)} over the 60,000 training images, {run['steps']:,} updates, batches of "
         f"{config['batch_size']}, Adam {chosen} with a cosine schedule, error after the last pass; {count} seeds"
     )
 
