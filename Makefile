@@ -82,7 +82,7 @@ $(LOWEST_VENV)/installed: pyproject.toml
 	$(LOWEST_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype $(LOWEST)
 	@touch $@
 
-# A hundred bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
+# Bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
 planted: install
 	$(VENV)/bin/python -m tests.planted
 

@@ -61,7 +61,7 @@ BESIDE_NN = (
     "tests/ops/test_recurrent.py", "tests/ops/test_gate.py", "tests/ops/test_images.py",
     "tests/engine/test_worker_parts.py",
 )  # fmt: skip
-WORKERS = ("tests/engine/test_worker*.py", "tests/papers/test_parts.py")
+WORKERS = ("tests/engine/test_worker*.py", "tests/nn/test_parts.py", "tests/papers/test_parts.py")
 AREAS = (
     Area(
         "lab",

@@ -41,7 +41,8 @@ def _row(area: str, mutants: Sequence[Mutant], known: Mapping[str, Verdict]) -> 
     caught, late, survived = (sum(_is(v, kind) for v in tried) for kind in ("caught", "timed out", "survived"))
     same = sum(_is(v, "survived") and judged().get(v.mutant, ("",))[0] == "equivalent" for v in tried)
     differ = len(tried) - same
-    share = f"{100 * (caught + late) / differ:.1f} %" if differ else ""
+    found = caught + late
+    share = f"{found} of {differ}, {100 * found / differ:.1f} %" if differ else ""
     return f"| {area} | {len(mutants)} | {len(tried)} | {caught} | {late} | {survived} | {same} | {share} |"
 
 

@@ -47,3 +47,47 @@ def test_every_verdict(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "m.json").read_text())
     assert record["test_m.py::test_f"][1:] == [False, ["m.py:f", "test_m.py:test_f", "twin.py:f"]]
     assert record["test_m.py::test_other"][1:] == [False, ["test_m.py:test_other"]]
+
+
+CODES = """
+import sys
+from pathlib import Path
+from tests.mutants.areas import Area
+from tests.mutants.places import mutants_in
+from tests.mutants.slot import Slot
+
+tree = Path(sys.argv[1])
+slot = Slot(tree)
+slot.plant(Area("m", ("m.py",), sys.argv[2:]), mutants_in(tree, "m.py")[0], {})
+while not (found := slot.verdict()):
+    pass
+print(found.verdict, found.test)
+"""
+
+
+def said(tree: Path, conftest: str) -> subprocess.CompletedProcess[str]:
+    """What is said to ``WIDTH = 5 -> WIDTH = 4`` by a test that passes, below a conftest."""
+    tree.mkdir()
+    (tree / "m.py").write_text("WIDTH = 5\n")
+    (tree / "conftest.py").write_text(conftest)
+    (tree / "test_m.py").write_text("def test_m():\n    pass\n")
+    command = [sys.executable, "-c", CODES, str(tree), "test_m.py"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and limits memory")
+def test_a_mutant_that_breaks_the_import_of_a_conftest_is_caught(tmp_path: Path) -> None:
+    result = said(tmp_path / "tree", "import m\n\nassert m.WIDTH == 5\n")
+    assert (result.returncode, result.stdout) == (0, "caught import of a conftest\n"), result.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and limits memory")
+@pytest.mark.parametrize(("hook", "error", "code"), [
+    ("pytest_runtestloop", "KeyError('pytest itself')", 3),
+    ("pytest_collection", "__import__('pytest').UsageError('pytest itself')", 4),
+])  # fmt: skip
+def test_an_error_of_pytest_itself_is_no_verdict(tmp_path: Path, hook: str, error: str, code: int) -> None:
+    result = said(tmp_path / "tree", f"def {hook}(session):\n    raise {error}\n")
+    assert result.returncode == 1
+    assert f"RuntimeError: m.py: WIDTH = 5 -> WIDTH = 4: pytest ended with {code}" in result.stderr
+    assert "pytest itself" in result.stderr.rpartition("pytest ended")[2]
