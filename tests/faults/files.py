@@ -110,7 +110,7 @@ def read_run(folder: Path) -> Content:
 def arrays_of(run: Run) -> Content:
     """Copies of weights and slots; what the optimiser counts stands in JSON."""
     state = run.optimizer.state_dict()["state"]
-    slots = {(n, name): v for n, each in state.items() for name, v in each.items()}
+    slots = {f"{n} {name}": v for n, each in state.items() for name, v in each.items()}
     arrays = slots | run.model.state_dict()
     return {name: a.copy() for name, a in arrays.items() if isinstance(a, np.ndarray)}
 
