@@ -30,7 +30,7 @@ from tinygrad_lab.stored import TensorFile
 from tinygrad_lab.typing import Array, Generator
 
 FORMAT = 1  # raised when the meaning of the metadata changes
-WRITTEN_HERE = "written_by"  # beside the metadata, whose own name a flipped bit may change
+WRITTEN_HERE = "written_by"  # beside the metadata, whose own name a flipped bit may change; files of before have none
 
 
 class CheckpointError(Exception):
@@ -83,7 +83,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     if "tinygrad_lab" not in file.metadata:
-        if file.metadata.get(WRITTEN_HERE) == "tinygrad_lab":
+        if WRITTEN_HERE in file.metadata:
             raise CheckpointError(f"{path} is damaged: its metadata is missing")
         return tensors, dict(file.metadata)
     try:
@@ -111,7 +111,8 @@ def _checked_about(file: TensorFile, tensors: Mapping[str, Array]) -> tuple[dict
     checksums, aliases, metadata = (about.section(name).fields for name in ("crc32", "aliases", "metadata"))
     if wrong := [name for name, checksum in _checksums(tensors).items() if checksums.get(name) != checksum]:
         raise ValueError(f"wrong checksum of {', '.join(wrong[:3])}")
-    if about.get("layout") not in (None, _checksum_of_layout(tensors, aliases)):  # None: of before it was written
+    since = WRITTEN_HERE in file.metadata or "layout" in about.fields
+    if since and about.get("layout") != _checksum_of_layout(tensors, aliases):
         raise ValueError("wrong checksum of the arrays' names, types and shapes")
     for alias, name in aliases.items():
         if alias in tensors or not isinstance(name, str) or name not in tensors:

@@ -203,6 +203,9 @@ def test_files_of_before_the_layout_had_a_checksum_are_read(tmp_path: Path) -> N
     del about["layout"]
     save_file({"a": tied}, path, {"tinygrad_lab": json.dumps(about)})
     assert load(path)[0]["b"].tolist() == tied.tolist()
+    save_file({"a": tied}, path, header | {"tinygrad_lab": json.dumps(about)})  # which has the mark of later ones
+    with pytest.raises(CheckpointError, match="damaged: wrong checksum of the arrays' names, types and shapes"):
+        load(path)
 
 
 def test_other_formats_and_broken_metadata(tmp_path: Path) -> None:
