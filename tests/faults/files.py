@@ -65,13 +65,18 @@ class Format:
     def compared(self, folder: Path, whole: Content) -> str:
         """Read a folder, and say in a word how that differs from what the undamaged one gives.
 
-        A file that has lost all of its metadata says no more that it is ours, and has checksums.
+        A file that has lost both marks in its metadata says no more that it is ours, and has checksums.
         """
         found = self.read(folder)
         other = {name for name in whole if not alike(found[name], whole[name])}
-        if (missed := sorted(other & self.guarded)) and found.get("about") != {}:
+        if (missed := sorted(other & self.guarded)) and _says_that_it_is_ours(folder):
             return f"other {', '.join(missed)} in spite of the checksums"
         return OTHER if other else RIGHT
+
+
+def _says_that_it_is_ours(folder: Path) -> bool:
+    contents = [path.read_bytes() for path in folder.rglob("*.safetensors")]
+    return any(mark in content for content in contents for mark in (b'"tinygrad_lab"', b'"written_by"'))
 
 
 # ---- formats ---------------------------------------------------------------------------------------------------------

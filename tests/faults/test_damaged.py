@@ -78,7 +78,10 @@ def test_what_is_read_is_compared_with_what_was_written(
     whole = {"arrays": {"a": np.ones(2)}, "about": "a"}
     found = {"arrays": {"a": np.full(2, arrays)}, "about": about}
     form = Format(lambda folder: None, lambda folder: found, guarded)
+    FORMATS["checkpoint"].write(tmp_path)
     assert form.compared(tmp_path, whole) == kind
+    (tmp_path / "file.safetensors").write_bytes(b"{}")  # says no more whose it is
+    assert form.compared(tmp_path, whole) == (RIGHT if kind == RIGHT else OTHER)
 
 
 def test_the_same_numbers_in_another_shape_are_other_ones() -> None:
