@@ -16,7 +16,7 @@ from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record, best_rate
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
@@ -268,8 +268,8 @@ class Lab(Results):
         """
         scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
         for _ in range(0 if self.quick else FURTHER):
-            tried = sorted(scores, key=float)
-            further = beyond([float(rate) for rate in tried], tried.index(_best(scores, largest)))
+            tried = sorted(map(float, scores))
+            further = beyond(tried, tried.index(best_rate(scores, largest)))
             if further is None:
                 break
             scores |= self.sweep({further: config_of(further)}, label, score, seed)
@@ -303,10 +303,6 @@ def beyond(rates: Sequence[float], best: int) -> float | None:
     if best == len(rates) - 1:
         return float(f"{rates[-1] ** 2 / rates[-2]:.2g}")
     return None
-
-
-def _best(scores: Mapping[str, float], largest: bool) -> str:
-    return (max if largest else min)(scores, key=scores.__getitem__)
 
 
 def _run(side: str, seed: int, config: Config, model: Any, looks: list[Look], history: list[Metrics]) -> Run:
