@@ -9,7 +9,7 @@ from tinygrad_lab.study import Lab, Record, draw_both_sides
 from .grammar import NEEDED
 from .lags import file_of
 from .plan import LAGS, STRINGS
-from .texts import LAYERS, NATS, TEXTS, measured_texts, said
+from .texts import LAYERS, NATS, TEXTS, measured_texts
 from .texts import nats as final_nats
 from .trials import Trials, trials_of
 
@@ -34,7 +34,7 @@ def lags(lab: Lab) -> None:
         for axes, lag in zip(panels, LAGS, strict=True):
             for arm, config in lab.results(file_of(lag))["configs"].items():
                 trials, thousands = trials_of(lab, file_of(lag), arm), config["items"] / 1000
-                _draw_trials(axes, arm, trials, "squared_error", thousands, linewidth=1, alpha=0.7)
+                _draw_trials(axes, arm, trials, "squared_error", thousands, linewidth=1.0, alpha=0.7)
             axes.axhline(1 / 24, color="black", linewidth=0.6, linestyle=":")
             axes.set(title=f"T = {lag:,}", xlabel="sequences seen, thousands", yscale="log")
         panels[0].set_ylabel("squared error, 2,560 test sequences")
@@ -75,7 +75,7 @@ def text(lab: Lab) -> None:
 
 
 def _at_end(lab: Lab, name: str, arm: str) -> str:
-    return said(lab, final_nats(lab, name, arm)).partition(" nats")[0]
+    return f"{lab.interval(final_nats(lab, name, arm)).mean:.3f}"
 
 
 def _draw_passes(axes: Any, runs: list[Record], arm: str, label: str) -> None:

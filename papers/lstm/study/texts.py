@@ -30,7 +30,7 @@ def nats(lab: Lab, name: str, arm: str, side: str = "numpy") -> list[float]:
 
 def said(lab: Lab, values: list[float]) -> str:
     """Nats a character with their interval, bits beside."""
-    return f"{lab.interval(values):.3f} nats ({sum(values) / len(values) / NATS:.2f} bits)"
+    return f"{lab.interval(values):.3f nats} ({sum(values) / len(values) / NATS:.2f} bits)"
 
 
 def _better(lab: Lab, name: str) -> Claim:
@@ -48,7 +48,7 @@ def _better(lab: Lab, name: str) -> Claim:
         numpy=f"{said(lab, lstm)} against {said(lab, plain)} a character",
         torch=f"LSTM: {said(lab, nats(lab, name, '2000', 'torch'))}",
         finding=found.run_for(lab.spread(f"text-{name}", "seconds", arm="2000").mean),
-        why=f"the plain network has {lab.paired_difference(plain, lstm):.3f} nats more",
+        why=f"the plain network has {lab.paired_difference(plain, lstm):.3f nats} more",
     )
 
 
@@ -65,11 +65,11 @@ def _layer(run: Record, rates: Rates, arm: str) -> str:
 def seen(lab: Lab) -> str:
     """What the picture of the held-out loss shows."""
     found = [
-        f"on {TEXTS[name]} the LSTM ends at {said(lab, nats(lab, name, '2000'))} and the plain network at "
+        f"on {TEXTS[name]} the LSTM ends at {said(lab, nats(lab, name, '2000'))} a character and the plain network at "
         f"{said(lab, nats(lab, name, 'rnn'))}"
         for name in measured_texts(lab)
     ]
-    return f"Held out, a character costs {'; '.join(found)}; the last panel has the training losses of both sides."
+    return f"Held out, {'; '.join(found)}; the last panel has the training losses of both sides."
 
 
 def kept(lab: Lab, name: str) -> dict[str, list[float]]:
@@ -89,9 +89,9 @@ def seen_in_gradients(lab: Lab) -> str:
     middle, best = (median(one[place] for one in cells) for place in (len(cells[0]) // 2, -1))
     return (
         f"In the last panel, trained on {TEXTS[name]}, the LSTM keeps {median(shares['2000']):.2g} of it over {STEPS} "
-        f"steps and the plain network {median(shares['rnn']):.2g} (medians over seeds): forget gates have learned to "
-        f"forget, and leave {middle:.2f} of its state a step to the middle one of the cells and {best:.3f} to the one "
-        f"that keeps most, which makes {best**STEPS:.2g} in {STEPS} steps; the largest eigenvalue of the plain "
+        f"steps and the plain network {median(shares['rnn']):.2g} (medians over seeds): its forget gates "
+        f"leave {middle:.2f} of the state a step to the middle one of the cells and {best:.3f} to the one that keeps "
+        f"most, which makes {best**STEPS:.2g} in {STEPS} steps; the largest eigenvalue of the plain "
         f"network's recurrent weights is {median(results['eigenvalue']):.2f} after training."
     )
 
