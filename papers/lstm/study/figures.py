@@ -49,7 +49,7 @@ def reber(lab: Lab) -> None:
         panels = figure.subplots(1, len(arms), sharex=True, sharey=True)
         for axes, arm in zip(panels, arms, strict=True):
             trials = trials_of(lab, "reber", arm)
-            _draw_trials(axes, arm, trials, "correct", STRINGS, linewidth=0.8, alpha=0.6)
+            _draw_trials(axes, arm, trials, "correct", float(STRINGS), linewidth=0.8, alpha=0.6)
             axes.axvline(NEEDED, color="black", linewidth=0.6, linestyle=":")
             title = "plain network" if arm == "rnn" else f"cell of {arm}"
             axes.set(xlabel="strings seen", title=f"{title}, {len(trials)} trials")
