@@ -7,6 +7,7 @@ from tinygrad_lab.study import Claim, Lab, Rates, Record, passes
 
 from .plan import TRAIN_SHARE
 
+PAPERS_PASSES = 50  # of Karpathy et al., section 4.1, from memory; a gated layer is slower to begin with
 TEXTS = {"timemachine": "The Time Machine", "tinyshakespeare": "Tiny Shakespeare", "topics": "Python's help texts"}
 LAYERS = {"2000": "LSTM", "rnn": "plain network"}
 STEPS = 60  # over which gradients are compared in words
@@ -37,8 +38,9 @@ def _better(lab: Lab, name: str) -> Claim:
     runs = {arm: lab.runs(f"text-{name}", arm=arm) for arm in LAYERS}
     lstm, plain = (nats(lab, name, arm) for arm in LAYERS)
     rates = Rates("validation", lab.results(f"text-{name}")["rates"])
-    found = lab.judge.superiority(plain, lstm).tuned(rates, "2000", "rnn")
     first = runs["2000"][0]
+    few = f"{first['config']['epochs']} passes, where the paper makes {PAPERS_PASSES}, refute nothing"
+    found = lab.judge.superiority(plain, lstm).tuned(rates, "2000", "rnn").allowing_for(ours=few)
     return Claim(
         f"an LSTM predicts {TEXTS[name]} better than a plain network with as many parameters",
         "Karpathy, Johnson, Fei-Fei 2015, table 1 (other texts, larger networks; from memory)",
