@@ -6,7 +6,7 @@ from statistics import median
 from tinygrad_lab.study import Claim, Finding, Lab, table
 
 from .plan import BIAS_ARMS, BIAS_LAG, CARRIERS, LAGS, TUNED
-from .trials import MOST, Trials, confirmed, outcome, rates_of, solved, trials_of, units
+from .trials import MOST, Trials, outcome, rates_of, solved, trials_of, units
 
 PAPER_LAG = 100
 FAR = (500, 1000)
@@ -93,9 +93,9 @@ def _forget_bias(lab: Lab) -> Claim:
         f"T = {BIAS_LAG}; {'; '.join(f'{arm}: {_ran(lab, BIAS_LAG, arm)}' for arm in BIAS_ARMS)}",
         numpy=_both_biases(lab, ours),
         torch=_both_biases(lab, theirs),
-        finding=found.tuned(rates_of(lab, file_of(BIAS_LAG)), *BIAS_ARMS),
+        finding=found.confirmed_by(other).tuned(rates_of(lab, file_of(BIAS_LAG)), *BIAS_ARMS),
         why="that more trials with bias 5 solve it is asked for; in a step a cell keeps 0.99 of its state with bias 5, "
-        f"0.73 with bias 1; {confirmed(found, other, theirs[0])}",
+        "0.73 with bias 1",
     )
 
 

@@ -2,9 +2,7 @@
 
 from statistics import median
 
-from tinygrad_lab.study import Finding, Lab, Rates, Record
-
-from .plan import OTHER_SEEDS
+from tinygrad_lab.study import Lab, Rates, Record
 
 Trials = list[Record]
 MOST = "that most trials solve it is asked for"
@@ -49,13 +47,6 @@ def _left(lab: Lab, trials: Trials) -> str:
     if "squared_error" in last[0]:
         return f"squared error {lab.interval([entry['squared_error'] for entry in last]):.4f}"
     return f"{lab.interval([entry['correct'] for entry in last]):.1f %} of the strings right"
-
-
-def confirmed(ours: Finding, theirs: Finding, trials: Trials) -> str:
-    """Say whether the same test has the same verdict on what PyTorch found under other seeds."""
-    last = OTHER_SEEDS + len(trials) - 1
-    same = "the same verdict" if theirs.verdict == ours.verdict else f"not confirmed, {theirs.verdict}"
-    return f"PyTorch under seeds {OTHER_SEEDS} to {last}: {same}"
 
 
 def units(config: Record) -> str:

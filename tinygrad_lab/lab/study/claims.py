@@ -80,11 +80,11 @@ def _cells(claim: Claim) -> tuple[str, ...]:
 
 
 def _explained(claim: Claim) -> list[str]:
-    """What the verdict rests on, why it is none, its p, and what is missing; each may be empty."""
+    """What the verdict rests on, who confirms it, why it is none, its p, and what is missing; each may be empty."""
     finding = claim.finding
     held_back = finding.held_back and f"no verdict, as {finding.held_back}"
     missing = finding.reservations and f"reservations: {'; '.join(finding.reservations)}"
-    return [claim.why, held_back, _tested(finding), missing or ""]
+    return [claim.why, finding.witness, held_back, _tested(finding), missing or ""]
 
 
 def _tested(finding: Finding) -> str:
