@@ -18,7 +18,7 @@ from tinygrad_lab.study import Claim, Finding, Verdict, table
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, BEFORE = DOCS / "claims.md", DOCS / "claims_before.json"
 OPEN = (
-    "the interval decides, but the verdict is held back, by a side that was not at its best, by Holm's correction or by other seeds",
+    "the interval decides, but a side was not at its best, or Holm's correction or other seeds hold the verdict back",
     "the interval does not decide",
     "there is one run, which has no interval",
     "it was not run",
