@@ -16,7 +16,7 @@ from papers.dropout.train import max_norm_
 from tinygrad_lab import Tensor
 from tinygrad_lab.data import load_images
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.study import claims, judge
+from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import Finding, Verdict
@@ -179,14 +179,6 @@ def test_an_autoencoder_ends_where_it_is_good_enough() -> None:
 
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------
-
-
-def test_a_row_is_confirmed_by_the_same_verdict_only() -> None:
-    found = judge.superiority([2.0, 2.1, 2.2], [1.0, 1.0, 1.1])
-    same = verdicts._confirmed(found, judge.superiority([3.0, 3.1, 3.1], [2.0, 2.2, 2.0]))
-    assert same == "PyTorch under seeds 1000 to 1002: same verdict"
-    other = verdicts._confirmed(found, judge.superiority([3.0, 1.1], [2.0, 2.2]))
-    assert other == "not confirmed, as PyTorch under seeds 1000 to 1001 is inconclusive"
 
 
 def test_a_rate_that_was_not_tried_has_no_cell_and_the_best_is_bold() -> None:

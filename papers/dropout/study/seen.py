@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tinygrad_lab.study import Interval, Lab
+from tinygrad_lab.study import Interval, Lab, gallery
 
 from .settings import PAIR, SETTINGS
 
@@ -17,7 +17,7 @@ def pictures(lab: Lab, gains: Mapping[int, Interval]) -> str:
         "pictures": ("incoming weights of hidden units", weights(lab)),
         "blobs": ("two blobs: test accuracy with and without dropout", blobs(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in sentences.items())
+    return gallery(sentences)
 
 
 def errors(lab: Lab) -> str:

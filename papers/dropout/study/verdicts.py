@@ -7,7 +7,7 @@ order.
 from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary, out_of_reach, passes, table
 
 from .seen import pictures
-from .settings import ALIKE, AS_GOOD, BOUNDED, CONFIRMING, DEAD, ITEMS, LARGE_RATE, NO_HELP, PAIR, RATES, name_of
+from .settings import ALIKE, AS_GOOD, BOUNDED, DEAD, ITEMS, LARGE_RATE, NO_HELP, PAIR, RATES, name_of
 
 PAPER_UPDATES = 1_000_000
 PAPER_WEIGHTS = 784 * 1024 + 2 * 1024**2 + 1024 * 10  # of the smallest network of table 2 with max-norm
@@ -37,8 +37,8 @@ def _lower_error(lab: Lab) -> Claim:
         ran=_schedule(lab, *PAIR),
         numpy=_from_to(lab, errors, ".2f %"),
         torch=_from_to(lab, witness, ".2f %"),
-        finding=found.allowing_for(ours=_few_updates(lab)),
-        why=f"difference {gain:.2f points}; {_confirmed(found, again)}",
+        finding=found.confirmed_by(again).allowing_for(ours=_few_updates(lab)),
+        why=f"difference {gain:.2f points}",
     )
 
 
@@ -97,8 +97,8 @@ def _gap(lab: Lab) -> Claim:
         ran=_schedule(lab, *PAIR),
         numpy=_from_to(lab, gaps, ".3f"),
         torch=_from_to(lab, witness, ".3f"),
-        finding=found,
-        why=f"difference {smaller:.3f nats}; {_confirmed(found, again)}",
+        finding=found.confirmed_by(again),
+        why=f"difference {smaller:.3f nats}",
     )
 
 
@@ -306,14 +306,6 @@ def _tuned(lab: Lab, finding: Finding, theirs: str, ours: str) -> Finding:
     """A finding for one setting (ours) over another, with the rates that both were given."""
     seconds = max(lab.spread(name, "seconds").mean for name in (ours, theirs))
     return finding.tuned(_rates_tried(lab), name_of(ours, ITEMS), name_of(theirs, ITEMS)).run_for(seconds)
-
-
-def _confirmed(found: Finding, again: Finding) -> str:
-    """Say whether PyTorch's runs under other seeds get the same verdict from the same judge."""
-    seeds = f"PyTorch under seeds {CONFIRMING} to {CONFIRMING + (again.seeds or 1) - 1}"
-    if again.verdict == found.verdict:
-        return f"{seeds}: same verdict"
-    return f"not confirmed, as {seeds} is {again.verdict}"
 
 
 def _few_updates(lab: Lab) -> str:
