@@ -36,6 +36,7 @@ class MambaConfig:
     norm_eps: float = 1e-5
 
     dataset: str = "auto"  # of the text: "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
+    validation: int = 0  # characters at the end of the training text that are not trained on, to choose rates by
     length: int = 64  # tokens in a training window; T of the synthetic tasks
     copies: int = 16  # tokens to copy
     batch_size: int = 12
@@ -65,6 +66,8 @@ class MambaConfig:
         for name in ("final_rate", "warmup", "beta2", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.validation < 0:
+            raise ValueError(f"validation must be at least 0, got {self.validation}")
         self._check_task()
 
     def _check_task(self) -> None:
