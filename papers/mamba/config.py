@@ -98,17 +98,26 @@ class MambaBatch(TypedDict):
     count: float  # of answers
 
 
-def _published(hidden_size: int, layers: int) -> MambaConfig:
-    """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8."""
-    return MambaConfig(vocab_size=50_280, hidden_size=hidden_size, layers=layers, length=2048, batch_size=256)
+def _published(hidden_size: int, layers: int, learning_rate: float) -> MambaConfig:
+    """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8.
+
+    300 billion tokens, half a million in a batch; up to five times the rate of GPT-3 of that size, and down to 1e-5. The
+    rates, and the warm-up of 375 million tokens, which is GPT-3's, are quoted from memory.
+    """
+    updates_an_epoch = 1000
+    return MambaConfig(
+        vocab_size=50_280, hidden_size=hidden_size, layers=layers, length=2048, batch_size=256,
+        items=256 * updates_an_epoch, epochs=572, learning_rate=learning_rate, final_rate=1e-5 / learning_rate,
+        warmup=375e6 / 300e9,
+    )  # fmt: skip
 
 
 PUBLISHED = {
-    "130M": _published(768, 24),
-    "370M": _published(1024, 48),
-    "790M": _published(1536, 48),
-    "1.4B": _published(2048, 48),
-    "2.8B": _published(2560, 64),
+    "130M": _published(768, 24, 3e-3),
+    "370M": _published(1024, 48, 1.5e-3),
+    "790M": _published(1536, 48, 1.25e-3),
+    "1.4B": _published(2048, 48, 1e-3),
+    "2.8B": _published(2560, 64, 8e-4),
 }
 
 TINY = MambaConfig(
@@ -125,6 +134,10 @@ SYNTHETIC: dict[str, Any] = {
 }  # fmt: skip
 COPYING: dict[str, Any] = {"task": "copying", **SYNTHETIC, "length": 48, "copies": 6}
 INDUCTION: dict[str, Any] = {"task": "induction", **SYNTHETIC}
+PUBLISHED_COPYING: dict[str, Any] = {  # 400,000 updates
+    "length": 4096, "copies": 16, "batch_size": 64, "items": 64_000, "epochs": 400, "learning_rate": 1e-4,
+}  # fmt: skip
+PUBLISHED_INDUCTION: dict[str, Any] = {"length": 256, "batch_size": 8, "items": 8 * 8192, "epochs": 25}
 
 VARIANTS = {
     variant: {
@@ -136,13 +149,11 @@ VARIANTS = {
     "copying": {
         "tiny": replace(TINY, variant="copying", task="copying"),
         "small": MambaConfig(variant="copying", **COPYING),
-        "paper": MambaConfig(
-            variant="copying", **COPYING | {"length": 4096, "copies": 16, "batch_size": 64, "learning_rate": 1e-4}
-        ),
+        "paper": MambaConfig(variant="copying", **COPYING | PUBLISHED_COPYING),
     },
     "induction": {
         "tiny": replace(TINY, variant="induction", task="induction"),
         "small": MambaConfig(variant="induction", **INDUCTION),
-        "paper": MambaConfig(variant="induction", **INDUCTION | {"length": 256, "batch_size": 8, "epochs": 25}),
+        "paper": MambaConfig(variant="induction", **INDUCTION | PUBLISHED_INDUCTION),
     },
 }

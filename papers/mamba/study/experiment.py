@@ -31,12 +31,12 @@ FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
 
 # What five seeds of all arms leave time for on two cores.
 SIZES: dict[str, dict[str, Any]] = {
-    "copying": {"hidden_size": 32, "length": 48, "copies": 4, "batch_size": 16},
+    "copying": {"hidden_size": 32, "length": 24, "copies": 4, "batch_size": 16},
     "induction": {"hidden_size": 64, "length": 32, "batch_size": 16},
     "text": {"hidden_size": 64, "layers": 3},
 }
 UPDATES = {"copying": 5000, "induction": 1000, "text": 400}
-WITNESS_UPDATES = {"copying": 2000, "text": 400}  # PyTorch's loop over single steps takes twice the engine's time
+WITNESS_UPDATES = {"copying": 1000, "text": 400}  # PyTorch's loop over single steps takes twice the engine's time
 MORE = {"LLaMA": {"induction": 2}}  # table 2's attention is trained for twice as many updates as its Mamba
 LAYERS = {"LLaMA": 2, "FoX": 2}  # a Transformer's layer has about the parameters of one and a half of Mamba's
 FEED_FORWARD = {"induction": 84, "text": 172}  # with which the arms of a task have as many parameters within 4 %
@@ -47,7 +47,7 @@ SOLVED = 97.0  # percent of the answers at which copying ends: what S6 has in ta
 # A rate is chosen by one short run.  The tasks' sequences are new in every batch, so that a training loss is that of
 # sequences which the network has not seen: its mean over the last half of the run is the score.  Text has a split.
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)  # an arm whose best is at an end is given further ones
-RATE_UPDATES = {"copying": 1000, "induction": 600, "text": 100}
+RATE_UPDATES = {"copying": 750, "induction": 400, "text": 100}
 VALIDATION = 50_000  # characters of the training text that are left out where rates are chosen
 
 LENGTHS = (32, 64, 128, 512, 2048, 8192)  # of induction: the first is that of training

@@ -73,7 +73,7 @@ def draw_sequence(axes: Any, lab: Lab) -> None:
     axes.axvline(config["length"] - 0.5, color="black", linewidth=0.6, linestyle="--", label="the answers begin")
     for number, sizes in enumerate(shown["blocks"], 1):
         axes.plot(sizes, marker=".", label=f"block {number}")
-    axes.set(xlabel="place", ylabel="Δ, mean over the channels", yscale="log", title="one sequence")
+    axes.set(xlabel="place", ylabel="Δ, mean over the channels", ylim=(0, None), title="one sequence")
     axes.legend(fontsize="small")
 
 
@@ -86,7 +86,7 @@ def draw_since(axes: Any, lab: Lab) -> None:
             axes.plot(means, ".-", color=f"C{number}", linewidth=1, label=label)
     last = len(seeds[0][0]) - 1
     axes.set_xticks(range(last + 1), ["token", *(f"+{n}" for n in range(1, last)), "noise"])
-    axes.set(xlabel="places after a token", yscale="log", title="many sequences, every network a line")
+    axes.set(xlabel="places after a token", ylim=(0, None), title="many sequences, every network a line")
     axes.legend(fontsize="small")
 
 
