@@ -101,7 +101,7 @@ class MambaBatch(TypedDict):
 def _published(hidden_size: int, layers: int, learning_rate: float) -> MambaConfig:
     """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8.
 
-    300 billion tokens, half a million in a batch; up to five times the rate of GPT-3 of that size, and down to 1e-5. The
+    300 billion tokens, half a million in a batch; up to five times the rate of GPT-3 of that size, down to 1e-5.  The
     rates, and the warm-up of 375 million tokens, which is GPT-3's, are quoted from memory.
     """
     updates_an_epoch = 1000

@@ -143,7 +143,8 @@ def job(lab: Lab, task: str, arm: str, rate: float, seed: int, side: str) -> Job
     """One of them; what it is looked at for depends on the task."""
     updates = UPDATES[task] * more(arm, task) if side == "numpy" else WITNESS_UPDATES[task]
     config = replace(configuration(task, arm, updates, lab.quick), learning_rate=rate)
-    place, asked = bench(lab, arm), {}
+    place = bench(lab, arm)
+    asked: dict[str, Any] = {}
     if task == "copying":
         asked = {"evaluate": partial(validated, lab, config, side), "until": solved}
     if task == "induction":
@@ -173,7 +174,7 @@ def by_length(config: MambaConfig, quick: bool, model: Any) -> Metrics:
 def save_runs(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
     """A file for each task; copying's with the step sizes of the networks that select, text's with a sample."""
     model, config = runs["text"]["selective"][0].model, runs["text"]["selective"][0].config
-    with_more = {
+    with_more: dict[str, Record] = {
         "copying": {"step_sizes": selected(lab, [run for run in runs["copying"]["selective"] if run.side == "numpy"])},
         "induction": {},
         "text": {"sample": lab.sample(model, config, "ROMEO:\n", replace(inference.OPTIONS, length=400))},

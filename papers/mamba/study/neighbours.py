@@ -6,6 +6,7 @@ groups of weights that decay.  Only the learning rate is each one's own.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from tinygrad_lab.typing import Generator
 
@@ -29,7 +30,7 @@ class NeighbourConfig(MambaConfig):
     context: int = 64  # positions of the rotary table
 
 
-def beside(config: MambaConfig, network: str, **changes: int) -> NeighbourConfig:
+def beside(config: MambaConfig, network: str, **changes: Any) -> NeighbourConfig:
     """Another network on the task and with the recipe of a Mamba."""
     return replace(NeighbourConfig(**asdict(config)), network=network, **changes)
 
