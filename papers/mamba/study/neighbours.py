@@ -8,15 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from jaxtyping import Float, Int
+
+from tinygrad_lab import Tensor, nn
 from tinygrad_lab.typing import Generator
 
 from ...forgetting_transformer import model as forgetting_transformer
 from ...forgetting_transformer.config import FoXConfig
-from ...forgetting_transformer.model import ForgettingTransformer
 from ...llama import model as llama
 from ...llama.config import LlamaConfig
-from ...llama.model import Llama
 from ..config import MambaConfig
+from ..model import Mamba
 from ..model import loss as loss
 
 
@@ -35,34 +37,44 @@ def beside(config: MambaConfig, network: str, **changes: Any) -> NeighbourConfig
     return replace(NeighbourConfig(**asdict(config)), network=network, **changes)
 
 
-def build_llama(config: NeighbourConfig, generator: Generator | None) -> Llama:
+class Neighbour(Mamba):
+    """Another network in Mamba's place; from Mamba come loss and training, no layer."""
+
+    def __init__(self, config: NeighbourConfig, network: nn.Module) -> None:
+        nn.Module.__init__(self)
+        self.clip = config.clip
+        self.network = network
+
+    def forward(self, tokens: Int[Tensor, "b t"], states: None = None) -> Float[Tensor, "b t vocab"]:  # type: ignore[override]  # noqa: ARG002  # it reads whole sequences
+        logits: Tensor = self.network(tokens)
+        return logits
+
+
+def llama_of(config: NeighbourConfig, generator: Generator | None) -> nn.Module:
     """A decoder of rotary attention and gated layers."""
     return llama.build(
         LlamaConfig(
             vocab_size=config.vocab_size, hidden_size=config.hidden_size, layers=config.layers, heads=config.heads,
-            kv_heads=config.heads, feed_forward=config.feed_forward, context=config.context, clip=config.clip,
+            kv_heads=config.heads, feed_forward=config.feed_forward, context=config.context,
         ),
         generator,
     )  # fmt: skip
 
 
-def build_fox(config: NeighbourConfig, generator: Generator | None) -> ForgettingTransformer:
+def fox_of(config: NeighbourConfig, generator: Generator | None) -> nn.Module:
     """The same with gates that forget in place of positions."""
     return forgetting_transformer.build(
         FoXConfig(
             vocab_size=config.vocab_size, hidden_size=config.hidden_size, layers=config.layers, heads=config.heads,
-            feed_forward=config.feed_forward, clip=config.clip,
+            feed_forward=config.feed_forward,
         ),
         generator,
     )  # fmt: skip
 
 
-NETWORKS: dict[str, Callable[[NeighbourConfig, Generator | None], Llama | ForgettingTransformer]] = {
-    "LLaMA": build_llama,
-    "FoX": build_fox,
-}
+NETWORKS: dict[str, Callable[[NeighbourConfig, Generator | None], nn.Module]] = {"LLaMA": llama_of, "FoX": fox_of}
 
 
-def build(config: NeighbourConfig, generator: Generator | None = None) -> Llama | ForgettingTransformer:
+def build(config: NeighbourConfig, generator: Generator | None = None) -> Neighbour:
     """The network of ``config.network``."""
-    return NETWORKS[config.network](config, generator)
+    return Neighbour(config, NETWORKS[config.network](config, generator))

@@ -25,7 +25,7 @@ BLOCK = 50  # characters whose times are put together
 FAR = 4  # places after a token from where on the convolution, of four taps, holds nothing of it
 
 
-def accuracy_at(model: Any, config: MambaConfig, length: int, items: int) -> float:
+def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> float:
     """Percent of ``items`` induction sequences of any length that end with the right token.
 
     They are read whole, a few at a time.
