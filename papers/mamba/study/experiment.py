@@ -35,8 +35,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "induction": {"hidden_size": 64, "length": 32, "batch_size": 16},
     "text": {"hidden_size": 64, "layers": 3},
 }
-UPDATES = {"copying": 5000, "induction": 1000, "text": 400}
-WITNESS_UPDATES = {"copying": 1250, "text": 400}  # PyTorch's loop over single steps takes twice the engine's time
+UPDATES = {"copying": 5000, "induction": 1000, "text": 350}
+WITNESS_UPDATES = {"copying": 1250, "text": 350}  # PyTorch's loop over single steps takes twice the engine's time
 LAYERS = {"LLaMA": 2, "FoX": 2}  # a Transformer's layer has about the parameters of one and a half of Mamba's
 FEED_FORWARD = {"induction": 84, "text": 152}  # with which the arms of a task have as many parameters within 4 %
 
