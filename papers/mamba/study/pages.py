@@ -102,8 +102,9 @@ def of_text(lab: Lab) -> str:
     ends = {arm: lab.spread("text", "metrics", "bits", arm=arm).mean for arm in ARMS["text"]}
     said = ", ".join(f"{arm} {math.log(2) * bits:.3f} nats ({bits:.3f} bits)" for arm, bits in ends.items())
     return (
-        f"Every seed a line, smoothed over five points; on the held-out text the means over seeds are: {said}. At the "
-        f"right the same two of Mamba's blocks with PyTorch's runs, dashed, which have other seeds."
+        f"Every seed a line, smoothed over five points; on the held-out text the means over seeds are: "
+        f"{said}. Right: Mamba and the time-invariant block again, with PyTorch's runs, dashed, which "
+        "have other seeds."
     )
 
 

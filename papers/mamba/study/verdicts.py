@@ -87,7 +87,7 @@ def copying(lab: Lab) -> Claim:
         finding=fair(lab, judged, "copying", *ARMS["copying"]).allowing_for(
             ours="the paper's networks have 400,000 updates"
         ),
-        why=f"that more trials come to {SOLVED:g} % is asked for; every seed counts, and the runs that chose the rates "
+        why=f"more trials must come to {SOLVED:g} %; every seed counts, and the runs that chose the rates "
         "are others; the paper's sequences are longer by far",
     )
 
@@ -123,8 +123,8 @@ def trials(lab: Lab, arm: str) -> str:
     found, right = solved(lab, arm), lab.values("copying", "metrics", "accuracy", arm=arm)
     last = max(run["steps"] for run in lab.runs("copying", arm=arm))
     return (
-        f"{NAMES[arm]} {sum(found)} of {len(found)}, the last end after {last:,} updates with {min(right):.1f} to "
-        f"{max(right):.1f} % of the test tokens"
+        f"{NAMES[arm]} {sum(found)} of {len(found)} solved, all ended by {last:,} updates with "
+        f"{min(right):.1f} to {max(right):.1f} % of the test tokens"
     )
 
 
