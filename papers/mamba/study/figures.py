@@ -58,6 +58,9 @@ def draw_lengths(axes: Any, lab: Lab) -> None:
     axes.axhline(100 / (config["vocab_size"] - 1), color="black", linewidth=0.6, linestyle=":", label="guessing")
     axes.axvline(config["length"], color="black", linewidth=0.6, linestyle="--", label="length of training")
     axes.set(title="induction heads", xlabel="tokens", ylabel="test answers right, %", xscale="log", ylim=(0, 104))
+    asked = asked_lengths(lab, "selective")
+    axes.set_xticks(asked, [f"{length:,}" for length in asked])
+    axes.set_xticks([], minor=True)
     axes.legend(fontsize="small")
 
 
