@@ -2,7 +2,7 @@
 
 import math
 
-from tinygrad_lab.study import Lab, table
+from tinygrad_lab.study import Lab, gallery, table
 
 from .experiment import ARMS, LENGTHS
 
@@ -38,7 +38,7 @@ def pictures(lab: Lab) -> str:
         "text": ("Training losses of all language models", of_text(lab)),
         "cost": ("Time and memory of a character and of a scan", of_cost(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_tasks(lab: Lab) -> str:
