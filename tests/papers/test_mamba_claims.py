@@ -165,7 +165,9 @@ def test_text_is_judged_in_nats_with_a_margin(quick: Lab, tmp_path: Any) -> None
     bits = {"selective": [3.0, 3.1], "time-invariant": [3.2, 3.3], "LLaMA": [3.01, 3.11], "FoX": [2.99, 3.09]}
     found = by_statement(changed(quick, tmp_path, "text", bits, "metrics", "bits"))
     assert found["selectionmakes"].verdict == "reproduced"
-    assert found["Mambamodels"].verdict == "reproduced"  # FoX is better, but by 0.007 nats
+    close = found["Mambamodels"].finding  # FoX is better, but by 0.007 nats
+    assert all(part.verdict == "reproduced" for part in close.parts)
+    assert (close.verdict, close.held_back) == ("inconclusive", verdicts.EARLY)
     assert "2.114" in found["Mambamodels"].numpy
     assert "(3.050 bits)" in found["Mambamodels"].numpy
 

@@ -5,7 +5,7 @@ import math
 from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary
 
 from .costs import THROUGHPUT, scanning, writing
-from .experiment import ARMS, ATTENDED, EVERY, LENGTHS, SOLVED, WITNESS_UPDATES
+from .experiment import ARMS, ATTENDED, EVERY, LENGTHS, SOLVED, UPDATES, WITNESS_UPDATES
 from .pages import tables as tables
 
 NAMES = {
@@ -221,6 +221,9 @@ def ablation(lab: Lab) -> Claim:
     )
 
 
+EARLY = f"after {UPDATES['text']} updates the Transformers' losses still fall, and more updates could change the order"
+
+
 def quality(lab: Lab) -> Claim:
     """Whether Mamba costs no more than either Transformer, but for a margin."""
     others, ours = ARMS["text"][2:], [-loss for loss in nats(lab, "selective")]
@@ -234,7 +237,7 @@ def quality(lab: Lab) -> Claim:
         "section 4.2, figure 4 and table 3 (from memory)",
         f"3 layers of Mamba, 2 of the others, {language(lab, ('selective', *others))}; at this scale only",
         numpy=", ".join(spelled(lab, arm) for arm in ("selective", *others)),
-        finding=lab.judge.all_of(*parts.values()),
+        finding=lab.judge.all_of(*parts.values()).allowing_for(theirs=EARLY),
         why="Mamba is better by "
         + ", ".join(f"{ends(part, 3)} nats ({NAMES[arm]})" for arm, part in parts.items())
         + f"; the intervals may reach down to -{CLOSE:g}",
