@@ -10,14 +10,14 @@ from tinygrad_lab.study import Lab, Record
 
 RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline, with general global attention
 
-# Half as wide as ``small`` and a sixth of the dates: four passes of one run take about 12 s of a core,
-# and with its rates chosen, five seeds and PyTorch's witnesses the whole study a quarter of an hour on two.
+# Half as wide as ``small``, and about a seventh of the dates: four passes take about 12 s of a core, so that five seeds
+# of every arm, rates for each and PyTorch's witnesses make a study of a quarter of an hour on two cores.
 SIZE: Record = {
-    "hidden_size": 32, "feed_forward": 128, "batch_size": 32, "train_items": 10_000, "epochs": 4,
-    "warmup_steps": 250,  # a fifth of the updates: with the paper's twenty-fifth too few would be left to rise in
+    "hidden_size": 32, "feed_forward": 128, "batch_size": 32, "train_items": 9000, "epochs": 4,
+    "warmup_steps": 225,  # a fifth of the updates: with the paper's twenty-fifth too few would be left to rise in
 }  # fmt: skip
-RIVAL_SIZE: Record = {"hidden_size": 64, "batch_size": 32, "train_items": 10_000, "epochs": 4}
-FEW: Record = {"train_items": 1000, "epochs": 40}  # as many updates, on pairs that can be learned by heart
+RIVAL_SIZE: Record = {"hidden_size": 64, "batch_size": 32, "train_items": 9000, "epochs": 4}
+FEW: Record = {"train_items": 1000, "epochs": 36}  # as many updates, on pairs that can be learned by heart
 DEEP: Record = {  # the paper's six layers, where a start at the full rate should hurt most
     "layers": 6, "dropout": 0.0, "train_items": 6400, "epochs": 1, "warmup_steps": 60,
 }  # fmt: skip

@@ -98,8 +98,9 @@ def calls(
     config = configuration(bench, arm, rates[group][name])
     look = LOOK[group](bench, side, config) if group in LOOK else None
     every = max(1, config.epochs * len(bench.data.training_batches(config, generator(0))) // LOOKS)
-    label = f"{group}, {name}"
-    return [partial(bench.train, config, seed, side, label, evaluate=look, every=every) for seed in seeds]
+    at_end = ("test", "train") if group == "few-dates" else ("test",)
+    run = partial(bench.train, config, side=side, label=f"{group}, {name}", evaluate=look, every=every, at_end=at_end)
+    return [partial(run, seed=seed) for seed in seeds]
 
 
 # ---- what is shown of them -------------------------------------------------------------------------------------------

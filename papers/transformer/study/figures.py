@@ -11,6 +11,7 @@ from .arms import ARMS
 from .measured import by_look, written
 from .pages import LIKENED, SHOWN, position_table
 
+COLUMNS = 2  # of heads: as many as leave room for letters that can be read
 SIZE = 10  # points of the smallest letters, in pictures as wide as a page
 
 
@@ -18,12 +19,12 @@ def figures(lab: Lab) -> None:
     """Every picture whose results are there."""
     positions(lab)
     shown = lab.results("shown")
-    heads(lab, "dates", [shown["dates"][SHOWN["dates"]]], 2)
+    heads(lab, "dates", [shown["dates"][SHOWN["dates"]]])
     layers(lab, shown["dates"][SHOWN["layers"]])
     variants(lab)
     warm_up(lab)
     if lab.has("words"):
-        heads(lab, "words", shown["words"], 4)
+        heads(lab, "words", shown["words"][:2])
 
 
 def positions(lab: Lab) -> None:
@@ -41,16 +42,16 @@ def positions(lab: Lab) -> None:
 
 
 # ---- what is looked at -----------------------------------------------------------------------------------------------
-def heads(lab: Lab, name: str, examples: list[Record], columns: int) -> None:
-    """What each head of the last layer reads while something is written."""
+def heads(lab: Lab, name: str, examples: list[Record]) -> None:
+    """What each head of the last layer reads while something is written; the last column is the end of the source."""
     maps = [(example, weights) for example in examples for weights in list(example["maps"].values())[-1]]
-    lines = -(-len(maps) // columns)
+    lines = -(-len(maps) // COLUMNS)
     with lab.figure(name, 9.0, 3.2 * lines) as figure:
-        panels = figure.subplots(lines, columns, squeeze=False).ravel()
+        panels = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
         for place, (axes, (example, weights)) in enumerate(zip(panels, maps, strict=False)):
             axes.imshow(np.array(weights), cmap="Blues", vmin=0, vmax=1, aspect="auto")
             axes.set_title(f"head {place % (len(maps) // len(examples)) + 1}", fontsize=SIZE)
-            label_tokens(axes, "x", example["source"], SIZE)
+            label_tokens(axes, "x", [*example["source"][:-1], ""], SIZE)
             label_tokens(axes, "y", example["target"], SIZE)
 
 
