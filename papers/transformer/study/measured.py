@@ -27,7 +27,7 @@ def gained(lab: Lab, group: str, arm: str) -> float:
     """Points that an arm became better by in the last quarter of its updates."""
     key = "PER" if group == "words" else "exact"
     means = by_look(lab, arm, group, key)
-    change = means[-1] - means[-2] if len(means) > 1 else 0.0
+    change = means[-1] - means[-2]
     return -change if group == "words" else change
 
 
@@ -49,7 +49,7 @@ def rates(lab: Lab, group: str) -> Rates:
 def fair(lab: Lab, found: Finding, group: str, ours: str, theirs: str) -> Finding:
     """The finding, allowing for rates that were not bracketed, and for a claim's own side that was still learning."""
     tuned = found.tuned(rates(lab, group), ours, theirs).run_for(seconds(lab, group, ours, theirs))
-    more = gained(lab, group, ours) if group in ("dates", "words", "few-dates") else 0.0
+    more = gained(lab, group, ours)
     if more < STILL_LEARNING:
         return tuned
     return tuned.allowing_for(ours=f"{ours} still gained {more:.1f} points in the last quarter of its updates")
