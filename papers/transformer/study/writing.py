@@ -26,7 +26,7 @@ def dates_right(bench: Lab, side: str, config: Any, width: int = 1) -> Look:
 
 
 def phonemes_wrong(bench: Lab, side: str, config: Any) -> Look:
-    """What finds the rates of wrong phonemes and words, in percent, on every so manieth test word."""
+    """What finds the rates of wrong phonemes and words, in percent, on test words evenly apart."""
     pairs = test_pairs(bench, config)
     tested = pairs[:: max(1, len(pairs) // WORDS_TESTED)]
 
