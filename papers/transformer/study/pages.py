@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, table
+from tinygrad_lab.study import Lab, Record, gallery, table
 
 from ..config import VARIANTS
 from ..model import SinusoidalPositions
@@ -57,7 +57,7 @@ def pictures(lab: Lab) -> str:
     }
     if lab.has("words"):
         told["words"] = ("Where each head of the last layer looks while a word is spelled", of_words(lab))
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def position_table() -> np.ndarray:

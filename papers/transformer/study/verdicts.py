@@ -207,6 +207,7 @@ def on_dates(lab: Lab, ours: str, theirs: str, statement: str, source: str, judg
     """A claim on two arms on dates, with the other side's verdict where it trained both."""
     witnessed = ours in WITNESSED and theirs in WITNESSED
     finding = judged("numpy")
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     points = lab.paired_difference(*(written(lab, "dates", arm) for arm in (ours, theirs)))
     why = said.format(points=points)
     arms, against = ((ours,), rival(lab, "dates")) if theirs == "luong" else ((ours, theirs), "")
@@ -217,7 +218,7 @@ def on_dates(lab: Lab, ours: str, theirs: str, statement: str, source: str, judg
         numpy=both_shares(lab, ours, theirs, "numpy"),
         torch=both_shares(lab, ours, theirs, "torch") if witnessed else "-",
         finding=finding,
-        why=f"{why}; {confirmation(finding, judged('torch'))}" if witnessed else why,
+        why=why,
     )  # fmt: skip
 
 
@@ -225,13 +226,6 @@ def both_shares(lab: Lab, ours: str, theirs: str, side: str) -> str:
     """The rival's share and ours; of two arms of ours the default's first."""
     order = (theirs, ours) if theirs == "luong" else (ours, theirs)
     return " -> ".join(share(lab, arm, side=side) + " (Luong)" * (arm == "luong") for arm in order)
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def recipe(lab: Lab, group: str, *arms: str) -> str:
