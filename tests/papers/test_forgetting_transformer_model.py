@@ -137,13 +137,17 @@ def test_gates_start_half_open_and_fixed_ones_do_not_learn() -> None:
     assert set(learned.state_dict()) == set(fixed.state_dict())
 
 
-def test_gates_that_are_numbers_do_not_decay() -> None:
-    config = VARIANTS["bias-only"]["tiny"]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_neither_biases_nor_norms_decay(variant: str) -> None:
+    config = VARIANTS[variant]["tiny"]
     model = build(config, generator(0))
     optimizer, _ = configure_optimizer(model, config, 10)
     decayed, kept = optimizer.param_groups
     assert (decayed["weight_decay"], kept["weight_decay"]) == (config.weight_decay, 0.0)
-    assert kept["params"] == [layer.attn.fgate_bias for layer in model.model.layers]
+    free = ("norm.weight", "fgate_proj.bias", "fgate_bias")
+    names = [(name.endswith(free), parameter) for name, parameter in model.named_parameters()]
+    assert decayed["params"] == [parameter for exempt, parameter in names if not exempt]
+    assert kept["params"] == [parameter for exempt, parameter in names if exempt]
 
 
 def test_every_head_s_gate_learns() -> None:
