@@ -17,7 +17,7 @@ TENTHS = {"test": (9, 10), "validation": (8, 9), "train": (0, 9)}  # of a text t
 SHORTER = (0, 8)  # of it that are trained on where the ninth is for choosing learning rates
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
 EVALUATION_BATCH = 4096  # tokens in a batch of it
-STRETCHES = 64  # of text that are read after contexts of different lengths
+STRETCHES = 32  # of text that are read after contexts of different lengths
 STRETCH = 64  # tokens of each
 
 
