@@ -32,7 +32,8 @@ LONG = (OPEN, ROTARY)
 NEEDLES = {"stale": (OPEN, ROTARY), "far": (OPEN, ROTARY, CLOSED)}
 
 LENGTH, LONG_LENGTH, NEEDLE_LENGTH = 128, 1024, 128  # tokens in a training window
-TEXT_STEPS, LONG_STEPS, NEEDLE_STEPS = 600, 300, 800
+STEPS, NEEDLE_STEPS = 500, 800
+TOKENS = 1024  # of text in a step, in short windows as in long ones
 LOOKS = 4  # at the loss while a short-window model is trained
 SEEDS, TRIALS = 5, 10  # no run takes three minutes; ten trials are the fewest whose share stands Holm's correction
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
@@ -44,19 +45,19 @@ RATE_SHARE = {"text": 3, "long": 3, "stale": 2, "far": 2}  # a rate is tried for
 def configuration(study: str, arm: str) -> FoXConfig:
     """An arm of "text", of "long", or of a needle task, at any rate."""
     if study == "text":
-        return text(*TEXT[arm], LENGTH, TEXT_STEPS, 8)
+        return text(*TEXT[arm], LENGTH)
     if study == "long":
-        return text(*MODELS[arm], LONG_LENGTH, LONG_STEPS, 2)
+        return text(*MODELS[arm], LONG_LENGTH)
     return needle(study, *MODELS[arm])
 
 
-def text(variant: str, changes: dict[str, Any], length: int, steps: int, batch_size: int) -> FoXConfig:
+def text(variant: str, changes: dict[str, Any], length: int) -> FoXConfig:
     """Two layers of width 64 that read the King James Bible, or where it is missing Python's help texts."""
-    full = VARIANTS[variant]["small"]
+    full, batch_size = VARIANTS[variant]["small"], TOKENS // length
     epochs = LOOKS if length == LENGTH else 1
     return replace(
         full, dataset="kjv" if available("kjv") else "topics", hidden_size=64, layers=2, length=length,
-        feed_forward=feed_forward_size(64, full.block, 8), batch_size=batch_size, windows=steps * batch_size // epochs,
+        feed_forward=feed_forward_size(64, full.block, 8), batch_size=batch_size, windows=STEPS * batch_size // epochs,
         epochs=epochs, memories=(2.0, float(2 * length)), **changes,
     )  # fmt: skip
 
