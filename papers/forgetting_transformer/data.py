@@ -27,7 +27,7 @@ def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: FoXConfig, split: str) -> TextData:
-    """The first nine tenths of the text for "train", the rest for "test"; the ninth is "validation", if it is asked for."""
+    """The first nine tenths of the text for "train", the rest for "test"; the ninth one is "validation"."""
     return _split(config, split)[0]
 
 

@@ -271,7 +271,7 @@ def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
 
 
 def initialise(model: ForgettingTransformer, config: FoXConfig) -> None:
-    """N(0, 0.02²) for every matrix; 0 for the gates' biases, half of a memory being gone with the next token, or open."""
+    """N(0, 0.02²) for every matrix; 0 for the gates' biases, so that every gate is a half, or those of open gates."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.02)

@@ -24,7 +24,7 @@ TEXT: dict[str, tuple[str, dict[str, Any]]] = {
 }
 OPEN, ROTARY, CLOSED = "FoX, open", "Transformer", "FoX, half open"
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
-    OPEN: ("llama", {"open_gates": True}),  # heads start with memories from 2 tokens to two windows
+    OPEN: ("llama", {"open_gates": True}),  # heads start with memories of many lengths
     ROTARY: ("rotary", {}),
     CLOSED: ("llama", {}),  # the official start: every gate at a half
 }
@@ -68,7 +68,7 @@ def needle(task: str, variant: str, changes: dict[str, Any]) -> NeedleConfig:
     return NeedleConfig(
         variant=variant, gate=wanted.gate, rotary=wanted.rotary, task=task, dataset="topics", vocab_size=VOCABULARY,
         hidden_size=32, layers=1, heads=4, feed_forward=88, length=NEEDLE_LENGTH, batch_size=8,
-        memories=(2.0, float(2 * NEEDLE_LENGTH)), windows=8 * NEEDLE_STEPS, epochs=1, **changes,
+        memories=(NEEDLE_LENGTH / 4, 4.0 * NEEDLE_LENGTH), windows=8 * NEEDLE_STEPS, epochs=1, **changes,
     )  # fmt: skip
 
 

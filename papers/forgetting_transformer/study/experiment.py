@@ -6,14 +6,27 @@ tinygrad-lab claims forgetting_transformer
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from tinygrad_lab.fit import Metrics
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from .. import inference
 from ..config import FoXConfig
 from . import costs, needles
 from .arms import (
-    FIRST_WITNESS, LONG, NEEDLES, OPEN, RATES, ROTARY, SEEDS, TEXT, TRIALS, configuration, shortened, tried,
+    FIRST_WITNESS,
+    LONG,
+    NEEDLES,
+    OPEN,
+    RATES,
+    ROTARY,
+    SEEDS,
+    TEXT,
+    TRIALS,
+    configuration,
+    shortened,
+    tried,
 )  # fmt: skip
 from .far import PRUNING, far_look, gates_of
 
@@ -79,7 +92,9 @@ def measure_runs(lab: Lab) -> None:
         found = {arm: [run for (of, name, _), run in zip(jobs, runs, strict=True) if (of, name) == (study, arm)]
                  for arm in arms}  # fmt: skip
         records: Record = {"runs": {arm: [run.record() for run in made] for arm, made in found.items()}}
-        records |= shown(lab, study, {arm: next(run for run in made if run.side == "numpy") for arm, made in found.items()})
+        records |= shown(
+            lab, study, {arm: next(run for run in made if run.side == "numpy") for arm, made in found.items()}
+        )
         bench(lab, study).save(study, records, configuration(study, arms[0]))
 
 
@@ -95,12 +110,20 @@ def jobs_of(lab: Lab, study: str) -> list[Job]:
 def job(lab: Lab, study: str, arm: str, seed: int, side: str) -> Job:
     """One run at its arm's best rate."""
     config = rated(lab, study, arm)
-    look = far_look(lab, config) if study == "long" else None
     call = partial(
-        bench(lab, study).train, config, seed, side, named(study, arm), each_epoch=study == "text", evaluate=look,
-        at_end=("test",),
+        bench(lab, study).train, config, seed, side, named(study, arm), each_epoch=study == "text",
+        evaluate=look_of(lab, study, config, side), at_end=("test",),
     )  # fmt: skip
     return study, arm, call
+
+
+def look_of(lab: Lab, study: str, config: FoXConfig, side: str) -> Callable[[Any], Metrics] | None:
+    """What is found of a model besides its test loss: much of long windows, of needles the loss as in training."""
+    if study not in NEEDLES:
+        return far_look(lab, config) if study == "long" else None
+    place = bench(lab, study)
+    within = place.data.evaluation_batches(config, "validation")
+    return lambda model: place.side(side).evaluate(model, within)
 
 
 def rated(lab: Lab, study: str, arm: str) -> FoXConfig:

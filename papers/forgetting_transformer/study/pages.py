@@ -11,8 +11,14 @@ from ..config import CHANGES, VARIANTS, FoXConfig
 from ..model import build
 from .arms import LONG, NEEDLES, OPEN, ROTARY
 from .experiment import SAMPLED
+from .needles import LONGER, VALUES
 
-TEXTS = {"kjv": "the King James Bible, character by character", "topics": "Python's help texts, character by character"}
+READ = {  # what models read, by data set or task
+    "kjv": "the King James Bible, character by character",
+    "topics": "Python's help texts, character by character",
+    "stale": f"the task `stale`, judged in sequences {LONGER['stale']} times as long as in training",
+    "far": "the task `far`",
+}
 
 
 # ---- numbers of the results ------------------------------------------------------------------------------------------
@@ -24,6 +30,11 @@ def losses(lab: Lab, study: str, arm: str, side: str = "numpy") -> list[float]:
 def of(lab: Lab, arm: str, name: str) -> list[float]:
     """What was found of models of long windows, one a run."""
     return [float(run["history"][-1][name]) for run in lab.runs("long", arm=arm)]
+
+
+def within(lab: Lab, task: str, arm: str, side: str = "numpy") -> list[float]:
+    """Nats a question in sequences as long as in training, one a run."""
+    return [float(run["history"][-1]["loss"]) for run in lab.runs(task, side, arm)]
 
 
 def after(lab: Lab, arm: str, context: int) -> list[float]:
@@ -104,10 +115,10 @@ def by_name(lab: Lab, kind: str, title: str) -> str:
 
 
 def needles(lab: Lab) -> str:
-    """The trials of both tasks, from the best to the worst."""
+    """The trials of both tasks: nats a question, in sequences as long as in training and in those that are judged."""
     rows = [needle_row(lab, task, arm, side) for task, arms in NEEDLES.items() for arm in arms for side in SIDES]
-    columns = ("task", "model", "side", "rate", "trials", "least nats", "median", "most")
-    return table(columns, [row for row in rows if row], right=5)
+    columns = ("task", "model", "side", "rate", "trials", "median as in training", "least", "median", "most")
+    return table(columns, [row for row in rows if row], right=6)
 
 
 SIDES = ("numpy", "torch")
@@ -119,7 +130,8 @@ def needle_row(lab: Lab, task: str, arm: str, side: str) -> tuple[object, ...]:
     if not nats:
         return ()
     rate = lab.runs(task, side, arm)[0]["config"]["learning_rate"]
-    return task, arm, side, f"{rate:g}", len(nats), *(f"{x:.3f}" for x in (min(nats), float(np.median(nats)), max(nats)))
+    shown = (np.median(within(lab, task, arm, side)), min(nats), np.median(nats), max(nats))
+    return task, arm, side, f"{rate:g}", len(nats), *(f"{x:.3f}" for x in shown)
 
 
 def costs(lab: Lab) -> str:
@@ -175,8 +187,8 @@ def of_positions(lab: Lab) -> str:
     inside, beyond = places(lab, "after")[-2:]
     change = {arm: fmean(after(lab, arm, beyond)) - fmean(after(lab, arm, inside)) for arm in LONG}
     return (
-        f"With {beyond:,} characters before it instead of {inside:,} the same text costs FoX {change[OPEN]:+.3f} nats a "
-        f"character, the rotary Transformer {change[ROTARY]:+.3f}; the dotted line is where training windows end."
+        f"With {beyond:,} characters before it instead of {inside:,} the same text costs FoX {change[OPEN]:+.3f} nats "
+        f"a character, the rotary Transformer {change[ROTARY]:+.3f}; the dotted line is where training windows end."
     )
 
 
@@ -186,7 +198,7 @@ def of_needles(lab: Lab) -> str:
         f"{task}: " + ", ".join(f"{arm} {float(np.median(losses(lab, task, arm))):.2f}" for arm in arms)
         for task, arms in NEEDLES.items()
     ]
-    return f"A mark is a trial; who guesses has {math.log(8):.2f} nats a question. Medians, {'; '.join(said)}."
+    return f"A mark is a trial; who guesses has {math.log(VALUES):.2f} nats a question. Medians, {'; '.join(said)}."
 
 
 def memories(found: Record) -> list[float]:
@@ -217,7 +229,7 @@ def of_costs(lab: Lab) -> str:
     whole, pruned = (kernels[name][-1] for name in ("in blocks", "pruned"))
     written = lab.results("costs")["writing"]["softmax"][-1]
     return (
-        f"At {whole['length']:,} tokens attention in blocks takes {whole['seconds']:.2f} s, pruned {pruned['seconds']:.2f} "
-        f"s, and both {whole['megabytes']:.0f} MB, so that the pruned line lies on the other, which is drawn wider; after "
-        f"{written['position']:,} tokens the cache is {written['kilobytes']:,.0f} kB."
+        f"At {whole['length']:,} tokens attention in blocks takes {whole['seconds']:.2f} s, pruned "
+        f"{pruned['seconds']:.2f} s, in {whole['megabytes']:.0f} and {pruned['megabytes']:.0f} MB; where the pruned line "
+        f"lies on the other one, that is drawn wider. After {written['position']:,} tokens the cache is {written['kilobytes']:,.0f} kB."
     )

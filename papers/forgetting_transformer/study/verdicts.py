@@ -11,7 +11,7 @@ from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, out_of_reach
 
 from .arms import CLOSED, LONG, LONG_LENGTH, OPEN, ROTARY
 from .experiment import WITNESSED, named
-from .pages import TEXTS, after, losses, nats_and_bits, of, places, seconds
+from .pages import READ, after, losses, nats_and_bits, of, places, seconds, within
 from .pages import tables as tables
 
 RISE = 0.02  # nats a character that the loss may rise beyond the training length and still count as holding
@@ -116,7 +116,9 @@ def farther(lab: Lab) -> Claim:
         return remembering(lab, lab.judge.all_of(*parts))
 
     within, outside = judged("numpy").parts
-    why = f"from {near:,} to {inside:,} characters before {difference(within)} less, to {beyond:,} {difference(outside)}"
+    why = (
+        f"from {near:,} to {inside:,} characters before {difference(within)} less, to {beyond:,} {difference(outside)}"
+    )
     statement = "FoX's loss goes on falling with more context, up to the training length and beyond it"
     return claim(lab, "long", (OPEN,), judged, statement, "section 4, loss per token (from memory)", why)
 
@@ -156,7 +158,6 @@ def rise(lab: Lab, arm: str) -> str:
     return f"{lab.paired_difference(beyond, inside):.3f} nats"
 
 
-
 def length(lab: Lab) -> int:
     """Tokens in a long training window."""
     return int(lab.runs("long", arm=OPEN)[0]["config"]["length"])
@@ -175,7 +176,10 @@ def last_value_counts(lab: Lab) -> Claim:
         found = lab.judge.succeeds_more(solved(lab, "stale", OPEN, side), solved(lab, "stale", ROTARY, side))
         return tuned(lab, found, "stale", OPEN, ROTARY)
 
-    statement = "where the last of many values of a key counts, FoX learns it and a rotary Transformer does not as often"
+    statement = (
+        "where the last of many values of a key counts, FoX finds it in sequences longer than in training, and a rotary "
+        "Transformer does not as often"
+    )
     return needle_claim(lab, "stale", (OPEN, ROTARY), judged, statement, "section 1, what forgetting is for (our task)")
 
 
@@ -201,9 +205,13 @@ def official_start(lab: Lab) -> Claim:
 
 
 def needle_claim(lab: Lab, task: str, arms: tuple[str, ...], judged: Judged, statement: str, source: str) -> Claim:
-    """A claim on a needle task; losses, too, as a trial that is not solved has no number of steps."""
-    counts = [f"{arm}: {sum(solved(lab, task, arm))} of {len(solved(lab, task, arm))} trials" for arm in arms]
-    return claim(lab, task, arms, judged, statement, source, f"solved, below {SOLVED:g} nats: {'; '.join(counts)}")
+    """A claim on a needle task; what is solved is counted, and the loss at training's length is told beside."""
+    counts = [
+        f"{arm} in {sum(solved(lab, task, arm))} of {len(solved(lab, task, arm))} trials (median at the length of "
+        f"training {np.median(within(lab, task, arm)):.3f})"
+        for arm in arms
+    ]
+    return claim(lab, task, arms, judged, statement, source, f"solved, below {SOLVED:g} nats: {', '.join(counts)}")
 
 
 # ---- what claims are made of -----------------------------------------------------------------------------------------
@@ -254,7 +262,7 @@ def recipe(lab: Lab, study: str, arms: tuple[str, ...]) -> str:
         for arm, other in zip(arms, first, strict=True)
     ]
     return (
-        f"{config.get('task') or TEXTS[config['dataset']]}; {config['layers']} layers of width {config['hidden_size']}, "
+        f"{READ[config.get('task') or config['dataset']]}; {config['layers']} layers of width {config['hidden_size']}, "
         f"{run['steps']:,} steps of {config['batch_size']} windows of {config['length']:,}; {', '.join(sizes)}; "
         f"{len(lab.runs(study, arm=arms[0]))} seeds"
     )
@@ -297,7 +305,7 @@ def summary(lab: Lab) -> Summary:
     first, data = lab.runs("text", arm=arm)[0], lab.results("text")["environment"]["data"]
     config = first["config"]
     return Summary(
-        data=f"{TEXTS[config['dataset']]}, {data['items']:,} characters to train on, a ninth as many held out",
+        data=f"{READ[config['dataset']]}, {data['items']:,} characters to train on, a ninth as many held out",
         model=f"{config['layers']} blocks of width {config['hidden_size']}, {config['heads']} heads, "
         f"{first['parameters']:,} parameters",
         loss=f"cross-entropy of the next character, mean over windows of {config['length']} characters",
