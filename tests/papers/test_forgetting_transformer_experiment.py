@@ -124,8 +124,7 @@ def with_losses(quick: Lab, study: str, losses: dict[str, list[float]]) -> Lab:
     for arm, nats in losses.items():
         first = {run["side"]: run for run in found[study]["runs"][arm]}
         found[study]["runs"][arm] = [run | {"metrics": {"loss": n}} for run in first.values() for n in nats]
-    bracketed = dict.fromkeys(found["rates"]["losses"], {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0})
-    found["rates"]["losses"] = bracketed
+    found["rates"]["losses"] = {arm: {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0} for arm in found["rates"]["losses"]}
 
     class Changed(Lab):
         def results(self, name: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from .arms import (
     configuration,
     shortened,
     tried,
-)  # fmt: skip
+)
 from .far import PRUNING, far_look, gates_of
 
 # study -> arms that PyTorch trains too, under seeds of its own

@@ -4,6 +4,7 @@ A token tells a key and its value at once, asks for a key's value, or is noise. 
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ VOCABULARY = PAIRS + KEYS + NOISE
 NOTHING = -100  # the target of a token that asks nothing: cross-entropy leaves it out
 TOLD = (0.02, 0.6)  # the share of the tokens of "stale" that tell is between these, from one sequence to the next
 ASKED = 0.2  # of them ask; the others are noise
-QUESTIONS = 16  # at the end of a sequence of "far"
+QUESTIONS = 32  # at the end of a sequence of "far"
 SPLITS = {"validation": 10**6, "test": 2 * 10**6}  # their seeds, which no run has
 TESTED = 64 * 1024  # tokens that a test looks at
 LONGER = {
@@ -75,7 +76,7 @@ def drawn(config: NeedleConfig, count: int, rng: Generator) -> tuple[np.ndarray,
 def stale(count: int, length: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Keys are told again and again, between questions and more or less noise; the last value counts."""
     key, value = (rng.integers(0, size, (count, length)) for size in (KEYS, VALUES))
-    share, kind = np.exp(rng.uniform(*np.log(TOLD), (count, 1))), rng.uniform(size=(count, length))
+    share, kind = np.exp(rng.uniform(*map(math.log, TOLD), (count, 1))), rng.uniform(size=(count, length))
     key[:, :KEYS], kind[:, :KEYS] = np.arange(KEYS), 0.0  # every key has a value before the first question
     told, asked = kind < share, (kind >= share) & (kind < share + ASKED)
     tokens = np.where(told, key * VALUES + value, np.where(asked, PAIRS + key, PAIRS + KEYS + value % NOISE))

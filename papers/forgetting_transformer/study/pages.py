@@ -230,6 +230,7 @@ def of_costs(lab: Lab) -> str:
     written = lab.results("costs")["writing"]["softmax"][-1]
     return (
         f"At {whole['length']:,} tokens attention in blocks takes {whole['seconds']:.2f} s, pruned "
-        f"{pruned['seconds']:.2f} s, in {whole['megabytes']:.0f} and {pruned['megabytes']:.0f} MB; where the pruned line "
-        f"lies on the other one, that is drawn wider. After {written['position']:,} tokens the cache is {written['kilobytes']:,.0f} kB."
+        f"{pruned['seconds']:.2f} s, in {whole['megabytes']:.0f} and {pruned['megabytes']:.0f} MB; where the pruned "
+        f"line lies on the other one, that is drawn wider. After {written['position']:,} tokens the cache is "
+        f"{written['kilobytes']:,.0f} kB."
     )

@@ -91,54 +91,43 @@ def better_in_long_windows(lab: Lab) -> Claim:
 def extrapolation(lab: Lab) -> Claim:
     """Whether losses hold with twice a training window before the same text."""
     inside, beyond = places(lab, "after")[-2:]
-
-    def judged(side: str) -> Finding:
-        fox, rotary = (([nats + RISE for nats in after(lab, arm, inside)], after(lab, arm, beyond)) for arm in LONG)
-        parts = (lab.judge.superiority(fox[0], fox[1]), lab.judge.superiority(rotary[1], rotary[0]))
-        return remembering(lab, lab.judge.all_of(*parts))
-
+    fox, rotary = (([nats + RISE for nats in after(lab, arm, inside)], after(lab, arm, beyond)) for arm in LONG)
+    found = lab.judge.all_of(lab.judge.superiority(fox[0], fox[1]), lab.judge.superiority(rotary[1], rotary[0]))
     why = (
         f"after {beyond:,} characters FoX has {rise(lab, OPEN)}, the Transformer {rise(lab, ROTARY)} more than after "
         f"{inside:,}; more than {RISE:g} is a rise"
     )
     statement = "beyond the training length FoX's loss does not rise, that of the rotary Transformer does"
     source = "section 4, loss per token beyond the training length (from memory)"
-    return claim(lab, "long", LONG, judged, statement, source, why)
+    return claim(lab, "long", LONG, once(remembering(lab, found)), statement, source, why)
 
 
 def farther(lab: Lab) -> Claim:
     """Whether more text before it still lowers the loss of the same text."""
     near, inside, beyond = places(lab, "after")[-3:]
-
-    def judged(side: str) -> Finding:
-        nats = {n: after(lab, OPEN, n) for n in (near, inside, beyond)}
-        parts = [lab.judge.superiority(nats[a], nats[b]) for a, b in ((near, inside), (inside, beyond))]
-        return remembering(lab, lab.judge.all_of(*parts))
-
-    within, outside = judged("numpy").parts
+    nats = {n: after(lab, OPEN, n) for n in (near, inside, beyond)}
+    nearer, outside = (lab.judge.superiority(nats[a], nats[b]) for a, b in ((near, inside), (inside, beyond)))
+    found = once(remembering(lab, lab.judge.all_of(nearer, outside)))
     why = (
-        f"from {near:,} to {inside:,} characters before {difference(within)} less, to {beyond:,} {difference(outside)}"
+        f"from {near:,} to {inside:,} characters before {difference(nearer)} less, to {beyond:,} {difference(outside)}"
     )
     statement = "FoX's loss goes on falling with more context, up to the training length and beyond it"
-    return claim(lab, "long", (OPEN,), judged, statement, "section 4, loss per token (from memory)", why)
+    return claim(lab, "long", (OPEN,), found, statement, "section 4, loss per token (from memory)", why)
 
 
 def pruning(lab: Lab) -> Claim:
     """How much of a long text's attention can be left out, and what that changes."""
     left, whole, pruned = (of(lab, OPEN, name) for name in ("left", "whole", "pruned"))
-
-    def judged(side: str) -> Finding:
-        parts = (lab.judge.at_most(1 - HALF, left), lab.judge.equivalence(pruned, whole, UNCHANGED))
-        return remembering(lab, lab.judge.all_of(*parts))
-
+    parts = (lab.judge.at_most(1 - HALF, left), lab.judge.equivalence(pruned, whole, UNCHANGED))
+    found = once(remembering(lab, lab.judge.all_of(*parts)))
     gone = lab.interval([100 * (1 - share) for share in left])
     change = float(np.abs(np.subtract(pruned, whole)).max())
     why = (
-        f"{gone:.0f %} of the blocks of 256 × 256 scores left out in windows of {4 * length(lab):,}, the loss changed by "
-        f"at most {change:.1e} nats; more than half is asked to go, with less than {UNCHANGED:g} nats of change"
+        f"{gone:.0f %} of the blocks of 256 × 256 scores left out in windows of {4 * length(lab):,}, the loss changed "
+        f"by at most {change:.1e} nats; more than half is asked to go, with less than {UNCHANGED:g} nats of change"
     )
     statement = "about 70 % of the attention's work can be left out without a change of the loss"
-    return claim(lab, "long", (OPEN,), judged, statement, "Lin et al. 2025, Adaptive Computation Pruning", why)
+    return claim(lab, "long", (OPEN,), found, statement, "Lin et al. 2025, Adaptive Computation Pruning", why)
 
 
 def remembering(lab: Lab, finding: Finding) -> Finding:
@@ -146,8 +135,8 @@ def remembering(lab: Lab, finding: Finding) -> Finding:
     longest = float(np.mean(of(lab, OPEN, "memory")))
     if longest < FAR * length(lab):
         finding = finding.hold_back(
-            f"no head remembers more than {longest:.1f} of the {length(lab):,} tokens of a window, so that longer texts "
-            "change nothing"
+            f"no head remembers more than {longest:.1f} of the {length(lab):,} tokens of a window, so that longer "
+            "texts change nothing"
         )
     return tuned(lab, finding, "long", OPEN)
 
@@ -177,8 +166,8 @@ def last_value_counts(lab: Lab) -> Claim:
         return tuned(lab, found, "stale", OPEN, ROTARY)
 
     statement = (
-        "where the last of many values of a key counts, FoX finds it in sequences longer than in training, and a rotary "
-        "Transformer does not as often"
+        "where the last of many values of a key counts, FoX finds it in sequences longer than in training, and a "
+        "rotary Transformer does not as often"
     )
     return needle_claim(lab, "stale", (OPEN, ROTARY), judged, statement, "section 1, what forgetting is for (our task)")
 
@@ -226,6 +215,11 @@ def claim(
         statement, source, ran=recipe(lab, study, arms), numpy=numbers(lab, study, arms, "numpy"),
         torch=numbers(lab, study, arms, "torch") if witnessed else "-", finding=finding, why=said,
     )  # fmt: skip
+
+
+def once(finding: Finding) -> Judged:
+    """A finding of the engine's runs alone."""
+    return lambda side: finding  # noqa: ARG005  (there is no other side)
 
 
 def confirmation(finding: Finding, other: Finding) -> str:
