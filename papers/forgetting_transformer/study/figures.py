@@ -10,6 +10,7 @@ from tinygrad_lab.study import Lab
 from .arms import LONG, LONG_LENGTH, NEEDLES, TEXT
 from .needles import VALUES
 from .pages import SIDES, losses, memories, of, places
+from .verdicts import SOLVED
 
 COLOURS = dict(zip(TEXT, ("C0", "C3", "C9", "C1", "C2", "C8", "C7"), strict=True))
 PASSAGE = 100  # characters of the text whose gates are shown
@@ -52,7 +53,9 @@ def draw_positions(lab: Lab) -> None:
                 draw_places(axes, lab, arm, kind)
             axes.axvline(LONG_LENGTH, color="black", linewidth=0.8, linestyle=":")
             axes.set(xscale="log", ylabel="nats a character")
-        panels[0].set(xlabel="position", title="Held-out loss by position")
+            axes.set_xticks(places(lab, kind), [f"{n:,}" for n in places(lab, kind)], rotation=45)
+            axes.minorticks_off()
+        panels[0].set(xlabel="position, from here to twice it", title="Held-out loss by position")
         panels[1].set(xlabel="characters before it", title="The same text after more and more")
         panels[0].legend(fontsize="small")
 
@@ -76,10 +79,10 @@ def draw_needles(lab: Lab) -> None:
                 nats = losses(lab, task, arm, side)
                 lifted = place + 0.15 * (1 if side == "torch" else -1)
                 axes.plot(nats, [lifted] * len(nats), "o", color=f"C{place}", fillstyle=fill, alpha=0.7)
-        axes.axvline(math.log(VALUES), color="black", linewidth=0.8, linestyle=":")
+        for nats, style in ((math.log(VALUES), ":"), (SOLVED, "--")):
+            axes.axvline(nats, color="black", linewidth=0.8, linestyle=style)
         axes.set_yticks(range(len(rows)), [f"{task}: {arm}" for task, arm in rows])
-        axes.invert_yaxis()
-        axes.set(xlabel="nats a question; dotted: guessing")
+        axes.set(xlabel="nats a question", xlim=(0, None), ylim=(len(rows) - 0.5, -0.5))
 
 
 def draw_gates(lab: Lab) -> None:

@@ -198,7 +198,11 @@ def of_needles(lab: Lab) -> str:
         f"{task}: " + ", ".join(f"{arm} {float(np.median(losses(lab, task, arm))):.2f}" for arm in arms)
         for task, arms in NEEDLES.items()
     ]
-    return f"A mark is a trial; who guesses has {math.log(VALUES):.2f} nats a question. Medians, {'; '.join(said)}."
+    return (
+        f"A mark is a trial, hollow if it is PyTorch's. The dashed line is where a task counts as solved, the dotted "
+        f"one, at {math.log(VALUES):.2f} nats a question, where guessing leads. Medians of the "
+        f"engine, {'; '.join(said)}."
+    )
 
 
 def memories(found: Record) -> list[float]:
