@@ -1,5 +1,6 @@
 """The Forgetting Transformer: its gates, its blocks and their controls, names as published, torch as a witness."""
 
+import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -148,6 +149,15 @@ def test_neither_biases_nor_norms_decay(variant: str) -> None:
     names = [(name.endswith(free), parameter) for name, parameter in model.named_parameters()]
     assert decayed["params"] == [parameter for exempt, parameter in names if not exempt]
     assert kept["params"] == [parameter for exempt, parameter in names if exempt]
+
+
+@pytest.mark.parametrize("package", ["papers", "reference"])
+def test_gates_start_at_a_half_or_open_at_the_memories_that_were_asked_for(package: str) -> None:
+    model = importlib.import_module(f"{package}.forgetting_transformer.model")
+    for open_gates, bias in ((False, [0.0, 0.0]), (True, (-np.log(np.expm1([1 / 1.0, 1 / 4.0]))).tolist())):
+        built = model.build(replace(LLAMA, memories=(1.0, 4.0), open_gates=open_gates))
+        for layer in built.model.layers:
+            assert layer.attn.fgate_proj.bias.tolist() == pytest.approx(bias, abs=1e-6)
 
 
 def test_every_head_s_gate_learns() -> None:
