@@ -79,8 +79,8 @@ def draw_needles(lab: Lab) -> None:
                 nats = losses(lab, task, arm, side)
                 lifted = place + 0.15 * (1 if side == "torch" else -1)
                 axes.plot(nats, [lifted] * len(nats), "o", color=f"C{place}", fillstyle=fill, alpha=0.7)
-        for nats, style in ((math.log(VALUES), ":"), (SOLVED, "--")):
-            axes.axvline(nats, color="black", linewidth=0.8, linestyle=style)
+        for edge, style in ((math.log(VALUES), ":"), (SOLVED, "--")):
+            axes.axvline(edge, color="black", linewidth=0.8, linestyle=style)
         axes.set_yticks(range(len(rows)), [f"{task}: {arm}" for task, arm in rows])
         axes.set(xlabel="nats a question", xlim=(0, None), ylim=(len(rows) - 0.5, -0.5))
 

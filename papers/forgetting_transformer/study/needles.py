@@ -76,7 +76,8 @@ def drawn(config: NeedleConfig, count: int, rng: Generator) -> tuple[np.ndarray,
 def stale(count: int, length: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Keys are told again and again, between questions and more or less noise; the last value counts."""
     key, value = (rng.integers(0, size, (count, length)) for size in (KEYS, VALUES))
-    share, kind = np.exp(rng.uniform(*map(math.log, TOLD), (count, 1))), rng.uniform(size=(count, length))
+    low, high = map(math.log, TOLD)
+    share, kind = np.exp(rng.uniform(low, high, (count, 1))), rng.uniform(size=(count, length))
     key[:, :KEYS], kind[:, :KEYS] = np.arange(KEYS), 0.0  # every key has a value before the first question
     told, asked = kind < share, (kind >= share) & (kind < share + ASKED)
     tokens = np.where(told, key * VALUES + value, np.where(asked, PAIRS + key, PAIRS + KEYS + value % NOISE))
