@@ -137,7 +137,7 @@ def test_ten_trials_against_none_are_a_verdict_on_both_sides(quick: Lab) -> None
     lab = with_losses(quick, "stale", {arms.OPEN: [0.1] * 10, arms.ROTARY: [1.0] * 10})
     claim = verdicts.last_value_counts(lab)
     assert claim.verdict == "reproduced"
-    assert "confirmed under other seeds by PyTorch (10): same verdict" in claim.why
+    assert claim.finding.witness == "PyTorch under other seeds (10): the same verdict"
     few = with_losses(quick, "stale", {arms.OPEN: [0.1] * 10, arms.ROTARY: [0.1] * 7 + [1.0] * 3})
     assert verdicts.last_value_counts(few).verdict == "inconclusive"
 

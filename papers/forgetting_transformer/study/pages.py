@@ -5,7 +5,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tinygrad_lab.study import Interval, Lab, Record, best_rate, table
+from tinygrad_lab.study import Interval, Lab, Record, best_rate, gallery, table
 
 from ..config import CHANGES, VARIANTS, FoXConfig
 from ..model import build
@@ -167,7 +167,7 @@ def pictures(lab: Lab) -> str:
         "decay": ("What the gates leave of every pair", of_decay(lab)),
         "costs": ("Time and memory by length", of_costs(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_losses(lab: Lab) -> str:

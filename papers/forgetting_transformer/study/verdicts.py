@@ -210,23 +210,16 @@ def claim(
     """A claim on arms of a study, with the other side's verdict where it trained all of them."""
     witnessed = set(arms) <= set(WITNESSED.get(study, ()))
     finding = judged("numpy").run_for(max(seconds(lab, study, arm) for arm in arms))
-    said = f"{why}; {confirmation(finding, judged('torch'))}" if witnessed else why
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement, source, ran=recipe(lab, study, arms), numpy=numbers(lab, study, arms, "numpy"),
-        torch=numbers(lab, study, arms, "torch") if witnessed else "-", finding=finding, why=said,
+        torch=numbers(lab, study, arms, "torch") if witnessed else "-", finding=finding, why=why,
     )  # fmt: skip
 
 
 def once(finding: Finding) -> Judged:
     """A finding of the engine's runs alone."""
     return lambda side: finding  # noqa: ARG005  (there is no other side)
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def tuned(lab: Lab, finding: Finding, study: str, ours: str, theirs: str = "") -> Finding:
