@@ -30,9 +30,12 @@ def draw_losses(lab: Lab) -> None:
             draw_arm(left, lab, arm)
             scores = lab.results("rates")["losses"][f"{arm} (text)"]
             right.plot([float(rate) for rate in scores], list(scores.values()), ".-", color=COLOURS[arm])
+        tried = sorted({rate for arm in TEXT for rate in lab.results("rates")["losses"][f"{arm} (text)"]}, key=float)
         left.set(xlabel="steps", ylabel="held out, nats a character")
         left.legend(fontsize="small")
         right.set(xlabel="learning rate", ylabel="validation, nats a character", xscale="log")
+        right.set_xticks([float(rate) for rate in tried], tried)
+        right.minorticks_off()
 
 
 def draw_arm(axes: Any, lab: Lab, arm: str) -> None:
