@@ -1,8 +1,8 @@
 """What BERT's study trains: the arms of pre-training and fine-tuning, and every budget, grid and size beforehand.
 
 Masked and left-to-right models are compared at equal numbers of *predicted* tokens: a masked one is asked about 15 % of
-the tokens that it reads, a left-to-right one about all, so that it stops after about a sixth of the text.  It also has an
-arm that reads as much text as the masked ones, in as many updates, which is how the paper compares them.
+the tokens that it reads, a left-to-right one about all, so that it stops after about a sixth of the text.  A second arm
+reads as much text from left to right as the masked ones do, in as many updates, which is how the paper compares them.
 """
 
 import math
@@ -45,11 +45,16 @@ FEW = {f"{arm}, few labels": arm for arm in ("no-nsp", SCRATCH)}  # task -> what
 TASKS = {**{arm: arm for arm in (*ARMS, SCRATCH)}, **FEW}
 
 SEEDS = 5  # of everything, as no run takes three minutes; each pre-training run is fine-tuned once
-WITNESSED = ("no-nsp", LEFT)  # the arms that PyTorch pre-trains too, under seeds of its own; with SCRATCH it tunes three
+WITNESSED = (
+    "no-nsp",
+    LEFT,
+)  # the arms that PyTorch pre-trains too, under seeds of its own; with SCRATCH it tunes three
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
 
 
-def pretraining_config(arm: str, rate: float = RATES[1], seed: int = 0, part: int = 1, quick: bool = False) -> BertConfig:
+def pretraining_config(
+    arm: str, rate: float = RATES[1], seed: int = 0, part: int = 1, quick: bool = False
+) -> BertConfig:
     """An arm before any task, on pairs of sentences that the seed draws.
 
     Args:
@@ -87,6 +92,11 @@ def asked_of_pair(config: BertConfig) -> float:
     tokens = np.minimum(lengths[first] + lengths[first + 1] + 3, config.length)
     asked = tokens - 1 if config.context == "left" else np.maximum(1, np.rint(config.masked_share * tokens))
     return float(asked.mean())
+
+
+def predicted(config: BertConfig) -> int:
+    """Tokens that a whole run is asked about; with random second sentences a few more or less."""
+    return round(config.epochs * config.items * asked_of_pair(config))
 
 
 def fine_tuning_config(task: str, rate: float, seed: int = 0, quick: bool = False) -> BertConfig:

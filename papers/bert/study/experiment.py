@@ -25,6 +25,7 @@ from .arms import (
     TUNING_RATES,
     WITNESSED,
     fine_tuning_config,
+    predicted,
     pretraining_config,
     tried,
     updates,
@@ -50,7 +51,7 @@ def witnesses(lab: Lab) -> list[int]:
 
 # ---- before any task -------------------------------------------------------------------------------------------------
 def measure_rates(lab: Lab) -> None:
-    """Every arm's loss in nats a predicted token of the validation data, until the best rate lies between two others."""
+    """Every arm's validation loss in nats a predicted token, until the best rate lies between two others."""
     losses = {arm: rate_losses(lab, arm) for arm in ARMS}
     lab.save("rates", {"losses": losses}, tried("bert", RATES[0], lab.quick))
 
@@ -71,7 +72,8 @@ def measure_pretraining(lab: Lab) -> dict[str, list[Start]]:
     runs = made(lab, jobs)
     config = pretraining_config("bert", quick=lab.quick)
     records = {arm: [record(run) for run in found] for arm, found in runs.items()}
-    lab.save("pretraining", {"runs": records, "most frequent": most_frequent(config)}, config)
+    asked = {arm: predicted(found[0].config) for arm, found in runs.items()}
+    lab.save("pretraining", {"runs": records, "predicted": asked, "most frequent": most_frequent(config)}, config)
     starts = {arm: [start(lab, run) for run in runs[arm]] for arm in ARMS}
     return starts | {SCRATCH: untrained(lab)}
 

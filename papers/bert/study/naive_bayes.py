@@ -37,9 +37,7 @@ def log_probabilities(
     return np.log(words / words.sum(axis=1, keepdims=True)), np.log(sentences / sentences.sum())
 
 
-def classify(
-    bags: Counts, words: Float[np.ndarray, "c v"], classes: Float[np.ndarray, " c"]
-) -> Int[np.ndarray, " n"]:
+def classify(bags: Counts, words: Float[np.ndarray, "c v"], classes: Float[np.ndarray, " c"]) -> Int[np.ndarray, " n"]:
     """The likeliest class of each bag."""
     chosen: np.ndarray = (bags @ words.T + classes).argmax(axis=1)
     return chosen
