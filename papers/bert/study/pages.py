@@ -127,8 +127,9 @@ def of_pretraining(lab: Lab) -> str:
         f"bits) a token, the left-to-right one after {asked[LEFT]:,} at {left:.2f} ({bits(left):.2f}); with as much "
         f"text as the masked one it comes to {longer:.2f} ({bits(longer):.2f}) after {asked[LONGER]:,}. Hidden tokens "
         "and next ones are not the same question, so that losses compare within a task alone. Right: the same hidden "
-        f"words are found by these three in {words[0]}, {words[1]} and {words[2]}; the commonest word (dashed) is right in "
-        f"{lab.results('pretraining')['most frequent']:.1f} %. Lines and dots are seeds; dotted lines are PyTorch's."
+        f"words are found by these three in {words[0]}, {words[1]} and {words[2]}; the commonest word (dashed) is "
+        f"right in {lab.results('pretraining')['most frequent']:.1f} %. Lines and dots are seeds; dotted lines are "
+        "PyTorch's."
     )
 
 
