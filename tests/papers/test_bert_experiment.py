@@ -20,7 +20,7 @@ from tinygrad_lab.lab.listing import count_parameters
 from tinygrad_lab.lab.study import ahead, claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import SWEEP_SEED, Claim, Verdict
+from tinygrad_lab.study import SWEEP_SEED, Claim, Record, Verdict
 
 PAPER = registry.find("bert")
 TOPICS = replace(
@@ -151,7 +151,7 @@ def counted(config: BertConfig) -> float:
     """Tokens to predict, over all batches of one pass; what the study says they are is held to that."""
     asked = config.epochs * sum(batch["count"] for batch in data.training_batches(config, generator(0)))
     assert arms.predicted(config) == pytest.approx(asked, rel=0.02)
-    return asked
+    return float(asked)
 
 
 @pytest.mark.usefixtures("on_topics")
@@ -248,7 +248,7 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     """Recomputed from the files by hand."""
     before, tuned = quick.results("pretraining"), quick.results("fine-tuning")
 
-    def ours(runs: list[dict]) -> list[dict]:
+    def ours(runs: list[Record]) -> list[Record]:
         return [run for run in runs if run["side"] == "numpy"]
 
     def words(arm: str) -> str:

@@ -63,7 +63,7 @@ def draw_labels(axes: Any, lab: Lab) -> None:
         axes.errorbar(
             items, [spread.mean for spread in spreads], yerr=reach, fmt="o-", capsize=3, label=name, color=colour
         )
-    axes.set(xscale="log", xlabel="labelled sentences", ylim=(0, None))
+    axes.set(xscale="log", xlabel="labelled sentences", ylim=(0, None), title="by labelled sentences")
     axes.set_xticks(items, [f"{count:,}" for count in items])
     axes.set_xticks([], minor=True)
     axes.legend(fontsize="small")

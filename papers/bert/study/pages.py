@@ -136,7 +136,7 @@ def of_pretraining(lab: Lab) -> str:
 def last_loss(lab: Lab, arm: str) -> float:
     """The mean training loss of the last twentieth of the updates, over seeds."""
     ends = [run["losses"][-max(1, len(run["losses"]) // 20) :] for run in lab.runs("pretraining", arm=arm)]
-    return mean(mean(losses) for losses in ends)
+    return float(mean(mean(losses) for losses in ends))
 
 
 def of_tuning(lab: Lab) -> str:

@@ -8,7 +8,7 @@ sections of the paper are quoted from memory, and say so, but for the averages o
 from collections.abc import Callable
 from dataclasses import replace
 
-from tinygrad_lab.study import Claim, Finding, Lab, Rates, out_of_reach
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, out_of_reach, passes
 
 from .arms import ARMS, LEFT, LONGER, SCRATCH, TASKS, WITNESSED
 from .pages import probed, summary, tables, tuned, words_counted
@@ -208,7 +208,7 @@ def recipe(lab: Lab, tasks: tuple[str, ...]) -> str:
     rates = [f"{lab.runs('fine-tuning', arm=task)[0]['config']['learning_rate']:g}" for task in tasks if task in TASKS]
     config = run["config"]
     return (
-        f"{trained(lab, tasks)}; then {config['items']:,} labelled sentences, {config['epochs']} passes at a rate of "
+        f"{trained(lab, tasks)}; then {config['items']:,} labelled sentences, {passes(config)} at a rate of "
         f"{' and '.join(rates)}"
     )
 
