@@ -1,4 +1,4 @@
-"""BERT's study runs, saves, judges and draws; arms differ in what they should; probes measure what they are called."""
+"""BERT's study runs, saves, judges and draws; arms differ in what they should; sentences say what the results do."""
 
 import json
 import re
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from papers.bert import data
-from papers.bert.config import VARIANTS, BertConfig
+from papers.bert.config import BertConfig
 from papers.bert.model import build
-from papers.bert.study import arms, experiment, naive_bayes, pages, probes, verdicts
+from papers.bert.study import arms, experiment, pages, verdicts
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.listing import count_parameters
 from tinygrad_lab.lab.study import ahead, claims
@@ -23,10 +23,6 @@ from tinygrad_lab.random import generator
 from tinygrad_lab.study import SWEEP_SEED, Claim, Record, Verdict
 
 PAPER = registry.find("bert")
-TOPICS = replace(
-    VARIANTS["no-nsp"]["small"], dataset="topics", vocab_size=300, hidden_size=8, intermediate_size=8, length=24,
-    num_hidden_layers=1,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +211,7 @@ def test_verdicts_follow_the_numbers(quick: Lab, tmp_path: Path) -> None:
         "a left-to-right model is worse at the task than a masked one": "reproduced",
         "on as much text, in as many updates, a left-to-right model is worse at the task than a masked one":
             "inconclusive",
-        "who sees both sides of a word knows more about it than who sees the left one": "refuted",
+        "who sees both sides of a word knows more about it than who sees the left one": "inconclusive",
         "next-sentence prediction helps": "reproduced",
         "fine-tuning hardly minds what stands for hidden words": "reproduced",
         "always [MASK] is worse where the encoder stays frozen": "inconclusive",
@@ -223,7 +219,7 @@ def test_verdicts_follow_the_numbers(quick: Lab, tmp_path: Path) -> None:
     }  # fmt: skip
     assert sum("confirmed under other seeds by PyTorch (2): same verdict" in c.why for c in found.values()) == 4
     held_back = [claim.finding.held_back for claim in found.values() if claim.finding.held_back]
-    assert held_back == [verdicts.LITTLE, verdicts.FEWER]
+    assert held_back == [verdicts.LITTLE] * 3
 
 
 def test_a_rate_at_the_end_of_its_grid_holds_a_verdict_back(quick: Lab, tmp_path: Path) -> None:
@@ -270,79 +266,3 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     best = max(right(arm) for arm in (*arms.ARMS, "none"))
     numbers = [f"{value:.1f} %" for value in (best, many[2], *few, *many)]
     assert re.findall(r"[\d.]+ %", pages.of_tuning(quick)) == numbers
-
-
-# ---- probes ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("context", "hide", "seen"), [("both", True, 0), ("both", False, 100), ("left", True, 0)])
-def test_words_are_hidden_or_shown_at_the_same_places(
-    monkeypatch: pytest.MonkeyPatch, context: str, hide: bool, seen: int
-) -> None:
-    """A model that repeats what it reads is right where words are shown and wrong where they are hidden."""
-    asked = []
-
-    def repeat(model, batch, places):
-        asked.append(places)
-        return batch["input_ids"].ravel()[places]
-
-    monkeypatch.setattr(probes, "best_words", repeat)
-    task = "masked" if context == "both" else "left-to-right"
-    found = probes.word_accuracy(build(TOPICS), replace(TOPICS, context=context, task=task), hide)
-    assert found == pytest.approx(seen, abs=10)  # a word may repeat the one before it
-    shift = 0 if context == "both" else 1
-    width = next(iter(probes.sentences(TOPICS, "test")))["input_ids"].shape[1]
-    assert ((asked[0] + shift) % width > 0).all()  # never [CLS]
-
-
-def test_the_commonest_word_is_better_than_any_other() -> None:
-    share = probes.most_frequent(TOPICS)
-    assert 100 / TOPICS.vocab_size < share < 30
-
-
-def test_ridge_separates_what_is_separable() -> None:
-    rng = generator(0)
-    labels = rng.integers(0, 3, 300)
-    x = np.eye(3)[labels] @ rng.standard_normal((3, 5)) * 10 + rng.standard_normal((300, 5))
-    classify = probes.ridge(x[:200], labels[:200], 3)
-    assert (classify(x[200:]) == labels[200:]).mean() > 0.95
-
-
-def test_naive_bayes_is_bayes_rule_on_counts() -> None:
-    """Three words, two classes, by hand: three sentences of class 0 and one of class 1."""
-    bags = np.array([[2, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 3]])
-    words, classes = naive_bayes.log_probabilities(bags, np.array([0, 0, 0, 1]), 2)
-    np.testing.assert_allclose(np.exp(words), [[4 / 7, 2 / 7, 1 / 7], [1 / 6, 1 / 6, 4 / 6]])
-    np.testing.assert_allclose(np.exp(classes), [4 / 6, 2 / 6])
-    asked = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0], [1, 0, 1]])
-    joint = [
-        [4 / 6 * 4 / 7, 2 / 6 * 1 / 6], [4 / 6 * 1 / 7, 2 / 6 * 4 / 6], [4 / 6, 2 / 6],
-        [4 / 6 * 4 / 7 * 1 / 7, 2 / 6 * 1 / 6 * 4 / 6],
-    ]  # fmt: skip
-    assert naive_bayes.classify(asked, words, classes).tolist() == np.argmax(joint, axis=1).tolist()
-
-
-def test_bags_count_what_a_model_reads() -> None:
-    config = replace(VARIANTS["classification"]["small"], dataset="topics", vocab_size=300, length=8)
-    tokens = data.encoded(config, "test").tokens
-    bags = naive_bayes.bags(config, "test", np.array([3, 0]))
-    assert bags.shape == (2, 300)
-    assert bags.sum(axis=1).tolist() == [min(6, len(tokens[3])), min(6, len(tokens[0]))]
-    assert bags[0, tokens[3][0]] >= 1
-
-
-def test_naive_bayes_knows_topics_by_their_words() -> None:
-    config = replace(VARIANTS["classification"]["small"], dataset="topics", vocab_size=300, items=400)
-    test = data.encoded(config, "test").label
-    largest = 100 * np.bincount(test).max() / len(test)
-    assert naive_bayes.accuracy(config) > 2 * largest
-
-
-def test_features_are_means_over_real_tokens() -> None:
-    model = build(TOPICS, generator(0))
-    found = probes.features(model, TOPICS, "test")
-    tokens = data.encoded(TOPICS, "test").tokens
-    assert found.shape == (len(tokens), 8)
-    alone = data.inputs([(tokens[4], None)], TOPICS.length)
-    y, _ = model.eval().bert(*probes.tensors(alone))
-    np.testing.assert_allclose(found[4], y.numpy()[0].mean(axis=0), rtol=1e-4, atol=1e-6)

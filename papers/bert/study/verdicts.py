@@ -21,7 +21,7 @@ NAMES = {
     LONGER: "left to right on as much text", SCRATCH: "from nothing", BAYES: "naive Bayes",
 }  # fmt: skip
 ROBUST = 2.0  # points: masking strategies that differ by less count as alike, as in the paper's table
-FEWER = "in as many updates the masked model has learned from 15 % of the tokens, the left-to-right one from all"
+# A budget far below the paper's refutes nothing: masked models find more hidden words the longer they are trained.
 LITTLE = "the paper pre-trains on 3,300 million words, and here are under one million"
 Judged = Callable[[str], Finding]  # the finding of a claim from the runs of a side
 
@@ -40,7 +40,7 @@ def claims(lab: Lab) -> list[Claim]:
         ),
         beats(
             lab, "no-nsp", LONGER, "section 5.1, table 5",
-            "on as much text, in as many updates, a left-to-right model is worse at the task than a masked one", FEWER,
+            "on as much text, in as many updates, a left-to-right model is worse at the task than a masked one",
         ),
         same_places(lab),
         next_sentence(lab),
@@ -60,12 +60,12 @@ _GLUE = out_of_reach(
 
 
 # ---- after fine-tuning -----------------------------------------------------------------------------------------------
-def beats(lab: Lab, first: str, second: str, source: str, statement: str, handicap: str = "") -> Claim:
+def beats(lab: Lab, first: str, second: str, source: str, statement: str) -> Claim:
     """One arm's test accuracy above another's, seed by seed."""
 
     def judged(side: str) -> Finding:
         found = lab.judge.superiority(accuracy(lab, first, side), accuracy(lab, second, side))
-        return fair(lab, found, first, second).allowing_for(ours=handicap)
+        return fair(lab, found, first, second)
 
     return claim(lab, (first, second), judged, statement, f"{source} (from memory)")
 
@@ -75,7 +75,7 @@ def beats_counting(lab: Lab) -> Claim:
 
     def judged(side: str) -> Finding:
         found = lab.judge.superiority(accuracy(lab, "no-nsp", side), accuracy(lab, BAYES, side))
-        return fair(lab, found, "no-nsp").allowing_for(ours=LITTLE)
+        return fair(lab, found, "no-nsp")
 
     statement = "a fine-tuned encoder is better at the task than naive Bayes, which counts the words of its examples"
     return claim(lab, ("no-nsp", BAYES), judged, statement, "not in the paper: what any encoder has to beat")
@@ -121,7 +121,7 @@ def same_places(lab: Lab) -> Claim:
 
     def judged(side: str) -> Finding:
         found = lab.judge.superiority(*(probed(lab, arm, "hidden", side) for arm in ("no-nsp", LEFT)))
-        return found.tuned(before(lab), "no-nsp", LEFT)
+        return found.tuned(before(lab), "no-nsp", LEFT).allowing_for(ours=LITTLE)
 
     finding = judged("numpy").run_for(seconds(lab, ("no-nsp", LEFT)))
     commonest, longer = lab.results("pretraining")["most frequent"], lab.interval(probed(lab, LONGER, "hidden"))
@@ -149,7 +149,7 @@ def features(lab: Lab) -> Claim:
     arms = ("bert", "always-mask")
     mixed, masked = (probed(lab, arm, "features") for arm in arms)
     named = [lab.interval(probed(lab, arm, "shown")) for arm in arms]
-    finding = lab.judge.superiority(mixed, masked).tuned(before(lab), *arms).run_for(seconds(lab, arms))
+    finding = lab.judge.superiority(mixed, masked).tuned(before(lab), *arms).allowing_for(ours=LITTLE)
     return Claim(
         "always [MASK] is worse where the encoder stays frozen (named entities 94.9 against 94.0)",
         source="appendix C.2, table 8 (from memory)",
@@ -157,7 +157,7 @@ def features(lab: Lab) -> Claim:
         f"and how many words that are not hidden the head can name; {trained(lab, arms)}",
         numpy=f"{lab.interval(mixed):.1f} against {lab.interval(masked):.1f %} right; words named: "
         f"{named[0]:.1f} against {named[1]:.1f %}",
-        finding=finding,
+        finding=finding.run_for(seconds(lab, arms)),
         why=points(finding),
     )
 
@@ -179,9 +179,9 @@ def after(lab: Lab) -> Rates:
 
 
 def fair(lab: Lab, found: Finding, ours: str, theirs: str = "") -> Finding:
-    """The finding, allowing for rates of either stage that were not bracketed."""
+    """The finding, allowing for rates of either stage that were not bracketed, and for little pre-training."""
     stages = [before(lab).handicap(arm) if arm in ARMS else "" for arm in (ours, theirs)]
-    return found.tuned(after(lab), ours, theirs).allowing_for(*stages)
+    return found.tuned(after(lab), ours, theirs).allowing_for(*stages).allowing_for(ours=LITTLE)
 
 
 def confirmation(finding: Finding, other: Finding) -> str:
