@@ -32,7 +32,7 @@ ARMS: dict[str, Record] = {  # arm -> variant, and what it changes
 }
 SCRATCH = "none"  # the arm that is not pre-trained
 
-PAIRS = 35_200  # that a masked model reads, 4,400 updates: what five seeds of all arms leave time for
+PAIRS = 33_600  # that a masked model reads, 4,200 updates: what five seeds of all arms leave time for
 RATES = (5e-4, 1e-3, 2e-3, 4e-3)  # around size small's; an arm whose best is at an end is given further ones
 RATE_PART = 3  # a rate is chosen with a third of an arm's pairs
 
