@@ -3,7 +3,7 @@
 import math
 from statistics import mean
 
-from tinygrad_lab.study import Interval, Lab, Record, Summary, passes, table
+from tinygrad_lab.study import Interval, Lab, Record, Summary, gallery, passes, table
 
 from .arms import ARMS, FEW, LEFT, LONGER, SCRATCH, WITNESSED
 
@@ -114,7 +114,7 @@ def pictures(lab: Lab) -> str:
         "pretraining": ("Training loss by predicted tokens, and hidden words found", of_pretraining(lab)),
         "fine-tuning": ("Classes found after fine-tuning, by arm and by labelled sentences", of_tuning(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_pretraining(lab: Lab) -> str:

@@ -107,11 +107,11 @@ def claim(lab: Lab, tasks: tuple[str, ...], judged: Judged, statement: str, sour
     """A claim on accuracies after fine-tuning, with the other side's verdict where it trained both arms."""
     witnessed = set(tasks) <= {*WITNESSED, SCRATCH, BAYES}
     finding = judged("numpy").run_for(seconds(lab, tasks))
-    said = points(finding)
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement, source, ran=recipe(lab, tasks), numpy=f"{numbers(lab, tasks, 'numpy')} right", finding=finding,
         torch=numbers(lab, tasks, "torch") if witnessed else "-",
-        why=f"{said}; {confirmation(finding, judged('torch'))}" if witnessed else said,
+        why=points(finding),
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def same_places(lab: Lab) -> Claim:
         found = lab.judge.superiority(*(probed(lab, arm, "hidden", side) for arm in ("no-nsp", LEFT)))
         return found.tuned(before(lab), "no-nsp", LEFT).allowing_for(ours=LITTLE)
 
-    finding = judged("numpy").run_for(seconds(lab, ("no-nsp", LEFT)))
+    finding = judged("numpy").run_for(seconds(lab, ("no-nsp", LEFT))).confirmed_by(judged("torch"))
     commonest, longer = lab.results("pretraining")["most frequent"], lab.interval(probed(lab, LONGER, "hidden"))
     return Claim(
         "who sees both sides of a word knows more about it than who sees the left one",
@@ -134,7 +134,7 @@ def same_places(lab: Lab) -> Claim:
         torch=found_words(lab, "torch"),
         finding=finding,
         why=f"{points(finding)}; always the commonest word: {commonest:.1f} %; left to right on as much text as the "
-        f"masked model: {longer:.1f %}; {confirmation(finding, judged('torch'))}",
+        f"masked model: {longer:.1f %}",
     )
 
 
@@ -182,13 +182,6 @@ def fair(lab: Lab, found: Finding, ours: str, theirs: str = "") -> Finding:
     """The finding, allowing for rates of either stage that were not bracketed, and for little pre-training."""
     stages = [before(lab).handicap(arm) if arm in ARMS else "" for arm in (ours, theirs)]
     return found.tuned(after(lab), ours, theirs).allowing_for(*stages).allowing_for(ours=LITTLE)
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def seconds(lab: Lab, tasks: tuple[str, ...]) -> float:
