@@ -212,7 +212,12 @@ class Lab(Protocol):
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]: ...
     def evaluate(self, run: Run, split: str) -> Metrics: ...
     def sweep(
-        self, configs: Mapping[float, Config], label: str, score: Callable[[Run], float], seed: int = SWEEP_SEED
+        self,
+        configs: Mapping[float, Config],
+        label: str,
+        score: Callable[[Run], float],
+        seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def bracket(
         self,
@@ -222,6 +227,7 @@ class Lab(Protocol):
         score: Callable[[Run], float],
         largest: bool = False,
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(

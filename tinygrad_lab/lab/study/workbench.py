@@ -243,11 +243,12 @@ class Lab(Results):
         label: str,
         score: Callable[[RunProtocol], float],
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]:
-        """The score of one run with every learning rate, by rate."""
+        """The score of one run with every learning rate, by rate; all start from the weights, as far as they go."""
 
         def run(rate: float) -> float:
-            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", at_end=()))
+            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", weights=weights, at_end=()))
 
         scores = self.together([partial(run, rate) for rate in configs])
         return dict(zip((f"{rate:g}" for rate in configs), scores, strict=True))
@@ -260,20 +261,22 @@ class Lab(Results):
         score: Callable[[RunProtocol], float],
         largest: bool = False,
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]:
         """Sweep rates, and then further ones as long as the best is at an end of them; scores by rate, in order.
 
         Args:
             rates: from the lowest to the highest, at least two; the first two and the last two say how far the next is.
             largest: whether the best score is the largest.
+            weights: to start from, as far as they go.
         """
-        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
+        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed, weights)
         for _ in range(0 if self.quick else FURTHER):
             tried = sorted(map(float, scores))
             further = beyond(tried, tried.index(best_rate(scores, largest)))
             if further is None:
                 break
-            scores |= self.sweep({further: config_of(further)}, label, score, seed)
+            scores |= self.sweep({further: config_of(further)}, label, score, seed, weights)
         return {rate: scores[rate] for rate in sorted(scores, key=float)}
 
     def on_engine(self, run: RunProtocol) -> Any:
