@@ -108,20 +108,23 @@ def learn(rbm: RBM, images: Float[Tensor, "count n"], passes: int, how: Pretrain
 
 
 def pretrain(
-    images: Float[Tensor, "count n"], sizes: Sequence[int], how: Pretraining, rng: Generator
+    images: Float[Tensor, "count n"], sizes: Sequence[int], how: Pretraining, rng: Generator, below: Sequence[RBM] = ()
 ) -> list[RBM]:
     """Train a stack of machines, each on the hidden means of the one below; the last one's units are the code.
 
     Args:
         images: the pixels.
         sizes: units from the pixels to the code.
-        how: with as many ``passes`` as there are machines; none leave a machine as it is drawn.
+        how: with as many ``passes`` as there are machines; 0 leave a machine as it is drawn.
         rng: of weights, order and states.
+        below: the lowest machines, where they have been trained already.
     """
-    stack: list[RBM] = []
-    for hidden, passes in zip(sizes[1:], how.passes, strict=True):
-        rbm = RBM(images.shape[1], hidden, len(stack) == len(sizes) - 2, rng)
-        learn(rbm, images, passes, how, rng)
+    stack = list(below)
+    for rbm in below:
+        images = rbm.hidden(images)
+    for layer in range(len(below), len(sizes) - 1):
+        rbm = RBM(sizes[layer], sizes[layer + 1], layer == len(sizes) - 2, rng)
+        learn(rbm, images, how.passes[layer], how, rng)
         images = rbm.hidden(images)
         stack.append(rbm)
     return stack

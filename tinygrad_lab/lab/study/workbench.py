@@ -176,7 +176,8 @@ class Lab(Results):
         """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
 
         Each must be one run of ``train`` without ``watch`` or of ``prepared``, of this bench or of one beside it, and
-        what is computed from it: processes of their own make and keep them, then the calls are made here, and find them.
+        what is computed from it: processes of their own make and keep them, then the calls are made here, and find
+        them.
         """
         make_ahead(calls, self.reports)
         return [call() for call in calls]
