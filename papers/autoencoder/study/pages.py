@@ -153,4 +153,4 @@ def beside(lab: Lab, arm: str, side: str) -> Record:
 
 def apart(one: Record, other: Record) -> float:
     """The greatest relative difference between two runs' losses."""
-    return max(abs(a - b) / abs(a) for a, b in zip(one["losses"], other["losses"], strict=True))
+    return float(max(abs(a - b) / abs(a) for a, b in zip(one["losses"], other["losses"], strict=True)))
