@@ -14,7 +14,7 @@ from ..rbm import Pretraining, pretrain, unrolled
 
 BATCH = 100
 IMAGES = 10_000  # of MNIST's 60,000, the same for all arms but the variational ones: what two cores have time for
-FEW_IMAGES = 3_000  # so few that a variational autoencoder can overfit in the time there is
+FEW_IMAGES = 1_000  # so few that a variational autoencoder can overfit in the time there is
 VERY_DEEP = (400, 200, 100, 50, 25)  # with a code of 6 the network that the paper has for images of curves
 CORRUPTION = VARIANTS["denoising"]["paper"].corruption
 
@@ -38,7 +38,7 @@ class Arm:
 
     Attributes:
         config: all but the learning rate.
-        rate_passes: over the images for choosing that, a quarter to a third of the judged runs'.
+        rate_passes: over the images for choosing that, a quarter to six tenths of the judged runs'.
         pretraining: passes of each machine that initial weights come from, 0 for weights as they are drawn in 2006;
             nothing for the weights that the network draws itself.
     """
@@ -65,12 +65,12 @@ def _deep(pretraining: tuple[int, ...], **changes: Any) -> Arm:
 
 def _very_deep(pretraining: tuple[int, ...]) -> Arm:
     """Eleven hidden layers, fine-tuned by 1,000 updates."""
-    return Arm(_config("deep", 10, hidden=VERY_DEEP, code_size=6), 3, pretraining)
+    return Arm(_config("deep", 10, hidden=VERY_DEEP, code_size=6), 6, pretraining)
 
 
 def _variational(code_size: int) -> Arm:
-    """As few images as a network can learn by heart, and 30 passes over them."""
-    return Arm(_config("vae", 30, code_size=code_size, train_items=FEW_IMAGES), 10)
+    """As few images as a network can learn by heart, and 150 passes over them."""
+    return Arm(_config("vae", 150, code_size=code_size, train_items=FEW_IMAGES), 50)
 
 
 ARMS: dict[str, Arm] = {

@@ -27,7 +27,8 @@ from .arms import (
 from .images import Images
 
 MAP_SIZE = 2000  # test images on the maps
-LOOKED_AT = 1000  # images that are not trained on and are looked at after each pass
+LOOKED_AT = 1000  # images that are not trained on and are looked at while training
+LOOK_EVERY = 100  # updates; a pass, but for the variational networks
 STACKS = (("deep-30", "deep-2"), ("deep-30-untrained",), ("very-deep",), ("very-deep-untrained",))
 Weights = dict[tuple[str, int], Arrays]  # by arm and seed
 Job = tuple[str, Callable[[], Run]]  # arm, and what makes the run
@@ -122,7 +123,8 @@ def jobs_of(lab: Lab, arm: str, rate: float, images: Images, weights: Weights) -
         bench = lab.side(side)
         look = lambda model: {"held out": probes.held_out(bench, model, arm, looked_at)}  # noqa: E731
         start = weights.get((arm, seed))
-        return arm, partial(lab.train, config, seed, side, arm, evaluate=look, weights=start)
+        every = None if lab.quick else LOOK_EVERY
+        return arm, partial(lab.train, config, seed, side, arm, evaluate=look, weights=start, every=every)
 
     return [job(side, seed) for side, seed in sides]
 

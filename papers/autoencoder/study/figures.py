@@ -8,7 +8,7 @@ from tinygrad_lab.study import Lab, Record, curve, draw_both_sides
 
 from . import probes
 from .arms import BESIDE
-from .pages import STARTS, VARIATIONAL, held_out
+from .pages import STARTS, VARIATIONAL, held_out, update
 
 TICKS = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500)
 
@@ -96,12 +96,10 @@ def _bounds(lab: Lab) -> None:
         axes = figure.subplots()
         for color, arm in enumerate(VARIATIONAL):
             bounds, run = held_out(lab, arm), first(lab, arm)
-            axes.plot(range(1, len(bounds) + 1), bounds, ".-", color=f"C{color}", label=f"{arm}, held out")
-            steps, losses = curve(run)
-            axes.plot(
-                steps / run["steps"] * len(bounds), losses, "--", color=f"C{color}", label=f"{arm}, training loss"
-            )
-        axes.set(xlabel="passes", ylabel="minus the bound, nats an image")
+            updates = [update(lab, arm, look) for look in range(len(bounds))]
+            axes.plot(updates, bounds, ".-", color=f"C{color}", label=f"{arm}, held out")
+            axes.plot(*curve(run), "--", color=f"C{color}", label=f"{arm}, training loss")
+        axes.set(xlabel="updates", ylabel="minus the bound, nats an image")
         axes.legend(fontsize="small")
         logarithmic(axes)
 

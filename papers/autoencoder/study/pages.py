@@ -70,18 +70,24 @@ def pictures(lab: Lab) -> str:
 
 
 def held_out(lab: Lab, arm: str) -> list[float]:
-    """What an arm has on 1,000 images that are not trained on after each pass, mean over seeds."""
+    """What an arm has on 1,000 images that are not trained on at each look, mean over seeds."""
     curves = [[look["held out"] for look in run["history"]] for run in lab.runs(arm)]
     return [sum(values) / len(values) for values in zip(*curves, strict=True)]
 
 
+def update(lab: Lab, arm: str, look: int) -> int:
+    """The number of updates that a look comes after."""
+    run = lab.runs(arm)[0]
+    return round(run["steps"] * (look + 1) / len(run["history"]))
+
+
 def of_pretraining(lab: Lab) -> str:
-    """How far apart the starts are after the first pass and after the last."""
+    """How far apart the starts are at the first look and at the last."""
     ends = {arm: held_out(lab, arm) for arm in STARTS}
     said = "; ".join(f"{arm} {curve[0]:.1f} and {curve[-1]:.1f}" for arm, curve in ends.items())
     mean = lab.results("baselines")["mean image"]
     return (
-        f"Squared errors on 1,000 held-out images after the first pass and the last: {said}. "
+        f"Squared errors on 1,000 held-out images after the first pass and after the last: {said}. "
         f"The mean image has {mean:.1f} on the test images."
     )
 
@@ -124,7 +130,8 @@ def of_bounds(lab: Lab) -> str:
     curves = {arm: held_out(lab, arm) for arm in VARIATIONAL}
     best = {arm: min(curve) for arm, curve in curves.items()}
     said = ", ".join(
-        f"{arm} {best[arm]:.1f} nats after pass {curve.index(best[arm]) + 1} and {curve[-1]:.1f} after the last"
+        f"{arm} {best[arm]:.1f} nats after update {update(lab, arm, curve.index(best[arm]))} and {curve[-1]:.1f} "
+        f"after the last"
         for arm, curve in curves.items()
     )
     return f"Minus the bound on 1,000 held-out images is lowest with {said}; dashed is the loss on the training images."
