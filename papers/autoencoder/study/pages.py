@@ -78,7 +78,7 @@ def held_out(lab: Lab, arm: str) -> list[float]:
 def update(lab: Lab, arm: str, look: int) -> int:
     """The number of updates that a look comes after."""
     run = lab.runs(arm)[0]
-    return round(run["steps"] * (look + 1) / len(run["history"]))
+    return int(run["steps"] * (look + 1) / len(run["history"]))
 
 
 def of_pretraining(lab: Lab) -> str:
