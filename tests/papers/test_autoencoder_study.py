@@ -166,7 +166,7 @@ def test_pretraining_is_decided_and_confirmed(quick: Lab, tmp_path: Path) -> Non
     claim = by_statement(lab, "pretraining leaves the very deep")
     assert claim.verdict == "reproduced"
     assert "pretrained 20.01 less" in claim.why
-    assert "confirmed under other seeds by PyTorch (2): same verdict" in claim.why
+    assert claim.finding.witness == "PyTorch under other seeds (2): the same verdict"
     assert claim.numpy.startswith("50.0")
     assert claim.numpy == claim.torch
     opposite = changed(quick, tmp_path, {"very-deep": [50.0, 50.01], "very-deep-untrained": [30.0, 30.02]})
@@ -209,7 +209,7 @@ def test_noise_in_training_is_judged_on_damaged_images(quick: Lab, tmp_path: Pat
     lab = changed(quick, tmp_path, {"denoising": [9.0, 9.01], "plain": [14.0, 14.02]}, "damaged")
     claim = by_statement(lab, "trained on images with 25%")
     assert claim.verdict == "reproduced"
-    assert "same verdict" in claim.why
+    assert claim.finding.witness.endswith("the same verdict")
 
 
 @pytest.mark.parametrize(("train", "few", "many", "verdict"), [

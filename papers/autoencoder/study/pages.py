@@ -1,6 +1,6 @@
 """The README's further blocks: what pretraining does, and what to see in each picture, all from the results."""
 
-from tinygrad_lab.study import Lab, Record, table
+from tinygrad_lab.study import Lab, Record, gallery, table
 
 from .arms import BESIDE
 
@@ -66,7 +66,7 @@ def pictures(lab: Lab) -> str:
         "samples": ("Images decoded from draws of the prior", of_samples(lab)),
         "losses": ("Training losses of both sides", of_losses(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def held_out(lab: Lab, arm: str) -> list[float]:

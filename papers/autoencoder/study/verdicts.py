@@ -202,11 +202,11 @@ def claim(
         judged: how a side's runs give the finding.
         numpy: the numbers, if not the squared errors; ``torch`` the same.
     """
-    finding = fair(lab, arms, judged("numpy"))
     witnessed = all(arm in WITNESSED for arm in arms)
-    said = f"{why}; {confirmation(finding, fair(lab, arms, judged('torch')))}" if witnessed else why
+    finding = fair(lab, arms, judged("numpy"))
+    finding = finding.confirmed_by(fair(lab, arms, judged("torch"))) if witnessed else finding
     return Claim(
-        statement, f"{source} (from memory)", ran(lab, arms), numpy or numbers(lab, arms, "numpy"), finding, said,
+        statement, f"{source} (from memory)", ran(lab, arms), numpy or numbers(lab, arms, "numpy"), finding, why,
         (torch or numbers(lab, arms, "torch")) if witnessed else "-",
     )  # fmt: skip
 
@@ -215,13 +215,6 @@ def fair(lab: Lab, arms: tuple[str, ...], found: Finding) -> Finding:
     """The finding, allowing for rates that were not bracketed, and for too few seeds."""
     tuned = found.tuned(Rates("validation", lab.results("rates")["errors"]), *arms)
     return tuned.run_for(max(lab.spread(arm, "seconds").mean for arm in arms))
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def above(lab: Lab, number: float, values: list[float]) -> Finding:
