@@ -1,12 +1,18 @@
 """Batches for the autoencoders: pixels in [0, 1], no labels. The target is the input."""
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.transforms import fit
+from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
 from .config import AutoencoderConfig
+
+HELD_OUT = 5_000  # images of a validation split, half of MNIST's test
 
 
 def example_batch(config: AutoencoderConfig, rng: Generator) -> dict[str, Any]:
@@ -16,8 +22,19 @@ def example_batch(config: AutoencoderConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: AutoencoderConfig, split: str) -> ImageData:
-    """The images, ``config.dataset`` or the best there is; ``split`` is "train" or "test"."""
-    return default_images(split) if config.dataset == "auto" else load_images(config.dataset, split)
+    """The images, ``config.dataset`` or the best there is.
+
+    Args:
+        config: which images, and how many of them.
+        split: "train", "test", or "validation": up to HELD_OUT of the training images that ``train_items`` leaves out.
+
+    Raises:
+        ValueError: a validation split where nothing is left out, or more ``train_items`` than there are.
+    """
+    name = "test" if split == "test" else "train"
+    data = default_images(name) if config.dataset == "auto" else load_images(config.dataset, name)
+    rows = slice(None) if split == "test" else _rows(config, split, len(data))
+    return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
 def training_batches(config: AutoencoderConfig, generator: Generator) -> Batches:
@@ -30,3 +47,14 @@ def evaluation_batches(config: AutoencoderConfig, split: str) -> Batches:
     """All images of a split in order, in large batches."""
     images = fit(dataset(config, split).images, config.image_size)
     return Batches({"image": images}, 500, shuffle=False)
+
+
+def _rows(config: AutoencoderConfig, split: str, total: int) -> slice | np.ndarray:
+    """Which of the training images a split has."""
+    chosen = config.train_items or total
+    if chosen > total or (split == "validation" and chosen == total):
+        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
+    if chosen == total:
+        return slice(None)
+    order = generator(config.seed).permutation(total)
+    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]

@@ -1,5 +1,6 @@
 """What a paper's study is given: both sides, data, progress, files for results, figures and statistics."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -151,11 +152,32 @@ class Lab(Results):
         self.reports.made(title, _shown(run.metrics or (run.history or [{}])[-1]), run.seconds)
         return run
 
+    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays:
+        """Arrays that runs start from and that take long to make; they are kept as runs are.
+
+        Args:
+            config: what they are made for.
+            seed: that they are drawn with.
+            label: says, with both, which arrays they are.
+            make: makes them.
+        """
+        title = f"{label} seed {seed}"
+        path = self.kept.path(f"{self.slug}.{self.models}", config, {"prepared": title}, {})
+        found = self.kept.read(path)
+        if found is None:
+            begin = time.perf_counter()
+            found = make(), {"seconds": time.perf_counter() - begin}
+            self.kept.write(path, *found)
+        arrays, record = found
+        self.reports.made(title, f"{len(arrays)} arrays", record["seconds"])
+        return arrays
+
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
 
-        Each must be one run of ``train`` without ``watch``, of this bench or of one beside it, and what is computed
-        from it: processes of their own make and keep them, then the calls are made here, and find them.
+        Each must be one run of ``train`` without ``watch`` or of ``prepared``, of this bench or of one beside it, and
+        what is computed from it: processes of their own make and keep them, then the calls are made here, and find
+        them.
         """
         self.pace.side_by_side(len(calls))
         make_ahead(calls, self.reports)
