@@ -158,7 +158,7 @@ def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
     """The study is killed while two calls wait; each ends after the call in hand, and no third one is made."""
     script = (
         "import os, time\nfrom tinygrad_lab.lab.study import ahead\nahead.cores = lambda: 2\n"
-        "def wait():\n    print(os.getpid(), flush=True)\n    time.sleep(1)\n"
+        "def wait():\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(1)\n"  # whole, whoever else writes
         "ahead.make_ahead([wait] * 6, ahead.Reports(print))"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as study:
