@@ -50,6 +50,6 @@ def in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> Times:
 def _use(model: Decoder, batch: Any) -> Callable[[], float]:
     def use() -> float:
         with no_grad():
-            return loss(model, batch).item()
+            return float(loss(model, batch).item())
 
     return use
