@@ -53,7 +53,7 @@ RATE_WINDOWS = 800  # 50 steps, a third of one pass: what twelve arms and two co
 BASE_PASSES = 2
 SEEDS = 5  # of every arm, as a run takes seconds
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
-ROUNDS = 40  # in which times are taken alternately
+ROUNDS = 60  # in which times are taken alternately
 
 QUICK_WINDOWS = 128
 Job = tuple[str, Callable[[], Run]]  # the arm, and what makes the run
