@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -148,15 +149,28 @@ def test_random_directions_share_what_chance_has_it() -> None:
 def test_overlaps_have_a_seed_each_and_are_those_of_the_models(quick: Lab) -> None:
     found = quick.results("changes")["overlaps"]
     assert {np.shape(grids) for kind in found.values() for grids in kind.values()} == {(2, 8, 8)}
-    models = [build(experiment.configuration(arm, 0.01, True), generator(3)) for arm in experiment.COMPARED]
-    own = changes.overlaps(models[:1], models[:1])["trained"]
-    np.testing.assert_allclose(np.diagonal(own["q_proj"][0]), np.ones(8), atol=1e-4)
+    one, other = (build(experiment.configuration("r = 8", 0.01, True), generator(seed)) for seed in (3, 4))
+    own = changes.overlaps([one, other], [other, one])["trained"]["q_proj"]
+    np.testing.assert_allclose([np.diagonal(grid) for grid in own], np.ones((2, 8)), atol=1e-4)
+
+
+def test_untrained_adapters_share_no_more_than_random_matrices() -> None:
+    """Though under one seed the first layer's A of the smaller rank is a part of the larger one's."""
+    small, large = (
+        [build(replace(VARIANTS["lora"]["small"], rank=rank), generator(seed)) for seed in range(4)] for rank in (8, 64)
+    )
+    found = changes.overlaps(small, large)
+    for name in changes.LAYERS:
+        shared, chance = (np.mean([grid[7][7] for grid in found[kind][name]]) for kind in ("trained", "random"))
+        assert shared == pytest.approx(chance, abs=0.02)
+    first = [model.blocks[0].attention.q_proj.lora_A.weight.numpy() for model in (small[0], large[0])]
+    np.testing.assert_array_equal(first[0], first[1][:8])
 
 
 # ---- times -----------------------------------------------------------------------------------------------------------
 def test_calls_are_made_in_turns_and_the_first_round_is_not_counted() -> None:
     made: list[str] = []
-    found = times.in_turns({name: lambda name=name: made.append(name) for name in "ab"}, 3)
+    found = times.in_turns({name: partial(made.append, name) for name in "ab"}, 3)
     assert made == ["a", "b"] * 4
     assert {name: len(seconds) for name, seconds in found.items()} == {"a": 3, "b": 3}
 

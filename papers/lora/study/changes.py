@@ -33,9 +33,11 @@ def spectra(model: Module, base: Mapping[str, np.ndarray]) -> dict[str, list[lis
 def overlaps(small: Sequence[Module], large: Sequence[Module]) -> dict[str, Grids]:
     """Similarities of adapters of two ranks, means over blocks, one pair of models a seed; and of random matrices.
 
-    Only as many directions as the smaller rank has are kept of either, which is all that claim and picture need.
+    A pair has two seeds, this one and the next: under one seed both ranks of the first adapted layer start from the
+    same numbers, as far as the smaller has any, and would be alike without having learned a thing.  Only as many
+    directions as the smaller rank has are kept of either, which is all that claim and picture need.
     """
-    pairs = list(zip(small, large, strict=True))
+    pairs = list(zip(small, [*large[1:], *large[:1]], strict=True))
     trained = {name: [_mean(_factors(one, name), _factors(other, name)) for one, other in pairs] for name in LAYERS}
     drawn = {name: [_by_chance(one, other, name, seed) for seed, (one, other) in enumerate(pairs)] for name in LAYERS}
     return {"trained": trained, "random": drawn}

@@ -108,10 +108,11 @@ def of_spectra(lab: Lab) -> str:
 def of_subspaces(lab: Lab) -> str:
     """How much of the first directions both ranks share."""
     said = "; ".join(f"{name}: {_overlaps(lab, 'trained', name)}" for name in LAYERS)
+    chance = _overlaps(lab, "random", LAYERS[0])
     return (
-        f"As in the paper's figure 3: the similarity of the first i directions of A with r = 8 and the first j with "
-        f"r = 64, mean over blocks and seeds. With i = j = 1 and i = j = {DIRECTIONS}, {said}; by chance, the last "
-        f"panel, {_overlaps(lab, 'random', LAYERS[0])}."
+        f"As in the paper's figure 3: the similarity of the first i directions of A with r = 8 and the "
+        f"first j with r = 64, mean over blocks and pairs of seeds. With i = j = 1 and "
+        f"i = j = {DIRECTIONS}, {said}; by chance, the last panel, {chance}."
     )
 
 

@@ -232,7 +232,7 @@ def _overlap_claim(lab: Lab, directions: int, finding: Finding, statement: str, 
     many = "first direction" if directions == 1 else f"first {directions} directions"
     return Claim(
         statement, "section 7.2, figure 3 (from memory)",
-        ran=f"right singular vectors of A, {many} of both ranks, mean over blocks; the same base, the rates "
+        ran=f"right singular vectors of A, {many} of both ranks, mean over blocks; the same base, other seeds, rates "
         f"{' and '.join(f'{rate(lab, arm):g} ({arm})' for arm in COMPARED)}",
         numpy=shown, finding=finding.run_for(lab.spread("arms", "seconds", arm=COMPARED[-1]).mean), why=why,
     )  # fmt: skip
