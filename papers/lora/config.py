@@ -79,7 +79,7 @@ TINY = LoRAConfig(
     width=12, layers=2, heads=2, context=7, vocabulary=11, rank=2, alpha=4.0, dropout=0.25, initial_b=0.5, batch_size=3
 )
 SMALL = LoRAConfig()
-# GPT-2 medium as the paper adapts it for data-to-text (appendix D.3, from memory), but for what the README names.
+# GPT-2 medium as the paper adapts it for data-to-text (appendix D.3), but for its label smoothing.
 PAPER_SIZE = LoRAConfig(
     width=1024, layers=24, heads=16, context=1024, vocabulary=50_257, alpha=32.0, dropout=0.1,
     batch_size=8, epochs=5, learning_rate=2e-4, warmup=0.02,
