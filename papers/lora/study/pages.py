@@ -1,6 +1,6 @@
 """The README's further blocks: the table of methods, and what to see in each picture, all from the results."""
 
-from tinygrad_lab.study import Lab, table
+from tinygrad_lab.study import Lab, gallery, table
 
 from .changes import LAYERS
 from .experiment import ARMS, DEFAULT, FORGETTING, RANKS, TARGETS
@@ -61,7 +61,7 @@ def pictures(lab: Lab) -> str:
     }
     if lab.has("smollm2"):
         told["smollm2"] = ("SmolLM2-135M on Tiny Shakespeare", of_smollm2(lab))
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_methods(lab: Lab) -> str:

@@ -55,18 +55,11 @@ def _claim(lab: Lab, arms: tuple[str, ...], judged: Judged, statement: str, sour
     """A claim on losses of arms, with the other side's verdict where it trained all of them."""
     witnessed = all(arm in WITNESSED for arm in arms)
     finding = judged("numpy").run_for(max(lab.spread("arms", "seconds", arm=arm).mean for arm in arms))
-    said = f"{why}; {confirmation(finding, judged('torch'))}" if witnessed else why
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement, source, ran=_recipe(lab, arms), numpy=_numbers(lab, arms, "numpy"),
-        torch=_numbers(lab, arms, "torch") if witnessed else "-", finding=finding, why=said,
+        torch=_numbers(lab, arms, "torch") if witnessed else "-", finding=finding, why=why,
     )  # fmt: skip
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def _better(lab: Lab, better: str, worse: str) -> Judged:
