@@ -3,11 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
+from tinygrad_lab.data.splits import training_rows
 from tinygrad_lab.data.transforms import fit
-from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
 from .config import AutoencoderConfig
@@ -33,7 +31,8 @@ def dataset(config: AutoencoderConfig, split: str) -> ImageData:
     """
     name = "test" if split == "test" else "train"
     data = default_images(name) if config.dataset == "auto" else load_images(config.dataset, name)
-    rows = slice(None) if split == "test" else _rows(config, split, len(data))
+    total = len(data)
+    rows = slice(None) if split == "test" else training_rows(split, config.train_items, total, config.seed, HELD_OUT)
     return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
@@ -47,14 +46,3 @@ def evaluation_batches(config: AutoencoderConfig, split: str) -> Batches:
     """All images of a split in order, in large batches."""
     images = fit(dataset(config, split).images, config.image_size)
     return Batches({"image": images}, 500, shuffle=False)
-
-
-def _rows(config: AutoencoderConfig, split: str, total: int) -> slice | np.ndarray:
-    """Which of the training images a split has."""
-    chosen = config.train_items or total
-    if chosen > total or (split == "validation" and chosen == total):
-        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
-    if chosen == total:
-        return slice(None)
-    order = generator(config.seed).permutation(total)
-    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]
