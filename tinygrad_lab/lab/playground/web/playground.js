@@ -180,9 +180,12 @@ const ofPreset = ({ expression, values }) => ({ text: expression, values: Object
 let linking = 0,
   written = "";
 
+/* Never written over a link that came meanwhile and is still to be followed. */
 function link() {
   clearTimeout(linking);
+  const before = location.hash;
   linking = setTimeout(() => {
+    if (location.hash !== before) return;
     written = linkOf(state);
     history.replaceState(null, "", written);
   }, 250);
