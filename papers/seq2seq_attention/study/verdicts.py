@@ -19,7 +19,7 @@ from .pages import tables as tables
 FLOOR = 10.0  # percent right among the shortest dates, below which there is too little to lose on the longest
 SEVERAL = 1.0  # BLEU points: "several" are more
 TRANSLATES = 5.0  # BLEU, below which a network does not translate, and a gain of several points cannot be asked of it
-PASSES_TO_CONVERGE = 30  # a guess at what CMUdict takes: three passes left 7.9 % PER, and the loss was falling
+PASSES_TO_CONVERGE = 30  # a guess: three left 7.9 % PER where 5.04 % is published
 DICTIONARY_SEEDS = 5
 
 NAMES = {"dates": "dates", "kinds": "dates", "words": "words of CMUdict", "verses": "English-Spanish verses"}
@@ -111,8 +111,8 @@ def verses_loss(lab: Lab) -> Claim:
         ran=recipe(lab, "verses", ("none", "general"), "nats a subword of the true translation"),
         numpy=f"{shown[0]:.3f} -> {shown[1]:.3f} nats a subword (perplexity "
         f"{exp(shown[0].mean):.1f} -> {exp(shown[1].mean):.1f})",
-        finding=fair(lab, lab.judge.superiority(without, with_it), "verses", "general", "none"),
-        why=f"difference {lab.paired_difference(without, with_it):.3f nats}",
+        finding=on_verses(lab, lab.judge.superiority(without, with_it)),
+        why=f"difference {lab.paired_difference(without, with_it):.3f} nats",
     )
 
 
@@ -120,20 +120,26 @@ def verses_bleu(lab: Lab) -> Claim:
     """BLEU of verses: more than a point more."""
     without, with_it = (ends(lab, "verses", arm) for arm in ("none", "general"))
     found = lab.judge.superiority(with_it, [score + SEVERAL for score in without])
-    best = lab.interval(with_it).mean
-    if best < TRANSLATES:
-        found = found.allowing_for(ours=f"BLEU below {TRANSLATES:.0f} is no translation yet that could gain points")
-    shown, signature = lab.results("shown"), lab.results("shown")["signature"].replace("|", ", ")
-    wide, width = list(shown["BLEU"].values())[-1], list(shown["BLEU"])[-1]
+    shown = lab.results("shown")
+    width, wide = list(shown["BLEU"].items())[-1]
     return Claim(
         "attention gains several BLEU points (14.0 -> 16.8)",
         "table 1 (from memory)",
-        ran=f"the networks above; BLEU, greedy; {signature}",
+        ran=f"the networks above; BLEU, greedy; {shown['signature'].replace('|', ', ')}",
         numpy=arrow(lab, "verses", "numpy"),
-        finding=fair(lab, found, "verses", "general", "none"),
-        why=f"{lab.paired_difference(with_it, without):.2f points}, more than {SEVERAL:.0f} is asked for; the "
+        finding=on_verses(lab, found),
+        why=f"{lab.paired_difference(with_it, without):.2f} points, more than {SEVERAL:.0f} is asked for; the "
         f"paper has 4.5 million pairs; with {width} beams seed 0 has {wide:.2f}",
     )
+
+
+def on_verses(lab: Lab, found: Finding) -> Finding:
+    """A finding on verses; where attention has not learned to translate yet it is not refuted."""
+    best = mean(lab, "verses", "general").mean
+    if best < TRANSLATES:
+        scarce = f"{best:.1f} BLEU is no translation yet; the paper has 500 times the pairs"
+        found = found.allowing_for(ours=scarce)
+    return fair(lab, found, "verses", "general", "none")
 
 
 def dictionary(lab: Lab) -> Claim:
