@@ -25,7 +25,7 @@ from .translating import SHOWN_WORDS, beams, test_pairs, written
 SEEDS = 5  # of everything, as no run takes three minutes
 WITNESSED = {"dates": ("none", "general"), "words": ("none", "general")}  # what PyTorch trains too
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
-TIMES_LOOKED = {"dates": 6, "kinds": 6, "words": 4, "verses": 1}  # evenly; but for verses after each pass
+TIMES_LOOKED = {"dates": 6, "kinds": 8, "words": 4, "verses": 1}  # evenly; but for verses after each pass
 WIDTHS = (1, 5)  # of the search for the verses that are shown
 QUICK_RATES = 2
 
