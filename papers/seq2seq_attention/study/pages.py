@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, table
+from tinygrad_lab.study import Lab, Record, gallery, table
 
 from .arms import ARMS
 from .measured import by_pass, ends, lengths, mean, nats, of_length
@@ -55,7 +55,7 @@ def pictures(lab: Lab) -> str:
         told["words"] = ("Where it looks while it spells a word", of_words(lab))
     if lab.has("verses"):
         told["verse"] = ("Where it looks while it translates a verse", of_verse(lab))
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_dates(lab: Lab) -> str:

@@ -210,13 +210,14 @@ def against_none(
 ) -> Claim:  # fmt: skip
     """A claim on attention against none, with the verdict of PyTorch's runs where it made such."""
     finding, witnessed = judged("numpy"), group in WITNESSED
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement, f"{source} (from memory)",
         ran=recipe(lab, group, ("none", "general"), f"{judging or MEASURES[group]}, greedy"),
         numpy=shown("numpy"),
         torch=shown("torch") if witnessed else "-",
         finding=finding,
-        why=f"{why}; {confirmation(finding, judged('torch'))}" if witnessed else why,
+        why=why,
     )  # fmt: skip
 
 
@@ -225,13 +226,6 @@ def on_kinds(lab: Lab, arms: Sequence[str], statement: str, source: str, finding
     shown = "; ".join(f"{arm} {mean(lab, 'kinds', arm):.1f %}" for arm in arms)
     ran = recipe(lab, "kinds", arms, "exact match on 2,000 unseen days, greedy")
     return Claim(statement, f"{source} (from memory)", ran, shown, finding, why)
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 def arrow(lab: Lab, group: str, side: str) -> str:
