@@ -14,7 +14,7 @@ from papers.seq2seq_attention.config import VARIANTS
 from papers.seq2seq_attention.study import experiment, looks, measured, pages, verdicts
 from papers.seq2seq_attention.study.alignment import aligned
 from papers.seq2seq_attention.study.arms import ARMS, FED, configuration, fed, tried
-from papers.seq2seq_attention.study.looks import translations
+from papers.seq2seq_attention.study.translating import translations
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.data.translation.writing import SearchOptions
@@ -139,7 +139,9 @@ def test_groups_by_length() -> None:
 def said(monkeypatch: pytest.MonkeyPatch, pairs: Sequence[tuple[str, str]], outputs: dict[str, str]) -> None:
     """Let the test pairs be these, and models write that."""
     monkeypatch.setattr(looks, "test_pairs", lambda lab, config: tuple(pairs))
-    monkeypatch.setattr(looks, "translations", lambda *arguments: [outputs[text] for text in arguments[-1]])
+    monkeypatch.setattr(
+        looks, "translations", lambda _lab, _side, _config, _model, sources, _width=1: [outputs[s] for s in sources]
+    )
 
 
 def test_dates_are_counted_by_length(whole: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ..inference import prompts
 from .alignment import aligned
 from .arms import ARMS, FILES, RATES, WORDS, configuration, tried
 from .looks import LOOKS
-from .translating import SHOWN_WORDS, beams, test_pairs, written
+from .translating import SHOWN_WORDS, beams, test_pairs, translations
 
 SEEDS = 5  # of everything, as no run takes three minutes
 WITNESSED = {"dates": ("none", "general"), "words": ("none", "general")}  # what PyTorch trains too
@@ -122,7 +122,7 @@ def maps(lab: Lab, run: Run, texts: Sequence[str]) -> list[Record]:
 def translated_verses(lab: Lab, run: Run) -> Record:
     """BLEU by width of the search, and twelve verses as the widest found them."""
     english, spanish = zip(*test_pairs(lab, run.config), strict=True)
-    outputs = {width: written(lab, run, english, width) for width in WIDTHS}
+    outputs = {width: translations(lab, run.side, run.config, run.model, english, width) for width in WIDTHS}
     scores = {width: bleu(found, spanish) for width, found in outputs.items()}
     rows = zip(english, outputs[WIDTHS[-1]], spanish, strict=True)
     examples = [dict(zip(("english", "output", "spanish"), row, strict=True)) for row in rows]

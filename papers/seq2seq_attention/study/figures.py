@@ -77,7 +77,7 @@ def by_length(lab: Lab) -> None:
         for axes, group in zip(columns, shown, strict=True):
             draw_lengths(axes, lab, group)
             axes.set(ylabel=panels[group][0], xlabel=panels[group][1], ylim=(0, None), title=group)
-            axes.legend()
+        columns[0].legend()  # the colours are the same in all
 
 
 def draw_lengths(axes: Any, lab: Lab, group: str) -> None:
@@ -99,9 +99,9 @@ def variants(lab: Lab) -> None:
                 if arm in ARMS["kinds"]:
                     shares, means = ends(lab, "kinds", arm), by_pass(lab, "kinds", arm)
                     left.plot(shares, [arm] * len(shares), "o", color=f"C{place}", fillstyle=fill)
-                    right.plot(range(1, len(means) + 1), means, line, marker=".", color=f"C{place}", label=arm)
+                    right.plot(range(1, len(means) + 1), means, line, marker=".", color=f"C{place}")
         left.set(xlabel="unseen dates right, %", xlim=(0, 100), title="after the last pass, a point a seed")
         left.invert_yaxis()
-        right.set(xlabel="passes", ylabel="unseen dates right, %", ylim=(0, 100), title="means over seeds")
+        right.set(xlabel="passes", ylabel="unseen dates right, %", ylim=(0, 100))
+        right.set_title("means over seeds, colours as at the left")
         right.set_xticks(range(1, len(means) + 1))
-        right.legend(fontsize="small", ncols=2)

@@ -1,14 +1,16 @@
-"""How well a model writes by itself, looked at while it trains, of all test pairs and by length of the source."""
+"""How well a translator writes by itself, looked at while it trains, of all test pairs and by length of the source.
+
+The Transformer's study asks the same of its networks.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_lab.data.translation.metrics import bleu, error_rates, exact, spelled_words
 from tinygrad_lab.fit import Metrics
-from tinygrad_lab.study import Lab
+from tinygrad_lab.study import Config, Lab
 
-from ..config import Seq2SeqConfig
-from .translating import beams, percent, test_pairs
+from .translating import percent, test_pairs, translations
 
 # Where groups of equal length begin: characters of a date, letters of a word, words of a verse.
 LENGTHS = {"dates": (8, 12, 16, 20, 25), "words": (1, 5, 7, 9, 11), "verses": (1, 10, 20, 30, 40)}
@@ -17,20 +19,20 @@ WORDS_TESTED = 2000  # about so many of CMUdict's 12,000 test words: at PER near
 Look = Callable[[Any], Metrics]
 
 
-def dates_right(lab: Lab, side: str, config: Seq2SeqConfig) -> Look:
+def dates_right(lab: Lab, side: str, config: Config, width: int = 1) -> Look:
     """What finds the share of test dates that a model writes exactly, in percent."""
     sources, iso = zip(*test_pairs(lab, config), strict=True)
     groups = grouped(sources, LENGTHS["dates"])
 
     def look(model: Any) -> Metrics:
-        right = exact(translations(lab, side, config, model, sources), iso)
+        right = exact(translations(lab, side, config, model, sources, width), iso)
         by_length = {f"exact, {name}": percent([right[i] for i in rows]) for name, rows in groups.items()}
         return {"exact": percent(right)} | by_length
 
     return look
 
 
-def phonemes_wrong(lab: Lab, side: str, config: Seq2SeqConfig) -> Look:
+def phonemes_wrong(lab: Lab, side: str, config: Config) -> Look:
     """What finds the rates of wrong phonemes and words, in percent, on test words evenly apart."""
     pairs = test_pairs(lab, config)
     tested = pairs[:: max(1, len(pairs) // WORDS_TESTED)]
@@ -45,7 +47,7 @@ def phonemes_wrong(lab: Lab, side: str, config: Seq2SeqConfig) -> Look:
     return look
 
 
-def verses_like(lab: Lab, side: str, config: Seq2SeqConfig) -> Look:
+def verses_like(lab: Lab, side: str, config: Config) -> Look:
     """What finds BLEU of the test verses."""
     english, spanish = zip(*test_pairs(lab, config), strict=True)
     groups = grouped(english, LENGTHS["verses"], lambda text: len(text.split()))
@@ -62,23 +64,6 @@ def verses_like(lab: Lab, side: str, config: Seq2SeqConfig) -> Look:
 
 
 LOOKS = {"dates": dates_right, "kinds": dates_right, "words": phonemes_wrong, "verses": verses_like}
-
-
-def translations(lab: Lab, side: str, config: Seq2SeqConfig, model: Any, sources: Sequence[str]) -> list[str]:
-    """What a model writes greedily; one search serves both sides, as a witness's weights go to the engine."""
-    engine = on_engine(lab, side, config, model)
-    written: list[str] = lab.part("inference").translations(engine, config, sources, beams(lab, 1))
-    return written
-
-
-def on_engine(lab: Lab, side: str, config: Seq2SeqConfig, model: Any) -> Any:
-    """The model itself, or one of the engine with the weights of the other side's."""
-    if side == "numpy":
-        return model
-    engine = lab.side("numpy")
-    copy = engine.build(config)
-    engine.load(copy, lab.side(side).state(model))
-    return copy
 
 
 def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], int] = len) -> dict[str, list[int]]:
