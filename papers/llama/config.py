@@ -44,6 +44,7 @@ class LlamaConfig:
     norm: str = "rms"  # or "layer", as in the Transformer
     activation: str = "swiglu"  # or "gelu", two matrices instead of three
     positions: str = "rotary"  # or "learned", a table added to the embeddings
+    biases: bool = False  # in the layers between the normalisations, as GPT has them
 
     dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
     tokens: str = "characters"  # or "bpe", pieces learned from the training text

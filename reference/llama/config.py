@@ -30,6 +30,7 @@ class LlamaConfig(Protocol):
     norm: Annotated[str, one_of("rms", "layer")] = "rms"
     activation: Annotated[str, one_of("swiglu", "gelu")] = "swiglu"
     positions: Annotated[str, one_of("rotary", "learned")] = "rotary"
+    biases: bool = False  # in the layers between the normalisations, as GPT has them
 
     tokens: Annotated[str, one_of("characters", "bpe")] = "characters"
     batch_size: Count = 16
