@@ -48,6 +48,7 @@ class LlamaConfig:
 
     dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
     tokens: str = "characters"  # or "bpe", pieces learned from the training text
+    validation: int = 0  # characters at the end of the training text that are not trained on, to choose rates by
     batch_size: int = 12
     windows: int = 6000  # in an epoch, each from a random place of the text
     epochs: int = 4
@@ -78,8 +79,9 @@ class LlamaConfig:
         for name in ("final_rate", "warmup", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
+        for name in ("weight_decay", "validation"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         self._check_heads()
 
     def _check_heads(self) -> None:

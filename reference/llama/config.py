@@ -33,6 +33,7 @@ class LlamaConfig(Protocol):
     biases: bool = False  # in the layers between the normalisations, as GPT has them
 
     tokens: Annotated[str, one_of("characters", "bpe")] = "characters"
+    validation: CountOrZero = 0  # characters at the end of the training text that are not trained on
     batch_size: Count = 16
     windows: Count = 3200  # in an epoch, each from a random place of the text
     epochs: Count = 3
