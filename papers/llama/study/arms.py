@@ -18,7 +18,7 @@ WIDTH, LAYERS = 64, 2
 PART_STEPS = 1000
 PART_SEEDS = 8  # more than the five that are asked for: losses of two seeds differ by nearly as much as the margin
 PART_RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
-GELU: Changes = {"activation": "gelu", "feed_forward": feed_forward_size(WIDTH, 4) * 3 // 2}  # as many parameters
+GELU: Changes = {"activation": "gelu"}  # and half as many units again: as many parameters
 PARTS: dict[str, Changes] = {
     "llama": {},
     "gpt": {"norm": "layer", "positions": "learned", "biases": True, **GELU},
@@ -45,13 +45,12 @@ PIECES = 512  # of byte pair encoding, about two characters each
 PIECE_STEPS = 1000  # so about as many characters as the model of characters reads
 
 QUICK: Changes = {"layers": 1, "hidden_size": 16, "heads": 4, "kv_heads": 4, "feed_forward": 24}  # a token size
+QUICKER = 256  # by which numbers of steps are divided then
 
 
 def shortened(config: LlamaConfig, steps: int, quick: bool) -> LlamaConfig:
     """One epoch of so many steps."""
-    if quick:
-        config, steps = replace(config, **QUICK), 4
-    return replace(config, windows=steps * config.batch_size, epochs=1)
+    return replace(config, windows=(steps // QUICKER if quick else steps) * config.batch_size, epochs=1)
 
 
 def whole(quick: bool) -> LlamaConfig:
@@ -73,7 +72,9 @@ def sized(width: int, steps: int, rate: float, quick: bool) -> LlamaConfig:
 
 def part(name: str, rate: float, quick: bool) -> LlamaConfig:
     """LLaMA with that part exchanged."""
-    return replace(sized(WIDTH, PART_STEPS, rate, quick), **PARTS[name])
+    config = replace(sized(16 if quick else WIDTH, PART_STEPS, rate, quick), **PARTS[name])
+    units = config.feed_forward
+    return replace(config, feed_forward=units * 3 // 2) if config.activation == "gelu" else config
 
 
 def choosing(config: LlamaConfig) -> LlamaConfig:
@@ -83,5 +84,4 @@ def choosing(config: LlamaConfig) -> LlamaConfig:
 
 def pieces(quick: bool) -> LlamaConfig:
     """The network of nanoGPT's size on byte pairs."""
-    config = replace(VARIANTS["llama"]["small"], tokens="bpe", vocab_size=PIECES)
-    return shortened(config, PIECE_STEPS, quick)
+    return shortened(replace(whole(quick), tokens="bpe", vocab_size=PIECES), PIECE_STEPS, quick)

@@ -96,7 +96,8 @@ def by_size(lab: Lab) -> None:
 def _point(lab: Lab, width: int, steps: int) -> tuple[float, float, float]:
     """Tokens, mean loss, and half the width of its interval; nothing where there is one run."""
     loss = lab.interval(at_size(lab, width, steps))
-    return tokens(lab.runs("sizes", arm=f"{width}, {steps}")[0]), loss.mean, loss.half_width if loss.count > 1 else 0.0
+    read = tokens(lab.runs("sizes", arm=f"{width}, {steps}")[0])
+    return float(read), loss.mean, loss.half_width if loss.count > 1 else 0.0
 
 
 def speed(lab: Lab) -> None:

@@ -20,7 +20,7 @@ def bits(nats: float) -> str:
 
 def with_bits(loss: Interval) -> str:
     """Nats a character, and bits beside."""
-    return f"{loss:.3f nats} ({bits(loss.mean)})"
+    return f"{loss:.3f nats}, {bits(loss.mean)}"
 
 
 def held_out(lab: Lab, side: str = "numpy") -> Interval:

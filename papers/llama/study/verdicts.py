@@ -98,7 +98,7 @@ def _as_good(lab: Lab, name: str, other: str) -> Finding:
 
 def _losses(lab: Lab, name: str, side: str = "numpy") -> str:
     base, exchanged = (lab.interval(nats(lab, arm, side)) for arm in ("llama", name))
-    return f"{with_bits(base)} against {with_bits(exchanged)} a character"
+    return f"{with_bits(base)}, against {with_bits(exchanged)} a character"
 
 
 def _against(lab: Lab, name: str, other: str) -> str:
@@ -182,13 +182,14 @@ def _further(lab: Lab) -> Claim:
     small, larger, longer = (lab.interval(at_size(lab, *place)) for place in places)
     runs = [lab.runs("sizes", arm=f"{width}, {steps}")[0] for width, steps in places]
     cost = [tokens(run) * run["parameters"] for run in runs]
+    times_over = tokens(runs[2]) / lab.results("sizes")["environment"]["data"]["items"]
     return Claim(
         "small models keep improving past the number of tokens that is optimal for their training",
         source=f"figure 1{MEMORY}",
         ran=f"{text(lab)}, two layers: width {SMALLEST} ({runs[0]['parameters']:,} parameters) over "
-        f"{tokens(runs[0]):,} and {tokens(runs[2]):,} characters, so several times over the text; width {NEXT} "
+        f"{tokens(runs[0]):,} and then {tokens(runs[2]):,} characters, {times_over:.1f} times the text; width {NEXT} "
         f"({runs[1]['parameters']:,}) over {tokens(runs[1]):,}; {small.count} seeds, the rate of each size",
-        numpy=f"{with_bits(small)}, then {with_bits(longer)}; width {NEXT} {with_bits(larger)}",
+        numpy=f"{with_bits(small)}, then {with_bits(longer)}; width {NEXT}: {with_bits(larger)}",
         finding=_keeps_improving(lab).run_for(lab.spread("sizes", "seconds", arm=f"{SMALLEST}, {ON}").mean),
         why=f"past its optimum: width {NEXT} with {cost[1] / cost[0]:.0%} of the arithmetic (parameters × tokens) is "
         "asked to be better; and the smallest one to be better still after four times the tokens",
