@@ -27,7 +27,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := parity
-.PHONY: install pretrained parity test test-engine test-lowest test-external planted mutants faults agreement lint format readme notebooks documents counts step-counts performance shown browser clean
+.PHONY: install pretrained parity test test-engine test-lowest test-external planted mutants faults agreement audit lint format readme notebooks documents counts step-counts performance shown browser clean
 
 install: $(VENV)/installed
 
@@ -82,7 +82,7 @@ $(LOWEST_VENV)/installed: pyproject.toml
 	$(LOWEST_VENV)/bin/pip install --quiet --editable . pytest pytest-xdist hypothesis beartype $(LOWEST)
 	@touch $@
 
-# A hundred bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
+# Bugs, planted one at a time in a copy of the tree: which test catches each, in docs/reliability.md.
 planted: install
 	$(VENV)/bin/python -m tests.planted
 
@@ -102,6 +102,13 @@ faults: install
 # torch's own samples of every name we share, run on both sides: writes docs/agreement.md.
 agreement: install
 	$(ONE_THREAD) $(VENV)/bin/python -m tests.agreement
+
+# Known vulnerabilities of everything that is installed, asked of PyPI, which does not know a CPU build's "+cpu".
+audit: install
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet pip-audit
+	$(VENV)/bin/pip freeze --exclude-editable | sed 's/+cpu//' > $(VENV)/audited.txt
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement $(VENV)/audited.txt
 
 # The browser that the tests of pages drive: the system's own Chromium.
 browser:

@@ -245,6 +245,8 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lenet` measures them anew.
 #
+# ![](../papers/lenet/study/results/methods.png)
+#
 # ![](../papers/lenet/study/results/errors.png)
 
 # %%

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -29,28 +30,49 @@ def unchecked_shapes() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-BUILD = """
-import sys
-from pathlib import Path
+MEASURE = """
+import json
+from dataclasses import asdict
 from tinygrad_lab.lab import parity_report
-from tinygrad_lab.lab.site import build
 
 rows = parity_report.run(parity_report.jobs(("lenet", "dropout"), None, "both", "tiny"), "tiny", 2, 0)
-build(Path(sys.argv[1]), rows)
+print(json.dumps([asdict(row) for row in rows]))
 """
+BUILD = """
+import json, sys
+from pathlib import Path
+from tinygrad_lab.lab.agreement import Row
+from tinygrad_lab.lab.site import build
+
+build(Path(sys.argv[1]), [Row(**row) for row in json.load(sys.stdin)])
+assert "torch" not in sys.modules
+"""
+NO_TORCH = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
+
+
+def printed(script: str, *arguments: str, **given: Any) -> str:
+    """What a script prints, in a process without run-time shape checks."""
+    command = [sys.executable, "-c", script, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, **given)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reader's site of all papers, built once for all workers, in a process without run-time shape checks, with
-    which it takes a quarter longer; two papers have been compared."""
+    """The reader's site of all papers, of which two have been compared; built once for all workers.
+
+    No process that builds it can import torch.
+    """
     from filelock import FileLock  # not where the engine is tested alone
 
     worker = tmp_path_factory.getbasetemp()
     shared = worker.parent if "PYTEST_XDIST_WORKER" in os.environ else worker
-    folder = shared / "site"
+    folder, blocked = shared / "site", tmp_path_factory.mktemp("no-torch")
+    (blocked / "torch.py").write_text(NO_TORCH, encoding="utf-8")
+    paths = os.pathsep.join([str(blocked), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with FileLock(shared / "site.lock"):
         if not folder.exists():
-            result = subprocess.run([sys.executable, "-c", BUILD, str(folder)], capture_output=True, text=True)
-            assert result.returncode == 0, result.stderr
+            rows = printed(MEASURE)
+            printed(BUILD, str(folder), input=rows, env={**os.environ, "PYTHONPATH": paths})
     return folder

@@ -25,11 +25,12 @@ import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+ABSENT = sys.argv[2].split(",")  # now: the program that is tested has arguments of its own
+
 class Present(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        absent = name.partition(".")[0] in sys.argv[2].split(",")
-        return None if absent else PathFinder.find_spec(name, path, target)
+        return None if name.partition(".")[0] in ABSENT else PathFinder.find_spec(name, path, target)
 
 sys.path[:] = [sys.argv[1], *(p for p in sys.path if not Path(p, "papers").exists())]
 sys.meta_path[sys.meta_path.index(PathFinder)] = Present
@@ -42,11 +43,23 @@ for entry in pkgutil.walk_packages(tinygrad_lab.papers.__path__, "tinygrad_lab.p
 print(sum(name.startswith("tinygrad_lab.papers.") for name in sys.modules))
 print([name for name in sys.modules if name.split(".")[0] in ("papers", "reference")])
 """
+PROGRAM = """
+import runpy
+module, *sys.argv[1:] = sys.argv[3:]
+runpy._run_module_as_main(module)  # what python -m does
+"""
 COMMAND = """
 sys.argv = ["tinygrad-lab", *sys.argv[3:]]
 from tinygrad_lab_command import main
 main()
 """
+OURS = (  # written by us or by one of our commands, whatever is in them; the rest of the files is looked into
+    "tinygrad_lab/py.typed", "tinygrad_lab/lab/**/*.json", "tinygrad_lab/lab/notebooks/*.jinja",
+    "tinygrad_lab/lab/*/web/*", "tinygrad_lab/lab/site/templates/*", "tinygrad_lab/papers/*/README.md",
+)  # fmt: skip
+FROM_DATA = ("*/study/results/*.json", "*/study/results/*.png", "*/study/results/log.txt", "*/study/shown.safetensors")
+GENERATED = {"adding", "blobs", "copying", "embedded Reber grammar", "induction"}  # data that we make up
+TERMS = re.compile(r"copyright|©|licen[cs]e|all rights reserved", re.IGNORECASE)
 
 
 owners_of_modules = cache(packages_distributions)
@@ -76,14 +89,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(installed: Path, tmp_path: Path) -> Callable[..., str]:
-    """Runs a program where the wheel is installed with the light extra; returns what it prints."""
+def start(installed: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a program where the wheel is installed with the light extra; returns how it ended."""
     absent = ",".join(sorted(modules_of("lab") - modules_of("cli")))
     assert "torch" in absent
 
-    def run(code: str, *words: str) -> str:
+    def start(code: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-c", ISOLATED + code, str(installed), absent, *words]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., str]:
+    """Runs a program there that must end well; returns what it prints."""
+
+    def run(code: str, *words: str) -> str:
+        result = start(code, *words)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
@@ -94,6 +117,45 @@ def test_its_names_cannot_collide(installed: Path) -> None:
     names = {path.name for path in installed.iterdir()}
     about = f"tinygrad_lab-{PROJECT['version']}.dist-info"
     assert names == {"tinygrad_lab", "tinygrad_lab_command.py", about}
+
+
+def test_the_licences_travel_with_it(installed: Path) -> None:
+    (about,) = installed.glob("*.dist-info")
+    sources = [ROOT / "LICENSE", ROOT / "THIRD_PARTY.md", *(ROOT / "licenses").iterdir()]
+    for source in sources:
+        assert (about / "licenses" / source.relative_to(ROOT)).read_bytes() == source.read_bytes()
+    named = re.findall(r"\]\(((?!https?:)[^)]+)\)", (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8"))
+    assert {ROOT / name for name in named} == {*sources} - {ROOT / "THIRD_PARTY.md"}
+
+
+def test_every_other_file_is_ours_or_from_data_that_is_named(installed: Path) -> None:
+    package, papers = installed / "tinygrad_lab", installed / "tinygrad_lab" / "papers"
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".py"}
+    ours = {path for pattern in OURS for path in installed.glob(pattern)}
+    assert files - ours == {path for pattern in FROM_DATA for path in papers.glob(pattern)}
+    texts = {path: path.read_text(encoding="utf-8") for path in files & ours}
+    assert [path for path, text in texts.items() if TERMS.search(text)] == []  # then somebody else wrote it
+
+
+def test_the_data_of_every_paper_are_named(installed: Path) -> None:
+    """In the row of each data set stand the papers whose results were made of it."""
+    folders = [path for path in (installed / "tinygrad_lab" / "papers").iterdir() if (path / "study").is_dir()]
+    found = {(name, folder.name) for folder in folders for name in data_in(folder / "study" / "results") - GENERATED}
+    assert len(folders) == 12
+    assert found <= {(name, slug) for name, slugs in noticed().items() for slug in slugs}
+
+
+def data_in(results: Path) -> set[str]:
+    """The names of the data sets that result files were made of."""
+    documents = [json.loads(p.read_text(encoding="utf-8")) for p in results.glob("*.json") if p.name != "bench.json"]
+    return {document["environment"]["data"]["name"] for document in documents}
+
+
+def noticed() -> dict[str, list[str]]:
+    """By data set, the papers that THIRD_PARTY.md names beside it."""
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("|")]
+    return {name: slugs.split(", ") for name, slugs in rows[2:]}
 
 
 def test_type_checkers_may_read_it(installed: Path) -> None:
@@ -133,3 +195,24 @@ def test_the_modules_that_the_light_extra_brings_are_known() -> None:
     assert {distribution(owner) for module in CLI for owner in owners_of_modules()[module]} == {
         "markupsafe", *map(distribution, EXTRAS["cli"]),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (COMMAND, "parity", "lenet"),
+        (COMMAND, "bench", "lenet"),
+        (COMMAND, "train", "lenet", "--side", "torch"),
+        (COMMAND, "claims", "lenet", "--quick"),
+        (PROGRAM, "tinygrad_lab.reference.lenet.train"),
+    ],
+    ids=lambda words: words[1],
+)
+def test_what_needs_pytorch_says_so_at_once_in_one_line(
+    start: Callable[..., subprocess.CompletedProcess[str]], words: tuple[str, ...]
+) -> None:
+    result = start(*words)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert "pip install 'tinygrad-lab[lab]' (there is no torch here)" in result.stderr
+    assert result.stderr.count("\n") == 1

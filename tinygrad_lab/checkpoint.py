@@ -30,6 +30,7 @@ from tinygrad_lab.stored import TensorFile
 from tinygrad_lab.typing import Array, Generator
 
 FORMAT = 1  # raised when the meaning of the metadata changes
+WRITTEN_HERE = "written_by"  # beside the metadata, whose own name a flipped bit may change; files of before have none
 
 
 class CheckpointError(Exception):
@@ -53,8 +54,9 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Map
     """
     path = Path(path)
     arrays, aliases = _stored_once(tensors)
-    about = {"format": FORMAT, "aliases": aliases, "crc32": _checksums(arrays), "metadata": dict(metadata or {})}
-    header = {"tinygrad_lab": json.dumps(about, default=_plain)}
+    checksums = {"crc32": _checksums(arrays), "layout": _checksum_of_layout(arrays, aliases)}
+    about = {"format": FORMAT, "aliases": aliases, **checksums, "metadata": dict(metadata or {})}
+    header = {"tinygrad_lab": json.dumps(about, default=_plain), WRITTEN_HERE: "tinygrad_lab"}
     content = to_bytes(arrays, header)  # its save_file would leave a file of a new random name at every kill
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -81,6 +83,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     if "tinygrad_lab" not in file.metadata:
+        if WRITTEN_HERE in file.metadata:
+            raise CheckpointError(f"{path} is damaged: its metadata is missing")
         return tensors, dict(file.metadata)
     try:
         aliases, metadata = _checked_about(file, tensors)
@@ -107,6 +111,9 @@ def _checked_about(file: TensorFile, tensors: Mapping[str, Array]) -> tuple[dict
     checksums, aliases, metadata = (about.section(name).fields for name in ("crc32", "aliases", "metadata"))
     if wrong := [name for name, checksum in _checksums(tensors).items() if checksums.get(name) != checksum]:
         raise ValueError(f"wrong checksum of {', '.join(wrong[:3])}")
+    since = WRITTEN_HERE in file.metadata or "layout" in about.fields
+    if since and about.get("layout") != _checksum_of_layout(tensors, aliases):
+        raise ValueError("wrong checksum of the arrays' names, types and shapes")
     for alias, name in aliases.items():
         if alias in tensors or not isinstance(name, str) or name not in tensors:
             raise ValueError(f"its metadata: alias {shown(alias)} of {shown(name)}")
@@ -134,6 +141,12 @@ def _stored_once(tensors: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str
 
 def _checksums(arrays: Mapping[str, Array]) -> dict[str, int]:
     return {name: zlib.crc32(array.reshape(-1).view(np.uint8)) for name, array in arrays.items()}
+
+
+def _checksum_of_layout(arrays: Mapping[str, Array], aliases: Mapping[str, Any]) -> int:
+    """Of which arrays there are, and under which names; the others are of what is in them."""
+    layout = {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
+    return zlib.crc32(json.dumps([layout, dict(aliases)], sort_keys=True).encode())
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,8 @@ was (``check_unchanged``).  Nothing here knows of Tensors or of derivatives.
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import CellType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,16 @@ import numpy as np
 Counter = list[Any]
 FORGET_EVERY = 256  # so many references, those to dead tensors are dropped
 
-# An array as the tape remembers it, without keeping it alive: (weak reference, the counter of
-# in-place changes that all tensors on that memory share, where the counter stood). A plain tuple,
-# since every operation makes a few.
-Remembered = tuple["weakref.ref[np.ndarray]", Counter, int]
+# An array as the tape remembers it, without keeping it alive: weak references to it and to the array that
+# it is a view of, the counter of in-place changes that all tensors on that memory share, and where the
+# counter stood. A plain tuple, since every operation makes a few.
+Remembered = tuple["weakref.ref[np.ndarray]", "weakref.ref[np.ndarray] | None", Counter, int]
+
+
+def remembered(array: np.ndarray, counter: Counter) -> Remembered:
+    """Remember an array; a view may be gone when the memory it looked at is still in use through another one."""
+    base = array.base
+    return weakref.ref(array), weakref.ref(base) if type(base) is np.ndarray else None, counter, counter[0]
 
 
 class Sum:
@@ -91,24 +99,39 @@ def others(counter: Counter, tensor: Any) -> list[Any]:
 
 def check_unchanged(arrays: Iterable[Remembered], backward: Callable[..., Any], operation: str) -> None:
     """Raise a RuntimeError if an array was changed in place and ``backward`` reads that memory."""
-    for reference, counter, version in arrays:
+    for reference, base, counter, version in arrays:
         if counter[0] == version:
             continue
         array = reference()
-        if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(backward)):
+        if array is None and base is not None:
+            array = base()
+        if array is not None and any(np.may_share_memory(array, kept) for kept in _arrays_in(backward, [])):
             raise RuntimeError(
                 f"a tensor of shape {array.shape} that {operation!r} saved for its backward was changed in place "
                 f"(version {counter[0]}, saved at {version}): call backward() first, or change a clone()"
             )
 
 
-def _arrays_in(value: Any) -> Iterator[np.ndarray]:
-    """Every array a backward closure holds, also inside tuples, lists and nested functions."""
+def _arrays_in(value: Any, seen: list[Any]) -> Iterator[np.ndarray]:
+    """Every array a backward closure holds, however deep: in tuples, objects, other functions; each object once."""
     if isinstance(value, np.ndarray):
         yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _arrays_in(item)
-    elif callable(value):
-        for cell in getattr(value, "__closure__", None) or ():
-            yield from _arrays_in(cell.cell_contents)
+    elif not any(value is other for other in seen):
+        seen.append(value)
+        for item in _inside(value):
+            yield from _arrays_in(item, seen)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """What an object holds; not what a Tensor, which has slots, or the whole tape would be looked at."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, partial):
+        return value.func, value.args, value.keywords
+    if isinstance(value, type | ModuleType):
+        return ()
+    cells = getattr(value, "__closure__", None) or ()
+    held = [cell.cell_contents for cell in cells if cell != CellType()]
+    return *held, *getattr(value, "__dict__", {}).values(), getattr(value, "__self__", None)

@@ -21,7 +21,7 @@ from weakref import ref
 
 import numpy as np
 
-from tinygrad_lab.memory import Counter, Owners, Remembered, Sum, check_unchanged
+from tinygrad_lab.memory import Counter, Owners, Remembered, Sum, check_unchanged, remembered
 from tinygrad_lab.modes import not_finite_from, origin, state
 from tinygrad_lab.typing import Backward, Gradients
 
@@ -246,7 +246,7 @@ class Node:
         # Arguments and outputs, which must not change before ``backward`` has run if it reads them.
         self.saved: list[Remembered] = []
         for tensor in tensors:
-            self.saved.append((ref(tensor._data), tensor._version, tensor._version[0]))
+            self.saved.append(remembered(tensor._data, tensor._version))
         self.made: list[tuple[tuple[int, ...], np.dtype]] = []  # shape and dtype of each output
         self.retained: dict[int, ref[Tensor]] = {}  # outputs that want their gradient
         self.origin = origin() if state.anomaly else None  # module path and source line
@@ -256,7 +256,7 @@ class Node:
         tensor = Tensor.__new__(Tensor)
         tensor._set(data, self, len(self.made), version)
         self.made.append((data.shape, data.dtype))
-        self.saved.append((ref(data), version, version[0]))
+        self.saved.append(remembered(data, version))
         return tensor
 
     def pull_back(self, gradients: list[np.ndarray | None]) -> Gradients:

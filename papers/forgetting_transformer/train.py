@@ -51,7 +51,7 @@ def evaluate(model: ForgettingTransformer, batches: Iterable[FoXBatch]) -> dict[
         for batch in batches:
             nats += loss(model, batch).item() * batch["count"]
             count += batch["count"]
-    return {"loss": nats / count, "perplexity": math.exp(nats / count)}
+    return {"loss": nats / count, "perplexity": math.exp(min(nats / count, 700.0))}
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ class LeNetConfig:
     rubbish: float = 10.0  # j in the loss of section III-C: how far wrong classes are pushed away
 
     dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
+    train_items: int = 0  # train on so many images only, drawn with ``seed``; 0 for all
     distort: bool = False  # random planar distortions of the training images, section III-A
     batch_size: int = 64
     epochs: int = 20
@@ -45,6 +46,8 @@ class LeNetConfig:
             raise ValueError(
                 f"the 1998 network compares 84 f6_units with 10 bitmaps, got {self.f6_units} and {self.classes} classes"
             )
+        if self.train_items < 0:
+            raise ValueError(f"train_items must be at least 0, got {self.train_items}")
         if self.learning_rate <= 0 or self.weight_decay < 0:
             raise ValueError(
                 f"learning_rate must be above 0 and weight_decay at least 0, got {self.learning_rate} "

@@ -1,5 +1,6 @@
 """Batches for LeNet-5: digits centred in the input square, on the paper's grey scale."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,12 @@ import numpy as np
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.distort import distort
 from tinygrad_lab.data.transforms import fit, normalise_1998, pad
+from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
 from .config import LeNetConfig
+
+HELD_OUT = 10_000  # images of a validation split, as many as MNIST's test has
 
 
 def example_batch(config: LeNetConfig, rng: Generator) -> dict[str, Any]:
@@ -23,8 +27,19 @@ def example_batch(config: LeNetConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: LeNetConfig, split: str) -> ImageData:
-    """The images, ``config.dataset`` or the best there is; ``split`` is "train" or "test"."""
-    return default_images(split) if config.dataset == "auto" else load_images(config.dataset, split)
+    """The images, ``config.dataset`` or the best there is.
+
+    Args:
+        config: which images, and how many of them.
+        split: "train", "test", or "validation": up to HELD_OUT of the training images that ``train_items`` leaves out.
+
+    Raises:
+        ValueError: a validation split where nothing is left out, or more ``train_items`` than there are.
+    """
+    name = "test" if split == "test" else "train"
+    data = default_images(name) if config.dataset == "auto" else load_images(config.dataset, name)
+    rows = slice(None) if split == "test" else _rows(config, split, len(data))
+    return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
 def training_batches(config: LeNetConfig, generator: Generator) -> Batches:
@@ -44,6 +59,17 @@ def evaluation_batches(config: LeNetConfig, split: str) -> Batches:
     data = dataset(config, split)
     arrays = {"image": _as_input(_centred(data, config), config), "label": data.labels}
     return Batches(arrays, 500, shuffle=False)
+
+
+def _rows(config: LeNetConfig, split: str, total: int) -> slice | np.ndarray:
+    """Which of the training images a split has."""
+    chosen = config.train_items or total
+    if chosen > total or (split == "validation" and chosen == total):
+        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
+    if chosen == total:
+        return slice(None)
+    order = generator(config.seed).permutation(total)
+    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]
 
 
 def _centred(data: ImageData, config: LeNetConfig) -> np.ndarray:

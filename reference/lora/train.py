@@ -67,7 +67,7 @@ def main() -> None:
         for stage in config.stages(str(base)):
             model = build(stage)
             training, test = training_batches(stage), evaluation_batches(stage)
-            print(f"{stage.text} epoch 0/{stage.epochs}  loss {evaluate(model, test)['loss']:.4f}")
+            print(f"{stage.text} epoch 0/{stage.epochs}  loss {evaluate(model, test)['loss']:.4f}", flush=True)
             optimizer, scheduler = configure_optimizer(model, stage, stage.epochs * len(training))
             for epoch in range(1, stage.epochs + 1):
                 losses = list(train(model, optimizer, scheduler, training))

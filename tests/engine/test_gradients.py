@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.cases import CASES, Case
 from tests.numerics import as_outputs, assert_numerical_gradient
+from tinygrad_lab.ops import unbind
 from tinygrad_lab.ops.operation import OPERATIONS
 from tinygrad_lab.tensor import Tensor
 
@@ -52,6 +53,12 @@ def assert_central_differences(case: Case, args: tuple, options: dict[str, Any])
     values = as_outputs(function(*map(Tensor, arrays)))
     if all(np.isfinite(value.numpy()).all() for value in values):  # a mean over nothing is NaN, and so its slope
         assert_numerical_gradient(function, arrays)
+
+
+def test_without_outputs_there_is_nothing_to_compare_and_with_constants_there_should_be() -> None:
+    assert_numerical_gradient(lambda x: unbind(x, 0), [np.zeros((0, 3))])
+    with pytest.raises(AssertionError, match="no output depends on the inputs"):
+        assert_numerical_gradient(lambda x: x.detach(), [np.zeros((2, 3))])
 
 
 def test_every_operation_has_a_case() -> None:

@@ -1,4 +1,7 @@
-"""Files of every format that is read, damaged at random: each is loaded, or refused by one clear error."""
+"""Files of every format that is read, damaged at random: what is read is compared with what the whole file gives.
+
+It is the same, or refused by one clear error; or it is other content, where no checksum guards it.
+"""
 
 import json
 import random
@@ -8,6 +11,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,7 @@ from papers.bert.text.wordpiece import learn as learn_words
 from papers.bert.weights import sentences
 from papers.llama.config import VARIANTS
 from papers.llama.model import build
-from papers.llama.weights.pretrained import open_folder
+from papers.llama.weights.pretrained import Pretrained, open_folder
 from papers.llama.weights.tokenizer import learn, tokenizer
 from papers.lora.config import VARIANTS as LORA
 from papers.lora.model import build as build_lora
@@ -29,7 +33,8 @@ from reference.lora import model as reference_lora
 from reference.lora.weights import adapter as reference_adapter
 from tests.engine.test_checkpoint import Run
 from tests.faults import damage
-from tests.faults.part import REFUSED, RIGHT, Outcome
+from tests.faults.alike import alike
+from tests.faults.part import OTHER, REFUSED, RIGHT, Outcome
 from tinygrad_lab import checkpoint
 from tinygrad_lab.checkpoint import CheckpointError
 from tinygrad_lab.lab import generation, registry
@@ -39,6 +44,9 @@ CLEAR = (CheckpointError, ValueError, KeyError)  # and none of their kinds: a Un
 LONGEST = 500  # characters of a message, without the folder's name
 SECONDS = 5  # of a processor; a second on a quiet machine without the checks of types
 
+Content = dict[str, Any]
+ARRAYS = frozenset({"arrays"})  # what our own format has checksums of; its JSON has none
+
 
 @dataclass(frozen=True)
 class Format:
@@ -46,11 +54,29 @@ class Format:
 
     Attributes:
         write: puts whole ones into a folder.
-        read: reads them.
+        read: reads them; what it has read, by name.
+        guarded: the names of what has a checksum in the files, and so is the same or refused.
     """
 
     write: Callable[[Path], None]
-    read: Callable[[Path], object]
+    read: Callable[[Path], Content]
+    guarded: frozenset[str] = frozenset()
+
+    def compared(self, folder: Path, whole: Content) -> str:
+        """Read a folder, and say in a word how that differs from what the undamaged one gives.
+
+        A file that has lost both marks in its metadata says no more that it is ours, and has checksums.
+        """
+        found = self.read(folder)
+        other = {name for name in whole if not alike(found[name], whole[name])}
+        if (missed := sorted(other & self.guarded)) and _says_that_it_is_ours(folder):
+            return f"other {', '.join(missed)} in spite of the checksums"
+        return OTHER if other else RIGHT
+
+
+def _says_that_it_is_ours(folder: Path) -> bool:
+    contents = [path.read_bytes() for path in folder.rglob("*.safetensors")]
+    return any(mark in content for content in contents for mark in (b'"tinygrad_lab"', b'"written_by"'))
 
 
 # ---- formats ---------------------------------------------------------------------------------------------------------
@@ -63,23 +89,38 @@ def write_arrays(folder: Path) -> None:
     checkpoint.save(folder / "file.safetensors", arrays, {"epoch": 3, "names": ["a", "b"]})
 
 
+def read_arrays(folder: Path) -> Content:
+    arrays, about = checkpoint.load(folder / "file.safetensors")
+    return {"arrays": arrays, "about": about}
+
+
 def write_run(folder: Path) -> None:
     run = Run("AdamW")
     run.train(3)
     run.save(folder / "run.safetensors", position={"epoch": 1}, config={"layers": 2, "sizes": (3, 4)})
 
 
-def read_run(folder: Path) -> None:
+def read_run(folder: Path) -> Content:
     """A run that is refused is where it stood, and one that is taken up goes on."""
     run = Run("AdamW", seed=5)
     run.train(1)
     before = run.everything()
     try:
-        run.load(folder / "run.safetensors")
+        position = run.load(folder / "run.safetensors")
     except CheckpointError:
         assert run.everything() == before, "a run was changed and then refused"
         raise
+    found = {"arrays": arrays_of(run), "about": (position, run.everything())}
     run.train(1)
+    return found
+
+
+def arrays_of(run: Run) -> Content:
+    """Copies of weights and slots; what the optimiser counts stands in JSON."""
+    state = run.optimizer.state_dict()["state"]
+    slots = {f"{n} {name}": v for n, each in state.items() for name, v in each.items()}
+    arrays = slots | run.model.state_dict()
+    return {name: a.copy() for name, a in arrays.items() if isinstance(a, np.ndarray)}
 
 
 LLAMA = replace(VARIANTS["llama"]["tiny"], vocab_size=300, kv_heads=1, context=32, variant="llama")
@@ -109,12 +150,18 @@ def write_llama(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(learn("to be or not to be " * 3, 270))
 
 
-def read_llama(folder: Path) -> None:
-    found = open_folder(folder)
-    for _, array in found.tensors:
-        assert array.dtype == np.float32
+def read_llama(folder: Path) -> Content:
+    found = content_of(open_folder(folder))
+    assert {array.dtype for array in found["weights"].values()} == {np.dtype(np.float32)}
+    return found
+
+
+def content_of(found: Pretrained) -> Content:
+    """All of a published model; its tokenizer has to know a text."""
+    weights = dict(found.tensors)
     known = tokenizer(found.vocabularies)
     known.decode(known.prompt("to be").tolist())
+    return {"weights": weights, "about": (vars(found.config), found.vocabularies)}
 
 
 BERT = {
@@ -132,21 +179,27 @@ def write_bert(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(learn_words(["the sky is blue", "a man eats a meal"] * 4, 60))
 
 
-def read_bert(folder: Path) -> None:
+def read_bert(folder: Path) -> Content:
     found = sentences.read_pretrained(folder)
-    sentences.batch_of(["the sky"], found.tokenizer, found.config.length)
+    batch = sentences.batch_of(["the sky"], found.tokenizer, found.config.length)
+    return {"arrays": found.weights, "about": (vars(found.config), found.tokenizer.to_str(), batch)}
 
 
 def write_adapter(folder: Path) -> None:
     adapter.save_adapter(folder, build_lora(LORA["lora"]["tiny"], generator(3)))
 
 
-def read_adapter(folder: Path) -> None:
-    adapter.load_adapter(folder, build_lora(LORA["full"]["tiny"], generator(0)))
+def read_adapter(folder: Path) -> Content:
+    model = build_lora(LORA["full"]["tiny"], generator(0))
+    adapter.load_adapter(folder, model)
+    return {"arrays": adapter.adapter_state(model), "about": adapter.adapter_config(model)}
 
 
-def read_adapter_in_torch(folder: Path) -> None:
-    reference_adapter.load_adapter(folder, reference_lora.build(LORA["full"]["tiny"]))
+def read_adapter_in_torch(folder: Path) -> Content:
+    model = reference_lora.build(LORA["full"]["tiny"])
+    reference_adapter.load_adapter(folder, model)
+    weights = {name: tensor.clone() for name, tensor in reference_adapter.adapter_state(model).items()}
+    return {"weights": weights, "about": reference_adapter.adapter_config(model)}
 
 
 def write_trained(folder: Path) -> None:
@@ -160,8 +213,10 @@ def write_trained(folder: Path) -> None:
     checkpoint.save(folder / "run.safetensors", state, {"training": run})
 
 
-def read_trained(folder: Path) -> None:
-    generation.from_checkpoint(registry.find("llama"), folder / "run.safetensors")
+def read_trained(folder: Path) -> Content:
+    found = generation.from_checkpoint(registry.find("llama"), folder / "run.safetensors")
+    about = vars(found.config), found.vocabularies, found.prompts
+    return {"arrays": dict(found.tensors), "about": about}
 
 
 def write_json(folder: Path, name: str, value: Any) -> None:
@@ -169,12 +224,12 @@ def write_json(folder: Path, name: str, value: Any) -> None:
 
 
 FORMATS = {
-    "checkpoint": Format(write_arrays, lambda folder: checkpoint.load(folder / "file.safetensors")),
-    "training run": Format(write_run, read_run),
-    "trained model": Format(write_trained, read_trained),
+    "checkpoint": Format(write_arrays, read_arrays, ARRAYS),
+    "training run": Format(write_run, read_run, ARRAYS),
+    "trained model": Format(write_trained, read_trained, ARRAYS),
     "LLaMA folder": Format(write_llama, read_llama),
-    "BERT folder": Format(write_bert, read_bert),
-    "adapter": Format(write_adapter, read_adapter),
+    "BERT folder": Format(write_bert, read_bert, ARRAYS),
+    "adapter": Format(write_adapter, read_adapter, ARRAYS),
     "adapter, PyTorch": Format(write_adapter, read_adapter_in_torch),
 }
 
@@ -202,12 +257,11 @@ def exchanged(path: Path, content: bytes) -> Iterator[None]:
         path.write_bytes(whole)
 
 
-def tried(read: Callable[[Path], object], folder: Path) -> Outcome:
-    """What happens when the files of a folder are read."""
+def tried(read: Callable[[Path], str], folder: Path) -> Outcome:
+    """What happens when the files of a folder are read by what says how that ended."""
     start = time.process_time()
     try:
-        read(folder)
-        outcome = Outcome(RIGHT)
+        outcome = Outcome(read(folder))
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -250,14 +304,16 @@ def damaging(name: str, form: Format, rng: random.Random) -> Generator[Outcome, 
         folder = Path(place)
         form.write(folder)
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        whole = tried(form.read, folder)
-        assert whole.kind == RIGHT, (name, whole.about)
+        begin = tried(lambda folder: form.compared(folder, form.read(folder)), folder)
+        assert begin.kind == RIGHT, (name, begin)
+        whole = form.read(folder)
         while True:
-            yield one(form, folder, rng.choice(files), rng)
+            yield one(form, whole, rng.choice(files), rng)
 
 
-def one(form: Format, folder: Path, path: Path, rng: random.Random) -> Outcome:
-    """What became of one."""
+def one(form: Format, whole: Content, path: Path, rng: random.Random) -> Outcome:
+    """What became of one, whose folder holds ``whole`` without the damage."""
     content = damaged(path.name, path.read_bytes(), rng)
     with exchanged(path, content):
-        return tried(form.read, folder)
+        outcome = tried(partial(form.compared, whole=whole), path.parent)
+    return outcome if outcome.about else replace(outcome, about=path.name)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from unittest import mock
 
+from tests.faults.alike import alike
 from tests.faults.damage import NOWHERE, places
 from tests.faults.instants import CASES
 from tests.faults.part import REFUSED, RIGHT, Outcome
@@ -110,19 +111,6 @@ def _begin(run: Training) -> None:
 
     with mock.patch.object(run, "_count", counted), suppress(StoppedError):
         run.run()
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Whether two trees have the same leaves, arrays and tensors included, bit for bit."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
-    if hasattr(one, "numpy"):
-        one, other = one.numpy(), other.numpy()
-    if hasattr(one, "tobytes"):
-        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
-    return bool(one == other) and type(one) is type(other)
 
 
 def tries(draw: Random) -> Iterator[Outcome]:

@@ -1,6 +1,7 @@
 """One kind of bad day: what is tried, again and again, and how it ended.
 
-There are two good ends: it went right all the same, or it was refused by one clear error.
+There are three good ends: it went right all the same; something damaged that nothing guards, such
+as a file without a checksum, was taken with other content; or it was refused by one clear error.
 """
 
 import time
@@ -10,7 +11,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-RIGHT, REFUSED = "right", "refused"
+RIGHT, OTHER, REFUSED = "right", "other content", "refused"
 SHOWN = 5  # of the bad ends
 
 
@@ -19,7 +20,7 @@ class Outcome:
     """How one try ended.
 
     Attributes:
-        kind: RIGHT, REFUSED, or in a word what was neither.
+        kind: RIGHT, OTHER, REFUSED, or in a word what was none of them.
         about: more on that.
     """
 
@@ -28,7 +29,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        return self.kind in (RIGHT, REFUSED)
+        return self.kind in (RIGHT, OTHER, REFUSED)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Tally:
 
     name: str
     right: int = 0
+    other: int = 0
     refused: int = 0
     bad: int = 0
     examples: list[str] = field(default_factory=list)
@@ -63,11 +65,12 @@ class Tally:
 
     @property
     def tried(self) -> int:
-        return self.right + self.refused + self.bad
+        return self.right + self.other + self.refused + self.bad
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         self.right += outcome.kind == RIGHT
+        self.other += outcome.kind == OTHER
         self.refused += outcome.kind == REFUSED
         self.bad += not outcome.good
         if not outcome.good and len(self.examples) < SHOWN:

@@ -31,11 +31,14 @@ DAYS = (
     "full and failing disks, no rights, no HOME, no TMPDIR, no current folder, clocks that run "
     "backwards, and files, pipes, loops or folders of others in the way; then again without"
 )
-WRITERS = "`step --html`, `claims`, `read` and `data fetch` killed at any instant: nothing torn, all goes on"
+WRITERS = (
+    "`step --html`, `claims`, `read` (with light pages in place of its own, and no parity run) and "
+    "`data fetch` killed at any instant: nothing torn, all goes on"
+)
 
 PARTS = [
     Part(
-        "files", "damaged files of seven formats, changed in bytes or in the JSON inside, then loaded",
+        "files", "damaged files of seven formats, changed in bytes or in the JSON inside, then loaded and compared",
         150_000, 220, files.tries,
     ),
     Part(
@@ -73,7 +76,7 @@ PARTS = [
         300, 20, downloads.tries,
     ),
     Part(
-        "results", "results of a study, damaged in bytes or as JSON, then judged and drawn again",
+        "results", "results of a study, damaged in bytes or as JSON, then judged and drawn again, and compared",
         300, 180, results.tries,
     ),
     Part("expressions", "hostile expressions given to `step`", 500, 20, expressions.tries),

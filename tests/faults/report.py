@@ -8,10 +8,11 @@ from tests.faults.part import Part, Tally
 
 NAME = "faults"
 HEAD = [
-    "| part | what was done | tries | right | one clear error | anything else | seconds | again |",
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    "| part | what was done | tries | right | taken with other content | one clear error "
+    "| anything else | seconds | again |",
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
 ]
-COUNTS = slice(2, 6)  # of a row's cells
+COUNTS = slice(2, 7)  # of a row's cells
 
 
 def update(path: Path, parts: Sequence[Part], rows: dict[str, str]) -> None:
@@ -31,18 +32,23 @@ def update(path: Path, parts: Sequence[Part], rows: dict[str, str]) -> None:
 
 def row(part: Part, found: Tally, again: str) -> str:
     """A part, how its tries ended, and the command that makes them again."""
-    counts = [f"{n:,}" for n in (found.tried, found.right, found.refused, found.bad)]
+    counts = [f"{n:,}" for n in _counts(found)]
     return sections.row([part.name, part.what, *counts, f"{found.seconds:.0f}", f"`{again}`"])
 
 
+def _counts(found: Tally) -> tuple[int, ...]:
+    return found.tried, found.right, found.other, found.refused, found.bad
+
+
 def counts(line: str) -> list[int]:
-    """Tries, right, refused and anything else of a row."""
+    """Tries, right, other content, refused and anything else of a row."""
     return [int(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")[COUNTS]]
 
 
 def _words(lines: Sequence[str]) -> str:
-    tried, right, refused, bad = (sum(column) for column in zip(*map(counts, lines), strict=True))
+    tried, right, other, refused, bad = map(sum, zip(*map(counts, lines), strict=True))
     return (
-        f"{tried:,} tries: {right:,} went right all the same, {refused:,} were refused by one clear\n"
-        f"error, {bad:,} ended in any other way."
+        f"{tried:,} tries: {right:,} went right all the same, {other:,} were taken with other content\n"
+        f"where no checksum guards it, {refused:,} were refused by one clear error, {bad:,} ended in any\n"
+        f"other way."
     )

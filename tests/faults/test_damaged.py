@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.faults import files
-from tests.faults.files import FORMATS, Format, hunt, tried
-from tests.faults.part import REFUSED, RIGHT, Outcome
+from tests.faults.alike import alike
+from tests.faults.files import ARRAYS, FORMATS, Content, Format, hunt, tried
+from tests.faults.part import OTHER, REFUSED, RIGHT, Outcome
 
 CASES = int(os.environ.get("TINYGRAD_LAB_FAULTS", "420"))
 
@@ -15,14 +17,14 @@ CASES = int(os.environ.get("TINYGRAD_LAB_FAULTS", "420"))
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_damaged_file_is_loaded_or_refused_by_one_clear_error(name: str) -> None:
     (outcomes,) = hunt({name: FORMATS[name]}, CASES // len(FORMATS)).values()
-    assert [outcome for outcome in outcomes if outcome.kind not in (RIGHT, REFUSED)] == []
+    assert [outcome for outcome in outcomes if not outcome.good] == []
     assert sum(outcome.kind == REFUSED for outcome in outcomes) > len(outcomes) / 4
 
 
 def raising(error: BaseException) -> Outcome:
     """What the judge says of it."""
 
-    def read(folder: Path) -> None:
+    def read(folder: Path) -> str:
         raise error
 
     return tried(read, Path(__file__).parent)
@@ -52,7 +54,42 @@ def test_the_same_seed_damages_alike() -> None:
     assert [outcome.kind for outcome in one["checkpoint"]] == [outcome.kind for outcome in other["checkpoint"]]
 
 
+def undecoded(folder: Path) -> Content:
+    return {"text": (folder / "file.safetensors").read_bytes().decode()}
+
+
 def test_a_reader_that_lets_anything_pass_would_be_seen(tmp_path: Path) -> None:
-    careless = Format(FORMATS["checkpoint"].write, lambda folder: (folder / "file.safetensors").read_bytes().decode())
+    careless = Format(FORMATS["checkpoint"].write, undecoded)
     with pytest.raises(AssertionError, match="careless"):
         hunt({"careless": careless}, 5)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "about", "guarded", "kind"),
+    [
+        (1.0, "a", ARRAYS, RIGHT), (1.0, "b", ARRAYS, OTHER), (2.0, "a", frozenset(), OTHER),
+        (2.0, "a", ARRAYS, "other arrays in spite of the checksums"),
+        (2.0, "b", ARRAYS, "other arrays in spite of the checksums"),
+    ],
+)  # fmt: skip
+def test_what_is_read_is_compared_with_what_was_written(
+    arrays: float, about: str, guarded: frozenset[str], kind: str, tmp_path: Path
+) -> None:
+    whole = {"arrays": {"a": np.ones(2)}, "about": "a"}
+    found = {"arrays": {"a": np.full(2, arrays)}, "about": about}
+    form = Format(lambda folder: None, lambda folder: found, guarded)
+    FORMATS["checkpoint"].write(tmp_path)
+    assert form.compared(tmp_path, whole) == kind
+    (tmp_path / "file.safetensors").write_bytes(b"{}")  # says no more whose it is
+    assert form.compared(tmp_path, whole) == (RIGHT if kind == RIGHT else OTHER)
+
+
+def test_the_same_numbers_in_another_shape_are_other_ones() -> None:
+    assert alike({"a": np.zeros((2, 3))}, {"a": np.zeros((2, 3))})
+    assert not alike({"a": np.zeros((2, 3))}, {"a": np.zeros((3, 2))})
+    assert not alike([np.zeros(2)], [None])
+
+
+def test_weights_of_others_that_have_changed_are_counted_apart() -> None:
+    ends = {outcome.kind for outcome in hunt({"LLaMA": FORMATS["LLaMA folder"]}, 200)["LLaMA"]}
+    assert ends == {RIGHT, OTHER, REFUSED}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults import days, downloads, pages, report, servers, trainers
 from tests.faults.__main__ import main
-from tests.faults.part import REFUSED, RIGHT, Outcome, Part, Tally, tally
+from tests.faults.part import OTHER, REFUSED, RIGHT, Outcome, Part, Tally, tally
 from tests.faults.parts import PARTS
 from tests.faults.short import few_evaluated, workers_on
 from tests.faults.troubles import PASSING
@@ -24,8 +24,9 @@ def made(*kinds: str) -> Iterator[Outcome]:
 
 
 def test_ends_are_counted_and_bad_ones_shown() -> None:
-    found = tally("part", made(RIGHT, "torn", REFUSED, RIGHT), 10, 60)
-    assert (found.tried, found.right, found.refused, found.bad, found.examples) == (4, 2, 1, 1, ["torn: why"])
+    found = tally("part", made(RIGHT, "torn", REFUSED, OTHER, RIGHT), 10, 60)
+    assert (found.tried, found.right, found.other, found.refused, found.bad) == (5, 2, 1, 1, 1)
+    assert found.examples == ["torn: why"]
 
 
 def test_no_more_than_asked_for_and_none_after_the_time() -> None:
@@ -37,13 +38,14 @@ def test_a_report_keeps_the_rows_of_what_was_not_tried_again(tmp_path: Path) -> 
     document = tmp_path / "document.md"
     document.write_text("before\n<!-- faults -->\n<!-- /faults -->\nafter\n", encoding="utf-8")
     parts = [Part(name, f"what {name} does", 1, 1, lambda draw: made(RIGHT)) for name in ("one", "two", "three")]
-    for part, found in zip(parts, (Tally("one", 1000, 2), Tally("two", 1, 2, 3), Tally("three", 4)), strict=True):
+    for part, found in zip(parts, (Tally("one", 1000, 9, 2), Tally("two", 1, 0, 2, 3), Tally("three", 4)), strict=True):
         report.update(document, parts, {part.name: report.row(part, found, "again")})
-    report.update(document, parts[:2], {"two": report.row(parts[1], Tally("two", 5, 6), "again")})
+    report.update(document, parts[:2], {"two": report.row(parts[1], Tally("two", 5, 1, 6), "again")})
     text = document.read_text(encoding="utf-8")
-    assert text.startswith("before\n<!-- faults -->\n1,013 tries: 1,005 went right all the same, 8 were refused")
+    words = "1,023 tries: 1,005 went right all the same, 10 were taken with other content"
+    assert text.startswith(f"before\n<!-- faults -->\n{words}")
     assert {name: report.counts(line) for name, line in rows(text, report.HEAD).items()} == {
-        "one": [1002, 1000, 2, 0], "two": [11, 5, 6, 0],
+        "one": [1011, 1000, 9, 2, 0], "two": [12, 5, 1, 6, 0],
     }  # fmt: skip
 
 

@@ -95,6 +95,11 @@ def test_the_tolerance_of_every_check(check: str, double: float, single: int) ->
         assert agreement.tolerance(check, "float32", reduction) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(("size", "steps"), [("tiny", 20), ("small", 2), ("paper", 2)])
+def test_a_trajectory_is_shorter_where_models_are_larger(size: str, steps: int) -> None:
+    assert agreement.trajectory_steps(size) == steps
+
+
 def test_longest_reduction_counts_places_of_use_and_fan_in() -> None:
     outputs = {"conv": np.zeros((4, 6, 28, 28)), "output": np.zeros((4, 10))}
     assert agreement.longest_reduction(outputs, {"w": np.zeros((6, 1, 5, 5))}) == 4 * 28 * 28

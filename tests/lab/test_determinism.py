@@ -32,11 +32,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> sums.Sums:
     return sums.everything(tmp_path_factory.mktemp("here"))
 
 
-@pytest.mark.parametrize("seed", ["0", "1"])
-def test_another_process_gets_the_same_bits_under_any_seed_of_hash(here: sums.Sums, seed: str) -> None:
-    """With sets in another order, which Python else draws by lot for each process."""
+def test_another_process_gets_the_same_bits_under_another_seed_of_hash(here: sums.Sums) -> None:
+    """With sets in another order, which Python draws by lot for each process, as it did for this one."""
     command = [sys.executable, "-m", "tests.lab.sums"]
-    environment = os.environ | {"PYTHONHASHSEED": seed}
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == here

@@ -1,10 +1,12 @@
 """The judge is judged: two sides that differ in exactly one thing fail in that thing, and in nothing else."""
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -240,6 +242,37 @@ def test_nothing_on_both_sides_fails(kind: str) -> None:
             list(judged.run())
     else:
         assert failed(list(judged.run())) == {("generation", "tokens")}
+
+
+def silent(judged: Parity, prompts: int) -> None:
+    """Let both sides write nothing after so many prompts, then one token."""
+    for side in (judged.numpy, judged.torch):
+        answers = iter([[]] * prompts + [[3]])
+        side.search = lambda *_, answers=answers: next(answers)
+
+
+@pytest.mark.parametrize(("prompts", "expected"), [(9, set()), (10, {("generation", "tokens")})])
+def test_ten_prompts_are_tried_until_a_side_writes(prompts: int, expected: set[tuple[str, str]]) -> None:
+    judged = parity()
+    silent(judged, prompts)
+    assert failed(list(judged.run())) == expected
+
+
+def test_one_side_that_writes_where_the_other_is_silent_fails_at_once() -> None:
+    for side in ("numpy", "torch"):
+        judged = parity()
+        silent(judged, 0)
+        spoil(judged, "generation", side, lambda tokens: tokens[:0])
+        assert failed(list(judged.run())) == {("generation", "tokens")}
+
+
+def test_the_seconds_of_the_rows_of_a_check_are_those_of_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a clock that goes on by one whenever somebody looks at it."""
+    clock = SimpleNamespace(perf_counter=itertools.count(5.0).__next__)
+    monkeypatch.setattr("tinygrad_lab.lab.parity.time", clock)
+    rows = list(parity().run())
+    for check in ROWS:
+        assert sum(row.seconds for row in rows if row.check == check) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("check", parity_report.CHECKS)

@@ -5,6 +5,7 @@ import pytest
 from tinygrad_lab.lab import listing, registry
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_the_kept_counts_are_those_of_the_models() -> None:
     assert listing.kept() == listing.count_all(), "make counts"
 

@@ -28,16 +28,22 @@ def _files(root: Path, patterns: tuple[str, ...], prefix: str) -> Iterator[str]:
         yield from sorted(str(path.relative_to(root)) for path in root.glob(inside))
 
 
+ALL_PAPERS = (
+    "tests/papers/test_beside_the_loss.py", "tests/papers/test_evaluate.py", "tests/papers/test_initial_values.py",
+    "tests/papers/test_other_numbers.py", "tests/papers/test_recipes.py", "tests/lab/test_parity.py",
+    "tests/papers/test_mains*.py",
+)  # fmt: skip
+
+
 def _paper(slug: str, tests: str, only: str = "") -> Area:
     """A paper's model and training on both sides; of the tests of all papers those whose name has its name."""
     sources = tuple(f"{side}/{slug}/{file}.py" for side in ("papers", "reference") for file in ("model", "train"))
-    shared = ("tests/papers/test_evaluate.py", "tests/lab/test_parity.py", "tests/papers/test_mains*.py")
-    return Area(slug, sources, (f"tests/papers/test_{tests}*.py", *shared), only or tests)
+    return Area(slug, sources, (f"tests/papers/test_{tests}*.py", *ALL_PAPERS), only or tests)
 
 
 LAB = ("tests/lab/test_judge.py", "tests/lab/test_agreement.py", "tests/lab/test_parity.py")
 ONE_PAPER = "not both_sides_agree or larger or lenet"  # parity is the same code for all papers
-OPS = ("tests/ops", "tests/engine/test_gradients.py")
+OPS = ("tests/ops", "tests/engine/test_gradients.py", "tests/engine/test_tensor.py", "tests/nn")
 TENSOR = (
     "tests/engine/test_t*.py", "tests/ops/test_methods.py", "tests/ops/test_inplace.py", "tests/ops/test_creation.py",
     "tests/ops/test_rotary.py", "tests/ops/test_promotion.py",
@@ -51,7 +57,11 @@ STEPPING = (
     "tests/lab/test_step_target.py",
     "tests/lab/test_step_against_torch.py",
 )
-WORKERS = ("tests/engine/test_worker*.py", "tests/papers/test_parts.py")
+BESIDE_NN = (
+    "tests/ops/test_recurrent.py", "tests/ops/test_gate.py", "tests/ops/test_images.py",
+    "tests/engine/test_worker_parts.py",
+)  # fmt: skip
+WORKERS = ("tests/engine/test_worker*.py", "tests/nn/test_parts.py", "tests/papers/test_parts.py")
 AREAS = (
     Area(
         "lab",
@@ -61,7 +71,7 @@ AREAS = (
     ),
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
-    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", "tests/ops/test_recurrent.py", "tests/ops/test_gate.py")),
+    Area("nn", ("tinygrad_lab/nn",), ("tests/nn", *BESIDE_NN)),
     Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint.py")),
     Area("checkpoint", ("tinygrad_lab/checkpoint.py",), FILES),
     Area("trace", ("tinygrad_lab/trace",), ("tests/trace", *STEPPING)),

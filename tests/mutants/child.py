@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ WARM = (
     "threadpoolctl",
 )  # fmt: skip
 MEMORY = 6 * 2**30  # bytes that a child may ask for
+FAILED_IMPORT = "import of "  # how a note begins that names what could not be imported
 AROUND = 120  # seconds for all imports, and for the end
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--disable-warnings")
 SETTINGS = {
@@ -57,6 +58,7 @@ def _run(tree: Path, arguments: Sequence[str], plugin: object, output: Path) -> 
 def _confine(tree: Path, output: Path) -> None:
     """Leave the parent's tree and terminal, and the memory to others."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it starts behind itself
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     sys.path.insert(0, str(tree))
@@ -78,6 +80,17 @@ class Chooser:
         self.plan = plan
         self.verdict = verdict
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_load_initial_conftests(self) -> Iterator[None]:
+        """Write that a conftest could not be imported, for which pytest has the exit code of a wrong call."""
+        try:
+            return (yield)
+        except pytest.UsageError:
+            raise
+        except Exception:
+            self.verdict.write_text(f"{FAILED_IMPORT}a conftest", encoding="utf-8")
+            raise
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: self.plan.rank(item.nodeid))
@@ -91,4 +104,4 @@ class Chooser:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.verdict.write_text(f"import of {report.nodeid}", encoding="utf-8")
+            self.verdict.write_text(f"{FAILED_IMPORT}{report.nodeid}", encoding="utf-8")

@@ -15,6 +15,7 @@ ARITHMETIC = {
     ast.Add: (r"\+", "-"), ast.Sub: ("-", "+"), ast.Mult: (r"\*", "/"), ast.Div: ("/", "*"),
     ast.FloorDiv: ("//", "/"), ast.Mod: ("%", "*"),
 }  # fmt: skip
+COMMUTE = {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or", "vdot"}
 
 
 def comparison(node: ast.Compare, text: Text) -> Iterator[Change]:
@@ -77,7 +78,9 @@ def left_out(node: ast.stmt, text: Text) -> Iterator[Change]:
 
 
 def exchanged(node: ast.Call, text: Text) -> Iterator[Change]:
-    """Two neighbouring arguments that are both names, exchanged."""
+    """Two neighbouring arguments that are both names, exchanged, unless it is the same, as for a sum."""
+    if isinstance(node.func, ast.Attribute) and text.of(node.func) in {f"np.{name}".encode() for name in COMMUTE}:
+        return
     for one, other in zip(node.args, node.args[1:], strict=False):
         if isinstance(one, ast.Name) and isinstance(other, ast.Name) and one.id != other.id:
             swapped = text.of(other) + text.gap(one, other) + text.of(one)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Record = Mapping[str, tuple[float, bool, Sequence[str]]]
+IMPORT = ""  # in the place of a test: what importing the sources and the tests calls
 GRACE, SLOWER = 20.0, 30.0  # seconds for any test, and how many times longer than when recorded it may take
 
 
@@ -26,15 +27,19 @@ class Plan:
 def plan(record: Record, files: Sequence[str], source: str, function: str) -> Plan:
     """The tests of those files in which one calls the function, or starts a process: who knows what that calls.
 
-    Of a place outside of all functions, and of a function that no test calls, it is the same for its source.
+    Of a place outside of all functions, and of a function that no test calls, it is the same for its source; so it is,
+    though those that call it come first, of one that an import calls: a decorator, ``__init_subclass__``.
     """
-    wanted = f"{source}:{function}"
+    wanted, anything = f"{source}:{function}", f"{source}:"
+    imported = record.get(IMPORT, (0.0, False, ()))[2]
+    record = {test: entry for test, entry in record.items() if test != IMPORT}
     if not any(wanted in called for _, _, called in record.values()):
-        wanted = f"{source}:"
-    calling = {test for test, (_, _, called) in record.items() if any(_is(name, wanted) for name in called)}
+        wanted = anything
+    calling = _calling(record, wanted)
+    resting = _calling(record, anything) if wanted in imported else calling
     starting = {test for test, (_, started, _) in record.items() if started}
     known = {_file(test) for test in record}
-    needed = [file for file in files if file not in known or any(_file(test) == file for test in calling | starting)]
+    needed = [file for file in files if file not in known or any(_file(test) == file for test in resting | starting)]
     costs: dict[str, float] = {}
     for test in calling:
         costs[_file(test)] = costs.get(_file(test), 0.0) + record[test][0]
@@ -42,6 +47,11 @@ def plan(record: Record, files: Sequence[str], source: str, function: str) -> Pl
     tests = sorted(record, key=lambda test: (test not in calling, record[test][0]))
     limits = {test: GRACE + SLOWER * seconds for test, (seconds, _, _) in record.items()}
     return Plan(ordered, {test: rank for rank, test in enumerate(tests)}, limits)
+
+
+def _calling(record: Record, wanted: str) -> set[str]:
+    """The tests that call it."""
+    return {test for test, (_, _, called) in record.items() if any(_is(name, wanted) for name in called)}
 
 
 def _is(name: str, wanted: str) -> bool:

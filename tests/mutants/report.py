@@ -29,6 +29,7 @@ def _section(mutants: Mapping[str, Sequence[Mutant]]) -> Iterable[str]:
     for area, those in mutants.items():
         yield _row(area, those, known)
     yield _row("all", [mutant for those in mutants.values() for mutant in those], known)
+    yield from _at_first_sight(known.values())
     everything = {mutant.name: mutant for those in mutants.values() for mutant in those}
     survived = [mutant for name, mutant in sorted(everything.items()) if _is(known.get(name), "survived")]
     for title, kind in (("Open", "open"), ("Not judged yet", ""), ("Equivalent", "equivalent")):
@@ -40,8 +41,23 @@ def _row(area: str, mutants: Sequence[Mutant], known: Mapping[str, Verdict]) -> 
     caught, late, survived = (sum(_is(v, kind) for v in tried) for kind in ("caught", "timed out", "survived"))
     same = sum(_is(v, "survived") and judged().get(v.mutant, ("",))[0] == "equivalent" for v in tried)
     differ = len(tried) - same
-    share = f"{100 * (caught + late) / differ:.1f} %" if differ else ""
+    found = caught + late
+    share = f"{found} of {differ}, {100 * found / differ:.1f} %" if differ else ""
     return f"| {area} | {len(mutants)} | {len(tried)} | {caught} | {late} | {survived} | {same} | {share} |"
+
+
+def _at_first_sight(known: Iterable[Verdict]) -> Iterable[str]:
+    """Of each run the share that was caught before any test was written for it: an estimate for mutants not tried."""
+    same = {name for name, (kind, _) in judged().items() if kind == "equivalent"}
+    differ = [verdict for verdict in known if verdict.mutant not in same]
+    for seed in sorted({verdict.seed for verdict in differ if verdict.seed is not None}):
+        firsts = [verdict.first for verdict in differ if verdict.seed == seed]
+        caught = len(firsts) - firsts.count("survived")
+        share = 100 * caught / len(firsts)
+        yield from (
+            "",
+            f"Seed {seed}: of {len(firsts)} that differ {caught} were caught at first sight, {share:.1f} %.",
+        )
 
 
 def _is(verdict: Verdict | None, kind: str) -> bool:

@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.areas import Area
-from tests.mutants.child import SETTINGS, Chooser, started
+from tests.mutants.child import FAILED_IMPORT, SETTINGS, Chooser, started
 from tests.mutants.functions import function_of
 from tests.mutants.mutant import Mutant
 from tests.mutants.plan import Record, plan
 from tests.mutants.record import Recorder
 
 NOTHING_FAILED = (0, 5)  # pytest's exit codes: all passed, no test at all
+FAILED = (1, 2)  # a test, an import of tests; 3 and 4 are pytest's own errors and those in how it was called
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said to a mutant; ``test`` is the one that caught it, or hung."""
+    """What the tests said to a mutant; ``test`` is the one that caught it, or hung.
+
+    ``first`` is what they said when it was first tried, in the run with that ``seed``: before it had a test of its own.
+    """
 
     mutant: str
     area: str
     verdict: str  # caught | survived | timed out
     test: str
     seconds: float
+    first: str = ""  # not known of the oldest
+    seed: int | None = None
 
 
 class Slot:
@@ -72,13 +78,20 @@ class Slot:
         self._process = started(self.tree, arguments, Chooser(chosen, self._note), self._output)
 
     def verdict(self) -> Verdict | None:
-        """What the tests said, once they have ended; the tree is then as it was."""
+        """What the tests said, once they have ended; the tree is then as it was.
+
+        Raises:
+            RuntimeError: pytest itself failed, which says nothing of the mutant.
+        """
         process, status = os.waitpid(self._process, os.WNOHANG)
         if not process or self._job is None:
             return None
         area, mutant, _ = self._job
         self.stop()
-        said, note = _said(status), self._note.read_text(encoding="utf-8")
+        note = self._note.read_text(encoding="utf-8")
+        said = _said(status, note)
+        if not said:
+            raise RuntimeError(f"{mutant.name}: pytest ended with {os.WEXITSTATUS(status)}\n{self._output.read_text()}")
         seconds = round(time.perf_counter() - self._start, 1)
         return Verdict(mutant.name, area.name, said, "" if said == "survived" else note, seconds)
 
@@ -98,7 +111,11 @@ def _arguments(area: Area, files: list[str]) -> list[str]:
     return [*files, *(("-k", area.only) if area.only else ())]
 
 
-def _said(status: int) -> str:
+def _said(status: int, note: str) -> str:
+    """The verdict that a child's end stands for; none where pytest failed and no import did."""
     if os.WIFSIGNALED(status):
         return "timed out" if os.WTERMSIG(status) == signal.SIGALRM else "caught"
-    return "survived" if os.WEXITSTATUS(status) in NOTHING_FAILED else "caught"
+    code = os.WEXITSTATUS(status)
+    if code in NOTHING_FAILED:
+        return "survived"
+    return "caught" if code in FAILED or note.startswith(FAILED_IMPORT) else ""

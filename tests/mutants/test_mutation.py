@@ -9,7 +9,7 @@ from tests.mutants.areas import AREAS
 from tests.mutants.functions import function_of, name_of
 from tests.mutants.mutant import Mutant
 from tests.mutants.places import mutants_in
-from tests.mutants.plan import plan
+from tests.mutants.plan import IMPORT, plan
 from tests.mutants.running import in_fair_order
 from tests.mutants.verdicts import judged
 
@@ -39,6 +39,8 @@ def mutants(folder: Path, text: str) -> list[Mutant]:
     ("x = f(axis=-1)", {"x = f(axis=1)", "x = f(axis=-0)", "x = f(axis=-2)"}),
     ("x = f(keepdims=True)", {"x = f(keepdims=False)"}),
     ("x = f(a, b)", {"x = f(b, a)"}),
+    ("x = np.subtract(a, b)", {"x = np.subtract(b, a)"}),
+    ("x = np.add(a, b)", set()),
     ("x = a[:n]", {"x = a[:(n) - 1]", "x = a[:(n) + 1]"}),
     ("x[i] = a", {"pass"}),
     ("x += a", {"x -= a", "pass"}),
@@ -140,6 +142,17 @@ def test_tests_that_call_the_function_come_first_and_those_of_a_file_together() 
     assert chosen.rank("quick.py::new") < chosen.rank("quick.py::calls") < chosen.rank("slow.py::new")
     assert plan(record, ["slow.py", "far.py"], "m.py", "h").files == ["slow.py"]
     assert plan(record, ["far.py"], "n.py", "f").files == ["far.py"]
+
+
+def test_what_an_import_calls_is_tried_on_all_tests_of_its_source() -> None:
+    record = {
+        IMPORT: (0.0, False, ["m.py:decorator"]),
+        "calls.py::it": (0.1, False, ["m.py:decorator"]),
+        "decorated.py::uses": (0.1, False, ["m.py:decorator.<locals>.made"]),
+        "far.py::other": (0.1, False, ["n.py:f"]),
+    }
+    chosen = plan(record, ["calls.py", "decorated.py", "far.py"], "m.py", "decorator")
+    assert chosen.files == ["calls.py", "decorated.py"]
 
 
 def test_every_judgement_is_of_a_mutant_that_there_is_and_has_its_reason() -> None:

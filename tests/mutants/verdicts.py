@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.mutants.slot import Verdict
@@ -24,8 +24,10 @@ def verdicts() -> dict[str, Verdict]:
     return found
 
 
-def add(verdict: Verdict) -> None:
-    """Append a verdict."""
+def add(verdict: Verdict, seed: int) -> None:
+    """Append a verdict; the first one on a mutant stays beside it."""
+    known = verdicts().get(verdict.mutant, replace(verdict, first=verdict.verdict, seed=seed))
+    verdict = replace(verdict, first=known.first, seed=known.seed)
     with VERDICTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(verdict), ensure_ascii=False) + "\n")
 

@@ -189,6 +189,26 @@ def test_small_steps_and_single_cores_stay_whole(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("everything_pays")
+@pytest.mark.parametrize(
+    ("rule", "worthwhile", "threads_at_work"),
+    [(paying, 227, 2), (paying, 228, 1),  # 7 uses of each of 65 numbers, in each of two parts
+     (threads, 682, 2), (threads, 683, 1)],  # 42 numbers in the batch times 65 / 4 in a parameter
+)  # fmt: skip
+def test_whether_it_pays_goes_by_the_batch_and_the_parameters(
+    rule: Any, worthwhile: int, threads_at_work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rule, "WORTHWHILE", worthwhile)
+    model = Network()
+    in_parts(squared)(model, batch_of(7))
+    assert len(model.threads) == threads_at_work
+
+
+@pytest.mark.parametrize(("shape", "pixels"), [((4,), 4), ((4, 7), 28), ((4, 3, 5), 20), ((4, 3, 5, 6), 120)])
+def test_only_images_have_channels(shape: tuple[int, ...], pixels: int) -> None:
+    assert paying._pixels(Tensor(np.zeros(shape, np.float32))) == pixels
+
+
+@pytest.mark.usefixtures("everything_pays")
 def test_more_cores_still_mean_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "cores", lambda: 4)
     model = Network()

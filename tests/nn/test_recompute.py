@@ -9,6 +9,7 @@ from tinygrad_lab import nn, no_grad
 from tinygrad_lab.nn.utils import recompute
 from tinygrad_lab.random import generator, record_draws
 from tinygrad_lab.tensor import Tensor
+from tinygrad_lab.trace import record
 
 
 class Part(nn.Module):
@@ -82,6 +83,15 @@ def test_draws_are_recorded_once() -> None:
     with record_draws() as draws:
         recompute(part, x).sum().backward()
     assert len(draws) == 1
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_a_trace_sees_the_inside(learning: bool) -> None:
+    part, x = stack(parts=1)[0].requires_grad_(learning), Tensor(np.ones((2, 6), np.float32))
+    with record() as recorder:
+        recompute(part, x, 0.5)
+    names = [step.operation.name for step in recorder.steps]
+    assert names == ["linear", "gelu", "dropout", "linear", "multiply", "add"]
 
 
 def test_the_inside_is_not_in_memory_between_the_passes() -> None:

@@ -75,6 +75,8 @@ REFUSED: list[tuple[Callable, type[Exception], str]] = [
     (lambda: F.relu(X, inplace=True), TypeError, "relu: inplace is True, it must be False here; it takes input"),
     (lambda: X.softmax(0, tempo=3), TypeError, "tempo is 3 .*, there is no such argument; it takes input, dim"),
     (lambda: X.squeeze(0, axis=1), TypeError, "squeeze: multiple values for argument 'dim'"),
+    # what NumPy would take for another
+    (lambda: X.reshape(-2), ValueError, r"reshape: a size must be at least 0, or -1, got \(-2,\)"),
     # NumPy's own errors
     (lambda: X.add(Tensor(np.ones(3))), ValueError, r"add: operands could not be broadcast.*given x a float64 tensor"),
     (lambda: X.sum(2), IndexError, r"sum: axis 2 is out of .*\(given input a float32 tensor of shape .*, dim 2"),

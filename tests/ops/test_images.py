@@ -57,6 +57,8 @@ def test_the_nearest_pixel_is_torchs_at_every_length(outputs: int) -> None:
         ((X, (3, 3)), {}, "does not fit the 1 dimensions of positions"),
         ((X, 0), {}, "0 does not fit the 1 dimensions"),
         ((X, None, 0.1), {}, "a dimension of length 4 would have no positions left"),
+        ((X, None, 1.1), {}, r"scale_factor 1\.1 makes 4 of 4 positions, where torch reads it as 1 in some cases"),
+        ((X, None, 2.2), {}, r"scale_factor 2\.2 makes 8 of 4 positions, where torch reads it as 2 in some cases"),
         ((X[0], 3), {}, r"input has shape \(3, 4\), it must be \(N, C, \*\)"),
     ],
 )

@@ -31,6 +31,8 @@ CASES: list[tuple[str, tuple, dict[str, Any]]] = [
         {"total_steps": 27, "anneal_strategy": "linear", "pct_start": 0.45, "div_factor": 5.0, "final_div_factor": 50.0}
         | {"cycle_momentum": False},
     ),
+    ("OneCycleLR", (0.7,), {"total_steps": 26, "pct_start": 0.0, "cycle_momentum": False}),  # down only
+    ("OneCycleLR", (0.7,), {"total_steps": 26, "pct_start": 1.0, "cycle_momentum": False}),  # up only
     ("LambdaLR", (lambda t: 1 / (t + 1),), {}),
     ("LambdaLR", ([lambda t: 0.5**t, lambda t: 1 + t],), {}),
 ]
@@ -231,11 +233,48 @@ def test_refuses_what_is_just_out_of_range(name: str, options: dict[str, float])
         getattr(lr_scheduler, name)(ours(), **options)
 
 
-@pytest.mark.parametrize("pct_start", [0.0, 1.0])
-@pytest.mark.parametrize("total_steps", [1, 5])
-def test_one_cycle_takes_a_single_step_and_a_single_half(total_steps: int, pct_start: float) -> None:
-    schedule = lr_scheduler.OneCycleLR(ours(), 0.1, total_steps, pct_start=pct_start, cycle_momentum=False)
-    assert all(np.isfinite(rate) for rate in schedule.get_last_lr())
+@pytest.mark.parametrize(("pct_start", "rate"), [(0.0, 0.1 / 25 / 1e4), (1.0, 0.1)])
+def test_one_cycle_of_a_single_step_is_its_end(pct_start: float, rate: float) -> None:
+    """Where torch divides by zero."""
+    schedule = lr_scheduler.OneCycleLR(ours(), 0.1, 1, pct_start=pct_start, cycle_momentum=False)
+    assert schedule.get_last_lr() == pytest.approx([rate, rate])
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("StepLR", {"step_size": 1}),
+    ("CosineAnnealingLR", {"T_max": 1}),
+    ("CosineWithWarmup", {"warmup_steps": 0, "total_steps": 1}),
+    ("Noam", {"d_model": 1, "warmup_steps": 1}),
+    ("OneCycleLR", {"max_lr": [0.1, 0.2], "total_steps": 1, "pct_start": 0, "cycle_momentum": False}),
+    ("ReduceLROnPlateau", {"factor": 0.999, "patience": 0, "min_lr": [0.0, 0.0]}),
+    ("SequentialLR", {"schedulers": [], "milestones": [1, 1]}),
+])  # fmt: skip
+def test_takes_what_is_just_in_range(name: str, options: dict[str, Any]) -> None:
+    optimizer = ours()
+    if name == "SequentialLR":  # two milestones at one step, so that the schedule between them has no step at all
+        options = {**options, "schedulers": [lr_scheduler.ExponentialLR(optimizer, 0.5) for _ in range(3)]}
+    schedule = getattr(lr_scheduler, name)(optimizer, **options)
+    schedule.step(1.0) if name == "ReduceLROnPlateau" else schedule.step()
+    assert np.isfinite(schedule.get_last_lr()).all()
+
+
+def test_the_base_class_is_a_constant_rate() -> None:
+    schedule = lr_scheduler.LRScheduler(ours())
+    schedule.step()
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (1, [0.3, 0.01])
+
+
+class Plain(optim.Optimizer):
+    """Has no momentum."""
+
+    def _update(self, parameter: Any, group: dict[str, Any]) -> None: ...
+
+
+def test_a_cycle_of_momentum_needs_some() -> None:
+    optimizer = Plain([Parameter(np.ones(2))], {"lr": 0.1})
+    with pytest.raises(ValueError, match="OneCycleLR: Plain has no momentum, set cycle_momentum=False"):
+        lr_scheduler.OneCycleLR(optimizer, 0.1, 5)
+    assert lr_scheduler.OneCycleLR(optimizer, 0.1, 5, cycle_momentum=False).get_last_lr() == pytest.approx([0.004])
 
 
 def test_refuses_schedules_that_do_not_fit() -> None:

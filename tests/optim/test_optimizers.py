@@ -256,6 +256,16 @@ def test_a_state_of_torchs_optimiser_is_taken(name: str, options: dict) -> None:
     assert max(walk(fresh, theirs, rng, 3)) <= 1e-12
 
 
+def test_what_a_loaded_state_does_not_have_is_gone() -> None:
+    optimizer, _ = state_of()
+    fresh = optim.Adam([leaf(), Parameter(np.ones(3))]).state_dict()
+    two = optim.Adam([leaf(), *optimizer.param_groups[0]["params"]])
+    two.step()
+    assert list(two.state_dict()["state"]) == [1]
+    two.load_state_dict({**fresh, "state": {0: {}}})  # of a parameter there may be nothing yet
+    assert not any(two.state.values())
+
+
 def test_a_state_from_before_an_option_existed_has_it_off() -> None:
     parameter = Parameter(np.ones(3))
     state = optim.Adam([parameter]).state_dict()
@@ -374,6 +384,23 @@ def test_refuses_bad_options(name: str, options: dict, message: str) -> None:
         kind([{"params": [leaf()]}, {"params": [leaf()], **options}])
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"lr": 0, "momentum": 0, "dampening": 0, "weight_decay": 0}),
+        ("SGD", {"nesterov": True, "momentum": 1e-6}),
+        ("Adam", {"betas": (0, 0), "eps": 0, "lr": 0}),
+        ("AdamW", {"betas": (0.999999, 0.999999), "weight_decay": 0}),
+        ("RMSprop", {"alpha": 0, "eps": 0, "momentum": 0}),
+    ],
+)
+def test_takes_options_that_are_just_in_range(name: str, options: dict) -> None:
+    parameter = leaf()
+    parameter.grad = from_numpy(np.ones(2))
+    getattr(optim, name)([parameter], **options).step()
+    assert np.isfinite(parameter.numpy()).all()
+
+
 def test_integer_learning_rate_and_numpy_scalars_keep_float32() -> None:
     parameter = Parameter(np.ones(2, np.float32))
     parameter.grad = Tensor(np.ones(2, np.float32))
@@ -455,3 +482,16 @@ def test_a_setting_that_is_not_a_number_is_refused() -> None:
 def test_what_is_no_state_is_refused(state, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         optim.SGD([Tensor([1.0], requires_grad=True)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.0])
+def test_a_decay_of_any_sign_is_torchs(factor: float) -> None:
+    """A rate that a schedule has made negative lets weights grow: by a tenth here."""
+    w, other = Tensor([1.0], requires_grad=True), torch.ones(1, requires_grad=True)
+    w.grad, other.grad = Tensor([0.0]), torch.zeros(1)
+    ours, theirs = optim.AdamW([w], lr=0.1, weight_decay=1.0), torch.optim.AdamW([other], lr=0.1, weight_decay=1.0)
+    optim.lr_scheduler.LambdaLR(ours, lambda epoch: factor)
+    torch.optim.lr_scheduler.LambdaLR(theirs, lambda epoch: factor)
+    ours.step()
+    theirs.step()
+    assert w.tolist() == pytest.approx(other.tolist(), rel=1e-6)

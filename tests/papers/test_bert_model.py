@@ -16,13 +16,14 @@ from papers.bert.model import (
     Embeddings,
     SentenceEncoder,
     build,
+    initialise,
     loss,
 )
 from reference.bert import builtin
 from reference.bert import model as reference
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.lab.listing import count_parameters
-from tinygrad_lab.random import generator
+from tinygrad_lab.random import generator, initialising
 
 TINY = VARIANTS["bert"]["tiny"]
 
@@ -155,6 +156,15 @@ def test_initial_weights_are_cut_at_two_standard_deviations() -> None:
         else:
             assert 0.038 < np.abs(value).max() <= 0.04
             assert value.std() == pytest.approx(0.88 * 0.02, rel=0.1)  # of what is left of the distribution
+
+
+def test_initial_weights_are_the_first_that_are_drawn() -> None:
+    """Whatever the layers have drawn for themselves before."""
+    model = build(TINY, generator(3))
+    before = {name: value.copy() for name, value in model.state_dict().items()}
+    with initialising(generator(3)):
+        initialise(model, TINY)
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 # ---- what tokens see -------------------------------------------------------------------------------------------------

@@ -349,3 +349,11 @@ def test_builtin_form_is_the_same_function() -> None:
         torch.manual_seed(3)
         outputs.append(network.train()(image))
     torch.testing.assert_close(*outputs)
+
+
+@pytest.mark.parametrize("layer", [Dropout, PaperDropout, GaussianDropout])
+def test_nothing_is_drawn_where_nothing_is_dropped(layer: type[Dropout]) -> None:
+    with record_draws() as draws:
+        y = layer(0.0).train()(Tensor(np.ones((2, 3), np.float32)))
+    assert draws == []
+    np.testing.assert_array_equal(y.numpy(), 1)

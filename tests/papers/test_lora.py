@@ -161,7 +161,9 @@ def test_merging_twice_or_unmerging_what_is_not_merged_is_refused() -> None:
         there, back = (module.merge, module.unmerge) if module else (merge, unmerge)
         with pytest.raises(RuntimeError, match="not in the weight"):
             back(model)
+        assert "rank=2, alpha=4, merged=False" in repr(model)
         there(model)
+        assert "rank=2, alpha=4, merged=True" in repr(model)
         with pytest.raises(RuntimeError, match="in the weight already"):
             there(model)
 
@@ -228,7 +230,7 @@ def test_a_rank_too_large_for_one_layer_is_refused_and_nothing_changed() -> None
 
 def test_adapters_on_adapters_are_refused() -> None:
     for model, adapt in sides_of_decoder():
-        adapt(model, ["q_proj"], 1, 1.0)
+        assert adapt(model, ["q_proj"], 1, 1.0) == ["blocks.0.attention.q_proj", "blocks.1.attention.q_proj"]
         with pytest.raises(ValueError, match="has adapters already"):
             adapt(model, ["v_proj"], 1, 1.0)
 
@@ -240,6 +242,18 @@ def test_a_weight_that_is_used_twice_is_refused() -> None:
         model.head.weight = model.token.weight
         with pytest.raises(ValueError, match=r"the weight of head is also token\.weight"):
             adapt(model, ["head"], 1, 1.0)
+    for model, adapt in sides_of_decoder():  # where its other use comes later
+        model.blocks[1].up_proj.weight = model.blocks[0].up_proj.weight
+        with pytest.raises(ValueError, match=r"the weight of blocks\.0\.up_proj is also blocks\.1\.up_proj\.weight"):
+            adapt(model, ["0.up_proj"], 1, 1.0)
+
+
+def test_nothing_is_dropped_unless_it_is_asked_for() -> None:
+    for model, adapt in sides_of_decoder():
+        adapt(model, ["up_proj"], 1, 1.0)
+        assert {block.up_proj.lora_dropout.p for block in model.blocks} == {0.0}
+    for adapted, linear in ((LoRALinear, nn.Linear), (reference.LoRALinear, torch.nn.Linear)):
+        assert adapted(linear(3, 4), 1, 1.0).lora_dropout.p == 0.0
 
 
 @pytest.mark.parametrize(

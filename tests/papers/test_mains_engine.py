@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
+from tests.papers.watched import Watched
 from tinygrad_lab.lab import registry, training
 
 SLUGS = tuple(registry.discover())
 TINY = {  # next to no units, a few batches
     "alexnet": "--size tiny --no-ten-views --batch-size 500",
     "autoencoder": "--size tiny --hidden 8 4 --batch-size 500",
-    "bert": "--vocab-size 400 --hidden-size 8 --num-hidden-layers 1 --intermediate-size 8 --items 40",
+    "bert": "--vocab-size 400 --hidden-size 8 --num-hidden-layers 1 --intermediate-size 8 --items 40 --batch-size 8",
     "dropout": "--size tiny --hidden 8 --batch-size 500",
-    "forgetting_transformer": "--hidden-size 8 --layers 1 --heads 2 --feed-forward 8 --windows 16",
+    "forgetting_transformer": "--hidden-size 8 --layers 1 --heads 2 --feed-forward 8 --windows 16 --batch-size 8",
     "lenet": "--size tiny --batch-size 500",
-    "llama": "--hidden-size 8 --layers 1 --heads 2 --kv-heads 2 --feed-forward 8 --windows 24",
-    "lora": "--width 8 --layers 1 --heads 2 --windows 32",
+    "llama": "--hidden-size 8 --layers 1 --heads 2 --kv-heads 2 --feed-forward 8 --windows 24 --batch-size 8",
+    "lora": "--width 8 --layers 1 --heads 2 --windows 32 --batch-size 8",
     "lstm": "--variant adding --hidden 4 --length 12 --items 64",
     "mamba": "--variant copying --hidden-size 8 --layers 1 --length 9 --copies 2 --items 64",
     "seq2seq_attention": "--hidden-size 8 --train-items 256 --max-length 30",
@@ -32,6 +33,21 @@ METRIC = {  # what the line after an epoch ends with
     "lstm": "squared_error", "mamba": "accuracy", "seq2seq_attention": "forced accuracy",
     "transformer": "forced accuracy",
 }  # fmt: skip
+
+MEASURED: dict[str, dict[str, Any]] = {  # with what the numbers beside it, by chance and at the end, were found
+    "alexnet": {"dataset": "digits", "flips": False, "epochs": 60},
+    "autoencoder": {"dataset": "digits", "epochs": 100},
+    "bert": {"dataset": "topics", "epochs": 30},
+    "dropout": {"dataset": "digits", "epochs": 100},
+    "forgetting_transformer": {"dataset": "topics", "windows": 400, "epochs": 8},
+    "lenet": {"dataset": "digits", "epochs": 20},
+    "llama": {"dataset": "topics", "windows": 1200, "epochs": 6},
+    "lora": {"epochs": 3},
+    "lstm": {"dataset": "topics", "epochs": 3},
+    "mamba": {"dataset": "topics", "items": 600, "epochs": 4},
+    "seq2seq_attention": {"train_items": 10_000, "epochs": 8},
+    "transformer": {"train_items": 6000, "epochs": 10},
+}
 
 
 def program(slug: str) -> Any:
@@ -48,11 +64,11 @@ def call(slug: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_runs_and_ends_with_its_metric(
     slug: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    watched = Watched(program(slug), monkeypatch)
     call(slug, f"{TINY[slug]} --epochs 2", monkeypatch)
-    first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("epoch 1/2  training loss ")
-    assert last.startswith("epoch 2/2  training loss ")
-    assert re.search(rf"  {METRIC[slug]} -?\d+\.\d{{4}}$", last)
+    lines = capsys.readouterr().out.splitlines()
+    watched.check(["epoch 1/2", "epoch 2/2"], lines)
+    assert all(re.search(rf"  {METRIC[slug]} -?\d+\.\d{{4}}$", line) for line in lines)
 
 
 @pytest.mark.parametrize("slug", ["lenet", "lstm", "bert"])
@@ -86,7 +102,9 @@ def keep(patch: pytest.MonkeyPatch, module: Any, name: str, results: list) -> No
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_changes_is_what_was_measured_and_fits_every_variant(
+    slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, changes = program(slug), {}
 
     def stop(variants: Any, **changed: Any) -> None:
@@ -97,6 +115,7 @@ def test_what_it_changes_fits_every_variant(slug: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "arguments", stop)
     with pytest.raises(KeyboardInterrupt):
         module.main()
+    assert changes == MEASURED[slug]
     for sizes in module.VARIANTS.values():
         assert replace(sizes["small"], **changes).epochs == changes["epochs"]
 

@@ -268,6 +268,15 @@ def test_reference_starts_from_the_same_distribution() -> None:
             assert parameter.numpy().std() == pytest.approx(theirs[name].detach().numpy().std(), rel=0.1), name
 
 
+@pytest.mark.parametrize(("layers", "expected"), [(1, 0.0), (2, 0.3)])
+def test_units_are_dropped_between_layers_where_there_are_several(layers: int, expected: float) -> None:
+    from reference.seq2seq_attention import model as reference
+
+    config = replace(QUIET["general"], layers=layers, dropout=0.3)
+    for model in (built(config), reference.build(config)):
+        assert [model.encoder.lstm.dropout, model.decoder.lstm.dropout] == [expected, expected]
+
+
 # ---- bad input ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("changes", "line"),

@@ -32,6 +32,28 @@ def test_twins_align(slug: str, file: str) -> None:
     assert engine == reference
 
 
+def defaults(slug: str, side: str, file: str) -> dict[tuple[str, str, str], str]:
+    """What every argument of a class or function is that is not given: by definition, method and argument."""
+    found = {}
+    for node in ast.parse((ROOT / side / slug / file).read_text(encoding="utf-8")).body:
+        methods = [node] if isinstance(node, ast.FunctionDef) else getattr(node, "body", [])
+        for method in methods:
+            if isinstance(method, ast.FunctionDef):
+                given = method.args.args[len(method.args.args) - len(method.args.defaults) :]
+                for argument, value in zip(given, method.args.defaults, strict=True):
+                    default = ast.unparse(value).removeprefix("np.").removeprefix("torch.")
+                    found[getattr(node, "name", ""), method.name, argument.arg] = default
+    return found
+
+
+@pytest.mark.parametrize("file", ["model.py", "train.py"])
+@pytest.mark.parametrize("slug", SLUGS)
+def test_what_is_not_given_is_the_same_on_both_sides(slug: str, file: str) -> None:
+    engine, reference = (defaults(slug, side, file) for side in ("papers", "reference"))
+    engine.pop(("build", "build", "generator"), None)  # torch has one for all
+    assert engine == reference
+
+
 def lines(path: Path) -> list[str]:
     """All lines but empty ones, without their indentation: ``build`` has one block more on the engine's side."""
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -29,9 +29,9 @@ class Side(ABC):
     name: str
     folder: str
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: Paper, models: str = "model") -> None:
         self.slug = paper.slug
-        self.model_module = self.module("model", "build", "loss")
+        self.model_module = self.module(models, "build", "loss")
         self.train_module = self.module("train", "configure_optimizer", "train", "evaluate")
 
     def module(self, name: str, *functions: str) -> Any:
@@ -193,11 +193,11 @@ class TorchSide(Side):
     name = "torch"
     folder = "reference"
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: Paper, models: str = "model") -> None:
         import torch  # only when the other side is wanted: the engine works without it
 
         self.torch = torch
-        super().__init__(paper)
+        super().__init__(paper, models)
 
     def build(self, config: Any, seed: int = 0, dtype: str = "float32") -> Any:
         self.torch.manual_seed(seed)
@@ -235,9 +235,9 @@ class TorchSide(Side):
         self.torch.set_rng_state(state)
 
 
-def one_side(paper: Paper, name: str) -> Side:
-    """The side called ``"numpy"`` or ``"torch"``."""
-    return {side.name: side for side in (NumpySide, TorchSide)}[name](paper)
+def one_side(paper: Paper, name: str, models: str = "model") -> Side:
+    """The side called ``"numpy"`` or ``"torch"``, with the models of the paper's module of that name."""
+    return {side.name: side for side in (NumpySide, TorchSide)}[name](paper, models)
 
 
 def sides(paper: Paper) -> tuple[NumpySide, TorchSide]:

@@ -36,7 +36,8 @@ def interpolate(
         align_corners, recompute_scale_factor, antialias: only as they are by default; others belong to other modes.
 
     Raises:
-        ValueError: another mode, both or neither of ``size`` and ``scale_factor``, or what does not fit the input.
+        ValueError: another mode, both or neither of ``size`` and ``scale_factor``, what does not fit the input, or a
+            factor that torch reads in two ways (1.3 of 2 positions, say).
     """
     if mode != "nearest":
         raise ValueError(f"interpolate: mode must be 'nearest', got {mode!r}")
@@ -57,18 +58,30 @@ def interpolate(
     kind = input.dtype.type if input.dtype.kind == "f" else np.float32
     for dim, value in enumerate(each, 2):
         length = input.shape[dim]
-        outputs = value if scale_factor is None else int(length * value)
+        outputs = value if scale_factor is None else _outputs(length, float(value))
         step = kind(length) / kind(outputs or 1) if scale_factor is None else kind(1 / value)
         input = _taken(input, dim, _sources(length, int(outputs), step))
     return input
+
+
+def _outputs(length: int, factor: float) -> int:
+    """The output's length; that of the input, or twice as much, is refused of factors that are neither 1 nor 2.
+
+    There torch takes ⌊i⌋ or ⌊i / 2⌋ in place of ⌊i / scale⌋: with two positions always, else on the way back only.
+    """
+    outputs = int(length * factor)
+    if outputs in (length, 2 * length) and factor not in (1, 2):
+        raise ValueError(
+            f"interpolate: scale_factor {factor:g} makes {outputs} of {length} positions, where torch reads it as "
+            f"{outputs // length} in some cases; give size={outputs}, or that factor"
+        )
+    return outputs
 
 
 def _sources(length: int, outputs: int, step: Any) -> Array:
     """Which input each output takes; reckoned in the input's precision, as torch does it."""
     if outputs < 1:
         raise ValueError(f"interpolate: a dimension of length {length} would have no positions left")
-    if outputs == 2 * length:
-        return np.arange(outputs) // 2
     places = np.floor(np.arange(outputs, dtype=step.dtype) * step).astype(np.int64)
     return np.minimum(places, length - 1)
 

@@ -19,6 +19,8 @@ AnyArray = Num[Array, "..."] | Bool[Array, "..."]
 @operation(rule="dinput = reshape(dy, shape(input))", view=True)
 def reshape(input: AnyArray, shape: Sequence[int]) -> Result:
     """Return the same elements in row-major order; one size may be -1."""
+    if min(shape, default=0) < -1:  # to NumPy any negative number is -1
+        raise ValueError(f"a size must be at least 0, or -1, got {tuple(shape)}")
     before = input.shape  # backward needs no more: holding the array would forbid changing it
 
     def backward(needs: Needs, dy: Array) -> Gradients:

@@ -67,7 +67,7 @@ def name_axes(trace: Trace) -> None:
             for item in step.inputs:
                 _fill(item.value, annotated(step.operation, item.parameter, item.value.array.ndim))
             for value, dims in zip(step.outputs, _returned(step.operation, len(step.outputs)), strict=True):
-                _fill(value, _carried(step, value))
+                _fill(value, _understood(_carried(step, value)))
                 _fill(value, _words(dims, value.array.ndim))
 
 
@@ -114,6 +114,12 @@ def _merged(old: Axis, new: Axis) -> Axis:
 
 
 # ---- along with the numbers -----------------------------------------------------------------------------------------
+
+
+def _understood(axes: Axes) -> Axes:
+    """Labels whose dimension of lists is not there any more say nothing."""
+    known = {axis.name for axis in axes}
+    return [axis if not axis.by or axis.by in known else Axis(axis.name) for axis in axes]
 
 
 def _carried(step: Forward, made: Value) -> Axes:
@@ -173,15 +179,20 @@ def _taken(axes: Axes, key: Any) -> Iterator[Axis]:
         return
     if Ellipsis not in keys:
         keys.append(Ellipsis)
-    rest = iter(axes)
     spare = len(axes) - sum(k is not None and k is not Ellipsis for k in keys)
-    for k in keys:
-        if k is None:
-            yield Axis()
-        elif k is Ellipsis:
-            yield from (next(rest) for _ in range(spare))
-        else:
-            axis = next(rest)
-            if isinstance(k, slice):
-                labels = [row[k] for row in axis.labels] if axis.by else axis.labels[k]
-                yield replace(axis, labels=labels)
+    place = keys.index(Ellipsis)
+    keys[place : place + 1] = [slice(None)] * spare
+    chosen = [k for k in keys if k is not None]
+    taken = {axis.name: k for axis, k in zip(axes, chosen, strict=True)}
+    rest = iter([_labelled(axis, k, taken) for axis, k in zip(axes, chosen, strict=True) if isinstance(k, slice)])
+    yield from (Axis() if k is None else next(rest) for k in keys if k is None or isinstance(k, slice))
+
+
+def _labelled(axis: Axis, k: slice, taken: dict[str, int | slice]) -> Axis:
+    """A dimension with the labels of what a slice leaves; of lists of them those that are left, one where it is one."""
+    if not axis.by:
+        return replace(axis, labels=axis.labels[k])
+    lists, among = [row[k] for row in axis.labels], taken.get(axis.by, slice(None))
+    if isinstance(among, slice):
+        return replace(axis, labels=lists[among])
+    return replace(axis, labels=lists[among], by="")

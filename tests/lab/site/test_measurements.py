@@ -1,21 +1,19 @@
 """Agreement that was measured before: what is stored, what the pages say of it, and that they need no PyTorch."""
 
+import importlib
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.lab.site.rows import row
-from tests.papers.test_twins import ROOT
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.site import measurements, stepper
 from tinygrad_lab.lab.site.measurements import Fresh, Stored
 
 LENET = registry.find("lenet")
+build = importlib.import_module("tinygrad_lab.lab.site.build")  # not the function of that name
 ROWS = [
     row("forward", "s2", 15.0), row("forward", "c1", 9.0), row("loss", "loss", 6.0),
     row("gradient", "s2.weight", 11.0), row("trajectory", "losses", 5.0), row("forward", "output", 3.0, "modern"),
@@ -74,40 +72,31 @@ def test_the_stored_ones_are_of_all_papers_and_none_failed() -> None:
     assert measurements.FILE.stat().st_size < 100_000
 
 
-BUILD = """
-import sys
-from pathlib import Path
-from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.site import build_all
+def test_without_torch_the_site_is_of_what_was_measured_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    known: list[measurements.Measurements] = []
 
-every = registry.discover
-registry.discover = lambda: {slug: every()[slug] for slug in ("lenet", "dropout")}
-assert build_all(Path(sys.argv[1])) == []
-assert "torch" not in sys.modules
-"""
-MISSING = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
+    class Site:
+        def __init__(self, folder: Path, found: measurements.Measurements, *_: object) -> None:
+            known.append(found)
 
+        def write(self) -> None:
+            pass
 
-@pytest.fixture(scope="module")
-def without_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site built where no process can import torch."""
-    folder = tmp_path_factory.mktemp("without")
-    (folder / "torch.py").write_text(MISSING, encoding="utf-8")
-    paths = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", BUILD, str(folder / "site")]
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
-    assert result.returncode == 0, result.stderr
-    return folder / "site"
+    monkeypatch.setattr(build, "Site", Site)
+    monkeypatch.setattr(build, "has_torch", lambda: False)
+    assert build.build_all(tmp_path / "site") == []
+    assert isinstance(known[0], Stored)
 
 
-def test_the_site_is_built_without_torch(without_torch: Path) -> None:
-    text = " ".join((without_torch / "lenet" / "index.html").read_text(encoding="utf-8").split())
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_a_page_shows_what_was_measured_before(tmp_path: Path) -> None:
+    with stepper.meanwhile(tmp_path / "nothing") as process:
+        build.Site(tmp_path, measurements.current(None, 20), process, lambda address: None).paper(LENET)
+    text = " ".join((tmp_path / "lenet" / "index.html").read_text(encoding="utf-8").split())
     stored = json.loads(measurements.FILE.read_text(encoding="utf-8"))
     assert f"measured on {stored['made']} ({stored['where']})" in text
     assert "not compared" not in text
     assert stored["papers"]["lenet"]["variants"]["1998"]["gradient"]["float64"] in text
-    assert (without_torch / "lenet" / "step-1998.html").exists()
-    assert (without_torch / "operations" / "softmax.html").exists()
 
 
 def test_a_stepper_that_cannot_be_made_is_said(tmp_path: Path) -> None:

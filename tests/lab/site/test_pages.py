@@ -51,7 +51,8 @@ def test_the_front_page_has_agreement_and_verdicts(site: Path) -> None:
     text = (site / "index.html").read_text(encoding="utf-8")
     card = text[text.index("lenet/index.html") :].split("</article>")[0]
     assert re.search(r"<b>\d+\.\d</b><small> float64", card)
-    assert re.search(r"<b>2</b><small> inconclusive", card)
+    assert re.search(r"<b>4</b><small> reproduced", card)
+    assert re.search(r"<b>5</b><small> inconclusive", card)
 
 
 def test_the_families_are_compared_by_counted_costs(site: Path) -> None:

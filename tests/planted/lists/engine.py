@@ -39,6 +39,22 @@ TENSOR = [
         "a saved value that was changed in place is not noticed",
         TAPE,
     ),
+    Bug(
+        "tensor-saved-in-an-object",
+        ("tinygrad_lab/memory.py",),
+        'return *held, *getattr(value, "__dict__", {}).values(), getattr(value, "__self__", None)',
+        "return held",
+        "a saved value that was changed in place is not noticed where an object of a closure holds it",
+        ("tests/ops/test_saved.py",),
+    ),
+    Bug(
+        "tensor-view-forgotten",
+        ("tinygrad_lab/memory.py",),
+        "if array is None and base is not None:",
+        "if array is None and base is None:",
+        "a saved value that was changed in place is not noticed where the view that was saved is gone",
+        ("tests/ops/test_saved.py",),
+    ),
 ]
 
 OPS = [

@@ -137,6 +137,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     if redraw and not any(lab.folder.glob("*.json")):
         raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
     if not redraw:
+        importlib.import_module(places.module("reference"))  # without PyTorch it ends here, at once
         measure(paper, lab)
     try:
         return _drawn(paper, lab)

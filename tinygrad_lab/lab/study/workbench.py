@@ -16,7 +16,7 @@ from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record, best_rate
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
@@ -75,8 +75,9 @@ class Order:
 class Lab(Results):
     """The workbench for one paper's study; its contract is ``tinygrad_lab.study.Lab``."""
 
-    def __init__(self, paper: Paper, seeds: int | None, quick: bool, folder: Path) -> None:
+    def __init__(self, paper: Paper, seeds: int | None, quick: bool, folder: Path, models: str = "model") -> None:
         self.paper = paper
+        self.models = models
         self.slug = paper.slug
         self.quick = quick
         self._seeds = seeds
@@ -90,9 +91,14 @@ class Lab(Results):
         """The seeds to run: as many as the user asked for, else ``default``; two when quick."""
         return list(range(self._seeds or (2 if self.quick else default)))
 
-    def beside(self, slug: str) -> LabProtocol:
-        """The bench of another paper, whose models are a baseline here; what it logs and saves lies beside ours."""
-        bench = Lab(registry.find(slug), self._seeds, self.quick, self.folder)
+    def beside(self, slug: str, models: str = "model") -> LabProtocol:
+        """The bench of a paper whose models are a baseline here; what it logs and saves lies beside ours.
+
+        Args:
+            slug: of the paper.
+            models: the module that builds them, "study.networks", say: a study's own, trained by the paper's loop.
+        """
+        bench = Lab(registry.find(slug), self._seeds, self.quick, self.folder, models)
         bench.pace, bench.reports = self.pace, self.reports
         return bench
 
@@ -102,7 +108,7 @@ class Lab(Results):
 
     def side(self, name: str) -> Side:
         """``"numpy"`` or ``"torch"``."""
-        return one_side(self.paper, name)
+        return one_side(self.paper, name, self.models)
 
     # ---- running ------------------------------------------------------------------------------------
     def train(
@@ -135,7 +141,7 @@ class Lab(Results):
         """
         title, bench = f"{label or self.slug} seed {seed} ({side})", self.side(side)
         order = Order(title, each_epoch, evaluate, until, watch, steps, every, weights or {}, at_end)
-        path = self.kept.path(self.slug, config, {"seed": seed} | order.about(), order.weights)
+        path = self.kept.path(f"{self.slug}.{self.models}", config, {"seed": seed} | order.about(), order.weights)
         run = None if watch else self._made_before(path, bench, config, seed)
         if run is None:
             run = self._made(bench, config, seed, order)
@@ -262,8 +268,8 @@ class Lab(Results):
         """
         scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
         for _ in range(0 if self.quick else FURTHER):
-            tried = sorted(scores, key=float)
-            further = beyond([float(rate) for rate in tried], tried.index(_best(scores, largest)))
+            tried = sorted(map(float, scores))
+            further = beyond(tried, tried.index(best_rate(scores, largest)))
             if further is None:
                 break
             scores |= self.sweep({further: config_of(further)}, label, score, seed)
@@ -297,10 +303,6 @@ def beyond(rates: Sequence[float], best: int) -> float | None:
     if best == len(rates) - 1:
         return float(f"{rates[-1] ** 2 / rates[-2]:.2g}")
     return None
-
-
-def _best(scores: Mapping[str, float], largest: bool) -> str:
-    return (max if largest else min)(scores, key=scores.__getitem__)
 
 
 def _run(side: str, seed: int, config: Config, model: Any, looks: list[Look], history: list[Metrics]) -> Run:
