@@ -404,3 +404,15 @@ def test_heads_of_any_size_agree_on_both_sides() -> None:
 def test_heads_and_factors_that_do_not_fit(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(VARIANTS["llama"]["tiny"], **changes)
+
+
+@pytest.mark.parametrize(("size", "tokens", "rate"), [
+    ("7B", 1.0e12, 3e-4), ("13B", 1.0e12, 3e-4), ("33B", 1.4e12, 1.5e-4), ("65B", 1.4e12, 1.5e-4),
+])  # fmt: skip
+def test_schedules_of_the_published_sizes_are_those_of_table_2(size: str, tokens: float, rate: float) -> None:
+    config = PUBLISHED[f"LLaMA {size}"]
+    steps = config.epochs * config.windows // config.batch_size
+    assert config.batch_size * config.context == 2**22
+    assert steps * config.batch_size * config.context == pytest.approx(tokens, rel=0.005)
+    assert config.warmup * steps == pytest.approx(2000)
+    assert config.learning_rate == rate
