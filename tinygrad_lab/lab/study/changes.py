@@ -22,7 +22,8 @@ OPEN = (
     "there is one run, which has no interval",
     "it was not run",
 )
-Row = dict[str, str]  # paper, statement, verdict; where it was changed, the statement now; where needed, a note
+# paper, statement, verdict; where it was changed, the statement now; where needed, a note, or why it was withdrawn
+Row = dict[str, str]
 
 
 def before() -> list[Row]:
@@ -67,10 +68,16 @@ def _undecided(finding: Finding) -> str:
 def rows(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[str, ...]]:
     """Paper, statement, verdict before and after, and the reason."""
     for row in before():
-        claim = now[row["paper"]][row.get("now", row["statement"])]
-        why = "; ".join(filter(None, (row.get("note", ""), reason(claim))))
-        cells = (row["paper"], row["statement"], row["verdict"], claim.verdict, why)
+        cells = (row["paper"], row["statement"], row["verdict"], *_became(row, now))
         yield tuple(cell.replace("|", r"\|") for cell in cells)
+
+
+def _became(row: Row, now: dict[str, dict[str, Claim]]) -> tuple[str, str]:
+    """What the verdict is now, and why."""
+    if "withdrawn" in row:
+        return "withdrawn", row["withdrawn"]
+    claim = now[row["paper"]][row.get("now", row["statement"])]
+    return claim.verdict, "; ".join(filter(None, (row.get("note", ""), reason(claim))))
 
 
 def block() -> str:
