@@ -66,6 +66,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: int =
     return "\n".join("|" + "|".join(row) + "|" for row in (head, ruler, *body))
 
 
+def gallery(told: Mapping[str, tuple[str, str]]) -> str:
+    """Show the study's pictures in Markdown, each with its title and below it the sentence that says what to see."""
+    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+
+
 def steps_of(run: Record) -> list[float]:
     """The steps whose losses a run's record keeps."""
     kept = len(run["losses"])
@@ -203,11 +208,17 @@ class Lab(Protocol):
         at_end: Sequence[str] = ("test", "train"),
     ) -> Run: ...
 
+    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays: ...
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]: ...
     def evaluate(self, run: Run, split: str) -> Metrics: ...
     def sweep(
-        self, configs: Mapping[float, Config], label: str, score: Callable[[Run], float], seed: int = SWEEP_SEED
+        self,
+        configs: Mapping[float, Config],
+        label: str,
+        score: Callable[[Run], float],
+        seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def bracket(
         self,
@@ -217,6 +228,7 @@ class Lab(Protocol):
         score: Callable[[Run], float],
         largest: bool = False,
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(
