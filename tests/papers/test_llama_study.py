@@ -256,18 +256,6 @@ def test_seeds_that_confirm_are_no_others() -> None:
     assert not {*judged, SWEEP_SEED} & set(arms.CONFIRMING)
 
 
-def test_what_pytorch_does_not_confirm_is_held_back(quick: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses = {("gpt", "numpy"): [2.0, 2.01], ("llama", "numpy"): [1.0, 1.01], ("llama", "torch"): [1.0, 1.1]}
-    for theirs, verdict in (([2.0, 2.11], "reproduced"), ([0.5, 2.11], "inconclusive")):
-        known = losses | {("gpt", "torch"): theirs}
-        monkeypatch.setattr(numbers, "nats", lambda lab, name, side="numpy", known=known: known[name, side])
-        monkeypatch.setattr(verdicts, "nats", numbers.nats)
-        found = quick.judge.superiority(known["gpt", "numpy"], known["llama", "numpy"])
-        judged, said = verdicts._confirmed(quick, found, "gpt")
-        assert judged.verdict == verdict
-        assert ("same verdict" in said) == (verdict == "reproduced")
-
-
 LONG, SHORT = (16, 16_384), (16, 4096)
 
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tinygrad_lab.study import Lab, Summary, table
+from tinygrad_lab.study import Lab, Summary, gallery, table
 
 from .numbers import at_size, bits, first, held_out, more, nats, seconds, sizes, text, tokens, with_bits
 
@@ -55,7 +55,7 @@ def tables(lab: Lab) -> dict[str, str]:
         "rates": _rates(lab),
         "samples": _samples(lab),
         "speed": table(speed, [row for how in hows for row in _speed_rows(lab, how)], right=4),
-        "pictures": "\n\n".join(_pictures(lab)),
+        "pictures": _pictures(lab),
     }
 
 
@@ -117,7 +117,7 @@ def _samples(lab: Lab) -> str:
 # ---- what to see in the pictures -------------------------------------------------------------------------------------
 
 
-def _pictures(lab: Lab) -> list[str]:
+def _pictures(lab: Lab) -> str:
     """Each picture and one sentence, with the numbers of the results."""
     said = {
         "losses": ("training losses of both sides, how far they are apart, and the held-out loss", _see_losses(lab)),
@@ -125,7 +125,7 @@ def _pictures(lab: Lab) -> list[str]:
         "sizes": ("held-out loss by tokens, for three sizes", _see_sizes(lab)),
         "speed": ("milliseconds of a token by how many were before it", _see_speed(lab)),
     }
-    return [f"![{title}](study/results/{name}.png)\n\n{sentence}" for name, (title, sentence) in said.items()]
+    return gallery(said)
 
 
 def apart(lab: Lab) -> list[float]:

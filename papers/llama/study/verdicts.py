@@ -116,25 +116,24 @@ def _against(lab: Lab, name: str, other: str) -> str:
 
 def _exchange(lab: Lab, name: str, other: str, statement: str, source: str) -> Claim:
     """A claim that a part is better than what it took the place of."""
-    why = [f"difference {more(lab, name):.3f nats}"]
-    found, torch = lab.judge.superiority(nats(lab, name), nats(lab, "llama")), "-"
-    if nats(lab, name, "torch"):
-        found, confirmed = _confirmed(lab, found, name)
-        why.append(confirmed)
-        torch = _losses(lab, name, "torch")
-    found = _fair(lab, found, "llama", name)
-    return Claim(statement, source, _against(lab, name, other), _losses(lab, name), found, "; ".join(why), torch)
 
+    def judged(side: str) -> Finding:
+        return lab.judge.superiority(nats(lab, name, side), nats(lab, "llama", side))
 
-def _confirmed(lab: Lab, found: Finding, name: str) -> tuple[Finding, str]:
-    """The finding, held back where PyTorch comes to another one under other seeds, and what PyTorch found."""
-    again = lab.judge.superiority(nats(lab, name, "torch"), nats(lab, "llama", "torch"))
-    seeds = [run["seed"] for run in lab.runs("parts", "torch", name)]
-    said = f"PyTorch under the seeds {seeds[0]} to {seeds[-1]}: {more(lab, name, 'torch'):.3f nats}, "
-    if again.verdict == found.verdict:
-        return found, said + "confirmed under other seeds: same verdict"
-    reason = "PyTorch does not confirm it under other seeds"
-    return found.hold_back(reason), said + f"not confirmed: {again.verdict}"
+    witnessed = bool(nats(lab, name, "torch"))
+    finding = judged("numpy")
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
+    torch = _losses(lab, name, "torch") if witnessed else "-"
+    again = f"; in PyTorch {more(lab, name, 'torch'):.3f nats}" if witnessed else ""
+    return Claim(
+        statement,
+        source,
+        _against(lab, name, other),
+        _losses(lab, name),
+        _fair(lab, finding, "llama", name),
+        f"difference {more(lab, name):.3f nats}{again}",
+        torch,
+    )
 
 
 def _normalised(lab: Lab) -> Claim:
