@@ -44,9 +44,11 @@ class LlamaConfig:
     norm: str = "rms"  # or "layer", as in the Transformer
     activation: str = "swiglu"  # or "gelu", two matrices instead of three
     positions: str = "rotary"  # or "learned", a table added to the embeddings
+    biases: bool = False  # in the layers between the normalisations, as GPT has them
 
     dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
     tokens: str = "characters"  # or "bpe", pieces learned from the training text
+    validation: int = 0  # characters at the end of the training text that are not trained on, to choose rates by
     batch_size: int = 12
     windows: int = 6000  # in an epoch, each from a random place of the text
     epochs: int = 4
@@ -77,8 +79,9 @@ class LlamaConfig:
         for name in ("final_rate", "warmup", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
+        for name in ("weight_decay", "validation"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         self._check_heads()
 
     def _check_heads(self) -> None:
@@ -125,24 +128,34 @@ def feed_forward_size(hidden_size: int, multiple_of: int = 256, multiplier: floa
 
 
 def _published(hidden_size: int, layers: int, heads: int, multiple_of: int = 256, **changes: Any) -> LlamaConfig:
-    """A model of the papers; ``kv_heads`` and ``multiplier`` where it has them."""
+    """A model of the papers; ``kv_heads`` and ``multiplier`` where it has them, the ``trillions`` of tokens it read."""
     size = feed_forward_size(hidden_size, multiple_of, changes.pop("multiplier", 1.0))
+    epochs = round(changes.pop("trillions", 1.0) * 1e12 / BATCH / EPOCH)
     sizes = {"vocab_size": 32_000, "kv_heads": heads, "context": 2048, "norm_eps": 1e-6} | changes
-    return LlamaConfig(hidden_size=hidden_size, layers=layers, heads=heads, feed_forward=size, **(RECIPE | sizes))
+    rows = BATCH // sizes["context"]
+    schedule = {"batch_size": rows, "windows": EPOCH * rows, "epochs": epochs, "warmup": WARM_UP / EPOCH / epochs}
+    return LlamaConfig(
+        hidden_size=hidden_size, layers=layers, heads=heads, feed_forward=size, **(schedule | RECIPE | sizes)
+    )
 
 
 # Section 2.3 and table 2: AdamW with (0.9, 0.95), decay 0.1, clip 1, a cosine to a tenth; half the rate for the two
-# largest. A batch there is 4 million tokens; here it is 2,048 windows of 2,048. Its 2,000 steps of warm-up and its
-# number of steps are not here: these are those of ``small``, and the warm-up is a share of them.
-RECIPE: dict[str, Any] = {"batch_size": 2048, "learning_rate": 3e-4, "tokens": "bpe"}
+# largest; 4 million tokens in a batch, 2,000 steps of warm-up, 1.0 or 1.4 trillion tokens; of Llama 2, 2.0 trillion.
+# Llama 3's and SmolLM2's schedules are not at hand: theirs is that of the first.
+BATCH = 2**22  # tokens
+EPOCH = 1000  # steps; no text here has so many tokens that they would be read once
+WARM_UP = 2000  # steps
+RECIPE: dict[str, Any] = {"learning_rate": 3e-4, "tokens": "bpe"}
 LLAMA_3 = {"vocab_size": 128_256, "kv_heads": 8, "context": 8192, "rope_theta": 5e5, "norm_eps": 1e-5}
 
 PUBLISHED = {
     "LLaMA 7B": _published(4096, 32, 32),
     "LLaMA 13B": _published(5120, 40, 40),
-    "LLaMA 33B": _published(6656, 60, 52, learning_rate=1.5e-4),
-    "LLaMA 65B": _published(8192, 80, 64, learning_rate=1.5e-4),
-    "Llama 2 70B": _published(8192, 80, 64, 4096, multiplier=1.3, kv_heads=8, context=4096, norm_eps=1e-5),
+    "LLaMA 33B": _published(6656, 60, 52, learning_rate=1.5e-4, trillions=1.4),
+    "LLaMA 65B": _published(8192, 80, 64, learning_rate=1.5e-4, trillions=1.4),
+    "Llama 2 70B": _published(
+        8192, 80, 64, 4096, multiplier=1.3, kv_heads=8, context=4096, norm_eps=1e-5, learning_rate=1.5e-4, trillions=2.0
+    ),
     "Llama 3 8B": _published(4096, 32, 32, 1024, multiplier=1.3, **LLAMA_3),
     "Llama 3 70B": _published(8192, 80, 64, 4096, multiplier=1.3, **LLAMA_3),
     "SmolLM2 135M": _published(

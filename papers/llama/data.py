@@ -23,9 +23,13 @@ def example_batch(config: LlamaConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: LlamaConfig, split: str) -> TextData:
-    """The first nine tenths of the text for "train", the rest for "test"."""
+    """The first nine tenths of the text for "train", but for its end, which is for "validation"; the rest for "test".
+
+    Raises:
+        ValueError: a validation split where nothing is left out, or more left out than there is.
+    """
     data = load_text(_name(config.dataset))
-    return replace(data, text=_part(data.text, split))
+    return replace(data, text=_part(data.text, split, config.validation))
 
 
 def vocabularies(config: LlamaConfig) -> dict[str, str]:
@@ -85,9 +89,12 @@ def _encoded(text: str, vocabulary: str | None) -> np.ndarray:
 _pieces = cache(learn)  # seconds for a long text
 
 
-def _part(text: str, split: str) -> str:
+def _part(text: str, split: str, validation: int) -> str:
     cut = int(len(text) * (1 - HELD_OUT))
-    return text[:cut] if split == "train" else text[cut:]
+    if validation >= cut or (split == "validation" and not validation):
+        raise ValueError(f"validation must be below the {cut} characters, and above 0 for that split; got {validation}")
+    start = cut - validation
+    return {"train": text[:start], "validation": text[start:cut], "test": text[cut:]}[split]
 
 
 def _name(name: str) -> str:

@@ -30,8 +30,10 @@ class LlamaConfig(Protocol):
     norm: Annotated[str, one_of("rms", "layer")] = "rms"
     activation: Annotated[str, one_of("swiglu", "gelu")] = "swiglu"
     positions: Annotated[str, one_of("rotary", "learned")] = "rotary"
+    biases: bool = False  # in the layers between the normalisations, as GPT has them
 
     tokens: Annotated[str, one_of("characters", "bpe")] = "characters"
+    validation: CountOrZero = 0  # characters at the end of the training text that are not trained on
     batch_size: Count = 16
     windows: Count = 3200  # in an epoch, each from a random place of the text
     epochs: Count = 3
@@ -104,6 +106,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {  # LLaMA 7B
         "vocab_size": 32_000, "hidden_size": 4096, "layers": 32, "heads": 32, "kv_heads": 32, "feed_forward": 11_008,
         "context": 2048, "norm_eps": 1e-6, "batch_size": 2048, "learning_rate": 3e-4, "tokens": "bpe",
+        "windows": 2_048_000, "epochs": 238, "warmup": 2 / 238,  # 2,000 of 238,000 steps, a trillion tokens
     },
 }  # fmt: skip
 SMOLLM2: dict[str, dict[str, Any]] = {  # groups of queries that share keys and values, and one table at both ends
@@ -111,7 +114,7 @@ SMOLLM2: dict[str, dict[str, Any]] = {  # groups of queries that share keys and 
     "small": {"kv_heads": 2, "tied": True},
     "paper": {
         "vocab_size": 49_152, "hidden_size": 576, "layers": 30, "heads": 9, "kv_heads": 3, "feed_forward": 1536,
-        "context": 8192, "rope_theta": 1e5, "norm_eps": 1e-5, "tied": True,
+        "context": 8192, "rope_theta": 1e5, "norm_eps": 1e-5, "tied": True, "batch_size": 512, "windows": 512_000,
     },
 }  # fmt: skip
 EXCHANGED = {"layer-norm": {"norm": "layer"}, "gelu": {"activation": "gelu"}, "learned": {"positions": "learned"}}

@@ -22,7 +22,7 @@ class Tokens:
     """A text in numbers.
 
     Attributes:
-        train, test: the first nine tenths, and the rest; (N,) each.
+        train, test: the first nine tenths, without their end where one is left out, and the rest; (N,) each.
         bytes_of: how many bytes of text a token stands for, (V,).
         pieces: of byte pair encoding, as the tokenizers library's JSON; None for characters.
     """
@@ -60,9 +60,11 @@ def tokenise(text: str, config: LlamaConfig) -> Tokens:
     Raises:
         ValueError: a character that is not one of ASCII's, or a vocabulary that has no room for the tokens.
     """
+    first, last = parts(text)
+    first = first[: len(first) - config.validation]
     if config.tokens == "bpe":
-        return _pieces(parts(text), config.vocab_size)
-    train, test = (encoded(part) for part in parts(text))
+        return _pieces((first, last), config.vocab_size)
+    train, test = encoded(first), encoded(last)
     if config.vocab_size < len(CHARACTERS):
         raise ValueError(f"vocab_size must be at least {len(CHARACTERS)} for characters, got {config.vocab_size}")
     return Tokens(train, test, torch.ones(config.vocab_size, dtype=torch.int64))

@@ -108,10 +108,10 @@ class Attention(nn.Module):
         super().__init__()
         d, h = config.hidden_size, config.head_size
         self.head_size, self.pairing = h, config.pairing
-        self.q_proj = nn.Linear(d, config.heads * h, bias=False)
-        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=False)
-        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=False)
-        self.o_proj = nn.Linear(config.heads * h, d, bias=False)
+        self.q_proj = nn.Linear(d, config.heads * h, bias=config.biases)
+        self.k_proj = nn.Linear(d, config.kv_heads * h, bias=config.biases)
+        self.v_proj = nn.Linear(d, config.kv_heads * h, bias=config.biases)
+        self.o_proj = nn.Linear(config.heads * h, d, bias=config.biases)
 
     def forward(
         self, x: Float[Tensor, "b t d"], angles: Angles | None, cache: KVCache | None = None, visible: Visible = None
@@ -149,9 +149,9 @@ class SwiGLU(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.gate_proj = nn.Linear(d, f, bias=False)
-        self.up_proj = nn.Linear(d, f, bias=False)
-        self.down_proj = nn.Linear(f, d, bias=False)
+        self.gate_proj = nn.Linear(d, f, bias=config.biases)
+        self.up_proj = nn.Linear(d, f, bias=config.biases)
+        self.down_proj = nn.Linear(f, d, bias=config.biases)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
@@ -163,8 +163,8 @@ class GELULayer(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.feed_forward
-        self.up_proj = nn.Linear(d, f, bias=False)
-        self.down_proj = nn.Linear(f, d, bias=False)
+        self.up_proj = nn.Linear(d, f, bias=config.biases)
+        self.down_proj = nn.Linear(f, d, bias=config.biases)
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
@@ -275,13 +275,15 @@ def normalisation(config: LlamaConfig) -> RMSNorm | nn.LayerNorm:
 def initialise(model: Llama, config: LlamaConfig) -> None:
     """N(0, init²) for every matrix; those whose output is added to the stream smaller, by sqrt(2 L), as in GPT-2.
 
-    The paper does not say how it starts.
+    Biases start at 0.  The paper does not say how it starts.
     """
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             added = name.endswith(("o_proj.weight", "down_proj.weight"))
             std = config.init / math.sqrt(2 * config.layers) if added else config.init
             nn.init.normal_(parameter, std=std)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
 
 
 def build(config: LlamaConfig) -> Llama:

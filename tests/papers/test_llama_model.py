@@ -148,6 +148,32 @@ def test_a_head_of_keys_serves_neighbouring_heads_of_queries() -> None:
     np.testing.assert_allclose(grouped(x, angles).numpy(), full(x, angles).numpy(), rtol=1e-10, atol=1e-14)
 
 
+def test_a_block_of_gpt_is_the_same_on_both_sides() -> None:
+    """LayerNorm, GELU, learned positions and biases together: outputs and all gradients."""
+    config = replace(TINY, norm="layer", activation="gelu", positions="learned", biases=True)
+    model, batch = network(config), data.example_batch(config, generator(0))
+    drawn = generator(1)
+    model.load_state_dict({name: drawn.standard_normal(shape) for name, shape in shapes(config).items()})
+    other = twin(model, config)
+    assert {name: tuple(p.shape) for name, p in other.named_parameters()} == shapes(config)
+    ours = loss(model, {k: Tensor(v) if isinstance(v, np.ndarray) else v for k, v in batch.items()})
+    theirs = reference.loss(other, {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in batch.items()})
+    ours.backward()
+    theirs.backward()
+    np.testing.assert_allclose(ours.item(), theirs.item(), rtol=1e-12)
+    for (name, ours_p), (_, theirs_p) in zip(model.named_parameters(), other.named_parameters(), strict=True):
+        np.testing.assert_allclose(ours_p.grad.numpy(), theirs_p.grad.numpy(), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("module", [reference, None], ids=["torch", "numpy"])
+def test_biases_start_at_nothing(module) -> None:
+    config = replace(TINY, biases=True)
+    model = module.build(config) if module else build(config, generator(0))
+    biases = [p.detach().numpy() for name, p in model.named_parameters() if name.endswith("proj.bias")]
+    assert len(biases) == 7 * config.layers
+    assert not any(bias.any() for bias in biases)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_token_sees_what_comes_after_it(variant: str) -> None:
     config = VARIANTS[variant]["tiny"]
@@ -378,3 +404,15 @@ def test_heads_of_any_size_agree_on_both_sides() -> None:
 def test_heads_and_factors_that_do_not_fit(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(VARIANTS["llama"]["tiny"], **changes)
+
+
+@pytest.mark.parametrize(("size", "tokens", "rate"), [
+    ("7B", 1.0e12, 3e-4), ("13B", 1.0e12, 3e-4), ("33B", 1.4e12, 1.5e-4), ("65B", 1.4e12, 1.5e-4),
+])  # fmt: skip
+def test_schedules_of_the_published_sizes_are_those_of_table_2(size: str, tokens: float, rate: float) -> None:
+    config = PUBLISHED[f"LLaMA {size}"]
+    steps = config.epochs * config.windows // config.batch_size
+    assert config.batch_size * config.context == 2**22
+    assert steps * config.batch_size * config.context == pytest.approx(tokens, rel=0.005)
+    assert config.warmup * steps == pytest.approx(2000)
+    assert config.learning_rate == rate

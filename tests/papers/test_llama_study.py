@@ -1,6 +1,8 @@
 """The data of the case study, its experiments at a token size, and training on both sides."""
 
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +13,7 @@ import torch
 from papers.llama import data, inference
 from papers.llama.config import CHARACTERS, PUBLISHED, VARIANTS
 from papers.llama.model import build
-from papers.llama.study import experiment
+from papers.llama.study import arms, blocks, experiment, numbers, timing, verdicts
 from papers.llama.train import evaluate
 from papers.llama.weights.checkpoints import parameters
 from papers.llama.weights.tokenizer import Characters, Pieces, learn
@@ -22,7 +24,7 @@ from tinygrad_lab.lab.sides import one_side
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import Verdict
+from tinygrad_lab.study import SWEEP_SEED, Rates, Verdict
 
 PAPER = registry.find("llama")
 CONFIG = replace(
@@ -79,6 +81,22 @@ def test_splits_do_not_overlap_and_cover_the_text() -> None:
     train, test = data.dataset(CONFIG, "train"), data.dataset(CONFIG, "test")
     assert len(test) / (len(train) + len(test)) == pytest.approx(0.1, abs=1e-4)
     assert set(train.text) | set(test.text) <= set(CHARACTERS)
+
+
+@pytest.mark.parametrize("config", [CONFIG, BYTES], ids=["characters", "bpe"])
+def test_both_sides_leave_the_end_of_the_training_text_out(config) -> None:
+    config = replace(config, validation=5000)
+    text = "".join(data.dataset(config, split).text for split in ("train", "validation", "test"))
+    assert text == "".join(data.dataset(replace(config, validation=0), split).text for split in ("train", "test"))
+    tokens = reference_data.tokenise(text, config)
+    np.testing.assert_array_equal(data.encoded(config, "train"), tokens.train.numpy())
+    np.testing.assert_array_equal(data.encoded(config, "test"), tokens.test.numpy())
+
+
+@pytest.mark.parametrize(("validation", "split"), [(0, "validation"), (10**7, "train")])
+def test_a_validation_split_that_cannot_be_is_refused(validation: int, split: str) -> None:
+    with pytest.raises(ValueError, match="validation must be below the"):
+        data.dataset(replace(CONFIG, validation=validation), split)
 
 
 def test_texts_and_vocabularies_that_do_not_fit_are_refused() -> None:
@@ -169,33 +187,111 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     found = claims.part(PAPER, "verdicts").claims(quick)
-    assert len(found) == 9
+    assert len(found) == 11
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
     claims.part(PAPER, "figures").figures(quick)
-    assert {path.stem for path in quick.folder.glob("*.png")} == {"losses", "parts", "speed"}
+    assert {path.stem for path in quick.folder.glob("*.png")} == {"losses", "parts", "sizes", "speed"}
     readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| grouped queries |" in filled
-    assert "Characters, after 0 steps" in filled
+    assert "Characters, untrained" in filled
 
 
 def test_the_witness_starts_and_ends_where_the_engine_does(quick: Lab) -> None:
-    ours, _, theirs = quick.results("characters")["runs"]
+    ours, theirs = quick.results("characters")["runs"]
     assert (ours["side"], theirs["side"]) == ("numpy", "torch")
     np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=1e-4)
 
 
+def test_nanogpts_recipe_is_its_setting_for_a_cpu() -> None:
+    """100 steps of warm-up to 1e-3, down to 1e-4, moments of 0.9 and 0.99, decay 0.1, clipped at 1."""
+    config = arms.yardstick(False)
+    assert (config.learning_rate, config.final_rate, config.beta2) == (1e-3, 0.1, 0.99)
+    assert (config.weight_decay, config.clip, config.warmup * config.epochs * config.windows / 12) == (0.1, 1.0, 100)
+
+
 def test_what_is_compared_has_as_many_parameters() -> None:
-    whole = experiment.whole(False)
+    """Nearly, and GPT's block has rather more, for its table of positions."""
+    whole = arms.whole(False)
     assert (whole.layers, whole.heads, whole.hidden_size, whole.context, whole.batch_size) == (4, 4, 128, 64, 12)
     assert whole.epochs * whole.windows == 2000 * 12
-    counts = {name: parameters(experiment.part(name, 1e-3, 10, False)) for name in experiment.PARTS}
-    assert max(counts.values()) / min(counts.values()) < 1.012
-    halved = experiment.part(experiment.GROUPED, 1e-3, 10, False)
+    counts = {name: parameters(arms.part(name, 1e-3, False)) for name in arms.PARTS}
+    assert counts["gelu"] == counts["llama"] < counts["learned"] < counts["gpt"] < 1.06 * counts["llama"]
+    assert 1 < counts["layer-norm"] / counts["llama"] < 1.01
+    halved = arms.part("grouped queries", 1e-3, False)
     assert (halved.heads, halved.kv_heads) == (4, 2)
+
+
+def test_a_block_of_gpt_has_none_of_llamas_parts() -> None:
+    config = arms.part("gpt", 1e-3, False)
+    assert (config.norm, config.activation, config.positions, config.biases) == ("layer", "gelu", "learned", True)
+
+
+def test_networks_of_a_column_cost_about_as_much() -> None:
+    """And of two the larger costs less, so that its lead is not bought."""
+    costs = [
+        [steps * parameters(arms.sized(width, steps, 1e-3, False)) for steps in lengths]
+        for width, lengths in arms.SIZES.items()
+    ]
+    for smaller, larger in pairwise(costs):
+        for one, other in zip(reversed(smaller), reversed(larger), strict=False):
+            assert 0.7 * one < other < one
+    places = [lengths.index(arms.TUNED_AT[width]) - len(lengths) for width, lengths in arms.SIZES.items()]
+    assert places == [-2, -2, -2]  # every size is tuned in the same column
+
+
+def test_rates_are_chosen_on_text_that_was_not_trained_on(quick: Lab) -> None:
+    config = arms.choosing(arms.part("gpt", 1e-3, False))
+    whole = data.dataset(replace(config, validation=0), "train").text
+    train, held_back = (data.dataset(config, split).text for split in ("train", "validation"))
+    assert len(held_back) == arms.VALIDATION
+    assert train + held_back == whole
+    assert {run["config"]["validation"] for run in quick.runs("parts", arm="gpt")} == {0}
+    found = claims.part(PAPER, "verdicts").claims(quick)
+    assert Counter(claim.finding.rates for claim in found) == {"validation": 6, "none to choose": 5}
+
+
+def test_seeds_that_confirm_are_no_others() -> None:
+    judged = range(max(arms.PART_SEEDS, arms.SIZE_SEEDS, arms.YARDSTICK_SEEDS))
+    assert not {*judged, SWEEP_SEED} & set(arms.CONFIRMING)
+
+
+LONG, SHORT = (16, 16_384), (16, 4096)
+
+
+@pytest.mark.parametrize(("larger", "longer", "verdict", "reason"), [
+    (1.9, 1.8, "reproduced", ""), (1.9, 2.1, "inconclusive", "no rate was tuned for the longest run"),
+    (2.1, 1.8, "inconclusive", "not past its optimum"),
+])  # fmt: skip
+def test_a_small_network_must_be_past_its_optimum_to_improve_beyond_it(
+    quick: Lab, monkeypatch: pytest.MonkeyPatch, larger: float, longer: float, verdict: str, reason: str
+) -> None:
+    losses = {SHORT: 2.0, LONG: longer, (32, 1024): larger}
+    wobble = [0.0, 0.001, 0.0, 0.002, 0.001]
+    scores = {"0.001": 3.0, "0.01": 2.0, "0.1": 3.0}
+    monkeypatch.setattr(verdicts, "at_size", lambda _, *place: [losses[place] + x * losses[place] for x in wobble])
+    monkeypatch.setattr(verdicts, "_rates", lambda *_: Rates("validation", {"16": scores, "32": scores}))
+    found = verdicts._keeps_improving(quick)
+    assert found.verdict == verdict
+    assert reason in " ".join(finding.held_back for finding in (found, *found.parts))
+
+
+def test_a_sentence_below_each_picture_has_the_numbers_of_the_results(quick: Lab) -> None:
+    said = blocks.tables(quick)["pictures"].split("\n\n")
+    assert [line.partition("results/")[2] for line in said[::2]] == [
+        "losses.png)", "parts.png)", "sizes.png)", "speed.png)"
+    ]  # fmt: skip
+    losses, parts, sizes, speed = said[1::2]
+    assert f"end at {quick.runs('characters')[0]['metrics']['loss']:.3f} and" in losses
+    mean = np.mean(numbers.nats(quick, "gpt")) - np.mean(numbers.nats(quick, "llama"))
+    assert f"lies {mean:+.3f} nats" in parts
+    steps = [np.mean(numbers.at_size(quick, 16, count)) for count in (1024, 4096, 16_384)]
+    assert " and ".join(f"{after - before:+.3f}" for before, after in pairwise(steps)) in sizes
+    times = quick.results("speed")["seconds"]["numpy"]["cached"]
+    assert f"{times['512'] / times['16']:.2f} times" in speed
 
 
 def test_speed_is_measured_at_the_published_size() -> None:
     config = PUBLISHED["SmolLM2 135M"]
-    for lengths in experiment.SIZES.values():
+    for lengths in timing.SIZES.values():
         inference.check([0] * max(lengths), config)

@@ -63,6 +63,8 @@ def shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
         **{f"input_layernorm.{name}": shape for name, shape in norm.items()},
         **{f"post_attention_layernorm.{name}": shape for name, shape in norm.items()},
     }  # fmt: skip
+    if config.biases:
+        block |= {name[:-6] + "bias": shape[:1] for name, shape in block.items() if "_proj" in name}
     shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, d)}
     for layer in range(config.layers):
         shapes |= {LAYER.format(layer) + name: shape for name, shape in block.items()}
