@@ -18,6 +18,7 @@ from tests.numerics import relative_error
 from tinygrad_lab import Tensor
 from tinygrad_lab.fit import Look
 from tinygrad_lab.lab import registry
+from tinygrad_lab.lab.sides import NumpySide
 from tinygrad_lab.lab.study import ahead, claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
@@ -213,13 +214,29 @@ def model() -> Mamba:
 
 
 def test_many_sequences_are_judged_a_few_at_a_time(model: Mamba, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(CONFIG, length=50)
-    batch = synthetic.draw(config, 40, generator(synthetic.TEST_SEED + 50))
-    answers = model(Tensor(batch["tokens"])).numpy()[:, -1].argmax(-1)
-    expected = 100 * (answers == batch["target"][:, -1]).mean()
-    assert 0 < expected < 100
+    config, rng = replace(CONFIG, length=50), generator(synthetic.TEST_SEED + 50)
     monkeypatch.setattr(probes, "READ_AT_ONCE", 50 * 7)
-    assert probes.accuracy_at(model, CONFIG, 50, 40) == pytest.approx(expected)
+    batches = [synthetic.draw(config, items, rng) for items in (7, 7, 7, 7, 7, 5)]
+    answers = [model(Tensor(batch["tokens"])).numpy()[:, -1].argmax(-1) for batch in batches]
+    right = [answer == batch["target"][:, -1] for answer, batch in zip(answers, batches, strict=True)]
+    expected = 100 * np.concatenate(right).mean()
+    assert 0 < expected < 100
+    assert probes.accuracy_at(NumpySide(PAPER), model, CONFIG, 50, 40) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("arm", ARMS["induction"])
+def test_both_sides_answer_alike_at_every_length(quick: Lab, arm: str) -> None:
+    config = experiment.configuration("induction", arm, UPDATES["induction"], quick=True)
+    ours, theirs = (experiment.bench(quick, arm).side(name) for name in ("numpy", "torch"))
+    rng = generator(0)
+    weights = {name: rng.standard_normal(value.shape) for name, value in ours.state(ours.build(config)).items()}
+    found = []
+    for side in (ours, theirs):
+        model = side.build(config, dtype="float64")
+        side.load(model, weights)
+        found.append([probes.accuracy_at(side, model, config, length, 99) for length in (5, 32, 300)])
+    assert found[0] == found[1]
+    assert all(0 < right < 100 for right in found[0])
 
 
 def test_step_sizes_are_those_of_the_blocks(model: Mamba) -> None:

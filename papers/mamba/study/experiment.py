@@ -144,7 +144,7 @@ def job(lab: Lab, task: str, arm: str, rate: float, seed: int, side: str) -> Job
     if task == "copying":
         asked = {"evaluate": partial(validated, lab, config, side), "until": solved}
     if task == "induction":
-        asked = {"evaluate": partial(by_length, config, lab.quick)}
+        asked = {"evaluate": partial(by_length, lab, config, side)}
     splits = () if task == "induction" else ("test",)
     return task, arm, partial(place.train, config, seed, side, f"{task}, {arm}", at_end=splits, **asked)
 
@@ -159,12 +159,12 @@ def solved(look: Look) -> bool:
     return look.metrics["accuracy"] >= SOLVED
 
 
-def by_length(config: MambaConfig, quick: bool, model: Any) -> Metrics:
+def by_length(lab: Lab, config: MambaConfig, side: str, model: Any) -> Metrics:
     """Percent of the induction sequences that are answered, at every length that the network is asked."""
     most = ATTENDED if isinstance(config, NeighbourConfig) else LENGTHS[-1]
-    lengths = [length for length in LENGTHS[: 3 if quick else None] if length <= most]
-    items = {length: min(256, TOKENS_READ // length) for length in lengths}
-    return {str(length): probes.accuracy_at(model, config, length, count) for length, count in items.items()}
+    lengths = [length for length in LENGTHS[: 3 if lab.quick else None] if length <= most]
+    answered = partial(probes.accuracy_at, lab.side(side), model, config)
+    return {str(length): answered(length, min(256, TOKENS_READ // length)) for length in lengths}
 
 
 def save_runs(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
