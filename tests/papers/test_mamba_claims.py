@@ -84,11 +84,26 @@ def test_rates_are_chosen_by_what_was_not_trained_on(quick: Lab) -> None:
         assert taken["validation"] == 0
 
 
-def test_pytorch_has_seeds_that_no_other_run_has(quick: Lab) -> None:
-    theirs = {run["seed"] for task in experiment.WITNESSED for run in quick.runs(task, "torch", "selective")}
-    ours = {run["seed"] for task, arm in PAIRS for run in quick.runs(task, arm=arm)}
-    assert theirs == {1000, 1001}
-    assert not theirs & (ours | {SWEEP_SEED})
+@pytest.mark.parametrize(("task", "arm"), PAIRS)
+def test_pytorch_trains_every_arm_under_seeds_that_no_other_run_has(quick: Lab, task: str, arm: str) -> None:
+    ours, theirs = (quick.runs(task, side, arm) for side in ("numpy", "torch"))
+    assert ([run["seed"] for run in ours], [run["seed"] for run in theirs]) == ([0, 1], [1000, 1001])
+    assert SWEEP_SEED not in range(1000, 1000 + experiment.SEEDS)
+    assert [run["config"] for run in ours] == [run["config"] for run in theirs]
+
+
+@pytest.mark.parametrize("arm", ARMS["induction"])
+def test_pytorch_is_asked_up_to_where_arms_are_compared(
+    quick: Lab, arm: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(probes, "accuracy_at", lambda side, model, config, length, items: asked.append(length) or 0.0)
+    whole, config = Lab(PAPER, None, False, tmp_path), experiment.configuration("induction", arm, 500, False)
+    experiment.by_length(whole, config, "torch", None)
+    assert asked == [32, 64, 128] == [n for n in experiment.LENGTHS if n <= experiment.BEYOND]
+    asked.clear()
+    experiment.by_length(whole, config, "numpy", None)
+    assert asked == [n for n in experiment.LENGTHS if arm == "selective" or n <= experiment.ATTENDED]
 
 
 def test_copying_ends_where_it_is_solved() -> None:
@@ -113,12 +128,14 @@ def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     assert "ROMEO:" in filled
 
 
-def changed(lab: Lab, folder: Any, task: str, values: dict[str, list[Any]], *path: str | int) -> Lab:
+def changed(
+    lab: Lab, folder: Any, task: str, values: dict[str, list[Any]], *path: str | int, sides: Any = ("numpy", "torch")
+) -> Lab:
     """The quick results with other numbers in each run of some arms, and with rates that are bracketed."""
     for name in (*ARMS, "cost", "scan"):
         results = lab.results(name)
         for arm, numbers in values.items() if name == task else ():
-            for side in ("numpy", "torch"):
+            for side in sides:
                 runs = [run for run in results["runs"][arm] if run["side"] == side]
                 for run, number in zip(runs, numbers, strict=False):
                     place: Any = run
@@ -156,10 +173,25 @@ def test_induction_is_judged_beyond_the_length_of_training(quick: Lab, tmp_path:
         lab = changed(quick, tmp_path, "induction", {"selective": ours, "LLaMA": theirs}, "history", -1)
         found = by_statement(lab)
         assert found["beyondthe"].verdict == verdict
+        assert found["beyondthe"].finding.witness == "PyTorch under other seeds (2): the same verdict"
+        assert "LLaMA 32: " in found["beyondthe"].torch
         assert found["aselective"].verdict == "reproduced"
     worse = changed(quick, tmp_path, "induction", {"selective": [right(100.0, 100.0, 50.0)] * 2}, "history", -1)
     finding = by_statement(worse)["aselective"].finding
     assert (finding.verdict, "204,800 updates" in finding.held_back) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize(("start", "far"), [(100.0, 100.0), (90.0, 30.0)])  # it holds on, or never learned the task
+def test_attention_in_pytorch_can_take_the_verdict_away(quick: Lab, tmp_path: Any, start: float, far: float) -> None:
+    def right(start: float, far: float) -> list[dict[str, float]]:
+        return [{"32": start, "64": far, "128": far + seed} for seed in (0.0, 1.0)]
+
+    values = {"selective": right(100.0, 99.0), "LLaMA": right(100.0, 30.0)[::-1]}
+    held = changed(quick, tmp_path, "induction", values, "history", -1)
+    assert by_statement(held)["beyondthe"].verdict == "reproduced"
+    lab = changed(held, tmp_path, "induction", {"LLaMA": right(start, far)}, "history", -1, sides=["torch"])
+    finding = by_statement(lab)["beyondthe"].finding
+    assert (finding.verdict, finding.held_back) == ("inconclusive", "PyTorch does not confirm it under other seeds")
 
 
 def test_text_is_judged_in_nats_with_a_margin(quick: Lab, tmp_path: Any) -> None:
@@ -169,6 +201,10 @@ def test_text_is_judged_in_nats_with_a_margin(quick: Lab, tmp_path: Any) -> None
     close = found["Mambamodels"].finding  # FoX is better, but by 0.007 nats
     assert all(part.verdict == "reproduced" for part in close.parts)
     assert (close.verdict, close.held_back) == ("inconclusive", verdicts.EARLY)
+    assert close.witness == "PyTorch under other seeds (2): the same verdict"
+    assert found["Mambamodels"].torch == found["Mambamodels"].numpy
+    worse = changed(quick, tmp_path, "text", {**bits, "FoX": [2.9, 3.0]}, "metrics", "bits", sides=["torch"])
+    assert by_statement(worse)["Mambamodels"].finding.witness == "PyTorch under other seeds (2): refuted"
     assert "2.114" in found["Mambamodels"].numpy
     assert "(3.050 bits)" in found["Mambamodels"].numpy
 
@@ -273,4 +309,4 @@ def test_the_fused_scan_needs_less_memory_than_its_definition() -> None:
 def test_lengths_begin_with_that_of_training() -> None:
     assert experiment.LENGTHS[0] == SIZES["induction"]["length"]
     assert experiment.ATTENDED in experiment.LENGTHS
-    assert verdicts.BEYOND in experiment.LENGTHS
+    assert experiment.BEYOND in experiment.LENGTHS
