@@ -221,8 +221,11 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     expected = [mean(copying[arm], look, "accuracy") for look in (0, -1) for arm in ARMS["copying"]]
     expected += [mean(induction[arm], -1, length) for length in ("32", "128") for arm in ARMS["induction"]]
     assert said == expected
-    text = quick.results("text")["runs"]
-    bits = [np.mean([run["metrics"]["bits"] for run in text[arm] if run["side"] == "numpy"]) for arm in ARMS["text"]]
+    bits = [
+        np.mean([run["metrics"]["bits"] for run in quick.runs("text", side, arm)])
+        for side in ("numpy", "torch")
+        for arm in ARMS["text"]
+    ]
     said = re.findall(r"([\d.]+) nats \(([\d.]+) bits", pages.of_text(quick))
     assert said == [(f"{np.log(2) * value:.3f}", f"{value:.3f}") for value in bits]
     cost, steps = quick.results("cost"), quick.results("scan")["steps"]["64"]
