@@ -123,9 +123,10 @@ def test_the_pace_of_runs_that_no_log_knows_is_that_of_the_runs_beside_them(monk
     pace.side_by_side(4)
     assert pace.after("b seed 0 (numpy)", 100.0) == "run 1, 1 of 4 of these, which take about 2 min more"
     assert pace.after("b seed 1 (numpy)", 20.0) == "run 2, 2 of 4 of these, which take about 1 min more"
-    pace.side_by_side(1)
-    pace.after("c seed 0 (numpy)", 1.0)
-    assert pace.after("alone seed 0 (numpy)", 1.0) == "run 4"
+    pace.side_by_side(2)
+    assert pace.after("c seed 0 (numpy)", 9.0) == "run 3, 1 of 2 of these, which take about 4 s more"
+    assert pace.after("c seed 1 (numpy)", 1.0) == "run 4, the last of these 2"
+    assert pace.after("alone seed 0 (numpy)", 1.0) == "run 5"
 
 
 @pytest.mark.parametrize("side", ["numpy", "torch"])

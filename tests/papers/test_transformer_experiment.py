@@ -10,11 +10,11 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from papers.seq2seq_attention.study.translating import translations
 from papers.transformer.config import VARIANTS
 from papers.transformer.study import experiment, figures, pages, verdicts
 from papers.transformer.study.arms import ARMS, bench_of, configuration, tried
 from papers.transformer.study.maps import attention_maps, translated
-from papers.transformer.study.writing import phonemes_wrong, translations
 from tinygrad_lab.data import Batches, PairData
 from tinygrad_lab.data.translation import data as pairs
 from tinygrad_lab.data.translation.vocabulary import EOS
@@ -122,16 +122,6 @@ def test_a_witness_writes_what_its_weights_write_on_the_engine(quick: Lab) -> No
     torch.load(twin, engine.state(model))
     texts = ["13 de marzo de 2019", "1. Mai 1950"]
     assert translations(quick, "torch", config, twin, texts) == translations(quick, "numpy", config, model, texts)
-
-
-def test_phonemes_are_counted_in_percent(quick: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = (("ABLE", "EY B AH L"), ("BE", "B IY"))
-    monkeypatch.setattr("papers.transformer.study.writing.test_pairs", lambda bench, config: words)
-    said = {"ABLE": "EY B AH L", "BE": "B AH IY"}
-    monkeypatch.setattr(
-        "papers.transformer.study.writing.translations", lambda *arguments: [said[word] for word in arguments[-1]]
-    )
-    assert phonemes_wrong(quick, "numpy", None)(None) == pytest.approx({"PER": 100 / 6, "WER": 50.0})
 
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------

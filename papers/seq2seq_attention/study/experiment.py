@@ -1,147 +1,156 @@
-"""The claims: what attention is worth, and to whom; which score function; input feeding; letters to phonemes; verses.
+"""The claims: what attention is worth, and to whom; which kind of it; input feeding; letters to phonemes; verses.
 
 tinygrad-lab claims seq2seq_attention
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice
+from math import log
 
+from tinygrad_lab import generator
 from tinygrad_lab.data import available
-from tinygrad_lab.data.translation.metrics import bleu, error_rates
-from tinygrad_lab.study import Lab, Record, Run, as_command
+from tinygrad_lab.data.translation.metrics import bleu
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from ..config import VARIANTS, Seq2SeqConfig
 from ..inference import prompts
 from .alignment import aligned
-from .translating import (
-    SHOWN_WORDS,
-    beams,
-    dates_right,
-    percent,
-    spelled,
-    test_pairs,
-    written,
-)  # fmt: skip
+from .arms import ARMS, FILES, RATES, WORDS, configuration, tried
+from .looks import LOOKS
+from .translating import SHOWN_WORDS, beams, test_pairs, translations
 
-LETTERS = {"dataset": "cmudict", "source_vocabulary": 32, "target_vocabulary": 48}
-VERSES = {"dataset": "eng-spa", "source_vocabulary": 4000, "target_vocabulary": 4000}
+SEEDS = 5  # of everything, as no run takes three minutes
+WITNESSED = {"dates": ("none", "general"), "words": ("none", "general")}  # what PyTorch trains too
+FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
+TIMES_LOOKED = {"dates": 6, "kinds": 8, "words": 4, "verses": 1}  # evenly; but for verses after each pass
+WIDTHS = (1, 5)  # of the search for the verses that are shown
+QUICK_RATES = 2
 
-# name -> what differs from the variant's ``small``
-SETTINGS: dict[str, Record] = {
-    "dates": {"epochs": 1},
-    "words": {**LETTERS, "epochs": 2},
-    "dictionary": {**LETTERS, "epochs": 3, "hidden_size": 256},
-    "verses": {**VERSES, "epochs": 3, "hidden_size": 192, "max_length": 40, "batch_size": 64},
-}
-QUICK: Record = {"hidden_size": 16, "train_items": 256, "epochs": 1, "batch_size": 64}
-# Where groups of equal length begin: characters of a date, letters of a word, words of a verse.
-DATE_LENGTHS, WORD_LENGTHS, VERSE_LENGTHS = (8, 12, 16, 20, 25), (1, 5, 7, 9, 11), (1, 10, 20, 30, 40)
-
-
-def configuration(setting: str, variant: str, quick: bool) -> Seq2SeqConfig:
-    """What a setting trains."""
-    config = replace(VARIANTS[variant]["small"], **SETTINGS[setting])
-    return replace(config, **QUICK) if quick else config
+Rates = dict[str, dict[str, float]]  # group -> arm -> the rate that was chosen
+Job = tuple[str, str, Callable[[], Run]]  # group, arm, and what makes the run
 
 
 def measure(lab: Lab) -> None:
-    """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
-    for variant in VARIANTS:
-        measure_dates(lab, variant)
-    if available("cmudict"):
-        for variant in ("none", "general"):
-            measure_words(lab, variant)
-        measure_dictionary(lab)
-    if available("eng-spa"):
-        for variant in ("none", "general"):
-            measure_verses(lab, variant)
+    """Every group whose data are to be had."""
+    groups = [group for group in ARMS if group not in FILES or available(FILES[group])]
+    for group in groups:
+        # learned once, before processes are forked that would each learn it
+        lab.data.vocabularies(configuration(lab, ARMS[group]["general"], RATES[0]))
+    rates = measure_rates(lab, groups)
+    measure_runs(lab, rates)
+    if "words" in groups:
+        measure_cost(lab)
 
 
-def measure_dates(lab: Lab, variant: str) -> None:
-    """Three seeds on the engine, the first of two variants on PyTorch too: which unseen dates come out right."""
-    config = configuration("dates", variant, lab.quick)
-    runs = [lab.train(config, seed, label=variant) for seed in lab.seeds(3)]
-    if variant in ("general", "none"):
-        runs.append(lab.train(config, 0, side="torch", label=variant))
-    results: Record = {"runs": [dates_record(lab, run) for run in runs]}
-    if variant != "none":
-        model, options = runs[0].model, beams(lab, 1)
-        results["alignments"] = [aligned(model, config, text, options) for text in prompts(config)]
-    lab.save(f"dates-{variant}", results, config)
+# ---- rates -----------------------------------------------------------------------------------------------------------
+def measure_rates(lab: Lab, groups: Sequence[str]) -> Rates:
+    """Every arm's loss on validation pairs at every rate, until the best lies between two others."""
+    scores = {group: {name: rate_scores(lab, group, name) for name in ARMS[group]} for group in groups}
+    lab.save("rates", {"scores": scores}, tried(lab, ARMS["dates"]["general"], RATES[0]))
+    return {group: {name: best_rate(found) for name, found in arms.items()} for group, arms in scores.items()}
 
 
-def dates_record(lab: Lab, run: Run) -> Record:
-    """A run's record with the share of dates that are right, of all and by length."""
-    right, sources = dates_right(lab, run), [source for source, _ in test_pairs(lab, run.config)]
-    by_length = counted(sources, right, DATE_LENGTHS)
-    return run.record() | {"exact": percent(right), "by_length": by_length}
+def rate_scores(lab: Lab, group: str, name: str) -> dict[str, float]:
+    """One arm's losses by rate, in nats a token."""
+    rates = RATES[:QUICK_RATES] if lab.quick else RATES
+    return lab.bracket(
+        partial(tried, lab, ARMS[group][name]), rates, f"rate of {group}, {name}",
+        lambda run: log(lab.evaluate(run, "validation")["perplexity"]),
+    )  # fmt: skip
 
 
-def measure_words(lab: Lab, variant: str) -> None:
-    """Letters to phonemes at a small size, two seeds: errors by length of the word."""
-    config = configuration("words", variant, lab.quick)
-    runs = [lab.train(config, seed, label=f"words, {variant}") for seed in lab.seeds(2)]
-    records = [run.record() | spelling_errors(lab, run, 1) for run in runs]
-    lab.save(f"words-{variant}", {"runs": records}, config)
+# ---- the runs that are judged ----------------------------------------------------------------------------------------
+def measure_runs(lab: Lab, rates: Rates) -> None:
+    """All of them, on both sides and side by side; each group into its file."""
+    jobs = [*witness_jobs(lab, rates), *engine_jobs(lab, rates)]
+    made = lab.together([call for *_, call in jobs])
+    found: dict[str, dict[str, list[Run]]] = {}
+    for (group, name, _), run in zip(jobs, made, strict=True):
+        found.setdefault(group, {}).setdefault(name, []).append(run)
+    for group, arms in found.items():
+        records = {name: [run.record() for run in runs] for name, runs in arms.items()}
+        lab.save(group, {"runs": records}, configuration(lab, ARMS[group]["general"], RATES[0]))
+    measure_shown(lab, found)
 
 
-def measure_dictionary(lab: Lab) -> None:
-    """Letters to phonemes at a larger size, once on each side, searched greedily and with five beams."""
-    config = configuration("dictionary", "general", lab.quick)
-    runs = [lab.train(config, 0, side=side, label="dictionary") for side in ("numpy", "torch")]
-    errors = [{str(width): spelling_errors(lab, run, width) for width in (1, 5)} for run in runs]
-    records = [run.record() | {"beams": found} for run, found in zip(runs, errors, strict=True)]
-    alignments = [aligned(runs[0].model, config, word, beams(lab, 1)) for word in SHOWN_WORDS]
-    lab.save("dictionary", {"runs": records, "alignments": alignments}, config)
+def witness_jobs(lab: Lab, rates: Rates) -> list[Job]:
+    """PyTorch's runs, under seeds that nothing else has."""
+    seeds = [FIRST_WITNESS + seed for seed in lab.seeds(SEEDS)]
+    arms = [(group, name) for group in rates for name in WITNESSED.get(group, ())]
+    return [(group, name, call) for group, name in arms for call in calls(lab, group, name, rates, seeds, "torch")]
 
 
-def spelling_errors(lab: Lab, run: Run, width: int) -> Record:
-    """PER and WER over the test words, and by length of the word."""
-    words = spelled(lab, run, width)
-    known, spellings = list(words), list(words.values())
-    groups = grouped(known, WORD_LENGTHS).items()
-    by_length = {name: error_rates([spellings[i] for i in rows]) for name, rows in groups}
-    return error_rates(spellings) | {"words": len(words), "by_length": by_length}
+def engine_jobs(lab: Lab, rates: Rates) -> list[Job]:
+    """The engine's runs of every arm."""
+    arms = [(group, name) for group in rates for name in ARMS[group]]
+    return [(group, name, call) for group, name in arms for call in calls(lab, group, name, rates, lab.seeds(SEEDS))]
 
 
-def measure_verses(lab: Lab, variant: str) -> None:
-    """English to Spanish, one run: BLEU of all held-out verses, and of short and long ones."""
-    config = configuration("verses", variant, lab.quick)
-    run = lab.train(config, 0, label=f"verses, {variant}")
-    english, spanish = zip(*test_pairs(lab, config), strict=True)
-    outputs = written(lab, run, english, 5)
-    score, signature = bleu(outputs, spanish)
-    lab.log(f"verses, {variant}: BLEU {score:.2f}")
-    rows = zip(english, outputs, spanish, strict=True)
+def calls(
+    lab: Lab, group: str, name: str, rates: Rates, seeds: Sequence[int], side: str = "numpy"
+) -> list[Callable[[], Run]]:
+    """One run for each seed, looked at while it trains."""
+    config = configuration(lab, ARMS[group][name], rates[group][name])
+    steps = config.epochs * len(lab.data.training_batches(config, generator(0)))
+    look, every = LOOKS[group](lab, side, config), max(1, steps // TIMES_LOOKED[group])
+    run = partial(lab.train, config, side=side, label=f"{group}, {name}", evaluate=look, every=every, at_end=("test",))
+    return [partial(run, seed=seed) for seed in seeds]
+
+
+# ---- what is shown of them -------------------------------------------------------------------------------------------
+def measure_shown(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
+    """Where general attention looks with seed 0, and what it makes of verses."""
+    first = {group: next(run for run in arms["general"] if run.side == "numpy") for group, arms in runs.items()}
+    shown: Record = {"dates": maps(lab, first["dates"], prompts(first["dates"].config))}
+    if "words" in first:
+        shown["words"] = maps(lab, first["words"], SHOWN_WORDS)
+    if "verses" in first:
+        english = [source for source, _ in test_pairs(lab, first["verses"].config)]
+        shown["verses"] = maps(lab, first["verses"], [min(english, key=len)])
+        shown |= translated_verses(lab, first["verses"])
+    lab.save("shown", shown, first["dates"].config)
+
+
+def maps(lab: Lab, run: Run, texts: Sequence[str]) -> list[Record]:
+    """Translations and their alignments."""
+    return [aligned(run.model, run.config, text, beams(lab, 1)) for text in texts]
+
+
+def translated_verses(lab: Lab, run: Run) -> Record:
+    """BLEU by width of the search, and twelve verses as the widest found them."""
+    english, spanish = zip(*test_pairs(lab, run.config), strict=True)
+    outputs = {width: translations(lab, run.side, run.config, run.model, english, width) for width in WIDTHS}
+    scores = {width: bleu(found, spanish) for width, found in outputs.items()}
+    rows = zip(english, outputs[WIDTHS[-1]], spanish, strict=True)
     examples = [dict(zip(("english", "output", "spanish"), row, strict=True)) for row in rows]
-    record = run.record() | {
-        "BLEU": score,
-        "signature": signature,
-        "by_length": {
-            name: bleu([outputs[i] for i in rows], [spanish[i] for i in rows])[0]
-            for name, rows in grouped(english, VERSE_LENGTHS, lambda text: len(text.split())).items()
-        },
+    return {
+        "BLEU": {str(width): score for width, (score, _) in scores.items()},
+        "signature": scores[WIDTHS[-1]][1],
         "examples": examples[:: max(1, len(examples) // 12)],
     }
-    shown = [] if variant == "none" else [min(english, key=len)]
-    alignments = [aligned(run.model, config, verse, beams(lab, 1)) for verse in shown]
-    lab.save(f"verses-{variant}", {"runs": [record], "alignments": alignments}, config)
 
 
-def grouped(texts: Sequence[str], bounds: Sequence[int], size: Callable[[str], int] = len) -> dict[str, list[int]]:
-    """Positions of the texts by length, "8-11" for the bounds 8 and 12; the last group is open, empty ones fall out."""
-    groups: dict[str, list[int]] = {}
-    for low, high in zip(bounds, [*(bound - 1 for bound in bounds[1:]), None], strict=True):
-        rows = [i for i, text in enumerate(texts) if low <= size(text) and (high is None or size(text) <= high)]
-        if rows:
-            groups[f"{low}-{high}" if high else f"{low}+"] = rows
-    return groups
+# ---- what CMUdict would take -----------------------------------------------------------------------------------------
+def measure_cost(lab: Lab) -> None:
+    """Processor time of one pass over all of CMUdict's training words, four times as wide; from a few steps."""
+    config = dictionary(lab)
+    loop, steps = lab.steps(config), 2 if lab.quick else 8
+    next(loop)  # the first step builds model and data
+    start = time.process_time()
+    for _ in islice(loop, steps):
+        pass
+    a_step = (time.process_time() - start) / steps
+    batches = len(lab.data.training_batches(config, generator(0)))
+    lab.save("cost", {"seconds": a_step * batches, "hidden_size": config.hidden_size}, config)
 
 
-def counted(texts: Sequence[str], right: Sequence[bool], bounds: Sequence[int]) -> dict[str, float]:
-    """The share that is right, in percent, by length of the text."""
-    groups = grouped(texts, bounds).items()
-    return {name: percent([right[i] for i in rows]) for name, rows in groups}
+def dictionary(lab: Lab) -> Seq2SeqConfig:
+    """What would read CMUdict as well as is published, if anything here did; a token of it when quick."""
+    config = replace(VARIANTS["general"]["small"], **WORDS, hidden_size=256)
+    return replace(config, hidden_size=16, train_items=256) if lab.quick else config
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from tinygrad_lab.data.translation.metrics import Spelling, error_rates, exact, spelled_words
 from tinygrad_lab.data.translation.writing import SearchOptions
-from tinygrad_lab.study import Config, Lab, Run
+from tinygrad_lab.study import Config, Lab
 
 SHOWN_WORDS = ("PHOTOGRAPHY", "KNOWLEDGE", "SCHWARZENEGGER")
 
@@ -22,28 +22,21 @@ def test_pairs(lab: Lab, config: Config) -> tuple[tuple[str, str], ...]:
     return pairs[:60] if lab.quick else pairs
 
 
-def written(lab: Lab, run: Run, sources: Sequence[str], width: int) -> list[str]:
-    """A run's translations; one search serves both sides, as a witness's weights go to the engine."""
-    model, options = lab.on_engine(run), beams(lab, width)
-    translations: list[str] = lab.part("inference").translations(model, run.config, sources, options)
-    return translations
+def translations(lab: Lab, side: str, config: Config, model: Any, sources: Sequence[str], width: int = 1) -> list[str]:
+    """What a model writes; one search serves both sides, as a witness's weights go to the engine."""
+    engine = on_engine(lab, side, config, model)
+    written: list[str] = lab.part("inference").translations(engine, config, sources, beams(lab, width))
+    return written
 
 
-def dates_right(lab: Lab, run: Run, width: int = 1) -> list[bool]:
-    """Whether a run's model writes each test date exactly."""
-    sources, iso = zip(*test_pairs(lab, run.config), strict=True)
-    right = exact(written(lab, run, sources, width), iso)
-    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): {percent(right):.2f} % right")
-    return right
-
-
-def spelled(lab: Lab, run: Run, width: int = 1) -> dict[str, Spelling]:
-    """How a run's model spells each test word."""
-    pairs = test_pairs(lab, run.config)
-    words = spelled_words(pairs, lambda words: written(lab, run, words, width))
-    rates = "PER {PER:.2f} %, WER {WER:.2f} %".format_map(error_rates(list(words.values())))
-    lab.log(f"seed {run.seed} ({run.side}), {width} beam(s): {rates}")
-    return words
+def on_engine(lab: Lab, side: str, config: Config, model: Any) -> Any:
+    """The model itself, or one of the engine with the weights of the other side's."""
+    if side == "numpy":
+        return model
+    engine = lab.side("numpy")
+    copy = engine.build(config)
+    engine.load(copy, lab.side(side).state(model))
+    return copy
 
 
 def percent(right: Sequence[bool]) -> float:

@@ -13,11 +13,11 @@ from tinygrad_lab import generator
 from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
+from ...seq2seq_attention.study.looks import dates_right, phonemes_wrong
 from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams
 from ..inference import prompts
 from .arms import ARMS, bench_of, configuration, tried
 from .maps import translated
-from .writing import dates_right, phonemes_wrong
 
 SEEDS = 5  # of everything, as no run takes three minutes
 WITNESSED = ("sinusoidal", "luong", "no-positions")  # on dates PyTorch trains these too

@@ -22,6 +22,8 @@ from tinygrad_lab.lab.study import claims
 from tinygrad_lab.paper import Paper
 
 PICTURES = 2  # of the results, at most
+WIDTH = 118  # characters of a line of text, after the comment's sign
+SHOWN = re.compile(r"!\[([^\]]*)\]\((study/results/[^)]+\.png)\)\n\n(?:<!--[^>]*-->\n)?((?:(?!<!--|[#!])[^\n]+\n)+)")
 KNOWN = ("model", "optimizer", "scheduler", "batches")  # what a training loop is given
 
 
@@ -43,7 +45,9 @@ def script(paper: Paper) -> str:
         loop=loop,
         imports=imports(side.train_module, {*names, "configure_optimizer"}),
         summary="<!-- summary -->" in notes,
-        pictures=re.findall(r"\]\((study/results/[^)]+\.png)\)", notes)[:PICTURES],
+        pictures=[
+            (title, file, _as_comment(textwrap.fill(said, WIDTH))) for title, file, said in pictures(notes)[:PICTURES]
+        ],
         others=", ".join(f"`{name}`" for name in list(paper.variants)[1:]),
     )
     return notebook
@@ -80,6 +84,11 @@ def imports(module: ModuleType, names: set[str]) -> str:
     for name in names:
         by_origin.setdefault(known.get(name, module.__name__), []).append(name)
     return "\n".join(f"from {origin} import {', '.join(sorted(by_origin[origin]))}" for origin in sorted(by_origin))
+
+
+def pictures(notes: str) -> list[tuple[str, str, str]]:
+    """Title and file of each picture of the results in a paper's notes, and the paragraph that says what to see."""
+    return [(title, file, " ".join(said.splitlines())) for title, file, said in SHOWN.findall(notes)]
 
 
 def _section(notes: str, title: str, slug: str) -> str:

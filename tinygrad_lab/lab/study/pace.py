@@ -36,13 +36,19 @@ class Pace:
 
     def _by_the_last_log(self) -> str:
         left = [wait for waits in self.waiting.values() for wait in waits]
-        minutes = sum(left) * (self.now / self.then if self.then else 1.0) / 60
-        return f"run {self.made} of {self.made + len(left)}, about {minutes:.0f} min of training left"
+        seconds = sum(left) * (self.now / self.then if self.then else 1.0)
+        return f"run {self.made} of {self.made + len(left)}, about {_spelled(seconds)} of training left"
 
     def _by_the_others(self) -> str:
         """Of a study that the last log does not know; what comes after this group of runs is not known either."""
         done = len(self.seconds)
         if done > self.runs:
             return f"run {self.made}"
-        minutes = (self.runs - done) * sum(self.seconds) / done / cores() / 60
-        return f"run {self.made}, {done} of {self.runs} of these, which take about {minutes:.0f} min more"
+        if done == self.runs:
+            return f"run {self.made}, the last of these {self.runs}"
+        seconds = (self.runs - done) * sum(self.seconds) / done / cores()
+        return f"run {self.made}, {done} of {self.runs} of these, which take about {_spelled(seconds)} more"
+
+
+def _spelled(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
