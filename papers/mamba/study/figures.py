@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, curve
+from tinygrad_lab.study import Lab, curve
 
 from .experiment import ARMS, EVERY, SOLVED
 from .verdicts import NAMES, asked_lengths, at_length, nats
@@ -24,8 +24,8 @@ def figures(lab: Lab) -> None:
         draw_since(right, lab)
     with lab.figure("text", 10.0, 3.6) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
-        draw_models(left, lab)
-        draw_sides(right, lab)
+        draw_models(left, lab, "numpy", "NumPy engine")
+        draw_models(right, lab, "torch", "PyTorch, other seeds")
     with lab.figure("cost", 13.0, 3.6) as figure:
         times, memory, scans = figure.subplots(1, 3)
         draw_times(times, lab)
@@ -94,29 +94,16 @@ def draw_since(axes: Any, lab: Lab) -> None:
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
-def draw_models(axes: Any, lab: Lab) -> None:
-    """Training losses of all language models."""
+def draw_models(axes: Any, lab: Lab, side: str, title: str) -> None:
+    """Training losses of a side's language models, every run a line."""
     for arm in ARMS["text"]:
-        draw_runs(axes, lab.runs("text", arm=arm), COLOURS[arm], f"{NAMES[arm]}: {np.mean(nats(lab, arm)):.3f}")
-    axes.set(title="NumPy engine", xlabel="updates", ylabel="training loss, nats a character")
+        label = f"{NAMES[arm]}: {np.mean(nats(lab, arm, side)):.3f}"
+        for run in lab.runs("text", side, arm):
+            axes.plot(*curve(run), color=COLOURS[arm], linewidth=0.8, alpha=0.7, label=label)
+            label = ""
+    axes.set(title=title, xlabel="updates", ylabel="training loss, nats a character")
+    axes.label_outer()
     axes.legend(fontsize="small", title="held out")
-
-
-def draw_sides(axes: Any, lab: Lab) -> None:
-    """Both of Mamba's blocks, on both sides."""
-    for arm in ARMS["text"][:2]:
-        for side, style in (("numpy", "-"), ("torch", "--")):
-            found = np.mean(nats(lab, arm, side))
-            draw_runs(axes, lab.runs("text", side, arm), COLOURS[arm], f"{NAMES[arm]}, {side}: {found:.3f}", style)
-    axes.set(title="both sides, other seeds", xlabel="updates")
-    axes.legend(fontsize="small", title="held out")
-
-
-def draw_runs(axes: Any, runs: list[Record], colour: str, label: str, style: str = "-") -> None:
-    """A line a run."""
-    for run in runs:
-        axes.plot(*curve(run), style, color=colour, linewidth=0.8, alpha=0.7, label=label)
-        label = ""
 
 
 # ---- costs -----------------------------------------------------------------------------------------------------------

@@ -98,14 +98,17 @@ def spots(means: list[float]) -> tuple[float, float, float]:
 
 
 def of_text(lab: Lab) -> str:
-    """What each language model ends at."""
-    ends = {arm: lab.spread("text", "metrics", "bits", arm=arm).mean for arm in ARMS["text"]}
-    said = ", ".join(f"{arm} {math.log(2) * bits:.3f} nats ({bits:.3f} bits)" for arm, bits in ends.items())
+    """What each language model ends at, on each side."""
     return (
-        f"Every seed a line, smoothed over five points; on the held-out text the means over seeds are: "
-        f"{said}. Right: Mamba and the time-invariant block again, with PyTorch's runs, dashed, which "
-        "have other seeds."
+        "Every seed a line, smoothed over five points. On the held-out text the means over the engine's seeds are: "
+        f"{ends_of(lab, 'numpy')}; over PyTorch's, which are others: {ends_of(lab, 'torch')}."
     )
+
+
+def ends_of(lab: Lab, side: str) -> str:
+    """What a character costs each of a side's language models."""
+    bits = {arm: lab.spread("text", "metrics", "bits", side=side, arm=arm).mean for arm in ARMS["text"]}
+    return ", ".join(f"{arm} {math.log(2) * cost:.3f} nats ({cost:.3f} bits)" for arm, cost in bits.items())
 
 
 def of_cost(lab: Lab) -> str:

@@ -13,6 +13,7 @@ from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.selective_scan import selective_scan
 from tinygrad_lab.random import generator
+from tinygrad_lab.study import Side
 from tinygrad_lab.typing import Array
 
 from ..config import MambaConfig
@@ -25,19 +26,15 @@ BLOCK = 50  # characters whose times are put together
 FAR = 4  # places after a token from where on the convolution, of four taps, holds nothing of it
 
 
-def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> float:
-    """Percent of ``items`` induction sequences of any length that end with the right token.
+def accuracy_at(side: Side, model: Any, config: MambaConfig, length: int, items: int) -> float:
+    """Percent of ``items`` induction sequences of any length that a model of that side ends with the right token.
 
     They are read whole, a few at a time.
     """
-    batch = synthetic.draw(replace(config, length=length), items, generator(synthetic.TEST_SEED + length))
-    model.eval()
-    rows, right = max(1, READ_AT_ONCE // length), 0
-    with no_grad():
-        for start in range(0, items, rows):
-            answers = model(Tensor(batch["tokens"][start : start + rows])).numpy()[:, -1].argmax(-1)
-            right += int((answers == batch["target"][start : start + rows, -1]).sum())
-    return 100 * right / items
+    config, rng = replace(config, length=length), generator(synthetic.TEST_SEED + length)
+    rows = max(1, READ_AT_ONCE // length)
+    batches = [synthetic.draw(config, min(rows, items - first), rng) for first in range(0, items, rows)]
+    return side.evaluate(model, batches)["accuracy"]
 
 
 def step_sizes(model: Mamba, tokens: Int64[Array, "b t"]) -> list[Float[Array, "b t"]]:

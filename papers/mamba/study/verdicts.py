@@ -5,13 +5,12 @@ import math
 from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Record, Summary
 
 from .costs import THROUGHPUT, scanning, writing
-from .experiment import ARMS, ATTENDED, EVERY, LENGTHS, SOLVED, UPDATES, WITNESS_UPDATES
+from .experiment import ARMS, ATTENDED, BEYOND, EVERY, LENGTHS, SOLVED, UPDATES, WITNESS_UPDATES
 from .pages import tables as tables
 
 NAMES = {
     "selective": "Mamba", "time-invariant": "the time-invariant block", "LLaMA": "LLaMA", "FoX": "FoX",
 }  # fmt: skip
-BEYOND = 4 * LENGTHS[0]  # tokens at which attention is compared: so is 2^10 in table 2 to its 2^8 of training
 PERFECT = 99.0  # percent of answers that count as all
 CLOSE = 0.02  # nats a character that count as no difference between language models
 LEARNED = 95.0  # percent at the length of training from which on a trial counts as one that found the task
@@ -122,15 +121,15 @@ def trials(lab: Lab, arm: str) -> str:
 
 
 # ---- induction heads -------------------------------------------------------------------------------------------------
-def at_length(lab: Lab, arm: str, length: int) -> list[float]:
+def at_length(lab: Lab, arm: str, length: int, side: str = "numpy") -> list[float]:
     """Percent of the induction sequences of a length that each run answers; nothing where it was not asked."""
-    last = [run["history"][-1] for run in lab.runs("induction", arm=arm)]
+    last = [run["history"][-1] for run in lab.runs("induction", side, arm)]
     return [right[str(length)] for right in last if str(length) in right]
 
 
-def asked_lengths(lab: Lab, arm: str) -> list[int]:
+def asked_lengths(lab: Lab, arm: str, side: str = "numpy") -> list[int]:
     """The lengths at which an arm was tried."""
-    return [length for length in LENGTHS if at_length(lab, arm, length)]
+    return [length for length in LENGTHS if at_length(lab, arm, length, side)]
 
 
 def perfect(lab: Lab) -> Claim:
@@ -155,11 +154,16 @@ def fewer(lab: Lab) -> str:
 
 
 def beyond(lab: Lab) -> Claim:
-    """Whether Mamba answers more than rotary attention beyond the length of training."""
+    """Whether Mamba answers more than rotary attention beyond the length of training, on both sides."""
     arms = ARMS["induction"]
-    found = fair(lab, lab.judge.superiority(*(at_length(lab, arm, BEYOND) for arm in arms)), "induction", *arms)
-    learned = {arm: sum(right >= LEARNED for right in at_length(lab, arm, LENGTHS[0])) for arm in arms}
-    unlearned = "" if learned["LLaMA"] == found.seeds else "attention did not always learn the task to begin with"
+
+    def judged(side: str) -> Finding:
+        found = lab.judge.superiority(*(at_length(lab, arm, BEYOND, side) for arm in arms))
+        attended = learned(lab, "LLaMA", side) == found.seeds
+        unlearned = "" if attended else "attention did not always learn the task to begin with"
+        return fair(lab, found, "induction", *arms).allowing_for(ours=fewer(lab), theirs=unlearned)
+
+    finding = judged("numpy").confirmed_by(judged("torch"))
     config = lab.runs("induction", arm="LLaMA")[0]["config"]
     return Claim(
         "beyond the length of training Mamba holds on to induction heads, and rotary attention does not (100 against "
@@ -168,15 +172,22 @@ def beyond(lab: Lab) -> Claim:
         f"trained at {LENGTHS[0]} tokens, asked at {BEYOND}; 2 layers, {recipe(lab, 'induction', arms)}; attention of "
         f"{config['heads']} heads with gated layers, as many parameters (the paper's has no such layers)",
         numpy="; ".join(f"{NAMES[arm]} {by_length(lab, arm)}" for arm in arms),
-        finding=found.allowing_for(ours=fewer(lab), theirs=unlearned),
-        why=f"Mamba has {ends(found)} points more; at the length of training {learned['selective']} and "
-        f"{learned['LLaMA']} trials have {LEARNED:g} % or more; attention is asked up to {ATTENDED} tokens",
+        torch="; ".join(f"{NAMES[arm]} {by_length(lab, arm, 'torch')}" for arm in arms),
+        finding=finding,
+        why=f"Mamba has {ends(finding)} points more; at the length of training {learned(lab, 'selective')} and "
+        f"{learned(lab, 'LLaMA')} trials have {LEARNED:g} % or more; attention is asked up to {ATTENDED} tokens, "
+        f"PyTorch up to {BEYOND}",
     )
 
 
-def by_length(lab: Lab, arm: str) -> str:
+def learned(lab: Lab, arm: str, side: str = "numpy") -> int:
+    """How many trials find the task."""
+    return sum(right >= LEARNED for right in at_length(lab, arm, LENGTHS[0], side))
+
+
+def by_length(lab: Lab, arm: str, side: str = "numpy") -> str:
     """From the worst seed to the best, at the lengths that all seeds were asked."""
-    asked = {length: at_length(lab, arm, length) for length in asked_lengths(lab, arm)}
+    asked = {length: at_length(lab, arm, length, side) for length in asked_lengths(lab, arm, side)}
     return ", ".join(f"{n:,}: {min(values):.1f} to {max(values):.1f} %" for n, values in asked.items())
 
 
@@ -225,22 +236,27 @@ EARLY = f"after {UPDATES['text']} updates the Transformers' losses still fall, a
 
 
 def quality(lab: Lab) -> Claim:
-    """Whether Mamba costs no more than either Transformer, but for a margin."""
-    others, ours = ARMS["text"][2:], [-loss for loss in nats(lab, "selective")]
-    parts = {
-        arm: fair(lab, lab.judge.not_worse(ours, [-loss for loss in nats(lab, arm)], CLOSE), "text", "selective", arm)
-        for arm in others
-    }
+    """Whether Mamba costs no more than either Transformer, but for a margin, on both sides."""
+    others = ARMS["text"][2:]
+
+    def against(arm: str, side: str) -> Finding:
+        ours, theirs = ([-loss for loss in nats(lab, name, side)] for name in ("selective", arm))
+        return fair(lab, lab.judge.not_worse(ours, theirs, CLOSE), "text", "selective", arm)
+
+    def judged(side: str) -> Finding:
+        return lab.judge.all_of(*(against(arm, side) for arm in others))
+
+    finding = judged("numpy").confirmed_by(judged("torch")).allowing_for(theirs=EARLY)
+    saved = [f"{ends(part, 3)} nats ({NAMES[arm]})" for arm, part in zip(others, finding.parts, strict=True)]
     return Claim(
         "Mamba models language as well as the best Transformers of its size (shown there from 125 million parameters "
         "up)",
         "section 4.2, figure 4 and table 3 (from memory)",
         f"3 layers of Mamba, 2 of the others, {language(lab, ('selective', *others))}; at this scale only",
         numpy=", ".join(spelled(lab, arm) for arm in ("selective", *others)),
-        finding=lab.judge.all_of(*parts.values()).allowing_for(theirs=EARLY),
-        why="Mamba is better by "
-        + ", ".join(f"{ends(part, 3)} nats ({NAMES[arm]})" for arm, part in parts.items())
-        + f"; the intervals may reach down to -{CLOSE:g}",
+        torch=", ".join(spelled(lab, arm, "torch") for arm in ("selective", *others)),
+        finding=finding,
+        why=f"Mamba is better by {', '.join(saved)}; the intervals may reach down to -{CLOSE:g}",
     )
 
 

@@ -1,0 +1,1 @@
+"""What the study of Mamba's claims trains in PyTorch beside Mamba."""
