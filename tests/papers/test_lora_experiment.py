@@ -13,7 +13,7 @@ import pytest
 
 from papers.lora.config import VARIANTS
 from papers.lora.model import build, trainable
-from papers.lora.study import changes, costs, experiment, findings, pages, times, verdicts
+from papers.lora.study import arms, changes, costs, experiment, findings, pages, times, verdicts
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.study import ahead, claims
 from tinygrad_lab.lab.study.workbench import Lab
@@ -21,7 +21,7 @@ from tinygrad_lab.random import generator
 from tinygrad_lab.study import SWEEP_SEED, Claim, Verdict
 
 PAPER = registry.find("lora")
-DEFAULT = experiment.DEFAULT
+DEFAULT = arms.DEFAULT
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
 
 def test_every_run_starts_from_the_base_and_gets_better(quick: Lab) -> None:
     first = quick.runs("arms", arm="full")[0]["losses"][0]
-    for arm in experiment.ARMS:
+    for arm in arms.ARMS:
         run = quick.runs("arms", arm=arm)[0]
         assert run["config"]["base"] == experiment.base_path(True)
         assert run["losses"][0] == pytest.approx(first, rel=1e-5)
         assert findings.loss(quick, arm).mean < findings.base_loss(quick)
-        assert arm not in experiment.FORGETTING or run["metrics"]["loss"] < findings.base_loss(quick)
+        assert arm not in arms.FORGETTING or run["metrics"]["loss"] < findings.base_loss(quick)
 
 
 def test_the_witness_starts_and_ends_where_the_engine_does(quick: Lab) -> None:
@@ -67,25 +67,24 @@ def test_the_witness_starts_and_ends_where_the_engine_does(quick: Lab) -> None:
 
 def test_every_arm_has_its_own_rates_on_validation_data(quick: Lab) -> None:
     tried = quick.results("rates")["losses"]
-    assert set(tried) == set(experiment.ARMS)
+    assert set(tried) == set(arms.ARMS)
     for arm, losses in tried.items():
-        assert [float(rate) for rate in losses] == list(experiment.RATES[experiment.method(arm)])
+        assert [float(rate) for rate in losses] == list(experiment.RATES[arms.method(arm)])
         assert losses[f"{findings.rate(quick, arm):g}"] == min(losses.values())
 
 
 def test_pytorch_has_seeds_that_no_other_run_has(quick: Lab) -> None:
     seeds = {
-        side: {run["seed"] for arm in experiment.ARMS for run in quick.runs("arms", side, arm)}
-        for side in ("numpy", "torch")
+        side: {run["seed"] for arm in arms.ARMS for run in quick.runs("arms", side, arm)} for side in ("numpy", "torch")
     }
     assert seeds == {"numpy": {0, 1}, "torch": {1000, 1001}}
     assert SWEEP_SEED not in seeds["numpy"] | seeds["torch"]
-    assert {arm for arm in experiment.ARMS if quick.runs("arms", "torch", arm)} == set(experiment.WITNESSED)
+    assert {arm for arm in arms.ARMS if quick.runs("arms", "torch", arm)} == set(arms.WITNESSED)
 
 
 def test_arms_differ_in_what_is_trained_alone() -> None:
     plain = asdict(experiment.configuration(DEFAULT, 0.01, False))
-    for arm in experiment.ARMS:
+    for arm in arms.ARMS:
         other = asdict(experiment.configuration(arm, 0.01, False))
         changed = {name for name, value in other.items() if plain[name] != value}
         assert changed <= {"variant", "method", "targets", "rank"}
@@ -105,7 +104,7 @@ def test_arms_of_a_comparison_train_about_as_many_numbers() -> None:
         config = replace(VARIANTS["lora"]["small"], **changed)
         return sum(p.numel() for p in trainable(build(config, generator(0))).values())
 
-    counts = {arm: trained(experiment.ARMS[arm]) for arm in pages.SETS}
+    counts = {arm: trained(arms.ARMS[arm]) for arm in pages.SETS}
     assert counts.pop("MLP") == 10_240
     assert set(counts.values()) == {8192}
 
@@ -210,7 +209,7 @@ def with_losses(lab: Lab, folder: Path, found: dict[str, list[float]], lowest: s
                 run["metrics"]["loss"] = loss
     for arm in results["runs"]:
         results["runs"][arm][0]["trained"] = 50
-    tried["losses"] = {arm: {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0} for arm in experiment.ARMS}
+    tried["losses"] = {arm: {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0} for arm in arms.ARMS}
     tried["losses"] |= {lowest: {"0.001": 1.0, "0.002": 2.0}} if lowest else {}
     files = {name: lab.results(name) for name in ("base", "changes", "times")} | {"arms": results, "rates": tried}
     for name, content in files.items():
@@ -282,11 +281,11 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
         return f"{np.mean(values):.3f}"
 
     loss, numbers = ("metrics", "loss"), r"\d\.\d{3}"
-    said = [f"{base['target']:.3f}", *(mean(arm, *loss) for arm in experiment.FORGETTING)]
-    said += [f"{base['source']:.3f}", *(mean(arm, "source") for arm in experiment.FORGETTING)]
+    said = [f"{base['target']:.3f}", *(mean(arm, *loss) for arm in arms.FORGETTING)]
+    said += [f"{base['source']:.3f}", *(mean(arm, "source") for arm in arms.FORGETTING)]
     assert re.findall(numbers, pages.of_methods(quick)) == said
     sets = sorted(mean(arm, *loss) for arm in pages.SETS)
-    ranks = [mean(f"r = {rank}", *loss) for rank in experiment.RANKS]
+    ranks = [mean(f"r = {rank}", *loss) for rank in arms.RANKS]
     assert re.findall(numbers, pages.of_arms(quick)) == [sets[0], sets[-1], *ranks, mean("full", *loss)]
     grids = quick.results("changes")["overlaps"]
     chosen = [grids["trained"]["q_proj"], grids["trained"]["v_proj"], grids["random"]["q_proj"]]

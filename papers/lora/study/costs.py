@@ -2,7 +2,7 @@
 
 from tinygrad_lab.study import Claim, Lab
 
-from .experiment import DEFAULT
+from .arms import DEFAULT
 from .findings import kilobytes, milliseconds, percent, time_ratio
 
 MUCH_LESS = 10  # times less memory and a file so much smaller are asked for

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.data import available
@@ -18,28 +17,9 @@ from ..config import VARIANTS, LoRAConfig
 from ..model import trainable
 from ..weights import smollm2
 from ..weights.adapter import WEIGHTS, save_adapter
+from .arms import ARMS, COMPARED, DEFAULT, FORGETTING, RANKS, WITNESSED, method
 from .changes import overlaps, spectra
 from .times import step_times, use_times
-
-RANKS = (1, 2, 4, 8, 64)  # table 6, on queries and values
-DEFAULT = "r = 4"  # the arm that stands for LoRA beside the other methods
-COMPARED = ("r = 8", "r = 64")  # whose subspaces figure 3 compares
-# Table 5's sets of matrices, as many trained numbers each; "q, v" is DEFAULT.  The MLP, whose matrices have other
-# shapes, is not in that table.  Keys and outputs alone, which no claim rests on, are left out for the time they take.
-TARGETS: dict[str, dict[str, Any]] = {
-    "q": {"targets": "q_proj", "rank": 8},
-    "v": {"targets": "v_proj", "rank": 8},
-    "q, k, v, o": {"targets": "q_proj,k_proj,v_proj,out_proj", "rank": 2},
-    "MLP": {"targets": "up_proj,down_proj", "rank": 2},
-}
-METHODS = ("full", "bias", "head")  # that are not LoRA
-ARMS: dict[str, dict[str, Any]] = {
-    **{method: {} for method in METHODS},
-    **{f"r = {rank}": {"rank": rank} for rank in RANKS},
-    **TARGETS,
-}
-FORGETTING = (*METHODS, DEFAULT)  # the arms that are asked what is left of the source text
-WITNESSED = ("full", DEFAULT, "r = 64")  # what PyTorch trains too, under seeds of its own
 
 # Around the best rates of an earlier study; an arm whose best is at an end is given further ones.
 RATES = {
@@ -81,11 +61,6 @@ def configuration(arm: str, rate: float, quick: bool) -> LoRAConfig:
 def tried(arm: str, rate: float, quick: bool) -> LoRAConfig:
     """What a rate is chosen with: the same, but fewer steps, over windows from all of the text."""
     return configuration(arm, rate, quick) if quick else replace(configuration(arm, rate, quick), windows=RATE_WINDOWS)
-
-
-def method(arm: str) -> str:
-    """What an arm trains."""
-    return arm if arm in METHODS else "lora"
 
 
 def shortened(config: LoRAConfig, quick: bool) -> LoRAConfig:

@@ -7,8 +7,8 @@ import numpy as np
 
 from tinygrad_lab.study import Lab
 
+from .arms import FORGETTING, RANKS
 from .changes import LAYERS
-from .experiment import FORGETTING, RANKS
 from .findings import NAMES, base_loss, loss, losses, spectrum_share, trained_share
 from .pages import SETS
 

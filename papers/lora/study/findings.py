@@ -7,9 +7,11 @@ import numpy as np
 
 from tinygrad_lab.study import Interval, Lab
 
+from .arms import RANKS
+
 NAMES = {
     "full": "full fine-tuning", "bias": "biases only", "head": "output layer only",
-    **{f"r = {rank}": f"LoRA, r = {rank} on q and v" for rank in (1, 2, 4, 8, 64)},
+    **{f"r = {rank}": f"LoRA, r = {rank} on q and v" for rank in RANKS},
     "q": "LoRA, r = 8 on q", "v": "LoRA, r = 8 on v", "q, k, v, o": "LoRA, r = 2 on q, k, v, o",
     "MLP": "LoRA, r = 2 on the MLP",
 }  # fmt: skip

@@ -2,8 +2,8 @@
 
 from tinygrad_lab.study import Lab, gallery, table
 
+from .arms import ARMS, DEFAULT, FORGETTING, RANKS, TARGETS
 from .changes import LAYERS
-from .experiment import ARMS, DEFAULT, FORGETTING, RANKS, TARGETS
 from .findings import (
     DIRECTIONS,
     NAMES,

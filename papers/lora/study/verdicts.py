@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, not_run, out_of_reach
 
+from .arms import COMPARED, DEFAULT, WITNESSED
 from .changes import LAYERS
 from .costs import claims as cost_claims
-from .experiment import COMPARED, DEFAULT, WITNESSED
 from .findings import (
     DIRECTIONS,
     NAMES,
