@@ -149,7 +149,8 @@ def test_random_directions_share_what_chance_has_it() -> None:
 def test_overlaps_have_a_seed_each_and_are_those_of_the_models(quick: Lab) -> None:
     found = quick.results("changes")["overlaps"]
     assert {np.shape(grids) for kind in found.values() for grids in kind.values()} == {(2, 8, 8)}
-    one, other = (build(experiment.configuration("r = 8", 0.01, True), generator(seed)) for seed in (3, 4))
+    config = experiment.configuration("r = 8", 0.01, True)
+    one, other = (build(config, generator(seed)).state_dict() for seed in (3, 4))
     own = changes.overlaps([one, other], [other, one])["trained"]["q_proj"]
     np.testing.assert_allclose([np.diagonal(grid) for grid in own], np.ones((2, 8)), atol=1e-4)
 
@@ -159,7 +160,7 @@ def test_untrained_adapters_share_no_more_than_random_matrices() -> None:
     small, large = (
         [build(replace(VARIANTS["lora"]["small"], rank=rank), generator(seed)) for seed in range(4)] for rank in (8, 64)
     )
-    found = changes.overlaps(small, large)
+    found = changes.overlaps(*([model.state_dict() for model in models] for models in (small, large)))
     for name in changes.LAYERS:
         shared, chance = (np.mean([grid[7][7] for grid in found[kind][name]]) for kind in ("trained", "random"))
         assert shared == pytest.approx(chance, abs=0.02)

@@ -129,9 +129,10 @@ def measure_arms(lab: Lab) -> None:
     runs = {arm: [record(lab, arm, run) for run in made] for arm, made in found.items()}
     lab.save("arms", {"runs": runs, "cost": {arm: cost(made[0]) for arm, made in found.items()}}, config)
     models = {arm: [run.model for run in found[arm] if run.side == "numpy"] for arm in ("full", *COMPARED)}
+    adapted = ([model.state_dict() for model in models[arm]] for arm in COMPARED)
     base = checkpoint.load(base_path(lab.quick))[0]
     changes = {"spectra": [spectra(model, base) for model in models["full"]]}
-    lab.save("changes", changes | {"overlaps": overlaps(*(models[arm] for arm in COMPARED))}, config)
+    lab.save("changes", changes | {"overlaps": overlaps(*adapted)}, config)
 
 
 def arm_jobs(lab: Lab, arm: str) -> list[Job]:
