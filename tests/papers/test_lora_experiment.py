@@ -38,10 +38,16 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 # ---- what is run -----------------------------------------------------------------------------------------------------
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     found = claims.part(PAPER, "verdicts").claims(quick)
-    assert len(found) == 16
+    assert len(found) == 20
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
     claims.part(PAPER, "figures").figures(quick)
-    assert {path.stem for path in quick.folder.glob("*.png")} == {"methods", "arms", "spectra", "subspaces"}
+    assert {path.stem for path in quick.folder.glob("*.png")} == {
+        "methods",
+        "arms",
+        "spectra",
+        "subspaces",
+        "published",
+    }
     readme = (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
     filled = claims.fill(readme, claims.blocks(PAPER, quick))
     assert "| full fine-tuning |" in filled
@@ -292,14 +298,3 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     chosen = [grids["trained"]["q_proj"], grids["trained"]["v_proj"], grids["random"]["q_proj"]]
     shared = [f"{np.mean([grid[i][i] for grid in kind]):.2f}" for kind in chosen for i in (0, 7)]
     assert re.findall(r"\d\.\d\d", pages.of_subspaces(quick)) == shared
-
-
-def test_without_the_published_model_its_row_gives_no_estimate(quick: Lab) -> None:
-    row = verdicts.claims(quick)[-2]
-    assert (row.verdict, row.finding.kind) == ("inconclusive", "not run")
-    assert "hours" not in row.why
-
-
-def test_the_estimate_for_the_published_model_is_that_of_its_run(quick: Lab, tmp_path: Path) -> None:
-    (tmp_path / "smollm2.json").write_text(json.dumps({"seconds": 360.0, "recipe": {"steps": 40}}), encoding="utf-8")
-    assert "4.8 hours" in verdicts._published(Lab(PAPER, None, True, tmp_path)).why  # 48 runs of 0.1 hours

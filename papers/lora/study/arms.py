@@ -19,6 +19,7 @@ ARMS: dict[str, dict[str, Any]] = {
     **{f"r = {rank}": {"rank": rank} for rank in RANKS},
     **TARGETS,
 }
+PUBLISHED = ("full", *(f"r = {rank}" for rank in RANKS))  # the arms that a published model is adapted with too
 FORGETTING = (*METHODS, DEFAULT)  # the arms that are asked what is left of the source text
 WITNESSED = ("full", DEFAULT, "r = 64")  # what PyTorch trains too, under seeds of its own
 

@@ -2,7 +2,7 @@
 
 from tinygrad_lab.study import Claim, Lab
 
-from .arms import DEFAULT
+from .arms import COMPARED, DEFAULT
 from .findings import kilobytes, milliseconds, percent, time_ratio
 
 MUCH_LESS = 10  # times less memory and a file so much smaller are asked for
@@ -14,7 +14,7 @@ FASTER, NO_TIME = 1.0, 1.375
 
 def claims(lab: Lab) -> list[Claim]:
     """One row for each claim; that on a published model where it was to be had."""
-    return [_memory(lab), _time(lab), _in_use(lab), *([_merging(lab)] if lab.has("smollm2") else [])]
+    return [_memory(lab), _time(lab), _in_use(lab), *([_merging(lab)] if lab.has("published") else [])]
 
 
 def _memory(lab: Lab) -> Claim:
@@ -64,17 +64,17 @@ def _rounds(lab: Lab, kind: str) -> int:
 
 
 def _merging(lab: Lab) -> Claim:
-    found = lab.results("smollm2")
-    recipe, share = found["recipe"], found["trained"] / found["parameters"]
+    results, run = lab.results("published"), lab.runs("published", arm=COMPARED[0])[0]
+    found, config, parameters = results["merging"], run["config"], results["base"]["parameters"]
     same = found["merged_difference"] < 1e-4 and found["unmerged_difference"] == 0
     return Claim(
         statement="an adapter can be merged into the weights, and taken out again",
         source="section 4.1",
-        ran=f"SmolLM2-135M on Tiny Shakespeare, r = {recipe['rank']} on q and v, {recipe['steps']} steps of "
-        f"{recipe['batch_size']} x {recipe['length']} tokens, one run",
-        numpy=f"held-out loss {found['before']:.3f} -> {found['after']:.3f} nats per token, "
-        f"merged {found['merged']:.3f}; {found['trained']:,} of {found['parameters']:,} parameters ({percent(share)}); "
-        f"{found['seconds']:.0f} s, peak {found['peak_mb']:,.0f} MB",
+        ran=f"{results['model']} on Tiny Shakespeare, r = {config['rank']} on q and v, {run['steps']} updates of "
+        f"{config['batch_size']} x {config['length']} tokens, one run",
+        numpy=f"test loss {results['base']['loss']:.3f} -> {run['metrics']['loss']:.3f} nats a token, "
+        f"merged {found['merged']:.3f}; {run['trained']:,} of {parameters:,} parameters "
+        f"({percent(run['trained'] / parameters)})",
         finding=lab.judge.counted(same),
         why=f"logits merged and apart differ by {found['merged_difference']:.0e} of the largest; "
         f"after unmerging by {found['unmerged_difference']:g}",

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from tinygrad_lab import checkpoint
-from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from ..config import VARIANTS, LoRAConfig
 from ..model import trainable
-from ..weights import smollm2
 from ..weights.adapter import WEIGHTS, save_adapter
+from . import published
 from .arms import ARMS, COMPARED, DEFAULT, FORGETTING, RANKS, WITNESSED, method
 from .changes import overlaps, spectra
 from .times import step_times, use_times
@@ -76,8 +75,7 @@ def measure(lab: Lab) -> None:
     measure_times(lab)
     measure_rates(lab)
     measure_arms(lab)
-    if not lab.quick and available("tinyshakespeare"):
-        measure_smollm2(lab)
+    measure_published(lab)
 
 
 def measure_base(lab: Lab) -> None:
@@ -164,15 +162,15 @@ def cost(run: Run) -> dict[str, int]:
         return {"optimizer": state, "file": (folder / WEIGHTS).stat().st_size}
 
 
-def measure_smollm2(lab: Lab) -> None:
-    """A published model on Tiny Shakespeare, where its package is installed: some minutes more."""
-    log: Callable[[str], None] = lambda line: lab.log(f"SmolLM2: {line}")  # noqa: E731
+def measure_published(lab: Lab) -> None:
+    """LoRA on a published model, where its package is installed; a quick study has a stand-in for it."""
+    source = lab.data.dataset(base_config(lab.quick), "train")
     try:
-        found = smollm2.experiment(smollm2.Recipe(), log=log)
+        subject = published.stand_in(source.text) if lab.quick else published.smollm2()
     except (ValueError, ImportError) as error:
-        log(f"left out: {error}")
+        lab.log(f"SmolLM2 is left out: {error}")
         return
-    lab.save("smollm2", found, configuration(DEFAULT, 1e-2, lab.quick))
+    published.measure(lab, subject)
 
 
 if __name__ == "__main__":
