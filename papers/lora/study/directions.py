@@ -8,6 +8,13 @@ from .arms import COMPARED
 from .changes import LAYERS
 from .findings import DIRECTIONS, overlap, rate
 
+SHARE = f"adapters of {' and '.join(COMPARED)} share their first direction: a similarity above 0.5"
+COMMON = (
+    f"adapters of {' and '.join(COMPARED)} have more of their first {DIRECTIONS} directions in common than random "
+    "matrices have"
+)
+SOURCE = "section 7.2, figure 3 (from memory)"
+PLACE = "on a published model "  # how the rows of that model begin
 SHARED = 0.5  # similarity above which the paper says that a direction is shared
 
 
@@ -18,7 +25,7 @@ def own_directions(lab: Lab) -> list[Claim]:
 
 def published_directions(lab: Lab, few: str) -> list[Claim]:
     """Both rows, of the published model; few updates may be why adapters have little in common."""
-    rows = [build(lab, "published", "published", "on a published model ") for build in (_shared, _more_than_chance)]
+    rows = [build(lab, "published", "published", PLACE) for build in (_shared, _more_than_chance)]
     return [replace(row, finding=row.finding.allowing_for(ours=few)) for row in rows]
 
 
@@ -26,8 +33,7 @@ def _shared(lab: Lab, changes: str, runs: str, where: str) -> Claim:
     found = {name: overlap(lab, "trained", name, 1, changes) for name in LAYERS}
     parts = [lab.judge.superiority(values, [SHARED] * len(values)) for values in found.values()]
     return _claim(
-        lab, changes, runs, 1, lab.judge.all_of(*parts),
-        f"{where}adapters of r = 8 and r = 64 share their first direction: a similarity above 0.5",
+        lab, changes, runs, 1, lab.judge.all_of(*parts), f"{where}{SHARE}",
         f"more than {SHARED} are asked for, for queries and for values",
     )  # fmt: skip
 
@@ -36,9 +42,7 @@ def _more_than_chance(lab: Lab, changes: str, runs: str, where: str) -> Claim:
     pairs = [[overlap(lab, kind, name, DIRECTIONS, changes) for kind in ("trained", "random")] for name in LAYERS]
     parts = [lab.judge.superiority(*pair) for pair in pairs]
     return _claim(
-        lab, changes, runs, DIRECTIONS, lab.judge.all_of(*parts),
-        f"{where}adapters of r = 8 and r = 64 have more of their first {DIRECTIONS} directions in common than random "
-        "matrices have",
+        lab, changes, runs, DIRECTIONS, lab.judge.all_of(*parts), f"{where}{COMMON}",
         "more than chance is asked for, for queries and for values",
     )  # fmt: skip
 
@@ -52,7 +56,7 @@ def _claim(lab: Lab, changes: str, runs: str, directions: int, finding: Finding,
     )
     many = "first direction" if directions == 1 else f"first {directions} directions"
     return Claim(
-        statement, "section 7.2, figure 3 (from memory)",
+        statement, SOURCE,
         ran=f"right singular vectors of A, {many} of both ranks, mean over blocks; the same base, other seeds, rates "
         f"{' and '.join(f'{rate(lab, arm, runs):g} ({arm})' for arm in COMPARED)}",
         numpy=shown, finding=finding.run_for(lab.spread(runs, "seconds", arm=COMPARED[-1]).mean), why=why,
