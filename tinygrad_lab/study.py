@@ -86,10 +86,15 @@ def draw_both_sides(axes: Any, runs: Iterable[Record]) -> None:
 
 
 @runtime_checkable
-class Config(Protocol):
-    """What every paper's configuration has."""
+class Settings(Protocol):
+    """Any dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@runtime_checkable
+class Config(Settings, Protocol):
+    """What every paper's configuration has."""
 
     @property
     def epochs(self) -> int: ...
@@ -208,7 +213,7 @@ class Lab(Protocol):
         at_end: Sequence[str] = ("test", "train"),
     ) -> Run: ...
 
-    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays: ...
+    def prepared(self, config: Settings, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays: ...
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]: ...
     def evaluate(self, run: Run, split: str) -> Metrics: ...
@@ -229,6 +234,9 @@ class Lab(Protocol):
         largest: bool = False,
         seed: int = SWEEP_SEED,
         weights: Arrays | None = None,
+    ) -> dict[str, float]: ...
+    def widened(
+        self, scores_of: Callable[[Sequence[float]], dict[str, float]], rates: Sequence[float], largest: bool = False
     ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tinygrad_lab.nn import Module
+from tinygrad_lab.study import Arrays
 from tinygrad_lab.typing import Array
 
 LAYERS = ("q_proj", "v_proj")  # that are looked at, in all blocks
@@ -30,8 +31,11 @@ def spectra(model: Module, base: Mapping[str, np.ndarray]) -> dict[str, list[lis
     }
 
 
-def overlaps(small: Sequence[Module], large: Sequence[Module]) -> dict[str, Grids]:
+def overlaps(small: Sequence[Arrays], large: Sequence[Arrays]) -> dict[str, Grids]:
     """Similarities of adapters of two ranks, means over blocks, one pair of models a seed; and of random matrices.
+
+    Args:
+        small, large: states of models, by rank; of their arrays those of A are looked at.
 
     A pair has two seeds, this one and the next: under one seed both ranks of the first adapted layer start from the
     same numbers, as far as the smaller has any, and would be alike without having learned a thing.  Only as many
@@ -57,15 +61,15 @@ def _directions(matrix: Float[Array, "r k"]) -> Float[Array, "r k"]:
     return found
 
 
-def _factors(model: Module, name: str) -> list[np.ndarray]:
+def _factors(state: Arrays, name: str) -> list[np.ndarray]:
     """A of every adapter whose layer has that name."""
-    return [array for path, array in model.state_dict().items() if path.endswith(f"{name}.lora_A.weight")]
+    return [array for path, array in state.items() if path.endswith(f"{name}.lora_A.weight")]
 
 
-def _by_chance(small: Module, large: Module, name: str, seed: int) -> list[list[float]]:
+def _by_chance(small: Arrays, large: Arrays, name: str, seed: int) -> list[list[float]]:
     """The same of independent normal numbers in the shapes of two models' A."""
     rng = np.random.default_rng(seed)
-    one, other = ([rng.standard_normal(a.shape) for a in _factors(model, name)] for model in (small, large))
+    one, other = ([rng.standard_normal(a.shape) for a in _factors(state, name)] for state in (small, large))
     return _mean(one, other)
 
 

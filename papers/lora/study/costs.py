@@ -1,9 +1,9 @@
-"""The claims about what LoRA costs: memory, files, time in training and in use, and merging."""
+"""The claims about what LoRA costs: memory, files, time in training and in use."""
 
 from tinygrad_lab.study import Claim, Lab
 
-from .experiment import DEFAULT
-from .findings import kilobytes, milliseconds, percent, time_ratio
+from .arms import DEFAULT
+from .findings import kilobytes, milliseconds, time_ratio
 
 MUCH_LESS = 10  # times less memory and a file so much smaller are asked for
 # Bounds of ratios of times; ``timed`` asks for room by a factor of 1.25 on either side of them.  A step of LoRA must
@@ -13,8 +13,8 @@ FASTER, NO_TIME = 1.0, 1.375
 
 
 def claims(lab: Lab) -> list[Claim]:
-    """One row for each claim; that on a published model where it was to be had."""
-    return [_memory(lab), _time(lab), _in_use(lab), *([_merging(lab)] if lab.has("smollm2") else [])]
+    """One row for each claim."""
+    return [_memory(lab), _time(lab), _in_use(lab)]
 
 
 def _memory(lab: Lab) -> Claim:
@@ -61,21 +61,3 @@ def _in_use(lab: Lab) -> Claim:
 
 def _rounds(lab: Lab, kind: str) -> int:
     return len(next(iter(lab.results("times")[kind].values())))
-
-
-def _merging(lab: Lab) -> Claim:
-    found = lab.results("smollm2")
-    recipe, share = found["recipe"], found["trained"] / found["parameters"]
-    same = found["merged_difference"] < 1e-4 and found["unmerged_difference"] == 0
-    return Claim(
-        statement="an adapter can be merged into the weights, and taken out again",
-        source="section 4.1",
-        ran=f"SmolLM2-135M on Tiny Shakespeare, r = {recipe['rank']} on q and v, {recipe['steps']} steps of "
-        f"{recipe['batch_size']} x {recipe['length']} tokens, one run",
-        numpy=f"held-out loss {found['before']:.3f} -> {found['after']:.3f} nats per token, "
-        f"merged {found['merged']:.3f}; {found['trained']:,} of {found['parameters']:,} parameters ({percent(share)}); "
-        f"{found['seconds']:.0f} s, peak {found['peak_mb']:,.0f} MB",
-        finding=lab.judge.counted(same),
-        why=f"logits merged and apart differ by {found['merged_difference']:.0e} of the largest; "
-        f"after unmerging by {found['unmerged_difference']:g}",
-    )

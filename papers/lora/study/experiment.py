@@ -8,38 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tinygrad_lab import checkpoint
-from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from ..config import VARIANTS, LoRAConfig
 from ..model import trainable
-from ..weights import smollm2
 from ..weights.adapter import WEIGHTS, save_adapter
+from . import published
+from .arms import ARMS, COMPARED, DEFAULT, FORGETTING, RANKS, WITNESSED, method
 from .changes import overlaps, spectra
 from .times import step_times, use_times
-
-RANKS = (1, 2, 4, 8, 64)  # table 6, on queries and values
-DEFAULT = "r = 4"  # the arm that stands for LoRA beside the other methods
-COMPARED = ("r = 8", "r = 64")  # whose subspaces figure 3 compares
-# Table 5's sets of matrices, as many trained numbers each; "q, v" is DEFAULT.  The MLP, whose matrices have other
-# shapes, is not in that table.  Keys and outputs alone, which no claim rests on, are left out for the time they take.
-TARGETS: dict[str, dict[str, Any]] = {
-    "q": {"targets": "q_proj", "rank": 8},
-    "v": {"targets": "v_proj", "rank": 8},
-    "q, k, v, o": {"targets": "q_proj,k_proj,v_proj,out_proj", "rank": 2},
-    "MLP": {"targets": "up_proj,down_proj", "rank": 2},
-}
-METHODS = ("full", "bias", "head")  # that are not LoRA
-ARMS: dict[str, dict[str, Any]] = {
-    **{method: {} for method in METHODS},
-    **{f"r = {rank}": {"rank": rank} for rank in RANKS},
-    **TARGETS,
-}
-FORGETTING = (*METHODS, DEFAULT)  # the arms that are asked what is left of the source text
-WITNESSED = ("full", DEFAULT, "r = 64")  # what PyTorch trains too, under seeds of its own
 
 # Around the best rates of an earlier study; an arm whose best is at an end is given further ones.
 RATES = {
@@ -83,11 +62,6 @@ def tried(arm: str, rate: float, quick: bool) -> LoRAConfig:
     return configuration(arm, rate, quick) if quick else replace(configuration(arm, rate, quick), windows=RATE_WINDOWS)
 
 
-def method(arm: str) -> str:
-    """What an arm trains."""
-    return arm if arm in METHODS else "lora"
-
-
 def shortened(config: LoRAConfig, quick: bool) -> LoRAConfig:
     """The same at a token size, where that is all that is asked for; the width is that of the largest rank."""
     small = replace(config, width=RANKS[-1], layers=1, heads=2, batch_size=32, context=32, windows=QUICK_WINDOWS)
@@ -101,8 +75,7 @@ def measure(lab: Lab) -> None:
     measure_times(lab)
     measure_rates(lab)
     measure_arms(lab)
-    if not lab.quick and available("tinyshakespeare"):
-        measure_smollm2(lab)
+    measure_published(lab)
 
 
 def measure_base(lab: Lab) -> None:
@@ -154,9 +127,10 @@ def measure_arms(lab: Lab) -> None:
     runs = {arm: [record(lab, arm, run) for run in made] for arm, made in found.items()}
     lab.save("arms", {"runs": runs, "cost": {arm: cost(made[0]) for arm, made in found.items()}}, config)
     models = {arm: [run.model for run in found[arm] if run.side == "numpy"] for arm in ("full", *COMPARED)}
+    adapted = ([model.state_dict() for model in models[arm]] for arm in COMPARED)
     base = checkpoint.load(base_path(lab.quick))[0]
     changes = {"spectra": [spectra(model, base) for model in models["full"]]}
-    lab.save("changes", changes | {"overlaps": overlaps(*(models[arm] for arm in COMPARED))}, config)
+    lab.save("changes", changes | {"overlaps": overlaps(*adapted)}, config)
 
 
 def arm_jobs(lab: Lab, arm: str) -> list[Job]:
@@ -188,15 +162,15 @@ def cost(run: Run) -> dict[str, int]:
         return {"optimizer": state, "file": (folder / WEIGHTS).stat().st_size}
 
 
-def measure_smollm2(lab: Lab) -> None:
-    """A published model on Tiny Shakespeare, where its package is installed: some minutes more."""
-    log: Callable[[str], None] = lambda line: lab.log(f"SmolLM2: {line}")  # noqa: E731
+def measure_published(lab: Lab) -> None:
+    """LoRA on a published model, where its package is installed; a quick study has a stand-in for it."""
+    source = lab.data.dataset(base_config(lab.quick), "train")
     try:
-        found = smollm2.experiment(smollm2.Recipe(), log=log)
+        subject = published.stand_in(source.text) if lab.quick else published.smollm2()
     except (ValueError, ImportError) as error:
-        log(f"left out: {error}")
+        lab.log(f"SmolLM2 is left out: {error}")
         return
-    lab.save("smollm2", found, configuration(DEFAULT, 1e-2, lab.quick))
+    published.measure(lab, subject)
 
 
 if __name__ == "__main__":

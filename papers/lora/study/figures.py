@@ -7,9 +7,9 @@ import numpy as np
 
 from tinygrad_lab.study import Lab
 
+from .arms import FORGETTING, PUBLISHED, RANKS
 from .changes import LAYERS
-from .experiment import FORGETTING, RANKS
-from .findings import NAMES, base_loss, loss, losses, spectrum_share, trained_share
+from .findings import NAMES, base_loss, loss, losses, published_base, published_losses, spectrum_share, trained_share
 from .pages import SETS
 
 ON_TARGET = "target text, nats a character"
@@ -21,8 +21,8 @@ def figures(lab: Lab) -> None:
     comparisons(lab)
     spectra(lab)
     subspaces(lab)
-    if lab.has("smollm2"):
-        smollm2(lab)
+    if lab.has("published"):
+        published(lab)
 
 
 def methods(lab: Lab) -> None:
@@ -115,15 +115,16 @@ def draw_similarity(axes: Any, grids: Sequence[Sequence[Sequence[float]]]) -> An
     return image
 
 
-def smollm2(lab: Lab) -> None:
-    """The loss of every step on the published model."""
-    found = lab.results("smollm2")
-    steps = range(1, len(found["losses"]) + 1)
-    with lab.figure("smollm2", 5.5, 4.0) as figure:
+def published(lab: Lab) -> None:
+    """Loss on the published model by arm, a point a seed."""
+    with lab.figure("published", 5.5, 4.0) as figure:
         axes = figure.subplots()
-        axes.plot(steps, found["losses"], color="C0", alpha=0.6, label="training batch")
-        axes.plot([0, len(found["losses"])], [found["before"], found["after"]], "C1o--", label="held-out text")
-        axes.set(xlabel="step", ylabel="nats a token", title="SmolLM2-135M on Tiny Shakespeare")
+        for arm in PUBLISHED:
+            found = published_losses(lab, arm)
+            axes.plot([arm] * len(found), found, "C0o", alpha=0.6)
+        axes.axhline(published_base(lab), color="black", linestyle="--", linewidth=0.8, label="the base model")
+        axes.set(ylabel="test text, nats a token", title=f"{lab.results('published')['model']} on Tiny Shakespeare")
+        axes.grid(axis="y", alpha=0.3)
         axes.legend()
 
 

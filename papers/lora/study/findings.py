@@ -7,9 +7,11 @@ import numpy as np
 
 from tinygrad_lab.study import Interval, Lab
 
+from .arms import RANKS
+
 NAMES = {
     "full": "full fine-tuning", "bias": "biases only", "head": "output layer only",
-    **{f"r = {rank}": f"LoRA, r = {rank} on q and v" for rank in (1, 2, 4, 8, 64)},
+    **{f"r = {rank}": f"LoRA, r = {rank} on q and v" for rank in RANKS},
     "q": "LoRA, r = 8 on q", "v": "LoRA, r = 8 on v", "q, k, v, o": "LoRA, r = 2 on q, k, v, o",
     "MLP": "LoRA, r = 2 on the MLP",
 }  # fmt: skip
@@ -60,9 +62,9 @@ def trained_share(lab: Lab, arm: str) -> float:
     return share
 
 
-def rate(lab: Lab, arm: str) -> float:
-    """The learning rate of an arm's runs."""
-    return float(lab.runs("arms", arm=arm)[0]["config"]["learning_rate"])
+def rate(lab: Lab, arm: str, results: str = "arms") -> float:
+    """The learning rate of an arm's runs, in a file of results."""
+    return float(lab.runs(results, arm=arm)[0]["config"]["learning_rate"])
 
 
 # ---- what it changes -------------------------------------------------------------------------------------------------
@@ -78,10 +80,27 @@ def random_share(width: int, rank: int = DIRECTIONS) -> float:
     return float((values[:rank] ** 2).sum() / (values**2).sum())
 
 
-def overlap(lab: Lab, kind: str, name: str, directions: int) -> list[float]:
+def overlap(lab: Lab, kind: str, name: str, directions: int, results: str = "changes") -> list[float]:
     """Similarity of so many first directions at both ranks, one number a seed; "trained" or "random"."""
-    grids = lab.results("changes")["overlaps"][kind][name]
+    grids = lab.results(results)["overlaps"][kind][name]
     return [float(grid[directions - 1][directions - 1]) for grid in grids]
+
+
+# ---- on the published model ------------------------------------------------------------------------------------------
+def published_losses(lab: Lab, arm: str) -> list[float]:
+    """The test loss of every run of an arm, in nats a token."""
+    return lab.values("published", "metrics", "loss", arm=arm)
+
+
+def published_loss(lab: Lab, arm: str) -> Interval:
+    """Their mean and interval."""
+    return lab.interval(published_losses(lab, arm))
+
+
+def published_base(lab: Lab) -> float:
+    """What the model makes of the text as it was published."""
+    found: float = lab.results("published")["base"]["loss"]
+    return found
 
 
 # ---- what it takes ---------------------------------------------------------------------------------------------------

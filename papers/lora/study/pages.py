@@ -2,8 +2,8 @@
 
 from tinygrad_lab.study import Lab, gallery, table
 
+from .arms import ARMS, DEFAULT, FORGETTING, PUBLISHED, RANKS, TARGETS
 from .changes import LAYERS
-from .experiment import ARMS, DEFAULT, FORGETTING, RANKS, TARGETS
 from .findings import (
     DIRECTIONS,
     NAMES,
@@ -14,6 +14,8 @@ from .findings import (
     loss,
     overlap,
     percent,
+    published_base,
+    published_loss,
     random_share,
     rate,
     spectrum_share,
@@ -59,8 +61,8 @@ def pictures(lab: Lab) -> str:
         "spectra": ("Singular values of what full fine-tuning changes", of_spectra(lab)),
         "subspaces": ("Directions that adapters of two ranks share", of_subspaces(lab)),
     }
-    if lab.has("smollm2"):
-        told["smollm2"] = ("SmolLM2-135M on Tiny Shakespeare", of_smollm2(lab))
+    if lab.has("published"):
+        told["published"] = ("Loss on a published model, by what is trained", of_published(lab))
     return gallery(told)
 
 
@@ -116,17 +118,18 @@ def of_subspaces(lab: Lab) -> str:
     )
 
 
-def _overlaps(lab: Lab, kind: str, name: str) -> str:
-    means = (lab.interval(overlap(lab, kind, name, directions)).mean for directions in (1, DIRECTIONS))
+def _overlaps(lab: Lab, kind: str, name: str, results: str = "changes") -> str:
+    means = (lab.interval(overlap(lab, kind, name, directions, results)).mean for directions in (1, DIRECTIONS))
     return " and ".join(f"{mean:.2f}" for mean in means)
 
 
-def of_smollm2(lab: Lab) -> str:
-    """What some steps on the published model do."""
-    found = lab.results("smollm2")
-    low, high = (pick(found["losses"]) for pick in (min, max))
+def of_published(lab: Lab) -> str:
+    """How far every arm comes on the published model, and what adapters of two ranks share there."""
+    said = ", ".join(f"{published_loss(lab, arm).mean:.3f} ({NAMES[arm]})" for arm in PUBLISHED)
+    steps, shared = lab.runs("published", arm="full")[0]["steps"], _overlaps(lab, "trained", LAYERS[0], "published")
+    values, chance = (_overlaps(lab, *of, "published") for of in (("trained", LAYERS[1]), ("random", LAYERS[0])))
     return (
-        f"In {len(found['losses'])} steps the held-out text goes from {found['before']:.3f} to "
-        f"{found['after']:.3f} nats a token ({bits(found['before']):.3f} to {bits(found['after']):.3f} "
-        f"bits); the training batches lie between {low:.2f} and {high:.2f}, each being other text."
+        f"In {steps} updates the test text goes from {published_base(lab):.3f} nats a token, the dashed line, to "
+        f"{said}. Points are seeds. Directions that r = 8 and r = 64 share, as above with i = j = 1 and "
+        f"i = j = {DIRECTIONS}, {LAYERS[0]}: {shared}; {LAYERS[1]}: {values}; by chance {chance}."
     )

@@ -6,11 +6,12 @@ quoted from memory where they say so.
 
 from collections.abc import Callable
 
-from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, not_run, out_of_reach
+from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, out_of_reach
 
+from .arms import DEFAULT, WITNESSED
 from .changes import LAYERS
 from .costs import claims as cost_claims
-from .experiment import COMPARED, DEFAULT, WITNESSED
+from .directions import own_directions
 from .findings import (
     DIRECTIONS,
     NAMES,
@@ -18,7 +19,6 @@ from .findings import (
     gain_of_full,
     loss,
     losses,
-    overlap,
     percent,
     random_share,
     rate,
@@ -27,13 +27,13 @@ from .findings import (
     trained_share,
 )
 from .pages import tables as tables
+from .published_claims import claims as published_claims
 
 # Nats that may be missing for "on par" and for "as good as", named before the runs: 5 % of the 0.316 that full
 # fine-tuning gained over the base in the study before this one.
 MARGIN = 0.016
 SMALL_SHARE = 0.01  # of the parameters, at most, is what "a fraction" means here
 LOW_RANK = 0.9  # share of a change's squared norm that must lie in the first directions for a low rank
-SHARED = 0.5  # similarity above which the paper says that a direction is shared
 SMALLEST, LARGEST = "r = 1", "r = 64"
 Judged = Callable[[str], Finding]  # the finding of a claim from the runs of a side
 
@@ -43,9 +43,9 @@ def claims(lab: Lab) -> list[Claim]:
     return [
         *(_on_par(lab), _beats(lab, "head"), _beats(lab, "bias")),
         *(_both(lab, "q"), _both(lab, "v"), _four(lab), _rank(lab), _rank_one(lab)),
-        *(_low_rank(lab), _shared_direction(lab), _more_than_chance(lab)),
+        *(_low_rank(lab), *own_directions(lab)),
         *cost_claims(lab),
-        _published(lab),
+        *published_claims(lab),
         _SCALE,
     ]
 
@@ -195,60 +195,7 @@ def _low_rank(lab: Lab) -> Claim:
     )
 
 
-def _shared_direction(lab: Lab) -> Claim:
-    found = {name: overlap(lab, "trained", name, 1) for name in LAYERS}
-    parts = [lab.judge.superiority(values, [SHARED] * len(values)) for values in found.values()]
-    return _overlap_claim(
-        lab, 1, lab.judge.all_of(*parts),
-        "adapters of r = 8 and r = 64 share their first direction: a similarity above 0.5",
-        f"more than {SHARED} are asked for, for queries and for values",
-    )  # fmt: skip
-
-
-def _more_than_chance(lab: Lab) -> Claim:
-    pairs = [[overlap(lab, kind, name, DIRECTIONS) for kind in ("trained", "random")] for name in LAYERS]
-    parts = [lab.judge.superiority(*pair) for pair in pairs]
-    return _overlap_claim(
-        lab, DIRECTIONS, lab.judge.all_of(*parts),
-        "adapters of r = 8 and r = 64 have more of their first 8 directions in common than random matrices have",
-        "more than chance is asked for, for queries and for values",
-    )  # fmt: skip
-
-
-def _overlap_claim(lab: Lab, directions: int, finding: Finding, statement: str, why: str) -> Claim:
-    """A claim on the similarity of the first directions at both ranks."""
-    shown = "; ".join(
-        f"{name[0]}: {lab.interval(overlap(lab, 'trained', name, directions)):.2f}, by chance "
-        f"{lab.interval(overlap(lab, 'random', name, directions)).mean:.2f}"
-        for name in LAYERS
-    )
-    many = "first direction" if directions == 1 else f"first {directions} directions"
-    return Claim(
-        statement, "section 7.2, figure 3 (from memory)",
-        ran=f"right singular vectors of A, {many} of both ranks, mean over blocks; the same base, other seeds, rates "
-        f"{' and '.join(f'{rate(lab, arm):g} ({arm})' for arm in COMPARED)}",
-        numpy=shown, finding=finding.run_for(lab.spread("arms", "seconds", arm=COMPARED[-1]).mean), why=why,
-    )  # fmt: skip
-
-
 # ---- what was not run ------------------------------------------------------------------------------------------------
-PUBLISHED = "on a published model LoRA with r = 1, 2, 4, 8 and 64 is on par with full fine-tuning"
-PUBLISHED_ARMS, PUBLISHED_RUNS = 6, 3 + 5  # ranks and all weights; a grid of three rates, then five seeds
-
-
-def _published(lab: Lab) -> Claim:
-    """Not run; the estimate is what a run of the one experiment on that model took."""
-    why = "left out for the time that it takes, and its weights come in a package of their own"
-    if lab.has("smollm2"):
-        found = lab.results("smollm2")
-        hours = PUBLISHED_ARMS * PUBLISHED_RUNS * found["seconds"] / 3600
-        why += (
-            f": {found['recipe']['steps']} steps of SmolLM2-135M took {found['seconds']:.0f} s with LoRA; three rates "
-            f"and five seeds for all weights and for each rank are {hours:.1f} hours, or more, on one core"
-        )
-    return not_run(PUBLISHED, "tables 2, 3 and 6", why)
-
-
 _SCALE = out_of_reach(
     "no loss of quality on GPT-3 with 175 billion parameters (WikiSQL, MNLI, SAMSum)",
     source="table 4",

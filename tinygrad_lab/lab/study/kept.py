@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_lab import checkpoint, files
-from tinygrad_lab.study import Arrays, Config, Record
+from tinygrad_lab.study import Arrays, Record, Settings
 
 FOLDER = "kept"  # below the study's results
 ROOT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / FOLDER
 
-    def path(self, slug: str, config: Config, about: Record, weights: Mapping[str, np.ndarray]) -> Path:
+    def path(self, slug: str, config: Settings, about: Record, weights: Mapping[str, np.ndarray]) -> Path:
         """The file of a run: of a paper, of that configuration, and of everything else that is asked of it."""
         asked = [slug, sources(), asdict(config), about, {name: _digest(value) for name, value in weights.items()}]
         text = json.dumps(asked, default=str, sort_keys=True)

@@ -17,7 +17,7 @@ from tinygrad_lab.lab.study.pace import Pace
 from tinygrad_lab.lab.study.results import Results
 from tinygrad_lab.paper import Paper
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record, best_rate
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Config, Record, Settings, best_rate
 from tinygrad_lab.study import Lab as LabProtocol
 from tinygrad_lab.study import Run as RunProtocol
 
@@ -152,8 +152,8 @@ class Lab(Results):
         self.reports.made(title, _shown(run.metrics or (run.history or [{}])[-1]), run.seconds)
         return run
 
-    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays:
-        """Arrays that runs start from and that take long to make; they are kept as runs are.
+    def prepared(self, config: Settings, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays:
+        """Arrays that take long to make, those that runs start from, say; they are kept as runs are.
 
         Args:
             config: what they are made for.
@@ -175,9 +175,9 @@ class Lab(Results):
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
 
-        Each must be one run of ``train`` without ``watch`` or of ``prepared``, of this bench or of one beside it, and
-        what is computed from it: processes of their own make and keep them, then the calls are made here, and find
-        them.
+        Each must be one run of ``train`` without ``watch`` or of ``prepared``, or several of these one after the other,
+        of this bench or of one beside it, and what is computed from it: processes of their own make and keep them,
+        then the calls are made here, and find them.
         """
         self.pace.side_by_side(len(calls))
         make_ahead(calls, self.reports)
@@ -292,13 +292,28 @@ class Lab(Results):
             largest: whether the best score is the largest.
             weights: to start from, as far as they go.
         """
-        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed, weights)
+        return self.widened(
+            lambda tried: self.sweep({rate: config_of(rate) for rate in tried}, label, score, seed, weights),
+            rates,
+            largest,
+        )
+
+    def widened(
+        self, scores_of: Callable[[Sequence[float]], dict[str, float]], rates: Sequence[float], largest: bool = False
+    ) -> dict[str, float]:
+        """Scores of rates, and then of further ones as long as the best is at an end of them; by rate, in order.
+
+        Args:
+            scores_of: makes a run with each of some rates, and returns their scores, as ``sweep`` does.
+            rates, largest: see ``bracket``.
+        """
+        scores = scores_of(rates)
         for _ in range(0 if self.quick else FURTHER):
             tried = sorted(map(float, scores))
             further = beyond(tried, tried.index(best_rate(scores, largest)))
             if further is None:
                 break
-            scores |= self.sweep({further: config_of(further)}, label, score, seed, weights)
+            scores |= scores_of([further])
         return {rate: scores[rate] for rate in sorted(scores, key=float)}
 
     def on_engine(self, run: RunProtocol) -> Any:
