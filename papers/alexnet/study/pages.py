@@ -128,9 +128,9 @@ def of_speed(lab: Lab) -> str:
         for unit in UNITS
     ]
     return (
-        f"Solid lines are ReLUs, dashed ones tanh units, one a seed; the thin line is the level of {results['level']:g} "
-        f"%. Steps to it, left, from the paper's initial values: {said[0]}; {said[1]}. Right, with initial weights "
-        f"tuned for each: {said[2]}; {said[3]}."
+        f"Solid lines are ReLUs, dashed ones tanh units, one a seed. Steps to the level of {results['level']:g} %, the "
+        f"thin line: left, from the paper's initial values, {said[0]}; {said[1]}. Right, with initial weights tuned "
+        f"for each, {said[2]}; {said[3]}."
     )
 
 
