@@ -91,10 +91,18 @@ def fair(lab: Lab, finding: Finding, without: str = "") -> Finding:
 
 
 def moves(finding: Finding) -> str:
-    """Which way a number goes, how far, and the interval of its fall."""
+    """Which way a number goes and how far, with the interval in that direction."""
     fall = finding.estimate or 0.0
-    reach = "one run" if finding.low is None else f"a fall of {finding.low:.2f} to {finding.high:.2f}"
-    return f"{'falls' if fall >= 0 else 'rises'} by {abs(fall):.2f} points ({reach})"
+    way, far, ends = ("falls", fall, (finding.low, finding.high)) if fall >= 0 else ("rises", -fall, backwards(finding))
+    reach = "one run" if None in ends else f"{ends[0]:.2f} to {ends[1]:.2f}"
+    return f"{way} by {far:.2f} points ({reach})"
+
+
+def backwards(finding: Finding) -> tuple[float | None, float | None]:
+    """The interval of the opposite difference."""
+    if finding.low is None or finding.high is None:
+        return None, None
+    return -finding.high, -finding.low
 
 
 def unreached() -> list[Claim]:
