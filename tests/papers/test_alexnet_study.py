@@ -155,6 +155,16 @@ def test_a_start_that_is_not_relus_best_refutes_nothing(quick: Lab, tmp_path: Pa
     assert (better.verdict, "faster from the paper's" in better.held_back) == ("inconclusive", True)
 
 
+def test_initial_weights_at_an_end_of_those_tried_do_not_lose(quick: Lab, tmp_path: Path) -> None:
+    curves = {name: {"relu": [[20.0]] * 2, "tanh": [[40.0, 40.0, 20.0]] * 2} for name in pages.STARTS}
+    lab = edited(quick, tmp_path, curves=curves)
+    assert one(lab, "initial weights tuned").verdict == "reproduced"
+    starts = lab.results("starts")
+    starts["errors"]["tanh"]["spreads"] = {"0.04": 1.0, "0.08": 2.0}
+    (tmp_path / "starts.json").write_text(json.dumps(starts), encoding="utf-8")
+    assert one(lab, "initial weights tuned").finding.held_back == "tanh took initial weights at an end of those tried"
+
+
 # ---- with and without ------------------------------------------------------------------------------------------------
 def test_a_higher_test_error_is_said_to_rise_and_refutes(quick: Lab, tmp_path: Path) -> None:
     """The gap is narrower with crops, and the test error higher: both are asked to fall."""

@@ -32,12 +32,13 @@ def speed(lab: Lab, comparison: str) -> Claim:
 def judged(lab: Lab, comparison: str, side: str) -> Finding:
     """The finding from the curves of a side, with the rates that both units were given."""
     results = lab.results("speed")
-    relu, tanh = (results["curves"][comparison][unit][side] for unit in ("relu", "tanh"))
+    relus, tanhs = (results["curves"][comparison][unit][side] for unit in ("relu", "tanh"))
     errors = {unit: found[comparison] for unit, found in lab.results("starts")["errors"].items()}
-    found = judge_speed(lab, relu, tanh, results).tuned(Rates("validation", errors), "relu", "tanh")
+    found = judge_speed(lab, relus, tanhs, results).tuned(Rates("validation", errors), "relu", "tanh")
     if comparison == "paper":
         return found
-    return found.allowing_for(ours=slower_start(results), theirs=spread_at_an_end(lab))
+    relu = slower_start(results) or spread_at_an_end(lab, "relu")
+    return found.allowing_for(ours=relu, theirs=spread_at_an_end(lab, "tanh"))
 
 
 def judge_speed(lab: Lab, relu: list[list[float]], tanh: list[list[float]], budget: Record) -> Finding:
@@ -76,15 +77,11 @@ def slower_start(results: Record) -> str:
     return "ReLUs are faster from the paper's initial values" if means["paper"] < means["tuned"] else ""
 
 
-def spread_at_an_end(lab: Lab) -> str:
-    """Say so where the tanh units' initial weights were not bracketed."""
-    spreads = lab.results("starts")["errors"]["tanh"]["spreads"]
-    return "tanh took weights at an end of those tried" if at_an_end(spreads) else ""
-
-
-def at_an_end(scores: dict[str, float]) -> bool:
-    """Whether the best of some numbers is the smallest or the largest of them."""
-    return best_rate(scores) in (min(map(float, scores)), max(map(float, scores)))
+def spread_at_an_end(lab: Lab, unit: str) -> str:
+    """Say so where a unit's initial weights were not bracketed."""
+    spreads = lab.results("starts")["errors"][unit]["spreads"]
+    ends = min(map(float, spreads)), max(map(float, spreads))
+    return f"{unit} took initial weights at an end of those tried" if best_rate(spreads) in ends else ""
 
 
 # ---- in words --------------------------------------------------------------------------------------------------------
