@@ -195,6 +195,13 @@ def test_an_arm_at_the_end_of_its_rates_does_not_lose(quick: Lab, tmp_path: Path
     assert "took the highest of its rates" in one(lab, "normalisation").finding.held_back
 
 
+def test_the_readme_says_how_long_networks_train() -> None:
+    items, batch, epochs = experiment.ITEMS, experiment.BATCH, experiment.EPOCHS
+    said = f"{items:,} images, {epochs} passes in batches of {batch}, {epochs * -(-items // batch):,} updates"
+    assert said in (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
+    assert 4 * experiment.RATE_EPOCHS == epochs
+
+
 # ---- pages -----------------------------------------------------------------------------------------------------------
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     found = verdicts.claims(quick)

@@ -30,11 +30,11 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 WITNESSED = ("standard",)  # what PyTorch trains too, under seeds of its own
 
-# Few images, so that a network can overfit, and small batches, so that so few images make many updates: 40 passes
-# are 1,280 of them, what six arms of five seeds leave time for.
-ITEMS, BATCH, EPOCHS = 1000, 32, 40
+# Few images, so that a network can overfit, and small batches, so that so few images make many updates: 36 passes
+# are 1,152 of them, what six arms of five seeds leave time for.
+ITEMS, BATCH, EPOCHS = 1000, 32, 36
 RATES = (0.005, 0.01, 0.02, 0.04)  # of an arm whose best is at an end further ones, to 0.64
-RATE_EPOCHS = 10  # a quarter of the passes, for every arm alike
+RATE_EPOCHS = 9  # a quarter of the passes, for every arm alike
 EVALUATED = 250  # images in a batch that is only looked at
 
 Job = tuple[str, Callable[[], Run]]  # an arm, and what makes the run

@@ -17,13 +17,13 @@ UNITS = {"relu": "2012", "tanh": "tanh"}  # the name of a curve -> the variant
 PALE: dict[str, Any] = {"init_bias": 0.0, "pixel_scale": 16.0}
 ITEMS = 10_000  # no image is seen more than a few times, so that training error is speed and not memory
 
-RATES = (0.01, 0.03, 0.1)  # of a unit whose best is at an end, further ones
+RATES = (0.01, 0.03, 0.1)  # of a unit whose best is at an end further ones
 SPREADS = (0.04, 0.08, 0.16)  # standard deviations of the initial weights; the first is the small network's
 FIRST_SPREAD = 0.08  # with which a rate is chosen to try the spreads at; then the rates are tried again
 TRIAL_EPOCHS = 1  # 79 updates: about what ReLUs need to the level
 
 LEVEL, LAST_LEVEL = 25.0, 20.0  # percent of training errors: the paper's, and where a curve ends
-STEPS, EVERY = 400, 10  # of a curve, about four times what ReLUs need; and between two of its points
+STEPS, EVERY = 300, 10  # of a curve, about three times what ReLUs need; and between two of its points
 SHOWN = 1000  # training images that a point is measured on
 
 Job = tuple[str, str, str, Callable[[], list[float]]]  # comparison, unit, side, and what makes a curve
