@@ -199,7 +199,7 @@ def test_the_readme_says_how_long_networks_train() -> None:
     items, batch, epochs = experiment.ITEMS, experiment.BATCH, experiment.EPOCHS
     said = f"{items:,} images, {epochs} passes in batches of {batch}, {epochs * -(-items // batch):,} updates"
     assert said in (claims.paper_folder(PAPER) / "README.md").read_text(encoding="utf-8")
-    assert 4 * experiment.RATE_EPOCHS == epochs
+    assert epochs == 4 * experiment.RATE_EPOCHS
 
 
 # ---- pages -----------------------------------------------------------------------------------------------------------
