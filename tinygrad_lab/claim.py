@@ -26,6 +26,8 @@ Split = Literal["validation", "test", "the judged runs", "one rate for every arm
 SHORT_RUN = 180.0  # seconds; of shorter runs five seeds are asked, of longer ones three
 SHORT_SEEDS, LONG_SEEDS = 5, 3
 
+AGAIN = "the same verdict"
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -67,6 +69,7 @@ class Finding:
         held_back: why what the interval says is no verdict.
         reservations: what the protocol asks for and the runs do not have, though the verdict may stand.
         parts: the findings that this one is made of.
+        witness: what the same test says of PyTorch's runs under other seeds, where there are any.
     """
 
     kind: Kind
@@ -82,6 +85,7 @@ class Finding:
     held_back: str = ""
     reservations: tuple[str, ...] = ()
     parts: tuple["Finding", ...] = ()
+    witness: str = ""
 
     def hold_back(self, reason: str) -> "Finding":
         """The finding without a verdict, and why; one that has none already stays as it is."""
@@ -98,6 +102,14 @@ class Finding:
         """
         handicap = {"refuted": ours, "reproduced": theirs}.get(self.verdict, "")
         return self.hold_back(handicap) if handicap else self
+
+    def confirmed_by(self, other: "Finding") -> "Finding":
+        """Hold the finding back where the same test has another verdict on PyTorch's runs under other seeds."""
+        said = f"PyTorch under other seeds ({other.seeds}): "
+        if other.verdict == self.verdict:
+            return replace(self, witness=f"{said}{AGAIN}")
+        held = self.hold_back("PyTorch does not confirm it under other seeds")
+        return replace(held, witness=f"{said}{other.verdict}")
 
     def tuned(self, rates: Rates, ours: str, theirs: str = "") -> "Finding":
         """Allow for a learning rate that was not bracketed for the arm that lost, and say what rates were chosen on."""

@@ -66,6 +66,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: int =
     return "\n".join("|" + "|".join(row) + "|" for row in (head, ruler, *body))
 
 
+def gallery(told: Mapping[str, tuple[str, str]]) -> str:
+    """Show the study's pictures in Markdown, each with its title and below it the sentence that says what to see."""
+    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+
+
 def steps_of(run: Record) -> list[float]:
     """The steps whose losses a run's record keeps."""
     kept = len(run["losses"])

@@ -14,8 +14,8 @@ from tinygrad_lab.data.augment import (
     shift_colours,
     ten_views,
 )
+from tinygrad_lab.data.splits import training_rows
 from tinygrad_lab.data.transforms import fit
-from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
 from .config import AlexNetConfig
@@ -45,7 +45,8 @@ def dataset(config: AlexNetConfig, split: str) -> ImageData:
     """
     default = "fashion-mnist" if available("fashion-mnist") else "digits"
     data = load_images(default if config.dataset == "auto" else config.dataset, "test" if split == "test" else "train")
-    rows = slice(None) if split == "test" else _rows(config, split, len(data.labels))
+    total = len(data.labels)
+    rows = slice(None) if split == "test" else training_rows(split, config.train_items, total, config.seed, HELD_OUT)
     return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
@@ -88,14 +89,3 @@ def _centred(images: np.ndarray, mean: np.ndarray, config: AlexNetConfig) -> np.
     """Images at their stored size, less the mean image; enlarged batch by batch, as few have room for all of them."""
     centred: np.ndarray = fit(images - mean, config.stored_size)
     return centred
-
-
-def _rows(config: AlexNetConfig, split: str, total: int) -> slice | np.ndarray:
-    """Which of the training images a split has."""
-    chosen = config.train_items or total
-    if chosen > total or (split == "validation" and chosen == total):
-        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
-    if chosen == total:
-        return slice(None)
-    order = generator(config.seed).permutation(total)
-    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]

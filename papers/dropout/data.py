@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
+from tinygrad_lab.data.splits import training_rows
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
@@ -38,7 +39,8 @@ def dataset(config: DropoutConfig, split: str) -> ImageData:
         return blobs(config, split)
     name = "test" if split == "test" else "train"
     data = default_images(name) if config.dataset == "auto" else load_images(config.dataset, name)
-    rows = slice(None) if split == "test" else _rows(config, split, len(data.labels))
+    total = len(data.labels)
+    rows = slice(None) if split == "test" else training_rows(split, config.train_items, total, config.seed, total)
     return replace(data, images=fit(data.images[rows], math.isqrt(config.inputs)), labels=data.labels[rows])
 
 
@@ -78,14 +80,3 @@ def evaluation_batches(config: DropoutConfig, split: str) -> Batches:
 def _arrays(config: DropoutConfig, split: str) -> dict[str, np.ndarray]:
     data = dataset(config, split)
     return {"image": data.images.reshape(len(data.images), -1), "label": data.labels}
-
-
-def _rows(config: DropoutConfig, split: str, total: int) -> slice | np.ndarray:
-    """Which of the training items a split has."""
-    chosen = config.train_items or total
-    if chosen > total or (split == "validation" and chosen == total):
-        raise ValueError(f"train_items must be below the {total} items there are for a {split} split, got {chosen}")
-    if chosen == total:
-        return slice(None)
-    order = generator(config.seed).permutation(total)
-    return order[:chosen] if split == "train" else order[chosen:]

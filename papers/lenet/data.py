@@ -7,8 +7,8 @@ import numpy as np
 
 from tinygrad_lab.data import Batches, ImageData, default_images, load_images
 from tinygrad_lab.data.distort import distort
+from tinygrad_lab.data.splits import training_rows
 from tinygrad_lab.data.transforms import fit, normalise_1998, pad
-from tinygrad_lab.random import generator
 from tinygrad_lab.typing import Generator
 
 from .config import LeNetConfig
@@ -38,7 +38,8 @@ def dataset(config: LeNetConfig, split: str) -> ImageData:
     """
     name = "test" if split == "test" else "train"
     data = default_images(name) if config.dataset == "auto" else load_images(config.dataset, name)
-    rows = slice(None) if split == "test" else _rows(config, split, len(data))
+    total = len(data)
+    rows = slice(None) if split == "test" else training_rows(split, config.train_items, total, config.seed, HELD_OUT)
     return replace(data, images=data.images[rows], labels=data.labels[rows])
 
 
@@ -59,17 +60,6 @@ def evaluation_batches(config: LeNetConfig, split: str) -> Batches:
     data = dataset(config, split)
     arrays = {"image": _as_input(_centred(data, config), config), "label": data.labels}
     return Batches(arrays, 500, shuffle=False)
-
-
-def _rows(config: LeNetConfig, split: str, total: int) -> slice | np.ndarray:
-    """Which of the training images a split has."""
-    chosen = config.train_items or total
-    if chosen > total or (split == "validation" and chosen == total):
-        raise ValueError(f"train_items must be below the {total} images there are for a {split} split, got {chosen}")
-    if chosen == total:
-        return slice(None)
-    order = generator(config.seed).permutation(total)
-    return order[:chosen] if split == "train" else order[chosen : chosen + HELD_OUT]
 
 
 def _centred(data: ImageData, config: LeNetConfig) -> np.ndarray:

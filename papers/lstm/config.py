@@ -29,9 +29,11 @@ class LSTMConfig:
     embedding: int = 256  # length of the learned vector that stands for a symbol; 0 for a one-hot vector
     dropout: float = 0.0  # of everything that goes up, never of what goes on in time (Zaremba et al. 2014)
     forget_bias: float = 1.0  # initial bias of the forget gate: the sum of the two biases that torch's form has
+    input_biases: tuple[float, ...] = ()  # initial ones of the cell of 1997, a value for each share of its input gates
     initial_range: float = 0.0  # parameters start uniform within +-this; 0 for torch's +-1/sqrt(hidden) and the like
 
     dataset: str = "auto"  # of the text: "timemachine" if it can be had, else "topics"; or "tinyshakespeare"
+    train_share: float = 1.0  # of the training text that is trained on; what it leaves is for validation
     length: int = 64  # characters in a training window; T of the adding problem; Reber strings have their own
     items: int = 0  # generated sequences in an epoch; 0 for what the task has: the windows of the text
     batch_size: int = 32
@@ -55,6 +57,10 @@ class LSTMConfig:
             raise ValueError(f"length must be at least 12 for the adding problem, got {self.length}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.input_biases and (self.cell != "1997" or len(self.input_biases) > self.hidden):
+            raise ValueError("input_biases are of the cell of 1997, at most as many as there are cells")
+        if not 0 < self.train_share <= 1:
+            raise ValueError(f"train_share must be in (0, 1], got {self.train_share}")
         for name in ("learning_rate", "clip"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -106,7 +112,7 @@ VARIANTS = {
     "adding": {
         "tiny": LSTMConfig(**ADDING, hidden=5, length=12, batch_size=4),
         "small": LSTMConfig(**ADDING, hidden=32, length=50, epochs=5),
-        "paper": LSTMConfig(**ADDING, hidden=4, length=100, initial_range=0.1, epochs=8),
+        "paper": LSTMConfig(**ADDING, hidden=4, length=100, initial_range=0.1, input_biases=(-3.0, -6.0), epochs=8),
     },
     "reber": {
         "tiny": LSTMConfig(**REBER, hidden=5, batch_size=4),

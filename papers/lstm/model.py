@@ -127,6 +127,14 @@ class LSTM1997(Layer):
         h = o * (2 * c.sigmoid() - 1)
         return h, c
 
+    def set_input_biases(self, values: tuple[float, ...]) -> None:
+        """Equal shares of the input gates get each of the values as the sum of their two biases (section 5.4)."""
+        with no_grad():
+            for share, value in enumerate(values):
+                first, end = (place * self.hidden // len(values) for place in (share, share + 1))
+                self.bias_ih_l0[first:end] = value
+                self.bias_hh_l0[first:end] = 0.0
+
 
 class RNN(Layer):
     """No gates and no cells: h = tanh(a)."""
@@ -179,6 +187,8 @@ class Network(nn.Module, ABC):
         for layer in self.layers:
             if isinstance(layer, LSTM):
                 layer.set_forget_bias(config.forget_bias)
+            if isinstance(layer, LSTM1997):
+                layer.set_input_biases(config.input_biases)
 
     @abstractmethod
     def encode(self, sequence: Tensor) -> Float[Tensor, "*n i"]:

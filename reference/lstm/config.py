@@ -20,6 +20,7 @@ class LSTMConfig(Protocol):
     embedding: CountOrZero = 64  # length of the learned vector that stands for a symbol; 0 for a one-hot vector
     dropout: Share = 0.0  # of everything that goes up, never of what goes on in time
     forget_bias: float = 1.0  # initial bias of the forget gate
+    input_biases: tuple[float, ...] = ()  # initial ones of the cell of 1997
     initial_range: NotNegative = 0.0  # parameters start uniform within +-this; 0 for torch's own
 
     length: Window = 64  # characters in a training window

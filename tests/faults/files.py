@@ -31,7 +31,7 @@ from papers.lora.model import build as build_lora
 from papers.lora.weights import adapter
 from reference.lora import model as reference_lora
 from reference.lora.weights import adapter as reference_adapter
-from tests.engine.test_checkpoint import Run
+from tests.engine.test_checkpoint_training import Run
 from tests.faults import damage
 from tests.faults.alike import alike
 from tests.faults.part import OTHER, REFUSED, RIGHT, Outcome

@@ -240,3 +240,15 @@ def test_rates_are_ordered_as_numbers_and_a_largest_score_may_be_the_best() -> N
 ])  # fmt: skip
 def test_too_few_seeds_are_said(seeds: int | None, seconds: float, said: tuple[str, ...]) -> None:
     assert replace(HELD, seeds=seeds).run_for(seconds).reservations == said
+
+
+def test_other_seeds_confirm_a_verdict_or_it_is_none() -> None:
+    clear, opposite = judge.superiority([2.0, 2.1], [1.0, 1.1]), judge.superiority([1.0, 1.1], [2.0, 2.1])
+    unclear = judge.superiority([2.0, 1.0], [1.0, 1.1])
+    confirmed = clear.confirmed_by(clear)
+    assert (confirmed.verdict, confirmed.witness) == ("reproduced", "PyTorch under other seeds (2): the same verdict")
+    for other in (opposite, unclear):
+        found = clear.confirmed_by(other)
+        assert (found.verdict, found.witness) == ("inconclusive", f"PyTorch under other seeds (2): {other.verdict}")
+        assert found.held_back == "PyTorch does not confirm it under other seeds"
+    assert unclear.confirmed_by(clear).held_back == ""

@@ -117,6 +117,17 @@ def test_the_pace_is_that_of_the_last_log_on_this_machine() -> None:
     assert Pace("").after("a seed 0 (numpy)", 1.0) == "run 1"
 
 
+def test_the_pace_of_runs_that_no_log_knows_is_that_of_the_runs_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinygrad_lab.lab.study.pace.cores", lambda: 2)
+    pace = Pace("2026-01-02 03:04:05  a seed 0 (numpy): error 1.2, 60 s")
+    pace.side_by_side(4)
+    assert pace.after("b seed 0 (numpy)", 100.0) == "run 1, 1 of 4 of these, which take about 2 min more"
+    assert pace.after("b seed 1 (numpy)", 20.0) == "run 2, 2 of 4 of these, which take about 1 min more"
+    pace.side_by_side(1)
+    pace.after("c seed 0 (numpy)", 1.0)
+    assert pace.after("alone seed 0 (numpy)", 1.0) == "run 4"
+
+
 @pytest.mark.parametrize("side", ["numpy", "torch"])
 def test_runs_made_together_are_those_made_one_after_the_other_and_told_once(
     lab: Lab, tmp_path: Path, side: str, monkeypatch: pytest.MonkeyPatch

@@ -72,7 +72,7 @@ AREAS = (
     Area("tensor", ("tinygrad_lab/tensor.py",), TENSOR),
     Area("ops", ("tinygrad_lab/ops",), OPS),
     Area("nn", ("tinygrad_lab/nn",), ("tests/nn", *BESIDE_NN)),
-    Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint.py")),
+    Area("optim", ("tinygrad_lab/optim",), ("tests/optim", "tests/engine/test_checkpoint*.py")),
     Area("checkpoint", ("tinygrad_lab/checkpoint.py",), FILES),
     Area("trace", ("tinygrad_lab/trace",), ("tests/trace", *STEPPING)),
     Area("workers", ("tinygrad_lab/workers",), WORKERS),

@@ -1,81 +1,18 @@
 """Trajectories of every optimiser equal torch's, and what they refuse."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.numerics import relative_error
+from tests.optim.beside_torch import CONFIGURATIONS, DTYPES, SHAPES, leaf, names, pair_of_parameters, walk
 from tinygrad_lab import nn, optim
 from tinygrad_lab.creation import from_numpy
 from tinygrad_lab.nn.module import Parameter
 from tinygrad_lab.optim import optimizer as optimizer_module
 from tinygrad_lab.optim.optimizer import BLOCK
 from tinygrad_lab.tensor import Tensor
-
-CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", {}),
-    ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
-    *[
-        ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": d, "weight_decay": w, "nesterov": n})
-        for d, w, n in [(0, 0, False), (0.3, 0.1, False), (0, 0.1, True), (0, 0, True)]
-    ],
-    *[
-        (name, options)
-        for name in ("Adam", "AdamW")
-        for options in ({}, {"lr": 0.1, "weight_decay": 0.2, "betas": (0.8, 0.95), "eps": 1e-3}, {"betas": (0.0, 0.0)})
-    ],
-    *[
-        ("RMSprop", {"centered": c, "momentum": m, "weight_decay": w, "alpha": 0.9, "eps": 1e-4})
-        for c, m, w in product([False, True], [0, 0.8], [0, 0.1])
-    ],
-    ("RMSprop", {}),
-    ("SGD", {"lr": 0.1, "maximize": True}),
-    ("SGD", {"lr": 0.1, "maximize": True, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("RMSprop", {"maximize": True, "momentum": 0.8}),
-    *[
-        (name, options)
-        for name in ("Adam", "AdamW")
-        for options in (
-            {"amsgrad": True, "betas": (0.8, 0.9)},
-            {"amsgrad": True, "maximize": True, "weight_decay": 0.2},
-        )
-    ],
-]
-SHAPES = [(3, 4), (5,), (), (2, 3, 2, 2)]
-DTYPES = [(np.float64, 1e-12), (np.float32, 1e-5)]
-
-
-def names(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def pair_of_parameters(rng: np.random.Generator, shapes: list, dtype: type) -> tuple[list[Parameter], list]:
-    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-    return [Parameter(a) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
-
-
-def never(step: int, number: int) -> bool:
-    return False
-
-
-def walk(ours: Any, theirs: Any, rng: np.random.Generator, steps: int, skip: Callable = never) -> Iterator[float]:
-    """The same random gradients to both, ``steps`` times; ``skip`` says which parameter gets none."""
-    mine = [p for group in ours.param_groups for p in group["params"]]
-    other = [p for group in theirs.param_groups for p in group["params"]]
-    for step in range(steps):
-        for number, (p, q) in enumerate(zip(mine, other, strict=True)):
-            gradient = rng.standard_normal(p.shape).astype(p.dtype)
-            p.grad = None if skip(step, number) else from_numpy(gradient)
-            q.grad = None if skip(step, number) else torch.tensor(gradient)
-        ours.step()
-        theirs.step()
-        yield max(relative_error(p.numpy(), q.detach().numpy()) for p, q in zip(mine, other, strict=True))
 
 
 @pytest.mark.parametrize(("dtype", "bound"), DTYPES, ids=["float64", "float32"])
@@ -179,165 +116,6 @@ def test_zero_grad() -> None:
     assert gradient.tolist() == [0, 0, 0]
     optim.SGD([parameter]).zero_grad()
     assert parameter.grad is None
-
-
-@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
-def test_state_dict_resumes_bit_for_bit(name: str, options: dict) -> None:
-    rng = np.random.default_rng(6)
-    mine, other = pair_of_parameters(rng, SHAPES, np.float32)
-    first = getattr(optim, name)(mine, **options)
-    for _ in walk(first, getattr(torch.optim, name)(other, **options), rng, 3):
-        pass
-    copies = [Parameter(p.numpy()) for p in mine]
-    second = getattr(optim, name)(copies, lr=123.0)
-    second.load_state_dict(first.state_dict())
-    for _ in range(3):
-        for p, q in zip(mine, copies, strict=True):
-            p.grad = q.grad = from_numpy(rng.standard_normal(p.shape).astype(np.float32))
-        first.step()
-        second.step()
-    for p, q in zip(mine, copies, strict=True):
-        np.testing.assert_array_equal(p.numpy(), q.numpy())
-
-
-def test_state_dict_has_torchs_form() -> None:
-    rng = np.random.default_rng(7)
-    for name, options in CONFIGURATIONS:
-        mine, other = pair_of_parameters(rng, SHAPES, np.float64)
-        ours, theirs = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(other, **options)
-        for _ in walk(ours, theirs, rng, 2):
-            pass
-        a, b = ours.state_dict(), theirs.state_dict()
-        assert [g["params"] for g in a["param_groups"]] == [g["params"] for g in b["param_groups"]]
-        assert set(a["param_groups"][0]) <= set(b["param_groups"][0])
-        for number in b["state"]:
-            slots = {key for key, value in b["state"][number].items() if value is not None}
-            assert set(a["state"].get(number, {})) == slots
-            for key in slots:
-                assert relative_error(np.asarray(a["state"][number][key]), b["state"][number][key].numpy()) <= 1e-12
-
-
-def state_of(**changes: Any) -> tuple[optim.Adam, dict]:
-    parameter = Parameter(np.ones(3))
-    optimizer = optim.Adam([parameter])
-    parameter.grad = from_numpy(np.ones(3))
-    optimizer.step()
-    return optimizer, {**optimizer.state_dict(), **changes}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"param_groups": [{"params": [0, 1]}]}, r"parameters per group are \[1\], the state has \[2\]"),
-        ({"state": {1: {}}}, "state for parameter 1, there are 1"),
-        ({"state": {0: {"exp_avg": np.ones(4)}}}, r"exp_avg of parameter 0 has shape \(4,\), the parameter has \(3,\)"),
-        ({"param_groups": [{"params": [0], "lr": 1, "eps": 1, "weight_decay": 0}]}, r"lacks the options \['betas'\]"),
-    ],
-)
-def test_load_state_dict_changes_nothing_unless_all_fits(changes: dict, message: str) -> None:
-    optimizer, state = state_of(**changes)
-    before = optimizer.state_dict()
-    with pytest.raises(ValueError, match=message):
-        optimizer.load_state_dict(state)
-    assert optimizer.state_dict() == before
-
-
-@pytest.mark.parametrize(("name", "options"), CONFIGURATIONS, ids=names)
-def test_a_state_of_torchs_optimiser_is_taken(name: str, options: dict) -> None:
-    rng = np.random.default_rng(8)
-    mine, other = pair_of_parameters(rng, SHAPES, np.float64)
-    theirs = getattr(torch.optim, name)(other, **options)
-    for _ in walk(getattr(optim, name)(mine, **options), theirs, rng, 3):
-        pass
-    fresh = getattr(optim, name)(mine, lr=123.0)
-    fresh.load_state_dict(theirs.state_dict())
-    assert all(isinstance(value, np.ndarray | int) for entries in fresh.state.values() for value in entries.values())
-    assert set(fresh.param_groups[0]) == {"params", *fresh.defaults}
-    assert max(walk(fresh, theirs, rng, 3)) <= 1e-12
-
-
-def test_what_a_loaded_state_does_not_have_is_gone() -> None:
-    optimizer, _ = state_of()
-    fresh = optim.Adam([leaf(), Parameter(np.ones(3))]).state_dict()
-    two = optim.Adam([leaf(), *optimizer.param_groups[0]["params"]])
-    two.step()
-    assert list(two.state_dict()["state"]) == [1]
-    two.load_state_dict({**fresh, "state": {0: {}}})  # of a parameter there may be nothing yet
-    assert not any(two.state.values())
-
-
-def test_a_state_from_before_an_option_existed_has_it_off() -> None:
-    parameter = Parameter(np.ones(3))
-    state = optim.Adam([parameter]).state_dict()
-    for group in state["param_groups"]:
-        del group["amsgrad"], group["maximize"]
-    optimizer = optim.Adam([parameter], amsgrad=True, maximize=True)
-    optimizer.load_state_dict(state)
-    assert not optimizer.param_groups[0]["amsgrad"]
-    assert not optimizer.param_groups[0]["maximize"]
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
-def test_slots_in_fortran_order_keep_their_momentum(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimizer_module, "BLOCK", 5)  # smaller than the parameter
-    options = {"lr": 0.1} if name == "Adam" else {"lr": 0.1, "momentum": 0.9}
-    rng = np.random.default_rng(9)
-    start, gradient = rng.standard_normal((2, 4, 3))
-    ends = []
-    for order in ("C", "F"):
-        parameter = Parameter(start)
-        parameter.grad = from_numpy(gradient)
-        optimizer = getattr(optim, name)([parameter], **options)
-        optimizer.step()
-        state = optimizer.state_dict()
-        state["state"] = {
-            0: {k: np.array(v, order=order) if isinstance(v, np.ndarray) else v for k, v in state["state"][0].items()}
-        }
-        optimizer.load_state_dict(state)
-        optimizer.step()
-        optimizer.step()
-        ends.append(parameter.numpy())
-    np.testing.assert_array_equal(*ends)
-
-
-@pytest.mark.parametrize(
-    ("entries", "message"),
-    [
-        ({"step": 1, "exp_avg": np.ones(3)}, r"the state of parameter 0 lacks \['exp_avg_sq'\] of Adam"),
-        (
-            {"step": 1, "exp_avg": np.ones(3), "exp_avg_sq": np.ones(3), "momentum": np.ones(3)},
-            r"the state of parameter 0 has \['momentum'\], Adam knows \['step', 'exp_avg', ",
-        ),
-        ({"step": torch.ones(2)}, "step of parameter 0 cannot be read"),
-        ({"exp_avg": torch.ones(3, dtype=torch.bfloat16)}, "exp_avg of parameter 0 cannot be read: .*BFloat16"),
-        ({"exp_avg": "zeros"}, "exp_avg of parameter 0 must be an array of numbers, got str"),
-        ({"exp_avg": torch.ones(4)}, r"exp_avg of parameter 0 has shape \(4,\), the parameter has \(3,\)"),
-    ],
-)
-def test_a_state_that_does_not_fit_is_refused_at_once(entries: dict, message: str) -> None:
-    optimizer, state = state_of()
-    before = optimizer.state_dict()
-    state["state"] = {0: entries}
-    with pytest.raises(ValueError, match=message):
-        optimizer.load_state_dict(state)
-    assert optimizer.state_dict() == before
-
-
-def test_a_state_of_another_kind_is_refused() -> None:
-    parameter = torch.nn.Parameter(torch.ones(3))
-    with pytest.raises(ValueError, match="Adam: decoupled_weight_decay is True in this state, it is that of AdamW"):
-        optim.Adam([leaf()]).load_state_dict(torch.optim.AdamW([parameter]).state_dict())
-    with pytest.raises(ValueError, match=r"a group lacks the options \['betas', 'eps'\] of Adam"):
-        optim.Adam([leaf()]).load_state_dict(torch.optim.SGD([parameter]).state_dict())
-    with pytest.raises(ValueError, match=r"needs 'state' and 'param_groups', got \['exp_avg'\]"):
-        optim.Adam([leaf()]).load_state_dict({"exp_avg": np.ones(3)})
-    optimizer, state = state_of()
-    with pytest.raises(ValueError, match="state for parameter weight, there are 1"):
-        optimizer.load_state_dict({**state, "state": {"weight": {}}})
-
-
-def leaf() -> Parameter:
-    return Parameter(np.ones(2))
 
 
 def test_refuses_bad_parameters() -> None:
@@ -470,18 +248,6 @@ def test_what_has_parameters_is_told_from_parameters(params, message: str) -> No
 def test_a_setting_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="SGD: lr must be a number, got nan"):
         optim.SGD([Tensor([1.0], requires_grad=True)], lr=float("nan"))
-
-
-@pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize(("state", "message"), [
-    (None, "load_state_dict: state_dict must be a dict, got NoneType"),
-    ({"state": None, "param_groups": []}, "load_state_dict: state must be a dict of dicts"),
-    ({"state": {}, "param_groups": None}, "load_state_dict: param_groups must be a list of dicts with 'params'"),
-    ({"state": {}, "param_groups": [{}]}, "load_state_dict: param_groups must be a list of dicts with 'params'"),
-])  # fmt: skip
-def test_what_is_no_state_is_refused(state, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        optim.SGD([Tensor([1.0], requires_grad=True)]).load_state_dict(state)
 
 
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.0])

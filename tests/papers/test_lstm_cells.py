@@ -214,3 +214,17 @@ def test_forget_bias_is_the_sum_of_both_biases(side: int) -> None:
     np.testing.assert_array_equal((after["bias_ih_l0"] + after["bias_hh_l0"])[rows], 1.0)
     for name in ("bias_ih_l0", "bias_hh_l0"):
         np.testing.assert_array_equal(after[name][~rows], before[name][~rows])
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_input_gates_share_the_biases_they_are_given(side: int) -> None:
+    """Section 5.4: -3 for the cells of the first block, -6 for those of the second; nothing else changes."""
+    layer = CELLS["1997"][side](3, 4)
+    before = {name: np.array(value.tolist()) for name, value in layer.state_dict().items()}
+    layer.set_input_biases((-3.0, -6.0))
+    after = {name: np.array(value.tolist()) for name, value in layer.state_dict().items()}
+    sums = after["bias_ih_l0"] + after["bias_hh_l0"]
+    np.testing.assert_array_equal(sums[:4], [-3, -3, -6, -6])
+    for name, value in after.items():
+        kept = slice(4 if "bias" in name else 0, None)
+        np.testing.assert_array_equal(value[kept], before[name][kept])

@@ -109,6 +109,15 @@ def test_initial_range_bounds_everything_but_the_forget_bias(side) -> None:
 
 
 @SIDES
+def test_the_papers_network_for_adding_starts_with_its_input_gates_closed(side) -> None:
+    """Section 5.4: two blocks of two cells, biases -3 and -6 of their input gates, everything else within 0.1."""
+    layer = side(VARIANTS["adding"]["paper"]).layers[0]
+    sums = np.array(layer.bias_ih_l0.tolist()) + np.array(layer.bias_hh_l0.tolist())
+    assert sums[:4].tolist() == [-3, -3, -6, -6]
+    assert np.abs(sums[4:]).max() <= 0.2
+
+
+@SIDES
 def test_layers_start_within_one_over_the_root_of_their_cells(side) -> None:
     model = side(replace(VARIANTS["1997"]["small"]))
     for name, parameter in model.layers.named_parameters():

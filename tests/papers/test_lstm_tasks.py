@@ -65,6 +65,8 @@ def test_adding_never_shows_a_sequence_twice_and_always_tests_on_the_same() -> N
     assert len(np.unique(drawn)) == len(drawn) == 3 * 64
     tests = [np.concatenate([b["target"] for b in data.evaluation_batches(config, "test")]) for _ in range(2)]
     np.testing.assert_array_equal(*tests)
+    held_out = np.concatenate([b["target"] for b in data.evaluation_batches(config, "validation")])
+    assert not np.isin(held_out, np.concatenate([tests[0], drawn])).any()
     assert len(tests[0]) == adding.TEST_ITEMS == len(data.dataset(config, "test"))
     assert not np.isin(tests[0], drawn).any()
 
@@ -126,9 +128,9 @@ def test_batch_of_strings_is_padded_behind_their_ends() -> None:
 
 
 def test_reber_sets_have_256_strings_and_differ_by_split_and_seed() -> None:
-    sets = [data.dataset(config, split) for config in (REBER, replace(REBER, seed=1)) for split in ("train", "test")]
-    assert [len(found) for found in sets] == [256] * 4
-    assert len({found.checksum for found in sets}) == 4
+    sets = [data.dataset(config, split) for config in (REBER, replace(REBER, seed=1)) for split in reber.SEEDS]
+    assert [len(found) for found in sets] == [256] * 6
+    assert len({found.checksum for found in sets}) == 6
     assert sum(batch["count"] for batch in data.training_batches(REBER, generator(0))) == 256
 
 
@@ -144,6 +146,16 @@ def test_embedded_text_is_in_the_alphabet_and_split_without_overlap() -> None:
     encode(train.text + test.text)
     assert len(test) / (len(train) + len(test)) == pytest.approx(0.1, abs=1e-4)
     assert train.checksum == test.checksum  # of the whole text, as it was found
+
+
+def test_validation_text_is_cut_from_the_end_of_the_training_text() -> None:
+    whole, shorter = TEXT, replace(TEXT, train_share=0.9)
+    train, validation = (data.dataset(shorter, split).text for split in ("train", "validation"))
+    assert train + validation == data.dataset(whole, "train").text
+    assert len(validation) / len(train) == pytest.approx(1 / 9, rel=1e-3)
+    assert data.dataset(shorter, "test").text == data.dataset(whole, "test").text
+    with pytest.raises(ValueError, match="train_share must be below 1 for a validation split"):
+        data.dataset(whole, "validation")
 
 
 def test_every_target_is_the_character_that_follows() -> None:
@@ -190,6 +202,9 @@ def test_a_window_longer_than_half_the_text_is_refused() -> None:
         ({"hidden": 0}, "hidden must be at least 1, got 0"),
         ({"layers": 0}, "layers must be at least 1, got 0"),
         ({"embedding": -1}, "embedding must be at least 0, got -1"),
+        ({"train_share": 0.0}, r"train_share must be in \(0, 1\], got 0.0"),
+        ({"input_biases": (-3.0,)}, "input_biases are of the cell of 1997"),
+        ({"cell": "1997", "hidden": 1, "input_biases": (-3.0, -6.0)}, "at most as many as there are cells"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"clip": 0.0}, "clip must be above 0, got 0.0"),
         ({"learning_rate": -1.0}, "learning_rate must be above 0, got -1.0"),

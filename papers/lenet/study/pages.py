@@ -1,6 +1,6 @@
 """The README's further blocks: the table of methods, and what to see in each picture, all from the results."""
 
-from tinygrad_lab.study import Interval, Lab, passes, table
+from tinygrad_lab.study import Interval, Lab, gallery, passes, table
 
 from .experiment import ARMS, SIZES
 
@@ -71,7 +71,7 @@ def pictures(lab: Lab) -> str:
         "errors": ("Test errors by pass, and the loss curves of both sides", of_passes(lab)),
         "sizes": ("Errors by the number of training images", of_sizes(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_methods(lab: Lab) -> str:

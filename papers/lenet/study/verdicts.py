@@ -100,18 +100,11 @@ def claim(lab: Lab, arms: tuple[str, ...], judged: Judged, statement: str, sourc
     """A claim on arms of the method table, with the other side's verdict where it trained all of them."""
     witnessed = all(arm in WITNESSED for arm in arms)
     finding = judged("numpy").run_for(max(seconds(lab, "methods", arm) for arm in arms))
-    said = f"{why}; {confirmation(finding, judged('torch'))}" if witnessed else why
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement, f"{source} (from memory)", ran=recipe(lab, arms), numpy=numbers(lab, arms, "numpy"),
-        torch=numbers(lab, arms, "torch") if witnessed else "-", finding=finding, why=said,
+        torch=numbers(lab, arms, "torch") if witnessed else "-", finding=finding, why=why,
     )  # fmt: skip
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
 
 
 # ---- what claims are made of -----------------------------------------------------------------------------------------

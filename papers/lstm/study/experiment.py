@@ -3,96 +3,96 @@
 tinygrad-lab claims lstm
 """
 
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from tinygrad_lab.data import available
 from tinygrad_lab.fit import Metrics
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+from tinygrad_lab.study import SWEEP_SEED, Lab, Record, Run, as_command, best_rate
 
 from .. import inference
-from ..config import VARIANTS, LSTMConfig
-from .probes import error_by_lag
-from .verdicts import soonest_rate
-
-# Tried beforehand and left out: 3e-2, with which gated layers lost seeds, and for the grammar 3e-3, which was too slow.
-ADDING_RATES = (3e-3, 1e-2)
-REBER_RATES = (1e-2, 3e-2)
-
-# name -> what an arm changes; the plain layer has no fewer parameters than the others
-ADDING_ARMS: dict[str, dict[str, Any]] = {
-    "1997": {"cell": "1997", "hidden": 32},
-    "2000, forget bias 5": {"cell": "2000", "hidden": 32, "forget_bias": 5.0},
-    "2000, forget bias 1": {"cell": "2000", "hidden": 32},
-    "rnn": {"cell": "rnn", "hidden": 64},
-}
-# T, the shortest length -> the arms that are tried there
-LAGS: dict[int, tuple[str, ...]] = {
-    20: tuple(ADDING_ARMS),
-    50: tuple(ADDING_ARMS),
-    100: ("1997", "2000, forget bias 5", "rnn"),
-}
-WITNESS = ("1997", 50)  # the arm and the length that PyTorch runs too
-ADDING_STEPS = 2500
-ADDING_CHECK = 250  # steps between two looks at the test sequences
-SOLVED = {"adding": 99.0, "reber": 100.0}  # percent that must be right
-
-REBER_ARMS: dict[str, dict[str, Any]] = {  # about as many parameters each, as the paper's 264 to 276
-    "1997": {"cell": "1997", "hidden": 5},
-    "2000": {"cell": "2000", "hidden": 5},
-    "rnn": {"cell": "rnn", "hidden": 11},
-}
-REBER_EPOCHS = 50  # of 256 strings, one at a time
-
-TEXT_ARMS: dict[str, dict[str, Any]] = {  # about as many parameters each
-    "2000": {"cell": "2000", "hidden": 128},
-    "rnn": {"cell": "rnn", "hidden": 263},
-}
-TEXTS = {"timemachine": 15, "tinyshakespeare": 3}  # passes: about as many steps each
-STAND_IN = {"topics": 6}
-TEXT_RATES = (3e-3, 1e-2)
-PROMPTS = {"timemachine": "The Time Traveller", "tinyshakespeare": "ROMEO:\n", "topics": "The "}
-
-
-# ---- what each experiment trains -------------------------------------------------------------------------------------
-
-
-def adding_config(arm: str, lag: int, rate: float, quick: bool) -> LSTMConfig:
-    """An epoch is what is trained between two looks."""
-    config = replace(VARIANTS["adding"]["small"], length=lag, learning_rate=rate, **ADDING_ARMS[arm])
-    steps, check = (20, 10) if quick else (ADDING_STEPS, ADDING_CHECK)
-    return replace(config, items=check * config.batch_size, epochs=steps // check)
-
-
-def reber_config(arm: str, rate: float, quick: bool) -> LSTMConfig:
-    """Online, as in the paper."""
-    config = replace(VARIANTS["reber"]["small"], batch_size=1, learning_rate=rate, **REBER_ARMS[arm])
-    return replace(config, batch_size=64, epochs=2) if quick else replace(config, epochs=REBER_EPOCHS)
-
-
-def text_config(arm: str, dataset: str, rate: float, quick: bool) -> LSTMConfig:
-    """One layer, windows of 64 characters."""
-    config = replace(VARIANTS["2000"]["small"], embedding=64, dataset=dataset, learning_rate=rate, **TEXT_ARMS[arm])
-    return replace(config, hidden=8, batch_size=256, epochs=1) if quick else replace(config, epochs=texts()[dataset])
-
-
-def texts() -> dict[str, int]:
-    """The texts there are, and how many passes are made over them."""
-    return {name: passes for name, passes in TEXTS.items() if available(name)} or STAND_IN
-
-
-# ---- running them ----------------------------------------------------------------------------------------------------
+from ..config import LSTMConfig
+from . import plan, probes
 
 
 def measure(lab: Lab) -> None:
     """Run everything, and save it piece by piece."""
-    for lag in list(LAGS)[: 2 if lab.quick else None]:
+    for lag in plan.LAGS:
         measure_lag(lab, lag)
     measure_reber(lab)
-    measure_text_rates(lab)
-    for dataset in texts():
+    for dataset in list(plan.texts())[: 1 if lab.quick else None]:
         measure_text(lab, dataset)
+
+
+# ---- learning rates --------------------------------------------------------------------------------------------------
+
+
+def tried(lab: Lab, config_of: Callable[[float], LSTMConfig], label: str) -> dict[str, float]:
+    """Every learning rate's score on validation data, with a seed that no trial has."""
+    task = config_of(1.0).task
+    rates, metric = plan.RATES[task][: 2 if lab.quick else None], plan.SCORES[task]
+    return lab.bracket(config_of, rates, label, lambda run: lab.evaluate(run, "validation")[metric])
+
+
+def adding_rates(lab: Lab, arm: str, lag: int) -> dict[str, float]:
+    """Those of the arm at this length, or at the shorter one that speaks for it."""
+    if lag in plan.TUNED:
+        found: dict[str, float] = lab.results(f"adding-{plan.TUNED[lag]}")["rates"][arm]
+        return found
+    return tried(lab, lambda rate: plan.adding_config(arm, lag, rate, lab.quick), f"adding {arm}, T = {lag}")
+
+
+def reber_rates(lab: Lab, arm: str) -> dict[str, float]:
+    """Those of the arm after as many strings as the paper's best network needs."""
+
+    def config_of(rate: float) -> LSTMConfig:
+        return replace(plan.reber_config(arm, rate, lab.quick, plan.SWEEP_EPOCHS), seed=SWEEP_SEED)
+
+    return tried(lab, config_of, f"reber {arm}")
+
+
+def text_rates(lab: Lab, arm: str, dataset: str) -> dict[str, float]:
+    """Those of the arm on the end of the training text, which it is not trained on."""
+
+    def config_of(rate: float) -> LSTMConfig:
+        return replace(plan.text_config(arm, dataset, rate, lab.quick), train_share=plan.TRAIN_SHARE)
+
+    return tried(lab, config_of, f"{arm}, {dataset}")
+
+
+# ---- trials that end when their task is solved -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Series:
+    """Trials of one arm that differ in their seeds."""
+
+    arm: str
+    config: LSTMConfig
+    seeds: list[int]
+    side: str = "numpy"
+
+
+def other_seeds(lab: Lab, count: int) -> list[int]:
+    """Seeds that no other run has."""
+    return [plan.OTHER_SEEDS + seed for seed in lab.seeds(count)]
+
+
+def run_trials(lab: Lab, label: str, series: Sequence[Series]) -> list[list[Run]]:
+    """All trials of several series, side by side."""
+    runs = iter(
+        lab.together(
+            [
+                partial(until_solved, lab, one.config, seed, f"{label}, {one.arm}", one.side)
+                for one in series
+                for seed in one.seeds
+            ]
+        )
+    )
+    return [list(islice(runs, len(one.seeds))) for one in series]
 
 
 def until_solved(lab: Lab, config: LSTMConfig, seed: int, label: str, side: str = "numpy") -> Run:
@@ -102,17 +102,18 @@ def until_solved(lab: Lab, config: LSTMConfig, seed: int, label: str, side: str 
     """
     config, bench = replace(config, seed=seed), lab.side(side)
     splits = ("train", "test") if config.task == "reber" else ("test",)
+    seen = {split: lab.data.evaluation_batches(config, split) for split in splits}
 
     def look(model: Any) -> Metrics:
-        seen = [bench.evaluate(model, lab.data.evaluation_batches(config, split)) for split in splits]
-        return seen[-1] | {"correct": min(metrics["correct"] for metrics in seen)}
+        found = [bench.evaluate(model, batches) for batches in seen.values()]
+        return found[-1] | {"correct": min(metrics["correct"] for metrics in found)}
 
     return lab.train(config, seed, side, label, evaluate=look, until=lambda at: solved(config, at.metrics), at_end=())
 
 
 def solved(config: LSTMConfig, metrics: Metrics) -> bool:
     """Whether enough of the items are right."""
-    return metrics["correct"] >= SOLVED[config.task]
+    return metrics["correct"] >= plan.SOLVED[config.task]
 
 
 def record(run: Run) -> Record:
@@ -122,92 +123,123 @@ def record(run: Run) -> Record:
         "seed": run.seed,
         "solved": solved(run.config, run.history[-1]),
         "sequences": len(run.losses) * run.config.batch_size,
+        "seconds": round(run.seconds, 1),
         "history": run.history,
     }
 
 
-def every_rate(
-    lab: Lab, configs: dict[float, LSTMConfig], seeds: int, label: str, witness: bool
-) -> tuple[dict[str, list[Record]], Run]:
-    """Run trials with every learning rate, as what counts for an arm is the rate that is best for it.
-
-    Returns:
-        Their records by rate, those of the best with the witness's; and the first run with the best rate.
-    """
-    runs = {
-        f"{rate:g}": [until_solved(lab, config, seed, f"{label}, {rate:g}") for seed in lab.seeds(seeds)]
-        for rate, config in configs.items()
+def measure_trials(
+    lab: Lab, name: str, rates: dict[str, dict[str, float]], ours: Sequence[Series], theirs: Sequence[Series]
+) -> list[list[Run]]:
+    """Run and save the trials of all arms, and those that PyTorch makes of some under other seeds."""
+    runs = run_trials(lab, name, [*theirs, *ours])
+    others, trials = runs[: len(theirs)], runs[len(theirs) :]
+    configs = {
+        one.arm: asdict(one.config) | {"parameters": some[0].parameters} for one, some in zip(ours, trials, strict=True)
     }
-    trials = {rate: [record(run) for run in some] for rate, some in runs.items()}
-    best = soonest_rate(trials)
-    first = runs[best][0]
-    if witness:
-        trials[best].append(record(until_solved(lab, first.config, 0, label, side="torch")))
-    return trials, first
+    results = {
+        "rates": rates,
+        "configs": configs,
+        "trials": {one.arm: [record(run) for run in some] for one, some in zip(ours, trials, strict=True)},
+        "others": {one.arm: [record(run) for run in some] for one, some in zip(theirs, others, strict=True)},
+    }
+    lab.save(name, results, ours[0].config)
+    return trials
+
+
+# ---- the adding problem ----------------------------------------------------------------------------------------------
 
 
 def measure_lag(lab: Lab, lag: int) -> None:
-    """Run the adding problem with each of its arms, one also on PyTorch; look at the gradients by time lag."""
-    results: dict[str, Record] = {"trials": {}, "gradients": {}, "configs": {}}
-    for arm in LAGS[lag]:
-        rates, label = ADDING_RATES[: 1 if lab.quick else None], f"adding {arm}, T = {lag}"
-        configs = {rate: adding_config(arm, lag, rate, lab.quick) for rate in rates}
-        results["trials"][arm], first = every_rate(lab, configs, 3, label, (arm, lag) == WITNESS)
-        results["gradients"][arm] = gradients_of(lab, first)
-        results["configs"][arm] = asdict(first.config)
-    lab.save(f"adding-{lag}", results, first.config)
+    """Run the adding problem with each of its arms; where a claim asks for it, on PyTorch too, and the gradients."""
+    rates = {arm: adding_rates(lab, arm, lag) for arm in plan.LAGS[lag]}
+    configs = {arm: plan.adding_config(arm, lag, best_rate(scores), lab.quick) for arm, scores in rates.items()}
+    ours = [Series(arm, config, lab.seeds(plan.TRIALS[lag])) for arm, config in configs.items()]
+    seeds = other_seeds(lab, plan.OTHER_BIAS_TRIALS)
+    repeated = plan.BIAS_ARMS if lag == plan.BIAS_LAG else ()
+    theirs = [Series(arm, configs[arm], seeds, "torch") for arm in repeated]
+    runs = measure_trials(lab, f"adding-{lag}", rates, ours, theirs)
+    if lag == plan.GRADIENT_LAG:
+        shown = {
+            one.arm: some[: plan.GRADIENT_SEEDS]
+            for one, some in zip(ours, runs, strict=True)
+            if one.arm in plan.CARRIERS
+        }
+        gradients = {arm: [gradients_of(lab, run) for run in some] for arm, some in shown.items()}
+        lab.save("gradients", {"lag": lag, "gradients": gradients}, ours[0].config)
 
 
 def gradients_of(lab: Lab, run: Run) -> dict[str, dict[str, list[float]]]:
-    """Gradient norms by lag, before and after training, on the same sequences."""
+    """Gradient norms by lag, before and after training, on the same sequences; in float64, since some are tiny."""
     bench, config = lab.side("numpy"), run.config
-    batch = lab.data.example_batch(replace(config, batch_size=256), generator(0))
+    batch = shown_batch(lab, config)
     if config.task == "adding":
         longest = batch["length"] == batch["length"].max()
         batch = {name: value[longest] if name != "count" else value for name, value in batch.items()}
-    tensors, untrained = bench.batch(batch), bench.build(config, 0)
-    return {
-        "untrained": error_by_lag(untrained, tensors),
-        "trained": error_by_lag(run.model, tensors),
-    }
+    tensors = bench.batch(batch, "float64")
+    models = {"untrained": bench.build(config, run.seed, "float64"), "trained": lab.on_engine(run).double()}
+    return {when: _rounded(probes.error_by_lag(model, tensors)) for when, model in models.items()}
+
+
+def _rounded(norms: dict[str, list[float]]) -> dict[str, list[float]]:
+    """As many digits as are worth keeping."""
+    return {part: [float(f"{value:.4g}") for value in values] for part, values in norms.items()}
+
+
+def shown_batch(lab: Lab, config: LSTMConfig) -> Record:
+    """256 sequences like those of training, or windows of the training text itself."""
+    batch: Record = next(iter(lab.data.training_batches(replace(config, batch_size=256), generator(0))))
+    return batch
+
+
+# ---- the embedded Reber grammar --------------------------------------------------------------------------------------
 
 
 def measure_reber(lab: Lab) -> None:
-    """Run four seeds of every arm and learning rate, each with strings of its own; one also on PyTorch."""
-    results: dict[str, Record] = {"trials": {}, "configs": {}}
-    for arm in REBER_ARMS:
-        rates = REBER_RATES[: 1 if lab.quick else None]
-        configs = {rate: reber_config(arm, rate, lab.quick) for rate in rates}
-        results["trials"][arm], first = every_rate(lab, configs, 4, f"reber {arm}", arm == "1997")
-        results["configs"][arm] = asdict(first.config) | {"parameters": first.parameters}
-    lab.save("reber", results, first.config)
+    """Run the trials of every arm, each with strings of its own; those of the cell of 1997 on PyTorch too."""
+    rates = {arm: reber_rates(lab, arm) for arm in plan.REBER_ARMS}
+    configs = {arm: plan.reber_config(arm, best_rate(scores), lab.quick) for arm, scores in rates.items()}
+    ours = [Series(arm, config, lab.seeds(plan.REBER_TRIALS[arm])) for arm, config in configs.items()]
+    theirs = [Series("1997", configs["1997"], other_seeds(lab, plan.OTHER_REBER_TRIALS), "torch")]
+    measure_trials(lab, "reber", rates, ours, theirs)
 
 
-def measure_text_rates(lab: Lab) -> None:
-    """Find the bits per character on the first text with every learning rate."""
-    dataset = next(iter(texts()))
-    bits: dict[str, dict[str, float]] = {}
-    for arm in TEXT_ARMS:
-        rates = TEXT_RATES[: 1 if lab.quick else None]
-        configs = {rate: text_config(arm, dataset, rate, lab.quick) for rate in rates}
-        bits[arm] = lab.sweep(configs, arm, lambda run: lab.evaluate(run, "test")["bits"])
-    lab.save("text-rates", {"bits": bits, "dataset": dataset}, configs[TEXT_RATES[0]])
+# ---- text ------------------------------------------------------------------------------------------------------------
 
 
 def measure_text(lab: Lab, dataset: str) -> None:
-    """Train three seeds of both arms, the first LSTM also on PyTorch; each arm writes, and shows its gradients."""
-    results: dict[str, Record] = {"runs": {}, "samples": {}, "gradients": {}}
-    for arm in TEXT_ARMS:
-        rate, label = best_rate(lab.results("text-rates")["bits"][arm]), f"{arm}, {dataset}"
-        config = text_config(arm, dataset, rate, lab.quick)
-        runs = [lab.train(config, seed, label=label, each_epoch=True) for seed in lab.seeds(3)]
-        options = replace(inference.OPTIONS, length=400)
-        written = lab.sample(runs[0].model, config, PROMPTS[dataset], options)
-        results["samples"][arm], results["gradients"][arm] = written, gradients_of(lab, runs[0])
-        if arm == "2000":
-            runs.append(lab.train(config, 0, side="torch", label=label))
-        results["runs"][arm] = [run.record() for run in runs]
-    lab.save(f"text-{dataset}", results, config)
+    """Train both arms, the first LSTM also on PyTorch; each arm writes, and shows its gradients."""
+    rates = {arm: text_rates(lab, arm, dataset) for arm in plan.TEXT_ARMS}
+    configs = {arm: plan.text_config(arm, dataset, best_rate(scores), lab.quick) for arm, scores in rates.items()}
+    asked = [("2000", 0, "torch"), *((arm, seed, "numpy") for arm in configs for seed in lab.seeds(plan.TEXT_SEEDS))]
+    made = lab.together(
+        [
+            partial(lab.train, configs[arm], seed, side, f"{arm}, {dataset}", each_epoch=True, at_end=("test",))
+            for arm, seed, side in asked
+        ]
+    )
+    runs = {arm: [run for (whose, *_), run in zip(asked, made, strict=True) if whose == arm] for arm in configs}
+    records = {arm: [run.record("train_metrics") for run in some] for arm, some in runs.items()}
+    ours = {arm: [run for run in some if run.side == "numpy"] for arm, some in runs.items()}
+    samples = {arm: written(lab, some[0], dataset) for arm, some in ours.items()}
+    results = {"rates": rates, "runs": records, "samples": samples, **seen_through_time(lab, ours)}
+    lab.save(f"text-{dataset}", results, configs["2000"])
+
+
+def written(lab: Lab, run: Run, dataset: str) -> str:
+    """What a network writes after the text's prompt."""
+    options = replace(inference.OPTIONS, length=400)
+    return lab.sample(run.model, run.config, plan.PROMPTS[dataset], options)
+
+
+def seen_through_time(lab: Lab, runs: dict[str, list[Run]]) -> Record:
+    """The gradients of every run, and what explains them: its gates, or its recurrent weights."""
+    sequence = lab.side("numpy").batch(shown_batch(lab, runs["2000"][0].config))["sequence"]
+    return {
+        "kept": [probes.kept_by_cell(run.model, sequence) for run in runs["2000"]],
+        "eigenvalue": [probes.largest_eigenvalue(run.model) for run in runs["rnn"]],
+        "gradients": {arm: [gradients_of(lab, run) for run in some] for arm, some in runs.items()},
+    }
 
 
 if __name__ == "__main__":

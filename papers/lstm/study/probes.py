@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lab import Tensor, stack
+from tinygrad_lab import Tensor, no_grad, stack
 from tinygrad_lab.nn import functional as F
 
 from ..model import AddingModel, Network
@@ -44,6 +44,23 @@ def last_loss(model: Network, output: Tensor, batch: Any) -> Tensor:
     if isinstance(model, AddingModel):
         return model.loss(output, batch)
     return F.cross_entropy(output[-1], batch["target"][:, -1], reduction="sum")
+
+
+def kept_by_cell(model: Network, sequence: Tensor) -> list[float]:
+    """The share of its state that each cell of 2000 keeps in a step: its forget gate's geometric mean, sorted."""
+    layer, inputs = model.layers[0], model.encode(sequence.transpose(0, 1))
+    state, logarithms = layer.zero_state(inputs), []
+    with no_grad():
+        for x in inputs:
+            forget = layer.net(x, state[0])[1]
+            logarithms.append(np.log(forget.sigmoid().numpy()).mean(axis=0))
+            state = layer.step(x, state)
+    return sorted(np.exp(np.mean(logarithms, axis=0)).tolist())
+
+
+def largest_eigenvalue(model: Network) -> float:
+    """The largest absolute eigenvalue of the weights from h to h: above 1, they let a gradient grow."""
+    return float(np.abs(np.linalg.eigvals(model.layers[0].weight_hh_l0.numpy())).max())
 
 
 def norm(state: Tensor) -> float:

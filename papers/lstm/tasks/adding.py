@@ -19,7 +19,8 @@ from tinygrad_lab.typing import Generator
 from ..config import LSTMConfig
 
 TEST_ITEMS = 2560  # as in the paper
-TEST_SEED = 10**6  # test sequences are the same for every seed, and come from a stream of their own
+# Those of a split are the same for every seed, and come from a stream of their own.
+SEEDS = {"test": 10**6, "train": 10**6 + 1, "validation": 10**6 + 2}
 
 
 def draw(config: LSTMConfig, items: int, rng: Generator) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def example_batch(config: LSTMConfig, rng: Generator) -> dict[str, Any]:
 def dataset(config: LSTMConfig, split: str) -> Generated:
     """What is generated; a training sequence is never seen twice."""
     items = TEST_ITEMS if split == "test" else config.items
-    example = draw(config, 100, generator(TEST_SEED))
+    example = draw(config, 100, generator(SEEDS["test"]))
     checksum = hashlib.sha256(b"".join(example[name].tobytes() for name in ("sequence", "target"))).hexdigest()
     return Generated("adding", items, checksum)
 
@@ -67,6 +68,6 @@ def training_batches(config: LSTMConfig, generator: Generator) -> Batches:
 
 
 def evaluation_batches(config: LSTMConfig, split: str) -> list[dict[str, Any]]:
-    """The test sequences, or as many others like those trained on."""
-    rng = generator(TEST_SEED + (split != "test"))
+    """The sequences of a split, none of which is trained on: "train" has others like those that are."""
+    rng = generator(SEEDS[split])
     return [draw(config, 256, rng) for _ in range(TEST_ITEMS // 256)]

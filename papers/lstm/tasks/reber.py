@@ -33,7 +33,7 @@ GRAMMAR: tuple[dict[str, int], ...] = (
 END = 7
 STRINGS = 256  # of the training set, and as many of the test set
 NO_TARGET = -100  # what cross-entropy ignores: places after the end of a string
-SEEDS = {"train": 10**6, "test": 2 * 10**6}  # streams of their own, beside those of the weights
+SEEDS = {"train": 10**6, "test": 2 * 10**6, "validation": 3 * 10**6}  # streams beside those of the weights
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def batch_of(strings: list[ReberString]) -> dict[str, Any]:
 
 def strings_of(config: LSTMConfig, split: str) -> list[ReberString]:
     """The strings of a split, drawn with ``seed``: short strings are common, so some occur in both splits."""
-    rng = generator(SEEDS["test" if split == "test" else "train"] + config.seed)
+    rng = generator(SEEDS[split] + config.seed)
     return [embedded_string(rng) for _ in range(STRINGS)]
 
 

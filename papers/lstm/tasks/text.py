@@ -23,11 +23,19 @@ def example_batch(config: LSTMConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: LSTMConfig, split: str) -> TextData:
-    """The first nine tenths of the text for "train", the rest for "test"."""
+    """The first nine tenths of the text for "train", the rest for "test"; "validation" is what training leaves out.
+
+    Raises:
+        ValueError: a validation split where nothing is left out.
+    """
+    if split == "validation" and config.train_share == 1:
+        raise ValueError("train_share must be below 1 for a validation split")
     best = "timemachine" if available("timemachine") else "topics"
     data = load_text(best if config.dataset == "auto" else config.dataset)
     cut = round(len(data) * (1 - HELD_OUT))
-    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    inner = round(cut * config.train_share)
+    ends = {"train": (0, inner), "validation": (inner, cut), "test": (cut, len(data))}
+    return replace(data, text=data.text[slice(*ends[split])])
 
 
 def training_batches(config: LSTMConfig, generator: Generator) -> Batches:

@@ -63,7 +63,7 @@ BUGS = [
         'np.array(value, parameter.dtype, order="C")',
         "np.array(value, parameter.dtype)",
         "a slot loaded in Fortran order is updated in a copy: momentum is lost",
-        ("tests/optim/test_optimizers.py",),
+        ("tests/optim/test_optimizer_state.py",),
         "slots or resumes",
     ),
     Bug(

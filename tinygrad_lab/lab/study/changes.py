@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from tinygrad_lab import files
+from tinygrad_lab.claim import AGAIN
 from tinygrad_lab.lab import registry
 from tinygrad_lab.lab.study import claims
 from tinygrad_lab.study import Claim, Finding, Verdict, table
@@ -17,12 +18,13 @@ from tinygrad_lab.study import Claim, Finding, Verdict, table
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, BEFORE = DOCS / "claims.md", DOCS / "claims_before.json"
 OPEN = (
-    "the interval decides, but the verdict is held back, by a side that was not at its best or by Holm's correction",
+    "the interval decides, but a side was not at its best, or Holm's correction or other seeds hold the verdict back",
     "the interval does not decide",
     "there is one run, which has no interval",
     "it was not run",
 )
-Row = dict[str, str]  # paper, statement, verdict; where it was changed, the statement now; where needed, a note
+# paper, statement, verdict; where it was changed, the statement now; where needed, a note, or why it was withdrawn
+Row = dict[str, str]
 
 
 def before() -> list[Row]:
@@ -67,14 +69,32 @@ def _undecided(finding: Finding) -> str:
 def rows(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[str, ...]]:
     """Paper, statement, verdict before and after, and the reason."""
     for row in before():
-        claim = now[row["paper"]][row.get("now", row["statement"])]
-        why = "; ".join(filter(None, (row.get("note", ""), reason(claim))))
-        cells = (row["paper"], row["statement"], row["verdict"], claim.verdict, why)
+        cells = (row["paper"], row["statement"], row["verdict"], *_became(row, now))
         yield tuple(cell.replace("|", r"\|") for cell in cells)
 
 
+def _became(row: Row, now: dict[str, dict[str, Claim]]) -> tuple[str, str]:
+    """What the verdict is now, and why."""
+    if "withdrawn" in row:
+        return "withdrawn", row["withdrawn"]
+    claim = now[row["paper"]][row.get("now", row["statement"])]
+    return claim.verdict, "; ".join(filter(None, (row.get("note", ""), reason(claim))))
+
+
+def papers(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[object, ...]]:
+    """Of each paper: rows, those with a verdict, what rates were chosen on, seeds, and rows that PyTorch confirms."""
+    for slug, found in now.items():
+        findings = [claim.finding for claim in found.values()]
+        decided = sum(finding.verdict in ("reproduced", "refuted") for finding in findings)
+        rates = dict.fromkeys(f.rates for f in findings if f.rates != "none to choose" and f.p is not None)
+        seeds = [finding.seeds for finding in findings if finding.p is not None and finding.seeds]
+        witnessed = [finding.witness for finding in findings if finding.witness]
+        again = f"{sum(said.endswith(AGAIN) for said in witnessed)} of {len(witnessed)}" if witnessed else "-"
+        yield slug, len(findings), decided, ", ".join(rates) or "-", min(seeds, default="-"), again
+
+
 def block() -> str:
-    """Both tables: how many rows came out how, and every row."""
+    """All tables: how many rows came out how, each paper, and every row."""
     now = after()
     then = Counter(row["verdict"] for row in before())
     counts = Counter(claim.verdict for found in now.values() for claim in found.values())
@@ -83,7 +103,9 @@ def block() -> str:
     listed = table(("paper", "claim", "before", "after", "what it rests on"), rows(now))
     open_rows = Counter(_why_open(claim.finding) for found in now.values() for claim in found.values())
     why = table(("inconclusive, as", "rows"), [(name, open_rows[name]) for name in OPEN if open_rows[name]], right=1)
-    return f"{table(('verdict', 'before', 'after'), counted, right=2)}\n\n{why}\n\n{listed}"
+    columns = ("paper", "rows", "decided", "rates chosen on", "fewest seeds", "confirmed by PyTorch")
+    counts_table = table(("verdict", "before", "after"), counted, right=2)
+    return "\n\n".join((counts_table, why, table(columns, papers(now)), listed))
 
 
 def _why_open(finding: Finding) -> str:

@@ -80,11 +80,11 @@ def _cells(claim: Claim) -> tuple[str, ...]:
 
 
 def _explained(claim: Claim) -> list[str]:
-    """What the verdict rests on, why it is none, its p, and what is missing; each may be empty."""
+    """What the verdict rests on, who confirms it, why it is none, its p, and what is missing; each may be empty."""
     finding = claim.finding
     held_back = finding.held_back and f"no verdict, as {finding.held_back}"
     missing = finding.reservations and f"reservations: {'; '.join(finding.reservations)}"
-    return [claim.why, held_back, _tested(finding), missing or ""]
+    return [claim.why, finding.witness, held_back, _tested(finding), missing or ""]
 
 
 def _tested(finding: Finding) -> str:
@@ -132,7 +132,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
     """Measure (unless ``redraw``), draw, judge, and rewrite the README when the results are the paper's own.
 
     Raises:
-        UsageError: nothing to redraw, or results that nobody can make sense of.
+        UsageError: nothing to redraw, results that nobody can make sense of, or none that a claim can be judged by.
     """
     if redraw and not any(lab.folder.glob("*.json")):
         raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
@@ -140,7 +140,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
         importlib.import_module(places.module("reference"))  # without PyTorch it ends here, at once
         measure(paper, lab)
     try:
-        return _drawn(paper, lab)
+        return _some(paper, lab, _drawn(paper, lab))
     except SENSELESS as error:
         if not redraw or isinstance(error, UsageError):  # what we have just measured makes sense
             raise
@@ -148,6 +148,16 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
             f"{lab.folder} holds results that are damaged or of another version ({type(error).__name__}: "
             f"{brief(error)}): run tinygrad-lab claims {paper.slug} again"
         ) from error
+
+
+def _some(paper: Paper, lab: Lab, claims: list[Claim]) -> list[Claim]:
+    """The claims, of which there is at least one where the data are there."""
+    if not claims:
+        raise UsageError(
+            f"no claim of {paper.slug} can be judged without its data, which tinygrad-lab data lists; "
+            f"what could be run is in {lab.folder}"
+        )
+    return claims
 
 
 def _drawn(paper: Paper, lab: Lab) -> list[Claim]:

@@ -157,6 +157,7 @@ class Lab(Results):
         Each must be one run of ``train`` without ``watch``, of this bench or of one beside it, and what is computed
         from it: processes of their own make and keep them, then the calls are made here, and find them.
         """
+        self.pace.side_by_side(len(calls))
         make_ahead(calls, self.reports)
         return [call() for call in calls]
 
