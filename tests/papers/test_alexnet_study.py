@@ -183,7 +183,7 @@ def test_both_falling_reproduces_and_pytorch_says_whether_it_agrees(quick: Lab, 
     lab = edited(quick, tmp_path, apart)
     words = ("dropout", "two towers", "normalisation", "ten views")
     assert [one(lab, word).verdict for word in words] == ["reproduced", "reproduced", "inconclusive", "reproduced"]
-    assert "confirmed under other seeds by PyTorch (2): same verdict" in one(lab, "ten views").why
+    assert one(lab, "ten views").finding.witness == "PyTorch under other seeds (2): the same verdict"
 
 
 def test_an_arm_at_the_end_of_its_rates_does_not_lose(quick: Lab, tmp_path: Path) -> None:

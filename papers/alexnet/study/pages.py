@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, best_rate, table
+from tinygrad_lab.study import Lab, Record, best_rate, gallery, table
 
 from .experiment import ARMS
 from .speed import UNITS
@@ -116,7 +116,7 @@ def pictures(lab: Lab) -> str:
         "arms": (f"Training and test error of {len(ARMS)} networks", of_arms(lab)),
         "kernels": ("Kernels of the first layer", of_kernels(lab)),
     }
-    return "\n\n".join(f"![{title}](study/results/{name}.png)\n\n{said}" for name, (title, said) in told.items())
+    return gallery(told)
 
 
 def of_speed(lab: Lab) -> str:

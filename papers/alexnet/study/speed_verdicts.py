@@ -20,7 +20,7 @@ def speed(lab: Lab, comparison: str) -> Claim:
     finding = judged(lab, comparison, "numpy")
     why, torch = times(lab, comparison), "-"
     if comparison == "tuned":
-        why += f"; {confirmation(finding, judged(lab, comparison, 'torch'))}"
+        finding = finding.confirmed_by(judged(lab, comparison, "torch"))
         torch = numbers(results, comparison, "torch")
     return Claim(
         f"ReLUs reach {results['level']:g} % training error several times as fast as tanh units (six times in the "
@@ -117,10 +117,3 @@ def times(lab: Lab, comparison: str) -> str:
     more = "at least " if any(min(curve) > results["level"] for curve in tanh) else ""
     ratio = lab.interval(speed_ratios(relu, tanh, results))
     return f"tanh needs {more}{ratio:.1f} times the steps; at least {SEVERAL:g} times is asked for"
-
-
-def confirmation(finding: Finding, other: Finding) -> str:
-    """What PyTorch's runs say under seeds of their own, by the same test."""
-    if other.verdict == finding.verdict:
-        return f"confirmed under other seeds by PyTorch ({other.seeds}): same verdict"
-    return f"not confirmed under other seeds by PyTorch ({other.seeds}): {other.verdict}"
