@@ -241,9 +241,9 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims autoencoder` measures them anew.
 #
-# ![](../papers/autoencoder/study/results/reconstructions.png)
+# ![](../papers/autoencoder/study/results/pretraining.png)
 #
-# ![](../papers/autoencoder/study/results/maps.png)
+# ![](../papers/autoencoder/study/results/reconstructions.png)
 
 # %%
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Run-time shape checks for everything under test, the hypothesis profiles, and the site that several tests look at."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from hypothesis import HealthCheck, settings
 from tests.checking import check_packages
 
 check_packages("tinygrad_lab", "papers", "reference")
+
+# A script that runs the tests in the background has Ctrl-C ignored, in them and in all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 slow_ok = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=10, **slow_ok)

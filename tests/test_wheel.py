@@ -58,7 +58,15 @@ OURS = (  # written by us or by one of our commands, whatever is in them; the re
     "tinygrad_lab/lab/*/web/*", "tinygrad_lab/lab/site/templates/*", "tinygrad_lab/papers/*/README.md",
 )  # fmt: skip
 FROM_DATA = ("*/study/results/*.json", "*/study/results/*.png", "*/study/results/log.txt", "*/study/shown.safetensors")
-GENERATED = {"adding", "blobs", "copying", "embedded Reber grammar", "induction"}  # data that we make up
+GENERATED = {
+    "adding",
+    "blobs",
+    "copying",
+    "embedded Reber grammar",
+    "induction",
+    "needle, far",
+    "needle, stale",
+}  # data that we make up
 TERMS = re.compile(r"copyright|©|licen[cs]e|all rights reserved", re.IGNORECASE)
 
 

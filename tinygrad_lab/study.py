@@ -208,11 +208,17 @@ class Lab(Protocol):
         at_end: Sequence[str] = ("test", "train"),
     ) -> Run: ...
 
+    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays: ...
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]: ...
     def steps(self, config: Config, side: str = "numpy", seed: int = 0) -> Iterator[float]: ...
     def evaluate(self, run: Run, split: str) -> Metrics: ...
     def sweep(
-        self, configs: Mapping[float, Config], label: str, score: Callable[[Run], float], seed: int = SWEEP_SEED
+        self,
+        configs: Mapping[float, Config],
+        label: str,
+        score: Callable[[Run], float],
+        seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def bracket(
         self,
@@ -222,6 +228,7 @@ class Lab(Protocol):
         score: Callable[[Run], float],
         largest: bool = False,
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]: ...
     def on_engine(self, run: Run) -> Any: ...
     def sample(

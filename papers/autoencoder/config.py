@@ -31,6 +31,7 @@ class AutoencoderConfig:
     corruption: float = 0.0  # the fraction of pixels that the denoising autoencoder loses in training
 
     dataset: str = "auto"  # "mnist", "fashion-mnist", "digits"; "auto" is MNIST if it can be had, else the digits
+    train_items: int = 0  # train on so many images only, drawn with ``seed``; 0 for all
     batch_size: int = 128
     epochs: int = 50
     learning_rate: float = 1e-3
@@ -40,6 +41,8 @@ class AutoencoderConfig:
         for name, value in {name: getattr(self, name) for name in COUNTS}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.train_items < 0:
+            raise ValueError(f"train_items must be at least 0, got {self.train_items}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if min((*self.hidden, *self.channels)) < 1:

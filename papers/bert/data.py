@@ -130,19 +130,24 @@ def _labelled(config: BertConfig, split: str, generator: Generator | None = None
 def _chosen(config: BertConfig, rows: np.ndarray, generator: Generator | None) -> np.ndarray:
     """The rows to use: for training ``items`` of them, for evaluation an even sample."""
     if generator is None:
-        return rows[:: -(-len(rows) // EVALUATED)]
-    return chosen_rows(rows, config.items)
+        return sample(rows)
+    return chosen_rows(rows, config.items, config.seed)
 
 
-def chosen_rows(rows: np.ndarray, items: int) -> np.ndarray:
-    """So many of the rows, always the same ones; all of them for 0.
+def sample(rows: np.ndarray) -> np.ndarray:
+    """An even sample of the rows to evaluate on, where there are more than ``EVALUATED``."""
+    return rows[:: -(-len(rows) // EVALUATED)]
+
+
+def chosen_rows(rows: np.ndarray, items: int, seed: int = 0) -> np.ndarray:
+    """So many of the rows, which the seed draws; all of them for 0.
 
     Raises:
         ValueError: more than there are.
     """
     if items > len(rows):
         raise ValueError(f"items must be at most {len(rows)}, got {items}")
-    chosen = np.random.Generator(np.random.SFC64(0)).permutation(len(rows))[: items or None]
+    chosen = np.random.Generator(np.random.SFC64(seed)).permutation(len(rows))[: items or None]
     return rows[np.sort(chosen)]
 
 

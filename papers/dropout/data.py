@@ -45,9 +45,13 @@ def dataset(config: DropoutConfig, split: str) -> ImageData:
 
 
 def blobs(config: DropoutConfig, split: str) -> ImageData:
-    """Two round Gaussian blobs of unit variance that overlap, as "images" of 1 x 2 pixels; drawn with ``seed``."""
-    rng = generator(BLOB_SEEDS + 2 * config.seed + (split == "test"))
-    items = BLOB_TEST_POINTS if split == "test" else config.train_items or 100
+    """Two round Gaussian blobs of unit variance that overlap, as "images" of 1 x 2 pixels; drawn with ``seed``.
+
+    Every split is drawn on its own; those that are not trained on have as many points, so that chance counts little.
+    """
+    stream = {"train": 2 * config.seed, "test": 2 * config.seed + 1, "validation": -1 - config.seed}[split]
+    rng = generator(BLOB_SEEDS + stream)
+    items = config.train_items or 100 if split == "train" else BLOB_TEST_POINTS
     labels = np.arange(items) % 2
     points = rng.standard_normal((items, 2), np.float32)
     points[:, 0] += BLOB_DISTANCE * (labels - np.float32(0.5))

@@ -37,8 +37,10 @@ class FoXConfig:
     head_norm_eps: float = 1e-5  # of queries and keys
     rope_theta: float = 10_000.0  # the base of the rotary angles' wavelengths
     memories: tuple[float, float] = (2.0, 256.0)  # in tokens, of the first and last head whose gate is not the token's
+    open_gates: bool = False  # gates of the token start with these memories, too, not at a half
 
     dataset: str = "auto"  # "tinyshakespeare" if it can be had, else "topics"; or "kjv", "timemachine"
+    validate: bool = False  # train on eight tenths of the text, so that the ninth can choose learning rates
     length: int = 128  # tokens in a training window
     batch_size: int = 8
     windows: int = 2000  # in an epoch, each from a random place of the text

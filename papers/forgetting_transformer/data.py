@@ -13,10 +13,12 @@ from tinygrad_lab.typing import Generator
 
 from .config import FoXConfig
 
-HELD_OUT = 0.1  # the last part of the text is for testing
+TENTHS = {"test": (9, 10), "validation": (8, 9), "train": (0, 9)}  # of a text that each split has
+SHORTER = (0, 8)  # of it that are trained on where the ninth is for choosing learning rates
 EVALUATED = 64 * 1024  # tokens at most that a test looks at: windows from all over the held-out text
 EVALUATION_BATCH = 4096  # tokens in a batch of it
-STRETCHES = 96  # of text, half a training window each, that are read after contexts of different lengths
+STRETCHES = 32  # of text that are read after contexts of different lengths
+STRETCH = 64  # tokens of each
 
 
 def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
@@ -25,9 +27,8 @@ def example_batch(config: FoXConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: FoXConfig, split: str) -> TextData:
-    """The first nine tenths of the text for "train", the rest for "test"."""
-    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
-    return _part(best if config.dataset == "auto" else config.dataset, split)[0]
+    """The first nine tenths of the text for "train", the rest for "test"; the ninth one is "validation"."""
+    return _split(config, split)[0]
 
 
 def training_batches(config: FoXConfig, generator: Generator) -> Batches:
@@ -63,11 +64,11 @@ def context_batches(config: FoXConfig, split: str, context: int, longest: int) -
     Raises:
         ValueError: a text too short for a stretch after the ``longest`` context.
     """
-    tokens, stretch = encoded(config, split), config.length // 2
-    if len(tokens) <= longest + stretch:
-        raise ValueError(f"longest must be less than {len(tokens) - stretch} in this text, got {longest}")
-    places = np.linspace(longest, len(tokens) - stretch - 1, STRETCHES).astype(int)
-    return _in_batches(tokens, places - context, context + stretch)
+    tokens = encoded(config, split)
+    if len(tokens) <= longest + STRETCH:
+        raise ValueError(f"longest must be less than {len(tokens) - STRETCH} in this text, got {longest}")
+    places = np.linspace(longest, len(tokens) - STRETCH - 1, STRETCHES).astype(int)
+    return _in_batches(tokens, places - context, context + STRETCH)
 
 
 def _in_batches(tokens: np.ndarray, starts: np.ndarray, length: int) -> list[dict[str, Any]]:
@@ -82,18 +83,23 @@ def encoded(config: FoXConfig, split: str) -> np.ndarray:
     Raises:
         ValueError: a character that ``vocab_size`` has no room for.
     """
-    tokens = _part(dataset(config, split).name, split)[1]
+    tokens = _split(config, split)[1]
     if tokens.max(initial=0) >= config.vocab_size:
         raise ValueError(f"vocab_size must be above {tokens.max()}, the text has that token; got {config.vocab_size}")
     return tokens
 
 
+def _split(config: FoXConfig, split: str) -> tuple[TextData, np.ndarray]:
+    best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
+    tenths = SHORTER if config.validate and split == "train" else TENTHS[split]
+    return _part(best if config.dataset == "auto" else config.dataset, *tenths)
+
+
 @cache
-def _part(name: str, split: str) -> tuple[TextData, np.ndarray]:
-    """A split and its tokens, made once: experiments ask for them again and again."""
+def _part(name: str, first: int, last: int) -> tuple[TextData, np.ndarray]:
+    """Tenths of a text and their tokens, made once: experiments ask for them again and again."""
     data = load_text(name)
-    cut = int(len(data) * (1 - HELD_OUT))
-    part = replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    part = replace(data, text=data.text[int(len(data) * (first / 10)) : int(len(data) * (last / 10))])
     tokens = encode(part.text)
     tokens.setflags(write=False)
     return part, tokens

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros_like
+from tinygrad_lab import Tensor, arange, cat, from_numpy, nn, ones, random, zeros, zeros_like
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.forgetting_attention import SMALLEST_LOG_GATE
 from tinygrad_lab.typing import Generator
@@ -249,7 +249,7 @@ class ForgettingTransformer(nn.Module):
         self.clip = config.clip
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        initialise(self)
+        initialise(self, config)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: Caches | None = None) -> Float[Tensor, "b t vocab"]:
         return self.lm_head(self.model(tokens, caches))
@@ -268,13 +268,13 @@ def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
-def initialise(model: ForgettingTransformer) -> None:
-    """N(0, 0.02²) for every matrix and 0 for the gates' biases: half of a memory is gone with the next token."""
+def initialise(model: ForgettingTransformer, config: FoXConfig) -> None:
+    """N(0, 0.02²) for every matrix; 0 for the gates' biases, so that every gate is a half, or those of open gates."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.02)
         elif name.endswith("fgate_proj.bias"):
-            nn.init.zeros_(parameter)
+            parameter.detach().copy_(memory_bias(config) if config.open_gates else zeros(config.heads))
 
 
 def build(config: FoXConfig, generator: Generator | None = None) -> ForgettingTransformer:

@@ -36,6 +36,7 @@ class MambaConfig:
     norm_eps: float = 1e-5
 
     dataset: str = "auto"  # of the text: "tinyshakespeare" if it can be had, else "topics"; or "timemachine"
+    validation: int = 0  # characters at the end of the training text that are not trained on, to choose rates by
     length: int = 64  # tokens in a training window; T of the synthetic tasks
     copies: int = 16  # tokens to copy
     batch_size: int = 12
@@ -65,6 +66,8 @@ class MambaConfig:
         for name in ("final_rate", "warmup", "beta2", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.validation < 0:
+            raise ValueError(f"validation must be at least 0, got {self.validation}")
         self._check_task()
 
     def _check_task(self) -> None:
@@ -95,17 +98,26 @@ class MambaBatch(TypedDict):
     count: float  # of answers
 
 
-def _published(hidden_size: int, layers: int) -> MambaConfig:
-    """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8."""
-    return MambaConfig(vocab_size=50_280, hidden_size=hidden_size, layers=layers, length=2048, batch_size=256)
+def _published(hidden_size: int, layers: int, learning_rate: float) -> MambaConfig:
+    """Section 4.2 and appendix E.2: 2,048 tokens, the vocabulary of GPT-NeoX filled up to a multiple of 8.
+
+    300 billion tokens, half a million in a batch; up to five times the rate of GPT-3 of that size, down to 1e-5.  The
+    rates, and the warm-up of 375 million tokens, which is GPT-3's, are quoted from memory.
+    """
+    updates_an_epoch = 1000
+    return MambaConfig(
+        vocab_size=50_280, hidden_size=hidden_size, layers=layers, length=2048, batch_size=256,
+        items=256 * updates_an_epoch, epochs=572, learning_rate=learning_rate, final_rate=1e-5 / learning_rate,
+        warmup=375e6 / 300e9,
+    )  # fmt: skip
 
 
 PUBLISHED = {
-    "130M": _published(768, 24),
-    "370M": _published(1024, 48),
-    "790M": _published(1536, 48),
-    "1.4B": _published(2048, 48),
-    "2.8B": _published(2560, 64),
+    "130M": _published(768, 24, 3e-3),
+    "370M": _published(1024, 48, 1.5e-3),
+    "790M": _published(1536, 48, 1.25e-3),
+    "1.4B": _published(2048, 48, 1e-3),
+    "2.8B": _published(2560, 64, 8e-4),
 }
 
 TINY = MambaConfig(
@@ -122,6 +134,10 @@ SYNTHETIC: dict[str, Any] = {
 }  # fmt: skip
 COPYING: dict[str, Any] = {"task": "copying", **SYNTHETIC, "length": 48, "copies": 6}
 INDUCTION: dict[str, Any] = {"task": "induction", **SYNTHETIC}
+PUBLISHED_COPYING: dict[str, Any] = {  # 400,000 updates
+    "length": 4096, "copies": 16, "batch_size": 64, "items": 64_000, "epochs": 400, "learning_rate": 1e-4,
+}  # fmt: skip
+PUBLISHED_INDUCTION: dict[str, Any] = {"length": 256, "batch_size": 8, "items": 8 * 8192, "epochs": 25}
 
 VARIANTS = {
     variant: {
@@ -133,13 +149,11 @@ VARIANTS = {
     "copying": {
         "tiny": replace(TINY, variant="copying", task="copying"),
         "small": MambaConfig(variant="copying", **COPYING),
-        "paper": MambaConfig(
-            variant="copying", **COPYING | {"length": 4096, "copies": 16, "batch_size": 64, "learning_rate": 1e-4}
-        ),
+        "paper": MambaConfig(variant="copying", **COPYING | PUBLISHED_COPYING),
     },
     "induction": {
         "tiny": replace(TINY, variant="induction", task="induction"),
         "small": MambaConfig(variant="induction", **INDUCTION),
-        "paper": MambaConfig(variant="induction", **INDUCTION | {"length": 256, "batch_size": 8, "epochs": 25}),
+        "paper": MambaConfig(variant="induction", **INDUCTION | PUBLISHED_INDUCTION),
     },
 }

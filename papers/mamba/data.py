@@ -29,7 +29,7 @@ def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: MambaConfig, split: str) -> TextData | Generated:
-    """What is trained or tested on; ``split`` is "train" or "test"."""
+    """What is trained or tested on; ``split`` is "train", "validation" or "test"."""
     return TASKS[config.task].dataset(config, split)
 
 

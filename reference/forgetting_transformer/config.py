@@ -26,6 +26,7 @@ class FoXConfig(Protocol):
     head_norm_eps: Positive = 1e-5  # of queries and keys
     rope_theta: Positive = 10_000.0  # the base of the rotary angles' wavelengths
     memories: tuple[float, float] = (2.0, 256.0)  # in tokens, of the first and last head whose gate is not the token's
+    open_gates: bool = False  # gates of the token start with these memories, too, not at a half
 
     length: Window = 128  # tokens in a training window
     batch_size: Count = 8

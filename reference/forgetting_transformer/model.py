@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros_like
+from torch import Tensor, arange, cat, from_numpy, nn, ones, zeros, zeros_like
 from torch.nn import functional as F
 
 from .attention.cache import KVCache
@@ -251,7 +251,7 @@ class ForgettingTransformer(nn.Module):
         self.clip = config.clip
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        initialise(self)
+        initialise(self, config)
 
     def forward(self, tokens: Int[Tensor, "b t"], caches: Caches | None = None) -> Float[Tensor, "b t vocab"]:
         return self.lm_head(self.model(tokens, caches))
@@ -270,13 +270,13 @@ def memory_bias(config: FoXConfig) -> Float[Tensor, " heads"]:
     return from_numpy(-np.log(np.expm1(1 / memory)).astype(np.float32))
 
 
-def initialise(model: ForgettingTransformer) -> None:
-    """N(0, 0.02²) for every matrix and 0 for the gates' biases: half of a memory is gone with the next token."""
+def initialise(model: ForgettingTransformer, config: FoXConfig) -> None:
+    """N(0, 0.02²) for every matrix; 0 for the gates' biases, so that every gate is a half, or those of open gates."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.02)
         elif name.endswith("fgate_proj.bias"):
-            nn.init.zeros_(parameter)
+            parameter.detach().copy_(memory_bias(config) if config.open_gates else zeros(config.heads))
 
 
 def build(config: FoXConfig) -> ForgettingTransformer:

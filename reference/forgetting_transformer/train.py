@@ -15,12 +15,10 @@ from .model import ForgettingTransformer, build, loss
 def configure_optimizer(
     model: ForgettingTransformer, config: FoXConfig, steps: int
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
-    """AdamW, the learning rate up along a line and down half a cosine to 0; gates that are numbers do not decay."""
-    gates = [parameter for name, parameter in model.named_parameters() if name.endswith("fgate_bias")]
-    others = [parameter for name, parameter in model.named_parameters() if not name.endswith("fgate_bias")]
-    groups = [{"params": others, "weight_decay": config.weight_decay}]
-    if gates:
-        groups.append({"params": gates, "weight_decay": 0.0})
+    """AdamW, the learning rate up along a line and down half a cosine to 0; matrices decay, biases and norms do not."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
+    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95))
     warmup = int(config.warmup * steps)
 

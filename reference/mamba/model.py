@@ -100,10 +100,10 @@ class Mixer(nn.Module, ABC):
         B, C = (m[:, :, None] if m.ndim == 3 else m.expand(*u.shape[:2], -1, -1) for m in (B, C))
         h = u.new_zeros(len(u), *self.A_log.shape) if h is None else h
         A, outputs = -self.A_log.exp(), []
-        for t in range(u.shape[1]):
-            u_t, delta_t = u[:, t, :, None], delta[:, t, :, None]
-            h = torch.exp(delta_t * A) * h + delta_t * B[:, t] * u_t
-            outputs.append((C[:, t] * h).sum(-1))
+        for u_t, delta_t, B_t, C_t in zip(u.unbind(1), delta.unbind(1), B.unbind(1), C.unbind(1), strict=True):
+            u_t, delta_t = u_t[:, :, None], delta_t[:, :, None]
+            h = torch.exp(delta_t * A) * h + delta_t * B_t * u_t
+            outputs.append((C_t * h).sum(-1))
         return torch.stack(outputs, dim=1) + self.D * u, h
 
     @abstractmethod

@@ -125,6 +125,19 @@ def test_a_bad_address_is_left_at_a_sentence(look: Look, lenet: Path, bad: str) 
     assert at(page) == "5 / 99"
 
 
+def test_an_address_is_not_written_over_before_it_is_followed(look: Look, lenet: Path) -> None:
+    page = look(lenet).page
+    # The step's own address comes due after the new one is set, and before its event.
+    page.evaluate("""() => {
+        let due;
+        window.setTimeout = (then) => { due = then; };
+        go(1);
+        location.hash = "#step=5";
+        due();
+    }""")
+    expect(page.locator("#count")).to_have_text("5 / 99")
+
+
 def test_in_a_frame_there_is_no_address_to_write(look: Look) -> None:
     seen = look(html(NEURON))
     seen.page.keyboard.press("End")

@@ -177,8 +177,10 @@ class Mirror:
             ):  # fmt: skip
                 stack.enter_context(patch)
             threading.Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
-            yield
-            server.shutdown()
+            try:
+                yield
+            finally:
+                server.shutdown()
 
 
 def tries(draw: Random) -> Iterator[Outcome]:

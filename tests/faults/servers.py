@@ -105,8 +105,10 @@ def running(server: ThreadingHTTPServer) -> Iterator[tuple[int, list[str]]]:
 
     with server, mock.patch.object(ThreadingHTTPServer, "handle_error", failed):
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_address[1], failures
-        server.shutdown()
+        try:
+            yield server.server_address[1], failures
+        finally:  # a thread that serves from a closed socket turns for ever
+            server.shutdown()
 
 
 def stepper() -> ThreadingHTTPServer:

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from papers.dropout.study.verdicts import SETTINGS
 from tests.faults.kills import downloads, killed, pages, remains, sites, started
 from tests.lab.command import run
 from tinygrad_lab import files
@@ -137,8 +136,8 @@ def test_a_few_kills_of_the_commands(kill: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"runs": [{"side": "numpy"}]}', "[" * 100_000])
 def test_results_that_make_no_sense_are_one_line(content: str, tmp_path: Path) -> None:
-    for name in SETTINGS:
-        (tmp_path / f"{name}.json").write_text(content)
+    for results in (claims.paper_folder(registry.find("dropout")) / "study" / "results").glob("*.json"):
+        (tmp_path / results.name).write_text(content)
     result = run("claims", "dropout", "--redraw", "--out", str(tmp_path))
     assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
     assert "tinygrad-lab claims dropout again" in result.err

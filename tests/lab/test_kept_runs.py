@@ -158,7 +158,7 @@ def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
     """The study is killed while two calls wait; each ends after the call in hand, and no third one is made."""
     script = (
         "import os, time\nfrom tinygrad_lab.lab.study import ahead\nahead.cores = lambda: 2\n"
-        "def wait():\n    print(os.getpid(), flush=True)\n    time.sleep(1)\n"
+        "def wait():\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(1)\n"  # whole, whoever else writes
         "ahead.make_ahead([wait] * 6, ahead.Reports(print))"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as study:
@@ -168,6 +168,30 @@ def test_a_killed_study_leaves_no_process_behind(tmp_path: Path) -> None:
         rest = study.stdout.read()  # ends when nobody holds the pipe any more
     assert rest == ""
     assert len(set(first)) == 2
+
+
+def test_what_runs_start_from_is_made_once(lab: Lab) -> None:
+    config, made = VARIANTS["dropout"]["small"], []
+
+    def prepared(seed: int = 0, label: str = "ones") -> np.ndarray:
+        return lab.prepared(config, seed, label, lambda: (made.append(label), {"weight": np.full(3, seed + 1.0)})[1])[
+            "weight"
+        ]
+
+    assert prepared().tolist() == prepared().tolist() == [1.0, 1.0, 1.0]
+    assert made == ["ones"]
+    assert prepared(seed=1).tolist() == [2.0, 2.0, 2.0]
+    prepared(label="others")
+    assert made == ["ones", "ones", "others"]
+
+
+def test_rates_are_tried_from_the_weights_that_are_given(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(ahead, "cores", lambda: 1)
+    monkeypatch.setattr(Lab, "train", lambda *_, weights, **__: given.append(weights))
+    weights = {"weight": np.ones(2)}
+    lab.bracket(lambda rate: VARIANTS["dropout"]["small"], [0.1, 0.2], "x", lambda run: 0.0, weights=weights)
+    assert given == [weights, weights]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The Forgetting Transformer: its gates, its blocks and their controls, names as published, torch as a witness."""
 
+import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -137,13 +138,26 @@ def test_gates_start_half_open_and_fixed_ones_do_not_learn() -> None:
     assert set(learned.state_dict()) == set(fixed.state_dict())
 
 
-def test_gates_that_are_numbers_do_not_decay() -> None:
-    config = VARIANTS["bias-only"]["tiny"]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_neither_biases_nor_norms_decay(variant: str) -> None:
+    config = VARIANTS[variant]["tiny"]
     model = build(config, generator(0))
     optimizer, _ = configure_optimizer(model, config, 10)
     decayed, kept = optimizer.param_groups
     assert (decayed["weight_decay"], kept["weight_decay"]) == (config.weight_decay, 0.0)
-    assert kept["params"] == [layer.attn.fgate_bias for layer in model.model.layers]
+    free = ("norm.weight", "fgate_proj.bias", "fgate_bias")
+    names = [(name.endswith(free), parameter) for name, parameter in model.named_parameters()]
+    assert decayed["params"] == [parameter for exempt, parameter in names if not exempt]
+    assert kept["params"] == [parameter for exempt, parameter in names if exempt]
+
+
+@pytest.mark.parametrize("package", ["papers", "reference"])
+def test_gates_start_at_a_half_or_open_at_the_memories_that_were_asked_for(package: str) -> None:
+    model = importlib.import_module(f"{package}.forgetting_transformer.model")
+    for open_gates, bias in ((False, [0.0, 0.0]), (True, (-np.log(np.expm1([1 / 1.0, 1 / 4.0]))).tolist())):
+        built = model.build(replace(LLAMA, memories=(1.0, 4.0), open_gates=open_gates))
+        for layer in built.model.layers:
+            assert layer.attn.fgate_proj.bias.tolist() == pytest.approx(bias, abs=1e-6)
 
 
 def test_every_head_s_gate_learns() -> None:

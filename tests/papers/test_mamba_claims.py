@@ -1,39 +1,108 @@
-"""The experiments run, save, judge and draw; comparisons are fair; the probes measure what they say."""
+"""The study runs, saves, judges and draws; comparisons are fair; sentences and probes say what is so."""
 
-from dataclasses import replace
-from typing import get_args
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from papers.mamba.config import VARIANTS
-from papers.mamba.model import Mamba, build, loss
-from papers.mamba.study import experiment, probes, verdicts
-from papers.mamba.study.neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from papers.mamba.study.verdicts import ARMS, soonest_rate
+from papers.mamba.model import Mamba, build
+from papers.mamba.study import experiment, neighbours, pages, probes, verdicts
+from papers.mamba.study.experiment import ARMS, SIZES, UPDATES
 from papers.mamba.tasks import synthetic
 from tests.numerics import relative_error
 from tinygrad_lab import Tensor
+from tinygrad_lab.fit import Look
 from tinygrad_lab.lab import registry
-from tinygrad_lab.lab.study import claims
+from tinygrad_lab.lab.study import ahead, claims
 from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
-from tinygrad_lab.study import Verdict
+from tinygrad_lab.study import SWEEP_SEED, Claim, Verdict
 
 PAPER = registry.find("mamba")
 CONFIG = VARIANTS["induction"]["tiny"]
+PAIRS = [(task, arm) for task, arms in ARMS.items() for arm in arms]
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    lab = Lab(PAPER, 1, True, tmp_path_factory.mktemp("results"))
-    experiment.measure(lab)
-    return lab
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """All of it with two seeds, one after the other, on the embedded text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "available", lambda name: False)
+        patch.setattr(ahead, "cores", lambda: 1)
+        lab = Lab(PAPER, None, True, tmp_path_factory.mktemp("results"))
+        experiment.measure(lab)
+        yield lab
+
+
+# ---- arms ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ARMS)
+def test_arms_of_a_task_have_about_as_many_parameters(quick: Lab, task: str) -> None:
+    counts = []
+    for arm in ARMS[task]:
+        config = experiment.configuration(task, arm, UPDATES[task], quick=False)
+        model = experiment.bench(quick, arm).side("numpy").build(config, 0)
+        counts.append(sum(parameter.numel() for parameter in model.parameters()))
+    assert max(counts) / min(counts) < 1.05
+
+
+@pytest.mark.parametrize(("task", "arm"), PAIRS)
+def test_arms_differ_in_the_network_and_in_nothing_else(task: str, arm: str) -> None:
+    ours, theirs = (asdict(experiment.configuration(task, name, 500, False)) for name in ("selective", arm))
+    changed = {name for name in ours if ours[name] != theirs[name]}
+    assert changed <= {"selective", "layers"}
+    assert theirs["epochs"] * theirs["items"] == 500 * theirs["batch_size"]
+    assert {name: theirs[name] for name in SIZES[task]} | {"layers": 0} == SIZES[task] | {"layers": 0}
+
+
+@pytest.mark.parametrize("network", neighbours.NETWORKS)
+def test_neighbours_are_the_other_papers_networks(quick: Lab, network: str) -> None:
+    config = experiment.configuration("text", network, 100, False)
+    model = experiment.bench(quick, network).side("numpy").build(config, 0)
+    assert type(model.network).__name__ == {"LLaMA": "Llama", "FoX": "ForgettingTransformer"}[network]
+    assert len(model.network.model.layers) == config.layers == 2
+    assert model(Tensor(np.zeros((2, 7), np.int64))).shape == (2, 7, config.vocab_size)
+
+
+def test_rates_are_chosen_by_what_was_not_trained_on(quick: Lab) -> None:
+    config = experiment.tried(quick, "text", "selective", 0.1)
+    assert (config.learning_rate, config.validation) == (0.1, experiment.VALIDATION)
+    assert experiment.tried(quick, "copying", "selective", 0.1).validation == 0
+    scores = quick.results("rates")["scores"]
+    assert {task: tuple(arms) for task, arms in scores.items()} == ARMS
+    for task, arm in PAIRS:
+        assert len(scores[task][arm]) == len(experiment.RATES[task])
+        taken = quick.runs(task, arm=arm)[0]["config"]
+        assert scores[task][arm][f"{taken['learning_rate']:g}"] == min(scores[task][arm].values())
+        assert taken["validation"] == 0
+
+
+def test_pytorch_has_seeds_that_no_other_run_has(quick: Lab) -> None:
+    theirs = {run["seed"] for task in experiment.WITNESSED for run in quick.runs(task, "torch", "selective")}
+    ours = {run["seed"] for task, arm in PAIRS for run in quick.runs(task, arm=arm)}
+    assert theirs == {1000, 1001}
+    assert not theirs & (ours | {SWEEP_SEED})
+
+
+def test_copying_ends_where_it_is_solved() -> None:
+    def look(accuracy: float) -> Look:
+        return Look(1, [0.0], 0.0, {"accuracy": accuracy})
+
+    assert [experiment.solved(look(right)) for right in (96.9, 97.0)] == [False, True]
+
+
+# ---- results, verdicts, sentences ------------------------------------------------------------------------------------
 
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
-    found = claims.part(PAPER, "verdicts").claims(quick)
-    assert len(found) == 7
+    found = verdicts.claims(quick)
+    assert len(found) == 9
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
     claims.part(PAPER, "figures").figures(quick)
     assert {path.stem for path in quick.folder.glob("*.png")} == {"cost", "step_sizes", "tasks", "text"}
@@ -43,53 +112,92 @@ def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     assert "ROMEO:" in filled
 
 
-def test_the_witness_ends_where_the_engine_does(quick: Lab) -> None:
-    ours, theirs = quick.results("copying")["runs"]["selective"]
-    assert (ours["side"], theirs["side"]) == ("numpy", "torch")
-    assert ours["history"][-1]["bits"] == pytest.approx(theirs["history"][-1]["bits"], rel=1e-4)
+def changed(lab: Lab, folder: Any, task: str, values: dict[str, list[Any]], *path: str | int) -> Lab:
+    """The quick results with other numbers in each run of some arms, and with rates that are bracketed."""
+    for name in (*ARMS, "cost", "scan"):
+        results = lab.results(name)
+        for arm, numbers in values.items() if name == task else ():
+            for side in ("numpy", "torch"):
+                runs = [run for run in results["runs"][arm] if run["side"] == side]
+                for run, number in zip(runs, numbers, strict=False):
+                    place: Any = run
+                    for key in path[:-1]:
+                        place = place[key]
+                    place[path[-1]] = number
+        (folder / f"{name}.json").write_text(json.dumps(results), encoding="utf-8")
+    bracketed = {task: {arm: {"0.1": 2.0, "0.2": 1.0, "0.4": 2.0} for arm in arms} for task, arms in ARMS.items()}
+    (folder / "rates.json").write_text(json.dumps({"scores": bracketed}), encoding="utf-8")
+    return Lab(PAPER, None, True, folder)
 
 
-def test_arms_have_about_as_many_parameters() -> None:
-    for task in ("copying", "induction"):
-        counts = []
-        for arm in ARMS:
-            config = experiment.task_config(task, arm, 1e-3, quick=False)
-            counts.append(sum(parameter.numel() for parameter in build(config).parameters()))
-        assert max(counts) / min(counts) < 1.04
+def by_statement(lab: Lab) -> dict[str, Claim]:
+    return {claim.statement.split(" ")[0] + claim.statement.split(" ")[1]: claim for claim in verdicts.claims(lab)}
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
-def test_neighbours_have_the_same_windows_and_about_as_many_parameters(quick: Lab, name: str) -> None:
-    ours = experiment.text_config("selective", quick=False)
-    theirs, bench = neighbour_config(quick, name, ours, quick=False), quick.beside(NEIGHBOURS[name][0])
-    counts = [
-        sum(parameter.numel() for parameter in side.build(config, 0).parameters())
-        for side, config in ((quick.side("numpy"), ours), (bench.side("numpy"), theirs))
-    ]
-    assert max(counts) / min(counts) < 1.02
-    batches = [lab.data.training_batches(c, generator(3)) for lab, c in ((quick, ours), (bench, theirs))]
-    assert len(batches[0]) * ours.epochs == len(batches[1]) * theirs.epochs == 2000
-    for first, second in zip(*map(iter, batches), strict=True):
-        np.testing.assert_array_equal(first["tokens"], second["tokens"])
-        np.testing.assert_array_equal(first["target"], second["target"])
+def test_copying_is_judged_by_trials_and_by_what_is_copied_soon(quick: Lab, tmp_path: Any) -> None:
+    looks = {"selective": [[{"accuracy": 98.0}], [{"accuracy": 98.5}]], "time-invariant": [[{"accuracy": 40.0}]] * 2}
+    lab = changed(quick, tmp_path, "copying", looks, "history")
+    assert verdicts.solved(lab, "selective") == [True, True]
+    assert verdicts.solved(lab, "time-invariant") == [False, False]
+    found = by_statement(lab)
+    assert found["selectivestate"].verdict == "inconclusive"  # two trials an arm decide nothing
+    assert found["selectionlearns"].verdict == "reproduced"
+    assert found["selectionlearns"].finding.witness == "PyTorch under other seeds (2): the same verdict"
 
 
-def test_nats_are_those_of_the_loss(model: Mamba) -> None:
-    batch = {
-        name: value if name == "count" else Tensor(value)
-        for name, value in synthetic.draw(CONFIG, 5, generator(0)).items()
-    }
-    batch["target"] = batch["tokens"]
-    batch["count"] = float(batch["target"].numel())
-    assert nats_a_character(model, [batch, batch]) == pytest.approx(loss(model, batch).item(), rel=1e-6)
+def test_induction_is_judged_beyond_the_length_of_training(quick: Lab, tmp_path: Any) -> None:
+    def right(*accuracies: float) -> dict[str, float]:
+        return dict(zip(("32", "64", "128"), accuracies, strict=True))
+
+    ours = [right(100.0, 100.0, 100.0)] * 2
+    fell, failed = ([right(start, 60.0, 30.0), right(start, 60.0, 31.0)] for start in (100.0, 90.0))
+    for theirs, verdict in ((fell, "reproduced"), (failed, "inconclusive")):
+        lab = changed(quick, tmp_path, "induction", {"selective": ours, "LLaMA": theirs}, "history", -1)
+        found = by_statement(lab)
+        assert found["beyondthe"].verdict == verdict
+        assert found["aselective"].verdict == "reproduced"
+    worse = changed(quick, tmp_path, "induction", {"selective": [right(100.0, 100.0, 50.0)] * 2}, "history", -1)
+    finding = by_statement(worse)["aselective"].finding
+    assert (finding.verdict, "204,800 updates" in finding.held_back) == ("inconclusive", True)
 
 
-def test_the_soonest_rate_is_soonest_then_best() -> None:
-    def run(updates: int, accuracy: float) -> dict:
-        return {"updates": updates, "history": [{"accuracy": accuracy}]}
+def test_text_is_judged_in_nats_with_a_margin(quick: Lab, tmp_path: Any) -> None:
+    bits = {"selective": [3.0, 3.1], "time-invariant": [3.2, 3.3], "LLaMA": [3.01, 3.11], "FoX": [2.99, 3.09]}
+    found = by_statement(changed(quick, tmp_path, "text", bits, "metrics", "bits"))
+    assert found["selectionmakes"].verdict == "reproduced"
+    close = found["Mambamodels"].finding  # FoX is better, but by 0.007 nats
+    assert all(part.verdict == "reproduced" for part in close.parts)
+    assert (close.verdict, close.held_back) == ("inconclusive", verdicts.EARLY)
+    assert "2.114" in found["Mambamodels"].numpy
+    assert "(3.050 bits)" in found["Mambamodels"].numpy
 
-    assert soonest_rate({"slow": run(800, 98.0), "fast": run(600, 97.0)}) == "fast"
-    assert soonest_rate({"bad": run(800, 20.0), "better": run(800, 30.0)}) == "better"
+
+def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
+    """Recomputed from the files by hand."""
+    copying, induction = (quick.results(task)["runs"] for task in ("copying", "induction"))
+
+    def mean(runs: list[Any], look: int, name: str) -> str:
+        values = [run["history"][look][name] for run in runs if run["side"] == "numpy"]
+        return f"{sum(values) / len(values):.1f}"
+
+    said = re.findall(r"[\d.]+(?= %)", pages.of_tasks(quick))
+    expected = [mean(copying[arm], look, "accuracy") for look in (0, -1) for arm in ARMS["copying"]]
+    expected += [mean(induction[arm], -1, length) for length in ("32", "128") for arm in ARMS["induction"]]
+    assert said == expected
+    text = quick.results("text")["runs"]
+    bits = [np.mean([run["metrics"]["bits"] for run in text[arm] if run["side"] == "numpy"]) for arm in ARMS["text"]]
+    said = re.findall(r"([\d.]+) nats \(([\d.]+) bits", pages.of_text(quick))
+    assert said == [(f"{np.log(2) * value:.3f}", f"{value:.3f}") for value in bits]
+    cost, steps = quick.results("cost"), quick.results("scan")["steps"]["64"]
+    said = re.findall(r"([\d.,]+) ms", pages.of_cost(quick))
+    assert said[:2] == [f"{time:.2f}" for time in cost["written"]["milliseconds"]]
+    assert said[-2:] == [f"{steps[form]['milliseconds']:.1f}" for form in ("fused", "step by step")]
+
+
+def test_the_sentence_on_step_sizes_says_where_they_are_smaller() -> None:
+    said = pages.of_block([[0.1, 0.4, 0.2, 0.1, 0.3], [0.2, 0.2, 0.6, 0.1, 0.1]], 2)
+    assert said.startswith("In block 2 Δ is 0.150 at a token, at most 0.500 one to three places after it, and 0.200 in")
+    assert said.endswith("smaller at tokens than in noise in 1 of 2 networks.")
 
 
 # ---- probes ----------------------------------------------------------------------------------------------------------
@@ -104,24 +212,32 @@ def model() -> Mamba:
     return made
 
 
-def test_long_sequences_are_judged_as_if_read_at_once(model: Mamba, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_sequences_are_judged_a_few_at_a_time(model: Mamba, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(CONFIG, length=50)
     batch = synthetic.draw(config, 40, generator(synthetic.TEST_SEED + 50))
     answers = model(Tensor(batch["tokens"])).numpy()[:, -1].argmax(-1)
     expected = 100 * (answers == batch["target"][:, -1]).mean()
     assert 0 < expected < 100
-    monkeypatch.setattr(probes, "READ_AT_ONCE", 40 * 7)
+    monkeypatch.setattr(probes, "READ_AT_ONCE", 50 * 7)
     assert probes.accuracy_at(model, CONFIG, 50, 40) == pytest.approx(expected)
 
 
 def test_step_sizes_are_those_of_the_blocks(model: Mamba) -> None:
-    tokens = np.arange(9)
-    found = np.array(probes.step_sizes(model, tokens))
-    assert found.shape == (CONFIG.layers, 9)
+    tokens = np.stack([np.arange(9), np.arange(9)[::-1]])
+    found = probes.step_sizes(model, tokens)
+    assert [sizes.shape for sizes in found] == [(2, 9)] * CONFIG.layers
     block = model.backbone.layers[0]
-    u, _ = block.mixer.in_proj(block.norm(model.backbone.embeddings(Tensor(tokens[None])))).chunk(2, -1)
+    u, _ = block.mixer.in_proj(block.norm(model.backbone.embeddings(Tensor(tokens)))).chunk(2, -1)
     delta, _, _ = block.mixer.select(block.mixer.conv1d(u))
-    assert relative_error(found[0], delta.numpy()[0].mean(axis=-1)) < 1e-6
+    assert relative_error(found[0], delta.numpy().mean(axis=-1)) < 1e-6
+
+
+def test_step_sizes_are_put_together_by_the_distance_from_a_token() -> None:
+    tokens = np.array([[0, 3, 0, 0, 0, 0, 0, 5, 0]])
+    since = probes.since_a_token(tokens)
+    assert since.tolist() == [[-1, 0, 1, 2, 3, 4, 4, 0, 1]]
+    sizes = np.array([[9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 2.0, 4.0]])
+    assert probes.sizes_since([sizes], since) == [[1.5, 3.0, 3.0, 4.0, 6.0]]
 
 
 def test_what_is_kept_is_the_same_everywhere_and_counted_in_full(model: Mamba) -> None:
@@ -138,4 +254,6 @@ def test_the_fused_scan_needs_less_memory_than_its_definition() -> None:
 
 
 def test_lengths_begin_with_that_of_training() -> None:
-    assert verdicts.LENGTHS[0] == VARIANTS["induction"]["small"].length
+    assert experiment.LENGTHS[0] == SIZES["induction"]["length"]
+    assert experiment.ATTENDED in experiment.LENGTHS
+    assert verdicts.BEYOND in experiment.LENGTHS

@@ -49,7 +49,10 @@ def test_training_sequences_are_new_and_test_sequences_always_the_same(config) -
     assert not np.array_equal(first[0], second[0])
     one, other = (data.evaluation_batches(config, "test") for _ in range(2))
     np.testing.assert_array_equal(one[0]["tokens"], other[0]["tokens"])
-    assert not np.array_equal(one[0]["tokens"], data.evaluation_batches(config, "train")[0]["tokens"])
+    splits = {
+        data.evaluation_batches(config, split)[0]["tokens"].tobytes() for split in ("train", "validation", "test")
+    }
+    assert len(splits) == 3
     described = data.dataset(config, "test")
     assert len(described) == sum(len(batch["tokens"]) for batch in one)
     assert (described.name, len(described.checksum)) == (config.task, 64)
@@ -74,6 +77,21 @@ def test_the_held_out_text_is_read_once_from_its_beginning(config) -> None:
     np.testing.assert_array_equal(read, held_out[1 : len(read) + 1])
     assert len(held_out) - len(read) <= config.length
     assert len(data.dataset(config, "train")) + len(data.dataset(config, "test")) == len(text.load_text("topics"))
+
+
+def test_a_validation_split_is_the_end_of_the_training_text(config) -> None:
+    cut = replace(config, validation=500)
+    kept, held = (data.dataset(cut, split).text for split in ("train", "validation"))
+    assert kept + held == data.dataset(config, "train").text
+    assert len(held) == 500
+    assert data.dataset(cut, "test").text == data.dataset(config, "test").text
+    (batch,) = data.evaluation_batches(cut, "validation")
+    np.testing.assert_array_equal(batch["tokens"].ravel(), text.encoded(cut, "validation")[: batch["tokens"].size])
+    for wrong, split in ((config, "validation"), (replace(config, validation=10**7), "train")):
+        with pytest.raises(ValueError, match="validation must be from 1"):
+            data.dataset(wrong, split)
+    with pytest.raises(ValueError, match="validation must be at least 0"):
+        replace(config, validation=-1)
 
 
 def test_what_does_not_fit_is_named(config) -> None:

@@ -1,90 +1,54 @@
-"""The claims of the autoencoders: how much a small code keeps, against PCA; repairing damage; the variational bound.
+"""The claims of the autoencoders: pretraining against none, small codes against PCA, repair, the variational bound.
 
 tinygrad-lab claims autoencoder
 """
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
+from tinygrad_lab.study import SWEEP_SEED, Arrays, Lab, Record, Run, Side, as_command, best_rate
 
-from tinygrad_lab.data.transforms import fit
-from tinygrad_lab.study import Lab, Record, Run, Side, as_command
-
-from ..config import VARIANTS, AutoencoderConfig
-from ..data import dataset
 from . import probes
+from .arms import (
+    ARMS,
+    BESIDE,
+    CORRUPTION,
+    FIRST_WITNESS,
+    RATES,
+    SEEDS,
+    UNJUDGED,
+    WITNESSED,
+    pretrained,
+    rated,
+    shortened,
+    tried,
+    unjudged,
+)  # fmt: skip
+from .images import Images
 
-CORRUPTION = VARIANTS["denoising"]["paper"].corruption
 MAP_SIZE = 2000  # test images on the maps
-
-
-def _setting(variant: str, epochs: int, seeds: int, **changes: Any) -> tuple[AutoencoderConfig, int]:
-    return replace(VARIANTS[variant]["paper"], dataset="mnist", epochs=epochs, **changes), seeds
-
-
-SETTINGS: dict[str, tuple[AutoencoderConfig, int]] = {  # name -> configuration, seeds on the engine; one on torch
-    "deep-30": _setting("deep", 25, 2),
-    "deep-2": _setting("deep", 10, 1, code_size=2),
-    "small-weights": _setting("deep", 2, 1, gain=0.3),  # near the N(0, 0.01^2) of 2006
-    "linear-30": _setting("linear", 20, 3),
-    "linear-2": _setting("linear", 20, 3, code_size=2),
-    "convolutional-30": _setting("convolutional", 5, 1),
-    "denoising": _setting("denoising", 5, 3),
-    "plain": _setting("denoising", 5, 3, corruption=0.0),
-    "vae-5": _setting("vae", 8, 1, code_size=5),
-    "vae-20": _setting("vae", 8, 3),
-    "vae-100": _setting("vae", 8, 1, code_size=100),
-}
-
-
-# ---- measuring ------------------------------------------------------------------------------------------------------
-
-
-class Images:
-    """Both splits of a configuration's data, and PCA of each code size fitted once."""
-
-    def __init__(self, config: AutoencoderConfig) -> None:
-        train, test = dataset(config, "train"), dataset(config, "test")
-        self.train, self.test = (fit(split.images, config.image_size) for split in (train, test))
-        self.train_labels, self.test_labels = train.labels, test.labels
-        self.examples = self.test[probes.first_of_each_class(test.labels)]
-        self.pca = {size: probes.Components(self.train, size) for size in (2, 30)}
-
-    def neighbours(self, train: np.ndarray, test: np.ndarray) -> float:
-        """Percent of test codes whose nearest training codes have the right class."""
-        return probes.neighbour_accuracy(train, self.train_labels, test, self.test_labels)
-
-
-def configuration(name: str, quick: bool) -> AutoencoderConfig:
-    """What a setting trains; when quick, one epoch on the embedded digits."""
-    config = SETTINGS[name][0]
-    return replace(config, dataset="digits", epochs=1) if quick else config
+LOOKED_AT = 1000  # images that are not trained on and are looked at while training
+LOOK_EVERY = 100  # updates; a pass, but for the variational networks
+STACKS = (("deep-30", "deep-2"), ("deep-30-untrained",), ("very-deep",), ("very-deep-untrained",))
+Weights = dict[tuple[str, int], Arrays]  # by arm and seed
+Job = tuple[str, Callable[[], Run]]  # arm, and what makes the run
 
 
 def measure(lab: Lab) -> None:
-    """Train every setting on the engine, its first seed also on PyTorch, and probe the trained models."""
-    images = Images(configuration("deep-30", lab.quick))
+    """Everything: baselines, initial weights, rates, and all runs that are judged, side by side."""
+    images = Images(shortened(ARMS["deep-30"].config, lab.quick))
     measure_baselines(lab, images)
-    for name, (_, seeds) in SETTINGS.items():
-        config = configuration(name, lab.quick)
-        records = []
-        for side, seed in [*(("numpy", seed) for seed in lab.seeds(seeds)), ("torch", 0)]:
-            run = lab.train(config, seed, side=side, label=name)
-            records.append(run.record() | probe(lab.side(side), run, images))
-        lab.save(name, {"runs": records}, config)
+    weights = initial_weights(lab, images)
+    measure_rates(lab, images, weights)
+    measure_runs(lab, images, weights)
 
 
+# ---- what nothing is trained for -------------------------------------------------------------------------------------
 def measure_baselines(lab: Lab, images: Images) -> None:
     """Save the errors, codes and pictures of PCA, of the mean image and of t-SNE."""
-    mean, map_of, shown = images.train.mean(axis=0, keepdims=True), images.pca[2], images.test[:MAP_SIZE]
-    results: Record = {"mean image": probes.squared_error(images.test, mean)}
-    for size, pca in images.pca.items():
-        results[f"pca-{size}"] = {
-            "train": probes.squared_error(images.train, pca.reconstruct(images.train)),
-            "test": probes.squared_error(images.test, pca.reconstruct(images.test)),
-            "pictures": probes.pack_pixels(pca.reconstruct(images.examples)),
-        }
+    map_of, shown = images.pca[2], images.test[:MAP_SIZE]
+    results: Record = {"mean image": probes.squared_error(images.test, images.mean)}
+    results |= {f"pca-{size}": of_components(images, size) for size in images.pca}
     damaged = probes.corrupted(images.examples, CORRUPTION)
     results |= {
         "neighbours": images.neighbours(map_of.encode(images.train), map_of.encode(images.test)),
@@ -93,28 +57,104 @@ def measure_baselines(lab: Lab, images: Images) -> None:
         "maps": {"PCA": probes.pack(map_of.encode(shown)), "t-SNE": probes.pack(probes.tsne(shown))},
         "labels": images.test_labels[:MAP_SIZE].tolist(),
     }
-    lab.save("baselines", results, configuration("deep-30", lab.quick))
+    lab.save("baselines", results, shortened(ARMS["deep-30"].config, lab.quick))
 
 
-def probe(bench: Side, run: Run, images: Images) -> Record:
+def of_components(images: Images, size: int) -> Record:
+    """PCA of all images on test images; PCA of those that the networks have on these."""
+    pca, own = images.pca[size], images.own_pca[size]
+    return {
+        "train": probes.squared_error(images.train, own.reconstruct(images.train)),
+        "test": probes.squared_error(images.test, pca.reconstruct(images.test)),
+        "pictures": probes.pack_pixels(pca.reconstruct(images.examples)),
+    }
+
+
+# ---- initial weights and rates ---------------------------------------------------------------------------------------
+def initial_weights(lab: Lab, images: Images) -> Weights:
+    """The machines' weights for every seed that an arm has, PyTorch's and that of the sweep among them."""
+    asked = [(arms, seed) for arms in STACKS for seed in seeds_of(lab, arms[0])]
+    found = lab.together([partial(pretrained, lab, arms, seed, images.train) for arms, seed in asked])
+    return {(arm, seed): one[arm] for (arms, seed), one in zip(asked, found, strict=True) for arm in arms}
+
+
+def seeds_of(lab: Lab, arm: str) -> list[int]:
+    """All seeds that an arm is trained with."""
+    witness = [FIRST_WITNESS + seed for seed in lab.seeds(SEEDS)] if arm in WITNESSED else []
+    return [SWEEP_SEED, *lab.seeds(SEEDS), *witness]
+
+
+def measure_rates(lab: Lab, images: Images, weights: Weights) -> None:
+    """Every arm's error on images that are not trained on, at every rate, until the best lies between two others."""
+    errors = {arm: rate_errors(lab, arm, images, weights.get((arm, SWEEP_SEED))) for arm in ARMS}
+    lab.save("rates", {"errors": errors}, tried("deep-30", RATES[0], lab.quick))
+
+
+def rate_errors(lab: Lab, arm: str, images: Images, weights: Arrays | None) -> dict[str, float]:
+    """One arm's errors by rate."""
+    return lab.bracket(
+        lambda rate: tried(arm, rate, lab.quick), RATES, f"rate of {arm}",
+        lambda run: probes.held_out(lab.side("numpy"), run.model, arm, images.validation), weights=weights,
+    )  # fmt: skip
+
+
+# ---- the runs that are judged ----------------------------------------------------------------------------------------
+def measure_runs(lab: Lab, images: Images, weights: Weights) -> None:
+    """All of them, on both sides and side by side, and what is probed of the trained models."""
+    rates = {arm: best_rate(errors) for arm, errors in lab.results("rates")["errors"].items()}
+    jobs = [job for arm in ARMS for job in jobs_of(lab, arm, rates[arm], images, weights)]
+    jobs.append((UNJUDGED, partial(lab.train, unjudged(lab.quick), 0, label=UNJUDGED)))
+    records: dict[str, list[Record]] = {}
+    for (arm, _), run in zip(jobs, lab.together([call for _, call in jobs]), strict=True):
+        records.setdefault(arm, []).append(run.record() | probe(lab.side(run.side), arm, run, images))
+    for arm, runs in records.items():
+        config = unjudged(lab.quick) if arm == UNJUDGED else rated(arm, rates[arm], lab.quick)
+        lab.save(arm, {"runs": runs}, config)
+
+
+def jobs_of(lab: Lab, arm: str, rate: float, images: Images, weights: Weights) -> list[Job]:
+    """An arm's runs: the engine's, PyTorch's from the same weights, PyTorch's under seeds of its own."""
+    sides = [("numpy", seed) for seed in lab.seeds(SEEDS)]
+    sides += [("torch", 0)] * (arm in BESIDE)
+    sides += [("torch", FIRST_WITNESS + seed) for seed in lab.seeds(SEEDS)] * (arm in WITNESSED)
+    config, looked_at = rated(arm, rate, lab.quick), images.validation[:LOOKED_AT]
+
+    def job(side: str, seed: int) -> Job:
+        bench = lab.side(side)
+        look = lambda model: {"held out": probes.held_out(bench, model, arm, looked_at)}  # noqa: E731
+        start = weights.get((arm, seed))
+        every = None if lab.quick else LOOK_EVERY
+        return arm, partial(lab.train, config, seed, side, arm, evaluate=look, weights=start, every=every)
+
+    return [job(side, seed) for side, seed in sides]
+
+
+def probe(bench: Side, arm: str, run: Run, images: Images) -> Record:
     """What the claims and figures need of one trained model."""
-    variant, size, model = run.config.variant, run.config.code_size, run.model
-    results: Record = {"pictures": probes.pack_pixels(probes.reconstructions(bench, model, images.examples))}
-    if variant == "deep" and size == 2:
-        train, test = (probes.codes(bench, model, split) for split in (images.train, images.test))
+    results: Record = pictures(bench, arm, run, images) if run.seed == 0 else {}
+    if arm == "deep-2":
+        train, test = (probes.codes(bench, run.model, split) for split in (images.train, images.test))
         results |= {"neighbours": images.neighbours(train, test), "map": probes.pack(test[:MAP_SIZE])}
-    elif variant == "linear":
-        weight = bench.state(model)["decoder.weight"]
-        results["overlap"] = probes.subspace_overlap(images.pca[size], weight)
-    elif variant == "denoising":
-        damaged, examples = (probes.corrupted(split, CORRUPTION) for split in (images.test, images.examples))
-        repaired, pictures = (probes.reconstructions(bench, model, split) for split in (damaged, examples))
-        results["damaged"] = probes.squared_error(images.test, repaired)
-        results["repaired pictures"] = probes.pack_pixels(pictures)
-    elif variant == "vae":
-        results["train bound"] = probes.variational_bound(bench, model, images.train)
-        results["test bound"] = probes.variational_bound(bench, model, images.test)
-        results["samples"] = probes.pack_pixels(probes.samples(bench, model, size, 40))
+    elif run.config.variant == "linear":
+        weight = bench.state(run.model)["decoder.weight"]
+        results["overlap"] = probes.subspace_overlap(images.own_pca[run.config.code_size], weight)
+    elif run.config.variant == "denoising":
+        results["damaged"] = probes.damaged_error(bench, run.model, images.test)
+    elif run.config.variant == "vae":
+        known = images.train[: run.config.train_items]  # the first of the same order
+        results["train bound"] = probes.variational_bound(bench, run.model, known)
+        results["test bound"] = probes.variational_bound(bench, run.model, images.test)
+    return results
+
+
+def pictures(bench: Side, arm: str, run: Run, images: Images) -> Record:
+    """What a model makes of one image of each class; of damaged ones; and draws from the prior."""
+    results = {"pictures": probes.pack_pixels(probes.reconstructions(bench, run.model, images.examples))}
+    if run.config.variant == "denoising":
+        damaged = probes.corrupted(images.examples, CORRUPTION)
+        results["repaired pictures"] = probes.pack_pixels(probes.reconstructions(bench, run.model, damaged))
+    if arm == "vae-20":
+        results["samples"] = probes.pack_pixels(probes.samples(bench, run.model, run.config.code_size, 40))
     return results
 
 

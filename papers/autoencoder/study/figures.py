@@ -1,10 +1,16 @@
-"""The figures of the autoencoders, drawn from results files alone."""
+"""The figures of the autoencoders, drawn from results files alone; what to see in each stands in pages.py."""
+
+from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, draw_both_sides
+from tinygrad_lab.study import Lab, Record, curve, draw_both_sides
 
 from . import probes
+from .arms import BESIDE
+from .pages import STARTS, VARIATIONAL, held_out, update
+
+TICKS = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500)
 
 
 def first(lab: Lab, name: str) -> Record:
@@ -13,7 +19,7 @@ def first(lab: Lab, name: str) -> Record:
 
 
 def figures(lab: Lab) -> None:
-    """Reconstructions, repaired images, maps of 2-D codes, loss curves and samples."""
+    """Errors while fine-tuning, reconstructions, repaired images, maps of codes, bounds, samples and loss curves."""
     base = lab.results("baselines")
     _strips(lab, "reconstructions", {
         "test image": base["pictures"],
@@ -34,6 +40,8 @@ def figures(lab: Lab) -> None:
     rows = {" " * i: probes.pack_pixels(drawn[10 * i : 10 * i + 10, None] / 255) for i in range(4)}
     _strips(lab, "samples", rows)
     _maps(lab, base)
+    _pretraining(lab)
+    _bounds(lab)
     _losses(lab)
 
 
@@ -68,10 +76,48 @@ def _maps(lab: Lab, base: Record) -> None:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", markerscale=4, title="digit")
 
 
+def _pretraining(lab: Lab) -> None:
+    """Errors on images that are not trained on by pass, of both deep networks from every start."""
+    with lab.figure("pretraining", 9.0, 3.8) as figure:
+        for axes, network in zip(figure.subplots(1, 2, sharey=True), ("deep-30", "very-deep"), strict=True):
+            for arm in (arm for arm in STARTS if arm.startswith(network)):
+                errors = held_out(lab, arm)
+                axes.plot(range(1, len(errors) + 1), errors, ".-", label=STARTS[arm][1])
+            axes.axhline(lab.results("baselines")["mean image"], color="grey", linestyle=":", label="mean image")
+            axes.set(xlabel="passes of fine-tuning", title=STARTS[network][0])
+            axes.legend(fontsize="small")
+            logarithmic(axes)
+        figure.axes[0].set_ylabel("squared error, held out")
+
+
+def _bounds(lab: Lab) -> None:
+    """The bound on images that are not trained on, and the training loss, of both sizes of code."""
+    with lab.figure("bounds", 6.0, 3.8) as figure:
+        axes = figure.subplots()
+        for color, arm in enumerate(VARIATIONAL):
+            bounds, run = held_out(lab, arm), first(lab, arm)
+            updates = [update(lab, arm, look) for look in range(len(bounds))]
+            axes.plot(updates, bounds, ".-", color=f"C{color}", label=f"{arm}, held out")
+            axes.plot(*curve(run), "--", color=f"C{color}", label=f"{arm}, training loss")
+        axes.set(xlabel="updates", ylabel="minus the bound, nats an image")
+        axes.legend(fontsize="small")
+        logarithmic(axes)
+
+
 def _losses(lab: Lab) -> None:
     """Training losses of both sides from the same weights on the same batches."""
     with lab.figure("losses") as figure:
-        for axes, name in zip(figure.subplots(1, 2), ("deep-30", "vae-20"), strict=True):
+        for axes, name in zip(figure.subplots(1, 2), BESIDE, strict=True):
             draw_both_sides(axes, lab.results(name)["runs"])
-            axes.set(xlabel="step", ylabel="training loss, nats an image", title=f"{name}, seed 0")
+            axes.set(xlabel="update", ylabel="training loss, nats an image", title=f"{name}, seed 0")
             axes.legend()
+            logarithmic(axes)
+
+
+def logarithmic(axes: Any) -> None:
+    """A logarithmic axis upwards, its ticks as plain numbers."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    axes.yaxis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_tick_params(which="minor", labelleft=False)

@@ -14,6 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from tinygrad_lab.random import bernoulli, generator
 from tinygrad_lab.study import Record, Side
 
+from .arms import CORRUPTION
+
 CHUNK = 500  # images at a time
 NEIGHBOURS = 10
 
@@ -39,6 +41,20 @@ def variational_bound(bench: Side, model: Any, images: np.ndarray) -> dict[str, 
         terms = model.losses(model(image), image)
         totals = {name: total + float(bench.array(terms[name])) for name, total in totals.items()}
     return {name: total / len(images) for name, total in totals.items()}
+
+
+def damaged_error(bench: Side, model: Any, images: np.ndarray) -> float:
+    """The squared error of what a model makes of damaged images, against the undamaged ones."""
+    return squared_error(images, reconstructions(bench, model, corrupted(images, CORRUPTION)))
+
+
+def held_out(bench: Side, model: Any, arm: str, images: np.ndarray) -> float:
+    """What an arm is judged by, on images that are not trained on: its bound, its repair, or its squared error."""
+    if arm.startswith("vae"):
+        return variational_bound(bench, model, images)["loss"]
+    if arm in ("denoising", "plain"):
+        return damaged_error(bench, model, images)
+    return squared_error(images, reconstructions(bench, model, images))
 
 
 def samples(bench: Side, model: Any, code_size: int, count: int) -> np.ndarray:

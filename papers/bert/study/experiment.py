@@ -3,7 +3,8 @@
 tinygrad-lab claims bert
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,139 +12,181 @@ import numpy as np
 from tinygrad_lab.study import SWEEP_SEED, Arrays, Lab, Record, Run, as_command, best_rate
 
 from .. import data
-from ..config import VARIANTS, BertConfig
-from .probes import feature_accuracy, most_frequent, naive_bayes_accuracy, word_accuracy
+from ..config import BertConfig
+from . import naive_bayes
+from .arms import (
+    ARMS,
+    FEW,
+    FIRST_WITNESS,
+    RATES,
+    SCRATCH,
+    SEEDS,
+    TASKS,
+    TUNING_RATES,
+    WITNESSED,
+    fine_tuning_config,
+    predicted,
+    pretraining_config,
+    tried,
+    updates,
+)
+from .probes import feature_accuracy, most_frequent, word_accuracy
 
 Start = tuple[str, int, Arrays]  # of fine-tuning: side, seed, and the encoder's weights
-
-# Tried beforehand, one seed each, without next sentences: batches of 32 and 48 (the same loss after three times the
-# work), rates of 2e-3 and 5e-3 (worse), dropout of 0.1 (worse: nothing is seen more than three times), a bias that
-# starts at the words' log frequencies (no better). The same for all arms.
-SIZES: Record = {
-    "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 256, "vocab_size": 1000, "length": 32,
-    "initializer_range": 0.12, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-}  # fmt: skip
-PRETRAINING: Record = {"batch_size": 8, "epochs": 3, "learning_rate": 1e-3}
-ARMS: dict[str, Record] = {  # arm -> variant, and what it changes
-    "bert": {"variant": "bert"},
-    "no-nsp": {"variant": "no-nsp"},
-    "left-to-right": {"variant": "left-to-right"},
-    "always-mask": {"variant": "bert", "mask_token_share": 1.0, "random_token_share": 0.0},
-}
-SCRATCH = "none"  # the arm that is not pre-trained
-WITNESS = "bert"  # the arm that PyTorch runs too
-
-LABELLED = {"kjv": 1000, "topics": 400}  # sentences with a class
-FINE_TUNING: Record = {"epochs": 6, "batch_size": 32, "hidden_dropout_prob": 0.1}
-RATES = (5e-4, 2e-3)
-
-
-def pretraining_config(arm: str, quick: bool) -> BertConfig:
-    """The same size, data and number of updates for every arm."""
-    changes = dict(ARMS[arm])
-    config = replace(VARIANTS[changes.pop("variant")]["small"], **SIZES, **PRETRAINING, **changes)
-    return tiny(config) if quick else config
-
-
-def fine_tuning_config(arm: str, rate: float, quick: bool) -> BertConfig:
-    """A left-to-right model stays one when it is fine-tuned, as in the paper."""
-    context = "left" if arm == "left-to-right" else "both"
-    changes = SIZES | FINE_TUNING | {"context": context, "learning_rate": rate}
-    config = replace(VARIANTS["classification"]["small"], **changes)
-    return tiny(config) if quick else replace(config, items=labelled(config, quick))
-
-
-def tiny(config: BertConfig) -> BertConfig:
-    """A token size, on what is always there."""
-    return replace(
-        config, dataset="topics", hidden_size=8, intermediate_size=8, num_hidden_layers=1, vocab_size=300, items=64,
-        epochs=1, length=16,
-    )  # fmt: skip
-
-
-def labelled(config: BertConfig, quick: bool) -> int:
-    """How many sentences come with their class."""
-    return 64 if quick else LABELLED[data.dataset(config, "train").name]
+Job = tuple[str, Callable[[], Run]]  # an arm or a task, and what makes a run of it
 
 
 def measure(lab: Lab) -> None:
-    """Every arm before, then every arm after; saved piece by piece."""
-    starts: dict[str, list[Start]] = {SCRATCH: [("numpy", seed, {}) for seed in lab.seeds(3)]}
-    for arm in ARMS:
-        starts[arm] = measure_pretraining(lab, arm)
-    measure_rates(lab, {arm: weights for arm, ((_, _, weights), *_) in starts.items()})
+    """Every arm before, then every task after, each at a rate of its own."""
+    measure_rates(lab)
+    starts = measure_pretraining(lab)
+    measure_tuning_rates(lab, {arm: models[0][2] for arm, models in starts.items()})
     measure_fine_tuning(lab, starts)
 
 
-def measure_pretraining(lab: Lab, arm: str) -> list[Start]:
-    """Three seeds, one arm on PyTorch too, and what each model knows; where fine-tuning goes on."""
-    config, name = pretraining_config(arm, lab.quick), f"pre-training {arm}"
-    runs = [lab.train(config, seed, label=name, at_end=("test",)) for seed in lab.seeds(3)]
-    probes = [probe(lab, config, run.model) for run in runs]
-    if arm == WITNESS:
-        runs.append(lab.train(config, 0, "torch", name, at_end=("test",)))
-    records, nothing = [record(run) for run in runs], most_frequent(config)
-    results = {"runs": records, "probes": probes, "most frequent": nothing}
-    lab.save(f"pretraining-{arm}", results, config)
-    return [(run.side, run.seed, encoder_of(lab.side(run.side).state(run.model))) for run in runs]
+def witnesses(lab: Lab) -> list[int]:
+    """PyTorch's seeds."""
+    return [FIRST_WITNESS + seed for seed in lab.seeds(SEEDS)]
+
+
+# ---- before any task -------------------------------------------------------------------------------------------------
+def measure_rates(lab: Lab) -> None:
+    """Every arm's validation loss in nats a predicted token, until the best rate lies between two others."""
+    losses = {arm: rate_losses(lab, arm) for arm in ARMS}
+    lab.save("rates", {"losses": losses}, tried("bert", RATES[0], lab.quick))
+
+
+def rate_losses(lab: Lab, arm: str) -> dict[str, float]:
+    """One arm's losses by rate."""
+    return lab.bracket(
+        lambda rate: tried(arm, rate, lab.quick), RATES, f"rate of {arm}",
+        lambda run: lab.evaluate(run, "validation")["loss"],
+    )  # fmt: skip
+
+
+def measure_pretraining(lab: Lab) -> dict[str, list[Start]]:
+    """Every arm on both sides, side by side; where fine-tuning goes on from each run."""
+    rates = {arm: best_rate(losses) for arm, losses in lab.results("rates")["losses"].items()}
+    jobs = [pretraining_job(lab, arm, rates[arm], seed, "torch") for arm in WITNESSED for seed in witnesses(lab)]
+    jobs += [pretraining_job(lab, arm, rates[arm], seed, "numpy") for arm in ARMS for seed in lab.seeds(SEEDS)]
+    runs = made(lab, jobs)
+    config = pretraining_config("bert", quick=lab.quick)
+    records = {arm: [record(run) for run in found] for arm, found in runs.items()}
+    asked = {arm: predicted(found[0].config) for arm, found in runs.items()}
+    lab.save("pretraining", {"runs": records, "predicted": asked, "most frequent": most_frequent(config)}, config)
+    starts = {arm: [start(lab, run) for run in runs[arm]] for arm in ARMS}
+    return starts | {SCRATCH: untrained(lab)}
+
+
+def pretraining_job(lab: Lab, arm: str, rate: float, seed: int, side: str) -> Job:
+    """One run, looked at once, when it is done."""
+    config = pretraining_config(arm, rate, seed, quick=lab.quick)
+    look, steps = partial(probe, lab, config, side), updates(config)
+    label = f"pre-training {arm}"
+    call = partial(lab.train, config, seed, side, label, evaluate=look, every=steps, at_end=("test",))
+    return arm, call
+
+
+def probe(lab: Lab, config: BertConfig, side: str, model: Any) -> dict[str, float]:
+    """Words found where they are hidden and where they are shown; classes found from frozen features."""
+    if side != "numpy":
+        engine = lab.side("numpy")
+        ours = engine.build(config)
+        engine.load(ours, lab.side(side).state(model))
+        model = ours
+    labelled = fine_tuning_config(SCRATCH, 1.0, config.seed, lab.quick).items
+    return {
+        "hidden": word_accuracy(model, config, hide=True),
+        "shown": word_accuracy(model, config, hide=False),
+        "features": feature_accuracy(model, config, labelled),
+    }
+
+
+def start(lab: Lab, run: Run) -> Start:
+    """Where fine-tuning goes on: the encoder, and its pooler where there is one, but no head."""
+    return run.side, run.seed, encoder_of(lab.side(run.side).state(run.model))
 
 
 def encoder_of(weights: Arrays) -> Arrays:
-    """What fine-tuning takes over: the encoder, and its pooler where there is one, but no head."""
+    """What fine-tuning takes over."""
     return {name: value for name, value in weights.items() if name.startswith("bert.")}
 
 
-def record(run: Run) -> Record:
-    """A run's record with means for its loss curve."""
-    return run.record("history", "train_metrics") | {"losses": thinned(run.losses)}
+def untrained(lab: Lab) -> list[Start]:
+    """What starts from nothing, under the seeds of both sides."""
+    ours: list[Start] = [("numpy", seed, {}) for seed in lab.seeds(SEEDS)]
+    return [*ours, *(("torch", seed, {}) for seed in witnesses(lab))]
 
 
-def thinned(losses: list[float]) -> list[float]:
-    """At most 200 means over as many steps each."""
-    width = -(-len(losses) // 200)
-    return [float(np.mean(losses[first : first + width])) for first in range(0, len(losses), width)]
+# ---- for a task ------------------------------------------------------------------------------------------------------
+def measure_tuning_rates(lab: Lab, weights: dict[str, Arrays]) -> None:
+    """Every task's accuracy on validation sentences, from the engine's first model, until the best rate is inside."""
+    accuracy = {task: tuning_accuracies(lab, task, weights[arm]) for task, arm in TASKS.items()}
+    config = fine_tuning_config(SCRATCH, TUNING_RATES[0], quick=lab.quick)
+    lab.save("tuning-rates", {"accuracy": accuracy}, config)
 
 
-def probe(lab: Lab, config: BertConfig, model: Any) -> dict[str, float]:
-    """Words found where they are hidden and where they are shown; classes found from frozen features."""
-    known = {
-        "hidden": word_accuracy(model, config, hide=True),
-        "shown": word_accuracy(model, config, hide=False),
-        "features": feature_accuracy(model, config, labelled(config, lab.quick)),
-    }
-    lab.log("  " + ", ".join(f"{name} {value:.2f} %" for name, value in known.items()))
-    return known
-
-
-def measure_rates(lab: Lab, starts: dict[str, Arrays]) -> None:
-    """Every learning rate of fine-tuning for every arm, one seed, on the validation data."""
-    accuracy: dict[str, dict[str, float]] = {arm: {} for arm in starts}
-    for arm, weights in starts.items():
-        for rate in RATES:
-            config, label = fine_tuning_config(arm, rate, lab.quick), f"fine-tuning {arm}, {rate:g}"
-            run = lab.train(config, SWEEP_SEED, label=label, weights=weights, at_end=())
-            accuracy[arm][f"{rate:g}"] = lab.evaluate(run, "validation")["accuracy"]
-    lab.save("rates", {"accuracy": accuracy}, config)
+def tuning_accuracies(lab: Lab, task: str, weights: Arrays) -> dict[str, float]:
+    """One task's accuracies by rate."""
+    return lab.bracket(
+        lambda rate: fine_tuning_config(task, rate, SWEEP_SEED, lab.quick), TUNING_RATES, f"tuning rate of {task}",
+        lambda run: lab.evaluate(run, "validation")["accuracy"], largest=True, weights=weights,
+    )  # fmt: skip
 
 
 def measure_fine_tuning(lab: Lab, starts: dict[str, list[Start]]) -> None:
-    """Every arm with its best rate, once from each of its models; what counts is the test data."""
-    records: dict[str, list[Record]] = {}
-    for arm, models in starts.items():
-        rate = best_rate(lab.results("rates")["accuracy"][arm], largest=True)
-        config, label = fine_tuning_config(arm, rate, lab.quick), f"fine-tuning {arm}"
-        records[arm] = [
-            record(lab.train(config, seed, side, label, weights=weights, at_end=("test",)))
-            for side, seed, weights in models
-        ]
-    bayes, classes = naive_bayes_accuracy(config, config.items), class_shares(config)
-    lab.save("fine-tuning", {"runs": records, "naive Bayes": bayes, "classes": classes}, config)
+    """Every task with its best rate, once from each model; and what naive Bayes makes of the same sentences."""
+    rates = {task: best_rate(found, largest=True) for task, found in lab.results("tuning-rates")["accuracy"].items()}
+    runs = made(lab, [
+        tuning_job(lab, task, rates[task], model)
+        for task, arm in TASKS.items() for model in starts[arm] if task not in FEW or model[0] == "numpy"
+    ])  # fmt: skip
+    config = fine_tuning_config(SCRATCH, TUNING_RATES[0], quick=lab.quick)
+    results = {
+        "runs": {task: [record(run) for run in found] for task, found in runs.items()},
+        "naive Bayes": {task: counted(runs[task]) for task in (SCRATCH, f"{SCRATCH}, few labels")},
+        "classes": class_shares(config),
+    }
+    lab.save("fine-tuning", results, config)
+
+
+def tuning_job(lab: Lab, task: str, rate: float, model: Start) -> Job:
+    """One run from one model."""
+    side, seed, weights = model
+    config, label = fine_tuning_config(task, rate, seed, lab.quick), f"fine-tuning {task}"
+    return task, partial(lab.train, config, seed, side, label, weights=weights, at_end=("test",))
+
+
+def counted(runs: list[Run]) -> dict[str, list[float]]:
+    """What naive Bayes gets from the labelled sentences of each of these runs, by side."""
+    sides = ("numpy", "torch")
+    return {side: [naive_bayes.accuracy(run.config) for run in runs if run.side == side] for side in sides}
 
 
 def class_shares(config: BertConfig) -> dict[str, float]:
     """Percent of the test sentences in each class."""
     names, labels = data.dataset(config, "test").classes, data.encoded(config, "test").label
     return {name: 100 * float((labels == number).mean()) for number, name in enumerate(names)}
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+def made(lab: Lab, jobs: list[Job]) -> dict[str, list[Run]]:
+    """All runs, side by side, by arm or task; the engine's stand first."""
+    found: dict[str, list[Run]] = {}
+    for (name, _), run in zip(jobs, lab.together([call for _, call in jobs]), strict=True):
+        found.setdefault(name, []).append(run)
+    return {name: sorted(runs, key=lambda run: run.side) for name, runs in found.items()}
+
+
+def record(run: Run) -> Record:
+    """A run's record with means for its loss curve."""
+    return run.record("train_metrics") | {"losses": thinned(run.losses)}
+
+
+def thinned(losses: list[float]) -> list[float]:
+    """At most 200 means over as many steps each."""
+    width = -(-len(losses) // 200)
+    return [float(np.mean(losses[first : first + width])) for first in range(0, len(losses), width)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a pre-trained model knows, looked at without training it further; and baselines that know nothing of order."""
+"""What a pre-trained model knows, looked at without training it further."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -101,33 +101,12 @@ def ridge(x: np.ndarray, labels: np.ndarray, classes: int, strength: float = 1e-
     return lambda x: (design(x) @ weights).argmax(axis=1)
 
 
-# ---- without any network ---------------------------------------------------------------------------------------------
-
-
-def naive_bayes_accuracy(config: BertConfig, items: int) -> float:
-    """Percent right of multinomial naive Bayes on counts of word pieces, one added to each."""
-    rows = training_rows(config, items)
-    train, test = (counts(config, split) for split in ("train", "test"))
-    labels, truth = data.encoded(config, "train").label[rows], data.encoded(config, "test").label
-    of_class = np.eye(config.num_labels)[labels].T
-    seen = of_class @ train[rows] + 1.0
-    words = np.log(seen / seen.sum(axis=1, keepdims=True))
-    classes = np.log(of_class.sum(axis=1) + 1.0)
-    return 100 * float(((test @ words.T + classes).argmax(axis=1) == truth).mean())
-
-
-def counts(config: BertConfig, split: str) -> np.ndarray:
-    """How often each word piece occurs in each sentence, as far as the model reads it.    -> (N, V)"""
-    tokens = data.encoded(config, split).tokens
-    return np.stack([np.bincount(row[: config.length - 2], minlength=config.vocab_size) for row in tokens])
-
-
 # ---- parts -----------------------------------------------------------------------------------------------------------
 
 
 def training_rows(config: BertConfig, items: int) -> np.ndarray:
     """The labelled sentences that fine-tuning sees too."""
-    return data.chosen_rows(np.arange(len(data.encoded(config, "train").tokens)), items)
+    return data.chosen_rows(np.arange(len(data.encoded(config, "train").tokens)), items, config.seed)
 
 
 def sentences(config: BertConfig, split: str, rows: np.ndarray | None = None) -> Iterable[Arrays]:

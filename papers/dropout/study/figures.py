@@ -1,29 +1,52 @@
 """The pictures of the dropout experiments, drawn from their result files."""
 
 import base64
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lab.study import Lab
 
-from .verdicts import SETTINGS, blob_accuracies, size_gains
+from .settings import ITEMS, LOOKS, PAIR, SETTINGS
+from .verdicts import blob_accuracies, size_errors, size_gains
+
+STYLES = {"standard": "-", "dropout": "-", "max-norm": "--", "gaussian": ":"}  # one that lies on another shows both
 
 
 def errors(lab: Lab) -> None:
-    """Test error by epoch, mean over seeds, and the gap between test and training loss at the end."""
-    with lab.figure("errors") as figure:
-        axes = figure.subplots(1, 2)
+    """Test error by update, mean over seeds, and the gap between test and training loss at the end."""
+    with lab.figure("errors", 9.0) as figure:
+        curves, losses = figure.subplots(1, 2)
         for position, name in enumerate(SETTINGS):
-            curves = np.array([[epoch["error"] for epoch in run["history"]] for run in lab.runs(name)])
-            axes[0].plot(range(1, curves.shape[1] + 1), curves.mean(axis=0), label=name)
+            _curve(curves, lab, name)
             for part, marker in (("metrics", "o"), ("train_metrics", "x")):
-                losses = lab.values(name, part, "loss")
-                axes[1].plot([position] * len(losses), losses, f"C{position}{marker}", label=_label(part, position))
-        axes[0].set(xlabel="epoch", ylabel="test error, %", yscale="log", title="MNIST, mean over seeds")
-        axes[0].legend()
-        axes[1].set(ylabel="loss in evaluation mode, nats", yscale="log", title="test against training loss")
-        axes[1].set_xticks(range(len(SETTINGS)), SETTINGS)
-        axes[1].legend()
+                values = lab.values(name, part, "loss")
+                losses.plot([position] * len(values), values, f"C{position}{marker}", label=_label(part, position))
+        title = f"MNIST, {ITEMS:,} images, mean over seeds"
+        curves.set(xlabel="update", ylabel="test error, %", yscale="log", title=title)
+        curves.legend()
+        losses.set(ylabel="loss in evaluation mode, nats", yscale="log", title="test against training loss")
+        losses.set_xticks(range(len(SETTINGS)), SETTINGS)
+        losses.legend()
+        _plain(curves.yaxis)
+        _plain(losses.yaxis, (1.0, 3.0))
+
+
+def _curve(axes: Any, lab: Lab, name: str) -> None:
+    """Draw an arm's mean test error, from the second look on: the first is far above all others."""
+    found = np.array([[look["error"] for look in run["history"]] for run in lab.runs(name)])
+    steps = lab.runs(name)[0]["steps"]
+    updates = np.minimum(np.arange(1, found.shape[1] + 1) * max(1, steps // LOOKS), steps)
+    axes.plot(updates[1:], found.mean(axis=0)[1:], STYLES[name], label=name)
+
+
+def _plain(axis: Any, digits: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, at these digits of every decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _label(part: str, position: int) -> str | None:
@@ -41,40 +64,43 @@ def monte_carlo(lab: Lab) -> None:
         axes.plot(samples, averaged.mean(axis=0), "C0-", label="average of k thinned networks")
         axes.axhline(scaled, color="C1", label="all units, scaled weights")
         axes.set(xlabel="k", ylabel="test error, %", xscale="log", title="Monte-Carlo averaging, MNIST")
+        _plain(axes.xaxis, (1.0, 2.0, 5.0))
         axes.legend()
 
 
 def sizes(lab: Lab) -> None:
     """Figure 10: test error with and without dropout by number of training images; the difference beside it."""
-    errors, gains = lab.results("sizes")["errors"], size_gains(lab)
+    found, gains = size_errors(lab), size_gains(lab)
     with lab.figure("sizes") as figure:
-        axes = figure.subplots(1, 2)
-        for variant, by_size in errors.items():
-            counts = [int(items) for items in by_size]
-            axes[0].plot(counts, [np.mean(values) for values in by_size.values()], "o-", label=variant)
-        axes[0].set(xlabel="training images", ylabel="test error, %", xscale="log", yscale="log")
-        axes[0].legend()
+        axes, saved = figure.subplots(1, 2)
+        for arm in PAIR:
+            axes.plot(list(found), [np.mean(arms[arm]) for arms in found.values()], "o-", label=arm)
+        axes.set(xlabel="training images", ylabel="test error, %", xscale="log", yscale="log")
+        axes.legend()
+        _plain(axes.yaxis)
         means, widths = [gain.mean for gain in gains.values()], [gain.half_width for gain in gains.values()]
-        axes[1].errorbar(list(gains), means, widths, fmt="o-", capsize=3)
-        axes[1].axhline(0, color="black", linewidth=0.5)
-        axes[1].set(xlabel="training images", ylabel="error saved by dropout, points", xscale="log")
+        saved.errorbar(list(gains), means, widths, fmt="o-", capsize=3)
+        saved.axhline(0, color="black", linewidth=0.5)
+        saved.set(xlabel="training images", ylabel="error saved by dropout, points", xscale="log")
+        for one in (axes, saved):
+            _plain(one.xaxis, (1.0,))
 
 
 def features(lab: Lab) -> None:
     """Figures 7 and 8: what the hidden units of the autoencoder look for, and how active they are."""
     results = lab.results("features")
-    with lab.figure("sparsity") as figure:
-        axes = figure.subplots(2, 2)
-        for row, variant in enumerate(("standard", "dropout")):
+    with lab.figure("sparsity", 8.0, 6.0) as figure:
+        axes = figure.subplots(3, 2)
+        for row, variant in enumerate(("standard", "stopped", "dropout")):
             for column, (name, (low, high, count)) in enumerate(results["bins"].items()):
-                counts = np.sum([run[name] for run in results[variant]], axis=0)
+                counts = np.sum([run[name] for run in results["runs"][variant]], axis=0)
                 edges = np.linspace(low, high, count + 1)
                 axes[row, column].stairs(counts, edges, fill=True, color=f"C{row}")
                 axes[row, column].set(title=f"{variant}: {_TITLES[name]}", ylabel="count")
     with lab.figure("pictures") as figure:
         axes = figure.subplots(1, 2)
-        for side, variant in zip(axes, ("standard", "dropout"), strict=True):
-            side.imshow(_mosaic(results[variant][0]["pictures"]), cmap="gray", vmin=0, vmax=255)
+        for side, variant in zip(axes, PAIR, strict=True):
+            side.imshow(_mosaic(results["runs"][variant][0]["pictures"]), cmap="gray", vmin=0, vmax=255)
             side.set(title=f"{variant}: incoming weights", xticks=[], yticks=[])
 
 
@@ -90,7 +116,7 @@ def _mosaic(encoded: str, columns: int = 8) -> np.ndarray:
 def blobs(lab: Lab) -> None:
     """Test accuracy of every seed, with dropout against without: above the line dropout is better."""
     accuracies = blob_accuracies(lab, "numpy")
-    without, with_dropout = (accuracies[variant]["test"] for variant in ("standard", "dropout"))
+    without, with_dropout = (accuracies[variant]["test"] for variant in PAIR)
     with lab.figure("blobs", 4.5, 4.5) as figure:
         axes = figure.subplots()
         axes.plot(without, with_dropout, "o", alpha=0.6, label="one seed")
@@ -102,12 +128,8 @@ def blobs(lab: Lab) -> None:
 
 
 def figures(lab: Lab) -> None:
-    """Every picture whose results are there."""
-    if lab.has("max-norm"):
-        errors(lab)
-        monte_carlo(lab)
-    if lab.has("sizes"):
-        sizes(lab)
+    """Every picture; without MNIST's files that of the blobs."""
     if lab.has("features"):
-        features(lab)
+        for draw in (errors, monte_carlo, sizes, features):
+            draw(lab)
     blobs(lab)

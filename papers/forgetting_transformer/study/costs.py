@@ -19,7 +19,7 @@ LENGTHS = (512, 1024, 2048, 4096, 8192)
 LARGEST_AT_ONCE = 2048  # four heads' scores of 8,192 tokens would be a gigabyte, several times
 HEADS, SIZE = 4, 64
 MEMORIES = (4.0, 256.0)  # tokens after which a head has forgotten to 1/e, of the first and the last
-WRITTEN = (100, 300, 1000, 3000, 10_000, 20_000)  # positions
+WRITTEN = (100, 300, 1000, 3000, 10_000)  # positions
 TIMED = 20  # tokens written at each position, of whose times the median counts
 
 EVERYTHING = forgetting_attention.info.needs_of([True] * 4)  # a gradient for each input

@@ -1,160 +1,149 @@
-"""The claims of the Forgetting Transformer: language models with gates, positions, both or neither, and what they cost.
+"""The claims of the Forgetting Transformer: language models with gates, positions, both or neither; needles; costs.
 
 tinygrad-lab claims forgetting_transformer
 """
 
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from tinygrad_lab.data import available
-from tinygrad_lab.data.characters import CHARACTERS, decode
+from tinygrad_lab.fit import Metrics
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from .. import inference
-from ..config import VARIANTS, FoXConfig, feed_forward_size
-from . import costs
-from .probes import blocks_left, log_gates, loss_by_position, pruned_loss
-from .verdicts import FILES
+from ..config import FoXConfig
+from . import costs, needles
+from .arms import (
+    FIRST_WITNESS,
+    LONG,
+    NEEDLES,
+    OPEN,
+    RATES,
+    ROTARY,
+    SEEDS,
+    TEXT,
+    TRIALS,
+    configuration,
+    shortened,
+    tried,
+)
+from .far import PRUNING, far_look, gates_of
 
-# arm -> the variant it is, and what it changes
-ARMS: dict[str, tuple[str, dict[str, Any]]] = {
-    "FoX (LLaMA)": ("llama", {}),
-    "Transformer (LLaMA)": ("rotary", {}),
-    "FoX (Pro)": ("pro", {}),
-    "Transformer (Pro)": ("pro", {"gate": "none", "rotary": True}),
-    "learned constant gates": ("bias-only", {}),
-    "fixed gates": ("fixed", {}),
-    "no gates, no positions": ("nope", {}),
-}
-GATED = ("FoX (LLaMA)", "FoX (Pro)")  # whose gates and pruning are looked at
-WITNESS = "FoX (LLaMA)"  # also trained on PyTorch
-RATES = (3e-3, 5.5e-3, 1e-2)  # tried beforehand and left out, worse for the arms at that end: 1.5e-3 and 2e-2
-SWEEP_EPOCHS = 1
-LONGER = 16  # times the training length, where extrapolation ends
-CONTEXTS = tuple(2.0**k for k in range(-4, 5))  # tokens before a stretch of text, in training lengths
-PRUNING = float(np.exp(-10))  # the share that the paper on pruning leaves out
-PRUNED_LENGTH = 4096
-
-
-def arm_config(arm: str, rate: float, quick: bool) -> FoXConfig:
-    """Three layers of width 64, characters of the King James Bible in windows of 128."""
-    variant, changes = ARMS[arm]
-    full = VARIANTS[variant]["small"]
-    config = replace(
-        full, dataset="kjv" if available("kjv") else "topics", hidden_size=64, layers=3,
-        feed_forward=feed_forward_size(64, full.block, 8), windows=4800, epochs=4, learning_rate=rate, **changes,
-    )  # fmt: skip
-    small = replace(config, hidden_size=16, layers=2, feed_forward=16, windows=32, epochs=1, length=16)
-    return small if quick else config
+# study -> arms that PyTorch trains too, under seeds of its own
+WITNESSED = {"text": ("FoX (LLaMA)", "Transformer (LLaMA)"), "stale": (OPEN, ROTARY)}
+SAMPLED = ("FoX (LLaMA)", "FoX (Pro)")  # whose first seed writes
+ARMS = {"text": tuple(TEXT), "long": LONG, **NEEDLES}  # of every study
+Job = tuple[str, str, Callable[[], Run]]  # study, arm, and what makes the run
 
 
-# ---- running them ----------------------------------------------------------------------------------------------------
-
-
+# ---- running it ------------------------------------------------------------------------------------------------------
 def measure(lab: Lab) -> None:
-    """Run everything, and save it piece by piece."""
-    measure_rates(lab)
-    for arm in ARMS:
-        measure_arm(lab, arm)
+    """Run everything; costs first, while nothing else runs."""
     measure_costs(lab)
-
-
-def measure_rates(lab: Lab) -> None:
-    """Find the nats of every arm with every learning rate, in a quarter of the steps."""
-    losses: dict[str, dict[str, float]] = {}
-    for arm in ARMS:
-        configs = {
-            rate: replace(arm_config(arm, rate, lab.quick), epochs=SWEEP_EPOCHS)
-            for rate in RATES[: 1 if lab.quick else None]
-        }
-        losses[arm] = lab.sweep(configs, arm, lambda run: lab.evaluate(run, "test")["loss"])
-    config = list(configs.values())[-1]
-    lab.save("rates", {"loss": losses, "config": asdict(config)}, config)
-
-
-def measure_arm(lab: Lab, arm: str) -> None:
-    """Train three seeds with the best learning rate, find losses by position; some show gates, pruning and a sample."""
-    config = arm_config(arm, best_rate(lab.results("rates")["loss"][arm]), lab.quick)
-    runs = [lab.train(config, seed, label=arm, each_epoch=True) for seed in lab.seeds(3)]
-    first, windows = runs[0], _windows(lab, config, LONGER * config.length)
-    results: Record = {
-        "positions": [loss_by_position(run.model, windows) for run in runs],
-        "contexts": [loss_by_context(lab, run) for run in runs],
-    }
-    if arm in GATED:
-        prompt, options = inference.prompts(config)[0], replace(inference.OPTIONS, length=3 * config.length)
-        results |= {"gates": gates_of(lab, first), "pruning": pruning_of(lab, first)}
-        results["sample"] = lab.sample(first.model, config, prompt, options)
-    if arm == WITNESS:
-        runs.append(lab.train(config, 0, side="torch", label=arm))
-    lab.save(FILES[arm], results | {"runs": [run.record() for run in runs]}, config)
-
-
-def loss_by_context(lab: Lab, run: Run) -> dict[str, float]:
-    """Nats of the same stretches of text after more and more of what stands before them."""
-    contexts = [int(share * run.config.length) for share in CONTEXTS[: 6 if lab.quick else None]]
-    losses = {}
-    for context in contexts:
-        batches = lab.data.context_batches(run.config, "test", context, contexts[-1])
-        by_position = loss_by_position(run.model, map(lab.side("numpy").batch, batches))
-        losses[str(context)] = float(np.mean(by_position[context:]))
-    return losses
-
-
-def _windows(lab: Lab, config: FoXConfig, length: int) -> list[Record]:
-    """Long windows of held-out text as tensors; one when quick."""
-    batches = lab.data.evaluation_batches(config, "test", length)
-    return [lab.side("numpy").batch(batch) for batch in batches[: 1 if lab.quick else None]]
-
-
-def gates_of(lab: Lab, run: Run) -> Record:
-    """Gates over held-out text: the mean of log f of every head, by the kind of character, and one passage."""
-    batches = _windows(lab, run.config, 2 * run.config.length)
-    tokens = np.concatenate([batch["tokens"].numpy() for batch in batches])
-    gates = np.concatenate([log_gates(run.model, batch["tokens"]) for batch in batches], axis=1)  # (L, B, H, T)
-    kinds = np.array([kind_of(character) for character in CHARACTERS])[tokens]
-    by_head = gates.transpose(0, 2, 1, 3)
-    return {
-        "mean": gates.mean(axis=(1, 3)).tolist(),
-        "by_kind": {kind: by_head[..., kinds == kind].mean(axis=-1).tolist() for kind in sorted(set(kinds.ravel()))},
-        "text": decode(tokens[0]),
-        "passage": np.round(gates[:, 0].astype(np.float64), 5).tolist(),
-    }
-
-
-def kind_of(character: str) -> str:
-    """What kind of character it is, as far as gates may care."""
-    if character == "\n":
-        return "line end"
-    if character == " ":
-        return "space"
-    return "letter or digit" if character.isalnum() else "punctuation"
-
-
-def pruning_of(lab: Lab, run: Run) -> Record:
-    """What pruning leaves of a long text's attention, and what that does to the loss."""
-    length = run.config.length * 8 if lab.quick else PRUNED_LENGTH
-    batches = _windows(lab, run.config, length)[:2]
-    tokens = batches[0]["tokens"]
-    return {
-        "length": length,
-        "pruning": PRUNING,
-        "left": blocks_left(run.model, tokens[:1], PRUNING).tolist(),
-        "loss": float(np.mean(loss_by_position(run.model, batches))),
-        "pruned_loss": pruned_loss(run.model, batches, PRUNING),
-    }
+    measure_rates(lab)
+    measure_runs(lab)
 
 
 def measure_costs(lab: Lab) -> None:
-    """Measure time and memory by length: of the attention forward and backward, and of writing a token."""
-    config = arm_config("FoX (LLaMA)", RATES[0], lab.quick)
+    """Time and memory by length: of the attention forward and backward, and of writing a token."""
+    config = configuration("text", "FoX (LLaMA)")
     results = {
         "attention": costs.attention(costs.LENGTHS[: 1 if lab.quick else None], PRUNING),
         "writing": costs.writing(config, costs.WRITTEN[: 1 if lab.quick else None]),
     }
     lab.save("costs", results, config)
+
+
+def measure_rates(lab: Lab) -> None:
+    """Every arm's loss on data that is neither trained on nor judged, until the best rate lies between two others."""
+    losses = {named(study, arm): rate_losses(lab, study, arm) for study, arms in ARMS.items() for arm in arms}
+    lab.save("rates", {"losses": losses}, tried("text", "FoX (LLaMA)", RATES[0], lab.quick))
+
+
+def rate_losses(lab: Lab, study: str, arm: str) -> dict[str, float]:
+    """One arm's losses by rate."""
+    place = bench(lab, study)
+    return place.bracket(
+        lambda rate: tried(study, arm, rate, lab.quick), RATES, f"rate of {named(study, arm)}",
+        lambda run: place.evaluate(run, "validation")["loss"],
+    )  # fmt: skip
+
+
+def named(study: str, arm: str) -> str:
+    """An arm's name among all rates."""
+    return f"{arm} ({study})"
+
+
+def bench(lab: Lab, study: str) -> Lab:
+    """Where a study is run: needles are the study's own data, for the paper's models and loop."""
+    if study not in NEEDLES:
+        return lab
+    place = lab.beside("forgetting_transformer")
+    place.data = needles
+    return place
+
+
+def measure_runs(lab: Lab) -> None:
+    """All runs that are judged, on both sides and side by side, the longest first; then what the first ones show."""
+    jobs = [job for study in ("long", "text", "stale", "far") for job in jobs_of(lab, study)]
+    runs = lab.together([call for *_, call in jobs])
+    for study, arms in ARMS.items():
+        found = {arm: [run for (of, name, _), run in zip(jobs, runs, strict=True) if (of, name) == (study, arm)]
+                 for arm in arms}  # fmt: skip
+        records: Record = {"runs": {arm: [run.record() for run in made] for arm, made in found.items()}}
+        records |= shown(
+            lab, study, {arm: next(run for run in made if run.side == "numpy") for arm, made in found.items()}
+        )
+        bench(lab, study).save(study, records, configuration(study, arms[0]))
+
+
+def jobs_of(lab: Lab, study: str) -> list[Job]:
+    """A study's runs on both sides."""
+    seeds = lab.seeds(TRIALS if study in NEEDLES else SEEDS)
+    witnesses = [
+        job(lab, study, arm, FIRST_WITNESS + seed, "torch") for arm in WITNESSED.get(study, ()) for seed in seeds
+    ]
+    return [*witnesses, *(job(lab, study, arm, seed, "numpy") for arm in ARMS[study] for seed in seeds)]
+
+
+def job(lab: Lab, study: str, arm: str, seed: int, side: str) -> Job:
+    """One run at its arm's best rate."""
+    config = rated(lab, study, arm)
+    call = partial(
+        bench(lab, study).train, config, seed, side, named(study, arm), each_epoch=study == "text",
+        evaluate=look_of(lab, study, config, side), at_end=("test",),
+    )  # fmt: skip
+    return study, arm, call
+
+
+def look_of(lab: Lab, study: str, config: FoXConfig, side: str) -> Callable[[Any], Metrics] | None:
+    """What is found of a model besides its test loss: much of long windows, of needles the loss as in training."""
+    if study not in NEEDLES:
+        return far_look(lab, config) if study == "long" else None
+    place = bench(lab, study)
+    within = place.data.evaluation_batches(config, "validation")
+    return lambda model: place.side(side).evaluate(model, within)
+
+
+def rated(lab: Lab, study: str, arm: str) -> FoXConfig:
+    """An arm at the best of its rates."""
+    rate = best_rate(lab.results("rates")["losses"][named(study, arm)])
+    return shortened(replace(configuration(study, arm), learning_rate=rate), lab.quick)
+
+
+# ---- what trained models show ----------------------------------------------------------------------------------------
+def shown(lab: Lab, study: str, first: dict[str, Run]) -> Record:
+    """Of short windows what models write, of long ones their gates along a text."""
+    if study == "text":
+        return {"samples": {arm: sample(lab, first[arm]) for arm in SAMPLED}}
+    return {"gates": gates_of(lab, first[OPEN])} if study == "long" else {}
+
+
+def sample(lab: Lab, run: Run) -> str:
+    """Three windows of text, written by a model."""
+    options = replace(inference.OPTIONS, length=3 * run.config.length)
+    return lab.sample(run.model, run.config, inference.prompts(run.config)[0], options)
 
 
 if __name__ == "__main__":

@@ -6,71 +6,101 @@ tinygrad-lab claims lora
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tinygrad_lab import checkpoint
 from tinygrad_lab.data import available
 from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
-from ..config import ALL_LINEAR, VARIANTS, LoRAConfig
+from ..config import VARIANTS, LoRAConfig
 from ..model import trainable
 from ..weights import smollm2
 from ..weights.adapter import WEIGHTS, save_adapter
+from .changes import overlaps, spectra
+from .times import step_times, use_times
 
-BASE = "runs/lora-base/last.safetensors"  # where the pretrained decoder is kept meanwhile
-METHODS = {  # what is trained -> the learning rates that are tried for it
-    "full": (3e-4, 1e-3, 3e-3),
-    "lora": (3e-3, 1e-2, 3e-2, 1e-1),
-    "bias": (1e-2, 3e-2, 1e-1, 3e-1),
-    "head": (3e-3, 1e-2, 3e-2, 1e-1),
+RANKS = (1, 2, 4, 8, 64)  # table 6, on queries and values
+DEFAULT = "r = 4"  # the arm that stands for LoRA beside the other methods
+COMPARED = ("r = 8", "r = 64")  # whose subspaces figure 3 compares
+# Table 5's sets of matrices, as many trained numbers each; "q, v" is DEFAULT.  The MLP, whose matrices have other
+# shapes, is not in that table.  Keys and outputs alone, which no claim rests on, are left out for the time they take.
+TARGETS: dict[str, dict[str, Any]] = {
+    "q": {"targets": "q_proj", "rank": 8},
+    "v": {"targets": "v_proj", "rank": 8},
+    "q, k, v, o": {"targets": "q_proj,k_proj,v_proj,out_proj", "rank": 2},
+    "MLP": {"targets": "up_proj,down_proj", "rank": 2},
 }
-# Table 5: as many trained parameters each, but for the last two, which spread them over matrices of other shapes.
-TARGETS: dict[str, tuple[str, int]] = {
-    "q": ("q_proj", 8),
-    "k": ("k_proj", 8),
-    "v": ("v_proj", 8),
-    "o": ("out_proj", 8),
-    "q, v": ("q_proj,v_proj", 4),
-    "q, k, v, o": ("q_proj,k_proj,v_proj,out_proj", 2),
-    "MLP": ("up_proj,down_proj", 2),
-    "all": (ALL_LINEAR, 1),
+METHODS = ("full", "bias", "head")  # that are not LoRA
+ARMS: dict[str, dict[str, Any]] = {
+    **{method: {} for method in METHODS},
+    **{f"r = {rank}": {"rank": rank} for rank in RANKS},
+    **TARGETS,
 }
-RANKS = (1, 2, 4, 8, 32)  # table 6
-SPECTRUM = ("q_proj", "v_proj")  # whose change in full fine-tuning is looked at
+FORGETTING = (*METHODS, DEFAULT)  # the arms that are asked what is left of the source text
+WITNESSED = ("full", DEFAULT, "r = 64")  # what PyTorch trains too, under seeds of its own
+
+# Around the best rates of an earlier study; an arm whose best is at an end is given further ones.
+RATES = {
+    "full": (5e-4, 1e-3, 2e-3, 4e-3),
+    "bias": (2.5e-2, 5e-2, 1e-1, 2e-1),
+    "head": (1e-2, 2e-2, 4e-2, 8e-2),
+    "lora": (5e-3, 1e-2, 2e-2, 4e-2),
+}
+RATE_WINDOWS = 800  # 50 steps, a third of one pass: what twelve arms and two cores leave time for
+
+BASE_PASSES = 2
+SEEDS = 5  # of every arm, as a run takes seconds
+FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
+ROUNDS = 60  # in which times are taken alternately
+
+QUICK_WINDOWS = 128
+Job = tuple[str, Callable[[], Run]]  # the arm, and what makes the run
 
 
-# ---- what each experiment trains -------------------------------------------------------------------------------------
+# ---- what is trained -------------------------------------------------------------------------------------------------
+def base_path(quick: bool) -> str:
+    """Where the pretrained decoder is kept meanwhile."""
+    return f"runs/lora-base/{'quick' if quick else 'last'}.safetensors"
 
 
 def base_config(quick: bool) -> LoRAConfig:
     """The decoder on the source text: everything is trained."""
-    config = replace(VARIANTS["full"]["small"], text="source", learning_rate=3e-3)
-    return _short(config) if quick else replace(config, epochs=2)
+    config = replace(VARIANTS["full"]["small"], text="source", learning_rate=3e-3, epochs=BASE_PASSES)
+    return shortened(config, quick)
 
 
-def method_config(method: str, rate: float, quick: bool) -> LoRAConfig:
+def configuration(arm: str, rate: float, quick: bool) -> LoRAConfig:
     """One pass over the target text, from the pretrained decoder."""
-    config = replace(VARIANTS[method]["small"], base=BASE, learning_rate=rate, epochs=1)
-    return _short(config) if quick else config
+    config = VARIANTS[method(arm)]["small"]
+    config = replace(config, base=base_path(quick), learning_rate=rate, epochs=1, **ARMS[arm])
+    return shortened(config, quick)
 
 
-def _short(config: LoRAConfig) -> LoRAConfig:
-    return replace(config, width=32, layers=1, heads=2, batch_size=32, context=32, windows=128, epochs=1)
+def tried(arm: str, rate: float, quick: bool) -> LoRAConfig:
+    """What a rate is chosen with: the same, but fewer steps, over windows from all of the text."""
+    return configuration(arm, rate, quick) if quick else replace(configuration(arm, rate, quick), windows=RATE_WINDOWS)
 
 
-# ---- running them ----------------------------------------------------------------------------------------------------
+def method(arm: str) -> str:
+    """What an arm trains."""
+    return arm if arm in METHODS else "lora"
 
 
+def shortened(config: LoRAConfig, quick: bool) -> LoRAConfig:
+    """The same at a token size, where that is all that is asked for; the width is that of the largest rank."""
+    small = replace(config, width=RANKS[-1], layers=1, heads=2, batch_size=32, context=32, windows=QUICK_WINDOWS)
+    return replace(small, epochs=1) if quick else config
+
+
+# ---- running it ------------------------------------------------------------------------------------------------------
 def measure(lab: Lab) -> None:
     """Everything, saved piece by piece."""
     measure_base(lab)
+    measure_times(lab)
     measure_rates(lab)
-    measure_methods(lab)
-    measure_targets(lab)
-    measure_ranks(lab)
+    measure_arms(lab)
     if not lab.quick and available("tinyshakespeare"):
         measure_smollm2(lab)
 
@@ -79,107 +109,94 @@ def measure_base(lab: Lab) -> None:
     """Pretrain the decoder once; what it makes of both texts."""
     config = base_config(lab.quick)
     run = lab.train(config, 0, label="base, on the source text")
-    Path(BASE).parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(BASE, run.model.state_dict())
-    lab.save("base", {"runs": [run.record()], "losses": both_losses(lab, run)}, config)
+    path = base_path(lab.quick)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(path, run.model.state_dict())
+    losses = {text: text_loss(lab, run, text) for text in ("source", "target")}
+    lab.save("base", {"runs": [run.record()], "losses": losses}, config)
 
 
-def both_losses(lab: Lab, run: Run) -> dict[str, float]:
-    """Nats per character of the test parts of both texts."""
-    side, texts = lab.side("numpy"), ("source", "target")
-    parts = {text: lab.data.evaluation_batches(replace(run.config, text=text), "test") for text in texts}
-    return {text: side.evaluate(run.model, batches)["loss"] for text, batches in parts.items()}
+def text_loss(lab: Lab, run: Run, text: str) -> float:
+    """Nats a character of the test part of a text."""
+    batches = lab.data.evaluation_batches(replace(run.config, text=text), "test")
+    return float(lab.side("numpy").evaluate(run.model, batches)["loss"])
+
+
+def measure_times(lab: Lab) -> None:
+    """What a step takes in use and in training, before anything else runs on the other core."""
+    rounds = 3 if lab.quick else ROUNDS
+    full, lora = (configuration(arm, 1e-3, lab.quick) for arm in ("full", DEFAULT))
+    lab.save("times", {"use": use_times(lab, lora, rounds), "training": step_times(lab, full, lora, rounds)}, lora)
 
 
 def measure_rates(lab: Lab) -> None:
-    """Every method's loss on the validation part at every learning rate, one seed."""
-    losses = {}
-    for method, rates in METHODS.items():
-        tried = rates[: 1 if lab.quick else None]
-        configs = {rate: method_config(method, rate, lab.quick) for rate in tried}
-        losses[method] = lab.sweep(configs, method, lambda run: lab.evaluate(run, "validation")["loss"])
-    lab.save("rates", {"losses": losses}, configs[tried[-1]])
+    """Every arm's loss on the validation part at every rate, until the best lies between two others."""
+    losses = {arm: rate_losses(lab, arm) for arm in ARMS}
+    config = tried(DEFAULT, RATES["lora"][0], lab.quick)
+    lab.save("rates", {"losses": losses, "steps": -(-config.windows // config.batch_size)}, config)
 
 
-def tuned(lab: Lab, method: str) -> LoRAConfig:
-    """A method with the learning rate that is best for it."""
-    return method_config(method, best_rate(lab.results("rates")["losses"][method]), lab.quick)
+def rate_losses(lab: Lab, arm: str) -> dict[str, float]:
+    """One arm's losses by rate."""
+    return lab.bracket(
+        lambda rate: tried(arm, rate, lab.quick), RATES[method(arm)], f"rate of {arm}",
+        lambda run: lab.evaluate(run, "validation")["loss"],
+    )  # fmt: skip
 
 
-def adapted(lab: Lab, run: Run) -> Record:
-    """The record of a run from the base; with how many numbers it trained, and what it leaves behind."""
-    trained = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
-    return run.record() | {"trained": trained, "after": both_losses(lab, run)}
+def measure_arms(lab: Lab) -> None:
+    """All runs that are judged, on both sides and side by side, and what is seen in the trained weights."""
+    jobs = [job for arm in ARMS for job in arm_jobs(lab, arm)]
+    found: dict[str, list[Run]] = {arm: [] for arm in ARMS}
+    for (arm, _), run in zip(jobs, lab.together([call for _, call in jobs]), strict=True):
+        found[arm].append(run)
+    config = found[DEFAULT][0].config
+    runs = {arm: [record(lab, arm, run) for run in made] for arm, made in found.items()}
+    lab.save("arms", {"runs": runs, "cost": {arm: cost(made[0]) for arm, made in found.items()}}, config)
+    models = {arm: [run.model for run in found[arm] if run.side == "numpy"] for arm in ("full", *COMPARED)}
+    base = checkpoint.load(base_path(lab.quick))[0]
+    changes = {"spectra": [spectra(model, base) for model in models["full"]]}
+    lab.save("changes", changes | {"overlaps": overlaps(*(models[arm] for arm in COMPARED))}, config)
 
 
-def measure_methods(lab: Lab) -> None:
-    """All methods, each at its own learning rate; LoRA and full fine-tuning on PyTorch too, one seed."""
-    for method in METHODS:
-        config = tuned(lab, method)
-        runs = [lab.train(config, seed, label=method) for seed in lab.seeds(4)]
-        records = [adapted(lab, run) for run in runs]
-        results: Record = {"cost": cost(config, runs[0].model)}
-        if method == "full":
-            results["spectra"] = [spectra(run.model) for run in runs]
-        if method in ("full", "lora"):
-            records.append(lab.train(config, 0, side="torch", label=method).record())
-        lab.save(method, {"runs": records, **results}, config)
+def arm_jobs(lab: Lab, arm: str) -> list[Job]:
+    """The runs of an arm at its best rate; PyTorch's, where it is a witness, under seeds that nothing else has."""
+    config = configuration(arm, best_rate(lab.results("rates")["losses"][arm]), lab.quick)
+    seeds = [(seed, "numpy") for seed in lab.seeds(SEEDS)]
+    if arm in WITNESSED:
+        seeds += [(FIRST_WITNESS + seed, "torch") for seed in lab.seeds(SEEDS)]
+    return [(arm, partial(lab.train, config, seed, side, arm, at_end=("test",))) for seed, side in seeds]
 
 
-def cost(config: LoRAConfig, model: Any) -> dict[str, int]:
+def record(lab: Lab, arm: str, run: Run) -> Record:
+    """The record of a run from the base; of the engine's with how many numbers it trained, and what it left behind."""
+    if run.side != "numpy":
+        return run.record()
+    kept: Record = run.record() | {"trained": sum(p.numel() for p in trainable(run.model).values())}
+    return kept | {"source": text_loss(lab, run, "source")} if arm in FORGETTING else kept
+
+
+def cost(run: Run) -> dict[str, int]:
     """Bytes: the two moments that AdamW keeps, and the file with what was learned."""
-    state = 2 * sum(parameter.numel() * parameter.dtype.itemsize for parameter in trainable(model).values())
+    state = 2 * sum(parameter.numel() * parameter.dtype.itemsize for parameter in trainable(run.model).values())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if config.method == "lora":
-            save_adapter(folder, model)
+        if run.config.method == "lora":
+            save_adapter(folder, run.model)
         else:
-            checkpoint.save(folder / WEIGHTS, trainable(model))
+            checkpoint.save(folder / WEIGHTS, trainable(run.model))
         return {"optimizer": state, "file": (folder / WEIGHTS).stat().st_size}
 
 
-def spectra(model: Any) -> dict[str, list[list[float]]]:
-    """Singular values of what full fine-tuning has added to the attention weights of every block."""
-    base = checkpoint.load(BASE)[0]
-    return {
-        name: [
-            np.linalg.svd(array - base[path], compute_uv=False).tolist()
-            for path, array in model.state_dict().items()
-            if path.endswith(f"{name}.weight")
-        ]
-        for name in SPECTRUM
-    }
-
-
-def measure_targets(lab: Lab) -> None:
-    """Table 5: the same budget of parameters in one, two or four of the attention matrices, or in the MLP."""
-    measure_arms(lab, "targets", {n: {"targets": t, "rank": r} for n, (t, r) in TARGETS.items()}, 3)
-
-
-def measure_ranks(lab: Lab) -> None:
-    """Table 6: queries and values at every rank, alpha the same."""
-    measure_arms(lab, "ranks", {str(rank): {"rank": rank} for rank in RANKS}, 3)
-
-
-def measure_arms(lab: Lab, name: str, arms: dict[str, dict[str, Any]], seeds: int) -> None:
-    """LoRA with each of several changes, at LoRA's learning rate."""
-    records = {}
-    for arm, changes in arms.items():
-        config = replace(tuned(lab, "lora"), **changes)
-        runs = [lab.train(config, seed, label=f"{name}: {arm}") for seed in lab.seeds(seeds)]
-        records[arm] = [adapted(lab, run) for run in runs]
-    lab.save(name, {"arms": records}, tuned(lab, "lora"))
-
-
 def measure_smollm2(lab: Lab) -> None:
-    """A published model on Tiny Shakespeare, where its package is installed."""
+    """A published model on Tiny Shakespeare, where its package is installed: some minutes more."""
     log: Callable[[str], None] = lambda line: lab.log(f"SmolLM2: {line}")  # noqa: E731
     try:
         found = smollm2.experiment(smollm2.Recipe(), log=log)
     except (ValueError, ImportError) as error:
         log(f"left out: {error}")
         return
-    lab.save("smollm2", found, method_config("lora", 1e-2, lab.quick))
+    lab.save("smollm2", found, configuration(DEFAULT, 1e-2, lab.quick))
 
 
 if __name__ == "__main__":

@@ -3,170 +3,206 @@
 tinygrad-lab claims mamba
 """
 
-import math
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from tinygrad_lab.data import available
-from tinygrad_lab.study import SWEEP_SEED, Config, Lab, Record, Run, as_command, best_rate
+from tinygrad_lab.fit import Look, Metrics
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
 from .. import inference
 from ..config import VARIANTS, MambaConfig
 from . import probes
-from .neighbours import NEIGHBOURS, nats_a_character, neighbour_config
-from .verdicts import ARMS, LENGTHS, POSITIONS, SOLVED, soonest_rate
+from .neighbours import NETWORKS, NeighbourConfig, beside
 
-RATES = (1e-3, 3e-3)  # tried for both arms of both tasks
-EPOCHS = {"copying": 12, "induction": 12}  # of 100 updates; how well it does is looked at after each
-TOKENS_READ = 2**20  # for the accuracy at one length, at most; and no more than 512 sequences
-ABLATION = {"hidden_size": 64, "layers": 2, "epochs": 3}  # text again, but small, so that both arms have three seeds
-TEXT_RATES = (1.5e-3, 3e-3, 6e-3)  # tried for the language model and its neighbours, in a quarter of the updates
+ARMS = {  # "selective" is Mamba itself, "LLaMA" rotary attention with gated layers
+    "copying": ("selective", "time-invariant"),
+    "induction": ("selective", "LLaMA"),
+    "text": ("selective", "time-invariant", "LLaMA", "FoX"),
+}
+WITNESSED = ("copying", "text")  # tasks of which PyTorch trains the first two arms too, under seeds of its own
+SEEDS = 5  # of everything, as no run takes three minutes
+FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
+
+# What five seeds of all arms leave time for on two cores.
+SIZES: dict[str, dict[str, Any]] = {
+    "copying": {"hidden_size": 32, "length": 24, "copies": 4, "batch_size": 16},
+    "induction": {"hidden_size": 64, "length": 32, "batch_size": 16},
+    "text": {"hidden_size": 64, "layers": 3},
+}
+UPDATES = {"copying": 5000, "induction": 1000, "text": 350}
+WITNESS_UPDATES = {"copying": 1250, "text": 350}  # PyTorch's loop over single steps takes twice the engine's time
+LAYERS = {"LLaMA": 2, "FoX": 2}  # a Transformer's layer has about the parameters of one and a half of Mamba's
+FEED_FORWARD = {"induction": 84, "text": 152}  # with which the arms of a task have as many parameters within 4 %
+
+EVERY = 250  # updates between two looks at the validation sequences of copying
+SOLVED = 97.0  # percent of the answers at which copying ends: what S6 has in table 1
+
+# A rate is chosen by one short run.  The tasks' sequences are new in every batch, so that a training loss is that of
+# sequences which the network has not seen: its mean over the last half of the run is the score.  Text has a split.
+RATES = {  # an arm whose best is at an end is given further ones
+    "copying": (2e-3, 4e-3, 8e-3), "induction": (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3), "text": (2e-3, 4e-3, 8e-3),
+}  # fmt: skip
+RATE_UPDATES = {"copying": 750, "induction": 400, "text": 100}
+VALIDATION = 50_000  # characters of the training text that are left out where rates are chosen
+
+LENGTHS = (32, 64, 128, 512, 2048, 8192)  # of induction: the first is that of training
+ATTENDED = 512  # the longest that attention is asked, whose time grows with the square
+TOKENS_READ = 2**17  # for the accuracy at one length, at most; and no more than 256 sequences
+POSITIONS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
 SCANS = (64, 256, 1024)  # steps
+Job = tuple[str, str, Callable[[], Run]]  # task, arm, and what makes the run
 
 
-def task_config(task: str, arm: str, rate: float, quick: bool) -> MambaConfig:
-    """One arm of a synthetic task."""
-    config = replace(VARIANTS[task]["small"], selective=ARMS[arm], learning_rate=rate, epochs=EPOCHS[task])
-    return replace(config, hidden_size=8, items=64, epochs=2, length=12) if quick else config
+# ---- what is trained -------------------------------------------------------------------------------------------------
+def configuration(task: str, arm: str, updates: int, quick: bool) -> MambaConfig:
+    """An arm of a task for so many updates; an epoch ends where something is looked at."""
+    base = VARIANTS["s6" if task == "text" else task]["small"]
+    config = replace(base, **SIZES[task], dataset=text(), selective=arm != "time-invariant")
+    every = EVERY if task == "copying" else updates
+    config = replace(config, items=every * config.batch_size, epochs=updates // every)
+    if arm in NETWORKS:
+        wide = {"feed_forward": FEED_FORWARD[task], "context": ATTENDED}
+        config = beside(config, arm, layers=LAYERS[arm], **wide)
+    return shortened(config) if quick else config
 
 
-def text_config(arm: str, quick: bool, **changes: Any) -> MambaConfig:
-    """A character model of Tiny Shakespeare, or of the embedded text where that is missing."""
-    dataset = "tinyshakespeare" if available("tinyshakespeare") else "topics"
-    config = replace(VARIANTS["s6"]["small"], selective=ARMS[arm], dataset=dataset, **changes)
-    return replace(config, hidden_size=8, layers=1, items=24, epochs=1, length=64) if quick else config
+def shortened(config: MambaConfig) -> MambaConfig:
+    """The same at a token size."""
+    return replace(config, hidden_size=8, items=4 * config.batch_size, epochs=min(2, config.epochs))
 
 
-# ---- running them ----------------------------------------------------------------------------------------------------
+def text() -> str:
+    """Tiny Shakespeare, or the embedded text where that is missing."""
+    return "tinyshakespeare" if available("tinyshakespeare") else "topics"
 
 
+def tried(lab: Lab, task: str, arm: str, rate: float) -> MambaConfig:
+    """What a rate of an arm is chosen with."""
+    config = configuration(task, arm, RATE_UPDATES[task], lab.quick)
+    return replace(config, learning_rate=rate, validation=VALIDATION if task == "text" else 0)
+
+
+def bench(lab: Lab, arm: str) -> Lab:
+    """Where an arm is trained: other networks by Mamba's loop on its data, but on a bench of theirs."""
+    return lab.beside("mamba", models="study.neighbours") if arm in NETWORKS else lab
+
+
+# ---- running it ------------------------------------------------------------------------------------------------------
 def measure(lab: Lab) -> None:
-    """Run everything, and save it piece by piece."""
-    for task in EPOCHS:
-        measure_task(lab, task)
-    measure_ablation(lab)
-    measure_text(lab)
-    measure_neighbours(lab)
+    """Rates, then all runs side by side, then what is timed, alone."""
+    rates = {task: {arm: rate_scores(lab, task, arm) for arm in arms} for task, arms in ARMS.items()}
+    lab.save("rates", {"scores": rates}, configuration("text", "selective", UPDATES["text"], lab.quick))
+    chosen = {task: {arm: best_rate(scores) for arm, scores in arms.items()} for task, arms in rates.items()}
+    runs = measure_runs(lab, chosen)
+    save_runs(lab, runs)
+    measure_costs(lab, runs["text"]["selective"][0])
     measure_scans(lab)
 
 
-def until_solved(lab: Lab, config: MambaConfig, seed: int, label: str, side: str = "numpy") -> Run:
-    """Train until enough of the test sequences are answered, or the epochs are over."""
-    enough = SOLVED.get(config.task, math.inf)
-    return lab.train(
-        replace(config, seed=seed), seed, side, label,
-        each_epoch=True, until=lambda look: look.metrics["accuracy"] >= enough, at_end=(),
-    )  # fmt: skip
+def rate_scores(lab: Lab, task: str, arm: str) -> dict[str, float]:
+    """One arm's scores by rate, the smallest the best."""
+    place = bench(lab, arm)
+
+    def score(run: Run) -> float:
+        return place.evaluate(run, "validation")["bits"] if task == "text" else fmean(run.losses[-half(run) :])
+
+    return place.bracket(lambda rate: tried(lab, task, arm, rate), RATES[task], f"rate of {task}, {arm}", score)
 
 
-def record(run: Run) -> Record:
-    """What happened after every epoch, and how many updates there were."""
-    return {
-        "side": run.side, "seed": run.seed, "updates": len(run.losses), "history": run.history,
-    }  # fmt: skip
+def half(run: Run) -> int:
+    """Half of a run's updates."""
+    return max(1, len(run.losses) // 2)
 
 
-def measure_task(lab: Lab, task: str) -> None:
-    """Train three seeds of each arm with its better learning rate; the first selective one on PyTorch too."""
-    results: dict[str, Record] = {"rates": {}, "runs": {}, "configs": {}, "lengths": {}}
-    for arm in ARMS:
-        label = f"{task}, {arm}"
-        configs = {f"{rate:g}": task_config(task, arm, rate, lab.quick) for rate in RATES}
-        sweep = {rate: record(until_solved(lab, config, SWEEP_SEED, label)) for rate, config in configs.items()}
-        config = configs[soonest_rate(sweep)]
-        runs = [until_solved(lab, config, seed, label) for seed in lab.seeds(3)]
-        if task == "induction":
-            results["lengths"][arm] = [lengths(lab, run, label) for run in runs]
-        if ARMS[arm] and task == "copying":
-            results["step_sizes"] = selected(lab, runs[0])
-            runs.append(until_solved(lab, config, 0, label, side="torch"))
-        results["rates"][arm], results["runs"][arm] = sweep, [record(run) for run in runs]
-        results["configs"][arm] = asdict(config)
-    lab.save(task, results, config)
+def measure_runs(lab: Lab, rates: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, list[Run]]]:
+    """All runs that are judged, on both sides and side by side; by task and arm, the engine's first."""
+    jobs = [
+        *(job(lab, task, arm, rates[task][arm], seed, "numpy")
+          for task, arms in ARMS.items() for arm in reversed(arms) for seed in lab.seeds(SEEDS)),
+        *(job(lab, task, arm, rates[task][arm], FIRST_WITNESS + seed, "torch")
+          for task in WITNESSED for arm in reversed(ARMS[task][:2]) for seed in lab.seeds(SEEDS)),
+    ]  # fmt: skip
+    made = lab.together([call for *_, call in jobs])
+    found: dict[str, dict[str, list[Run]]] = {task: {arm: [] for arm in arms} for task, arms in ARMS.items()}
+    for (task, arm, _), run in zip(jobs, made, strict=True):
+        found[task][arm].append(run)
+    return found
 
 
-def lengths(lab: Lab, run: Run, label: str) -> dict[str, float]:
-    """Percent right at every length; one that has not learned the task is asked no further than twice the length."""
-    right: dict[str, float] = {}
-    for length in LENGTHS[: 3 if lab.quick else None]:
-        if length > 2 * LENGTHS[0] and right[str(LENGTHS[0])] < 50:
-            break
-        items = max(4, min(512, TOKENS_READ // length))
-        right[str(length)] = probes.accuracy_at(run.model, run.config, length, items)
-    shown = ", ".join(f"{length}: {accuracy:.1f} %" for length, accuracy in right.items())
-    lab.log(f"{label} seed {run.seed}: {shown}")
-    return right
+def job(lab: Lab, task: str, arm: str, rate: float, seed: int, side: str) -> Job:
+    """One of them; what it is looked at for depends on the task."""
+    updates = UPDATES[task] if side == "numpy" else WITNESS_UPDATES[task]
+    config = replace(configuration(task, arm, updates, lab.quick), learning_rate=rate)
+    place = bench(lab, arm)
+    asked: dict[str, Any] = {}
+    if task == "copying":
+        asked = {"evaluate": partial(validated, lab, config, side), "until": solved}
+    if task == "induction":
+        asked = {"evaluate": partial(by_length, config, lab.quick)}
+    splits = () if task == "induction" else ("test",)
+    return task, arm, partial(place.train, config, seed, side, f"{task}, {arm}", at_end=splits, **asked)
 
 
-def selected(lab: Lab, run: Run) -> Record:
-    """Step sizes of every block along one test sequence."""
-    tokens = lab.data.evaluation_batches(run.config, "test")[0]["tokens"][0]
-    return {"tokens": tokens.tolist(), "blocks": probes.step_sizes(run.model, tokens)}
+def validated(lab: Lab, config: MambaConfig, side: str, model: Any) -> Metrics:
+    """How a network does on sequences that are for looking at while it learns."""
+    return lab.side(side).evaluate(model, lab.data.evaluation_batches(config, "validation"))
 
 
-def measure_ablation(lab: Lab) -> None:
-    """Train text with and without selection: three seeds of a small network, one selective one on PyTorch too."""
-    records = {}
-    for arm in ARMS:
-        config, label = text_config(arm, lab.quick, **ABLATION), f"text, {arm}, 2 layers"
-        runs = [lab.train(config, seed, label=label) for seed in lab.seeds(3)]
-        if ARMS[arm]:
-            runs.append(lab.train(config, 0, side="torch", label=label))
-        records[arm] = [run.record() for run in runs]
-    lab.save("ablation", {"runs": records}, config)
+def solved(look: Look) -> bool:
+    """Whether enough of the tokens are copied."""
+    return look.metrics["accuracy"] >= SOLVED
 
 
-def measure_text(lab: Lab) -> None:
-    """Train the language model; it writes, and shows what a character costs wherever it is written."""
-    config, positions = text_config("selective", lab.quick), POSITIONS[: 2 if lab.quick else None]
-    rates, runs = tuned(lab, lab, "Mamba", config)
-    model, options = runs[0].model, replace(inference.OPTIONS, length=400)
-    cost = {
-        "positions": positions,
-        "written": probes.writing(model, config, positions),
-        "reread": probes.rereading(model, config, positions),
+def by_length(config: MambaConfig, quick: bool, model: Any) -> Metrics:
+    """Percent of the induction sequences that are answered, at every length that the network is asked."""
+    most = ATTENDED if isinstance(config, NeighbourConfig) else LENGTHS[-1]
+    lengths = [length for length in LENGTHS[: 3 if quick else None] if length <= most]
+    items = {length: min(256, TOKENS_READ // length) for length in lengths}
+    return {str(length): probes.accuracy_at(model, config, length, count) for length, count in items.items()}
+
+
+def save_runs(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
+    """A file for each task; copying's with the step sizes of the networks that select, text's with a sample."""
+    model, config = runs["text"]["selective"][0].model, runs["text"]["selective"][0].config
+    with_more: dict[str, Record] = {
+        "copying": {"step_sizes": selected(lab, [run for run in runs["copying"]["selective"] if run.side == "numpy"])},
+        "induction": {},
+        "text": {"sample": lab.sample(model, config, "ROMEO:\n", replace(inference.OPTIONS, length=400))},
     }
-    sample = lab.sample(model, config, "ROMEO:\n", options)
-    lab.save("text", {"rates": rates, "runs": judged(lab, runs), "sample": sample, "cost": cost}, config)
+    for task, arms in runs.items():
+        records = {arm: [run.record() for run in made] for arm, made in arms.items()}
+        lab.save(task, {"runs": records, **with_more[task]}, arms["selective"][0].config)
 
 
-def measure_neighbours(lab: Lab) -> None:
-    """Train LLaMA and the Forgetting Transformer on the same text."""
-    config = text_config("selective", lab.quick)
-    results: dict[str, Record] = {"rates": {}, "runs": {}}
-    for name, (slug, _) in NEIGHBOURS.items():
-        theirs = neighbour_config(lab, name, config, lab.quick)
-        results["rates"][name], runs = tuned(lab, lab.beside(slug), name, theirs)
-        results["runs"][name] = judged(lab, runs)
-    lab.save("neighbours", results, config)
+def selected(lab: Lab, runs: list[Run]) -> Record:
+    """Step sizes along one test sequence in the first network, and their means over many in each."""
+    config = runs[0].config
+    batches = lab.data.evaluation_batches(config, "test")
+    tokens = np.concatenate([batch["tokens"] for batch in batches])
+    since = probes.since_a_token(tokens[:, : config.length])
+    sizes = [probes.step_sizes(run.model, tokens) for run in runs]
+    means = [probes.sizes_since([block[:, : config.length] for block in blocks], since) for blocks in sizes]
+    return {"tokens": tokens[0].tolist(), "blocks": [block[0].tolist() for block in sizes[0]], "since": means}
 
 
-def tuned(lab: Lab, bench: Lab, name: str, config: Config) -> tuple[dict[str, float], list[Run]]:
-    """Find the nats with every learning rate, and train three seeds of a model of ``bench`` with the best."""
-    short, batches = replace(config, epochs=max(1, config.epochs // 4)), held_out(lab)
-    tried = TEXT_RATES[: 1 if lab.quick else None]
-    configs = {rate: replace(short, learning_rate=rate) for rate in tried}
-    rates = bench.sweep(configs, name, lambda run: nats_a_character(run.model, batches))
-    best = replace(config, learning_rate=best_rate(rates))
-    return rates, [bench.train(best, seed, label=name) for seed in lab.seeds(3)]
-
-
-def held_out(lab: Lab) -> list[Record]:
-    """The windows that all language models are judged by."""
-    batches = lab.data.evaluation_batches(text_config("selective", lab.quick), "test")
-    return [lab.side("numpy").batch(batch) for batch in batches]
-
-
-def judged(lab: Lab, runs: list[Run]) -> list[Record]:
-    """The records of runs, with nats a character by the same windows."""
-    batches = held_out(lab)
-    return [run.record() | {"nats": nats_a_character(run.model, batches)} for run in runs]
+def measure_costs(lab: Lab, run: Run) -> None:
+    """What a character costs the language model, wherever it is written."""
+    positions = POSITIONS[: 2 if lab.quick else None]
+    written = probes.writing(run.model, run.config, positions)
+    reread = probes.rereading(run.model, run.config, positions)
+    lab.save("cost", {"positions": positions, "written": written, "reread": reread}, run.config)
 
 
 def measure_scans(lab: Lab) -> None:
     """Measure the scan as one operation and step by step."""
     steps = {str(count): probes.scanning(count) for count in SCANS[: 1 if lab.quick else None]}
-    lab.save("scan", {"steps": steps}, text_config("selective", lab.quick))
+    lab.save("scan", {"steps": steps}, configuration("text", "selective", UPDATES["text"], lab.quick))
 
 
 if __name__ == "__main__":

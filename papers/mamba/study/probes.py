@@ -6,53 +6,67 @@ from statistics import median
 from typing import Any, cast
 
 import numpy as np
+from jaxtyping import Float, Int64
 
 from tinygrad_lab import Tensor, no_grad
 from tinygrad_lab.costs import megabytes, milliseconds
 from tinygrad_lab.nn import functional as F
 from tinygrad_lab.ops.selective_scan import selective_scan
 from tinygrad_lab.random import generator
+from tinygrad_lab.typing import Array
 
 from ..config import MambaConfig
 from ..inference import GREEDY, fresh, read, search
-from ..model import Mamba, State
+from ..model import Mamba
 from ..tasks import synthetic
 
 READ_AT_ONCE = 2**13  # tokens of all sequences together
 BLOCK = 50  # characters whose times are put together
+FAR = 4  # places after a token from where on the convolution, of four taps, holds nothing of it
 
 
 def accuracy_at(model: Mamba, config: MambaConfig, length: int, items: int) -> float:
     """Percent of ``items`` induction sequences of any length that end with the right token.
 
-    They are read in pieces with the states carried on, so memory does not grow with the length.
+    They are read whole, a few at a time.
     """
     batch = synthetic.draw(replace(config, length=length), items, generator(synthetic.TEST_SEED + length))
     model.eval()
-    states = [State(config, items) for _ in range(config.layers)]
-    piece = max(1, READ_AT_ONCE // items)
+    rows, right = max(1, READ_AT_ONCE // length), 0
     with no_grad():
-        for start in range(0, length, piece):
-            x = model.backbone(Tensor(batch["tokens"][:, start : start + piece]), states)
-        answer = model.logits(x[:, -1]).argmax(-1).numpy()
-    return float(100 * (answer == batch["target"][:, -1]).mean())
+        for start in range(0, items, rows):
+            answers = model(Tensor(batch["tokens"][start : start + rows])).numpy()[:, -1].argmax(-1)
+            right += int((answers == batch["target"][start : start + rows, -1]).sum())
+    return 100 * right / items
 
 
-def step_sizes(model: Mamba, tokens: np.ndarray) -> list[list[float]]:
-    """Δ at every token of one sequence, the mean over the channels; one list for each block of a selective network."""
-    sizes: list[list[float]] = []
+def step_sizes(model: Mamba, tokens: Int64[Array, "b t"]) -> list[Float[Array, "b t"]]:
+    """Δ at every token, the mean over the channels; one array for each block of a selective network."""
+    sizes: list[Float[Array, "b t"]] = []
 
     def keep(_module: Any, _args: Any, output: Tensor) -> None:
-        sizes.append(F.softplus(output).numpy()[0].mean(axis=-1).tolist())
+        sizes.append(F.softplus(output).numpy().mean(axis=-1))
 
     handles = [block.mixer.dt_proj.register_forward_hook(keep) for block in cast(Any, model.backbone.layers)]
     try:
         with no_grad():
-            model.eval()(Tensor(tokens[None]))
+            model.eval()(Tensor(tokens))
     finally:
         for handle in handles:
             handle.remove()
     return sizes
+
+
+def since_a_token(tokens: Int64[Array, "b t"]) -> Int64[Array, "b t"]:
+    """Places since the last token to copy, FAR at most; -1 before the first of a sequence."""
+    places = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
+    last = np.maximum.accumulate(np.where(tokens != synthetic.NOISE, places, -1), axis=1)
+    return np.where(last < 0, -1, np.minimum(places - last, FAR))
+
+
+def sizes_since(sizes: list[Float[Array, "b t"]], since: Int64[Array, "b t"]) -> list[list[float]]:
+    """Mean step size of each block at a token, and so many places after the last one; last those FAR from any."""
+    return [[float(block[since == places].mean()) for places in range(FAR + 1)] for block in sizes]
 
 
 def writing(model: Mamba, config: MambaConfig, positions: list[int]) -> dict[str, list[float]]:

@@ -25,6 +25,7 @@ NOISE = 0  # of copying
 IGNORED = -100  # a place where nothing is asked
 TEST_ITEMS = 512
 TEST_SEED = 10**6  # test sequences are the same for every seed, and come from a stream of their own
+STREAMS = {"test": 0, "train": 1, "validation": 2}  # added to it: each split has its own
 
 
 def copying(config: MambaConfig, items: int, rng: Generator) -> dict[str, Any]:
@@ -86,6 +87,6 @@ def training_batches(config: MambaConfig, generator: Generator) -> Batches:
 
 
 def evaluation_batches(config: MambaConfig, split: str) -> list[dict[str, Any]]:
-    """The test sequences, or as many others like those trained on."""
-    rng = generator(TEST_SEED + (split != "test"))
+    """The test sequences, or as many others: of "validation", or like those trained on."""
+    rng = generator(TEST_SEED + STREAMS[split])
     return [draw(config, 64, rng) for _ in range(TEST_ITEMS // 64)]

@@ -22,11 +22,19 @@ def example_batch(config: MambaConfig, rng: Generator) -> dict[str, Any]:
 
 
 def dataset(config: MambaConfig, split: str) -> TextData:
-    """The first nine tenths of the text for "train", the rest for "test"."""
+    """The first nine tenths of the text for "train", but for its end, which is for "validation"; the rest for "test".
+
+    Raises:
+        ValueError: a validation split where nothing is left out, or more left out than there is.
+    """
     best = "tinyshakespeare" if available("tinyshakespeare") else "topics"
     data = load_text(best if config.dataset == "auto" else config.dataset)
     cut = int(len(data) * (1 - HELD_OUT))
-    return replace(data, text=data.text[:cut] if split == "train" else data.text[cut:])
+    if config.validation >= cut or (split == "validation" and not config.validation):
+        raise ValueError(f"validation must be from 1 to {cut - 1} characters for a split, got {config.validation}")
+    start = cut - config.validation
+    ends = {"train": (0, start), "validation": (start, cut), "test": (cut, len(data))}
+    return replace(data, text=data.text[slice(*ends[split])])
 
 
 def training_batches(config: MambaConfig, generator: Generator) -> Batches:

@@ -4,146 +4,147 @@ tinygrad-lab claims transformer
 """
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
-from typing import Any
+from math import log
 
+from tinygrad_lab import generator
 from tinygrad_lab.data import available
-from tinygrad_lab.data.translation.metrics import error_rates
-from tinygrad_lab.study import Lab, Record, Run, as_command
+from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
 
-from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams, dates_right, percent, spelled
+from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams
 from ..inference import prompts
+from .arms import ARMS, bench_of, configuration, tried
 from .maps import translated
+from .writing import dates_right, phonemes_wrong
 
-RIVAL = "seq2seq_attention"  # the paper whose translator is the baseline
-FACTORS = (0.03, 0.1, 0.3)  # on the schedule, in the runs with and without warm-up
+SEEDS = 5  # of everything, as no run takes three minutes
+WITNESSED = ("sinusoidal", "luong", "no-positions")  # on dates PyTorch trains these too
+FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
+LOOKS = 4  # at what a model writes, evenly over its training: on dates and words one after each pass
+QUICK_RATES = 2
 
-# what differs from the variant's ``small``
-DATES: Record = {"epochs": 1}
-FEW: Record = {"train_items": 4000, "epochs": 6}
-DEEP: Record = {
-    "layers": 6, "hidden_size": 32, "feed_forward": 128, "dropout": 0.0, "train_items": 12_000, "epochs": 1,
-    "batch_size": 64, "warmup_steps": 60,
-}  # fmt: skip
-WORDS: Record = {"dataset": "cmudict", "train_items": 30_000, "epochs": 2}
-RIVAL_WORDS = WORDS | {"source_vocabulary": 32, "target_vocabulary": 48}
-QUICK: Record = {"layers": 1, "hidden_size": 16, "train_items": 256, "epochs": 1, "batch_size": 64}
-
-# name -> (variant, what differs, seeds)
-ROWS: dict[str, tuple[str, Record, int]] = {
-    "sinusoidal": ("sinusoidal", {}, 3),
-    "one-head": ("one-head", {}, 3),
-    "narrow-keys": ("narrow-keys", {}, 3),
-    "learned": ("learned", {}, 3),
-    "no-smoothing": ("sinusoidal", {"label_smoothing": 0.0}, 3),
-    "no-positions": ("no-positions", {}, 1),
-    "luong": ("general", {}, 3),  # with general global attention
-}
-
-
-def configuration(bench: Lab, variant: str, changes: Record) -> Any:
-    """What a setting trains, of this paper or of the rival's."""
-    config = replace(bench.paper.variants[variant]["small"], **changes)
-    return replace(config, **QUICK) if bench.quick else config
+LOOK = {"dates": dates_right, "few-dates": dates_right, "words": phonemes_wrong}  # of six layers the loss is enough
+Rates = dict[str, dict[str, float]]  # group -> arm -> the rate that was chosen
 
 
 def measure(lab: Lab) -> None:
-    """Every setting whose data are to be had; a group of results is saved as soon as it is there."""
-    for name in ROWS:
-        measure_dates(lab, name)
-    measure_cost(lab)
-    measure_dropout(lab)
-    measure_warm_up(lab)
-    if available("cmudict"):
-        measure_words(lab)
+    """Everything; without CMUdict's files the dates alone."""
+    groups = [group for group in ARMS if group != "words" or available("cmudict")]
+    rates = measure_rates(lab, groups)
+    measure_runs(lab, rates)
+    measure_cost(lab, rates["dates"])
 
 
-def measure_dates(lab: Lab, name: str) -> None:
-    """One row of table 3, or the Luong model, on dates; the first seed of the default on PyTorch too."""
-    variant, changes, seeds = ROWS[name]
-    bench = lab.beside(RIVAL) if name == "luong" else lab
-    config = configuration(bench, variant, DATES | changes)
-    runs = [bench.train(config, seed, label=name) for seed in lab.seeds(seeds)]
-    more: Record = {}
-    if name == "sinusoidal":
-        first, shown = runs[0], prompts(config)[:6]
-        more["maps"] = [translated(first.model, config, text, beams(lab, 1)) for text in shown]
-        more["beams"] = {str(width): percent(dates_right(lab, first, width)) for width in (1, 4)}
-        runs.append(lab.train(config, 0, side="torch", label=name))
-    ours = configuration(lab, "sinusoidal", DATES)  # with the same data as the rival
-    lab.save(f"dates-{name}", {"runs": dates_records(bench, runs), **more}, ours)
+# ---- rates -----------------------------------------------------------------------------------------------------------
+def measure_rates(lab: Lab, groups: list[str]) -> Rates:
+    """Every arm's score on validation pairs at every rate, until the best lies between two others."""
+    scores = {group: {name: rate_scores(lab, group, name) for name in ARMS[group]} for group in groups}
+    lab.save("rates", {"scores": scores}, tried(lab, ARMS["dates"]["sinusoidal"], 1.0))
+    return {group: {name: best_rate(found) for name, found in of_group.items()} for group, of_group in scores.items()}
 
 
-def dates_records(bench: Lab, runs: list[Run]) -> list[Record]:
-    """The records of runs on dates with their exact matches."""
-    return [run.record() | {"exact": percent(dates_right(bench, run))} for run in runs]
+def rate_scores(lab: Lab, group: str, name: str) -> dict[str, float]:
+    """One arm's scores by rate."""
+    arm = ARMS[group][name]
+    bench = bench_of(lab, arm)
+    rates = arm.rates[:QUICK_RATES] if lab.quick else arm.rates
+    score = partial(lost, bench, group)
+    return bench.bracket(partial(tried, bench, arm), rates, f"rate of {group}, {name}", score)
 
 
-def benches(lab: Lab, ours: Record, theirs: Record) -> dict[str, tuple[Lab, Any]]:
-    """Both models in a setting."""
-    rival = lab.beside(RIVAL)
-    return {
-        "luong": (rival, configuration(rival, "general", theirs)),
-        "transformer": (lab, configuration(lab, "sinusoidal", ours)),
+def lost(bench: Lab, group: str, run: Run) -> float:
+    """What is to be small on validation pairs: the share of tokens predicted wrong, or nats a token of six layers."""
+    found = bench.evaluate(run, "validation")
+    return log(found["perplexity"]) if group == "warm-up" else 100 - found["forced accuracy"]
+
+
+# ---- the runs that are judged ----------------------------------------------------------------------------------------
+def measure_runs(lab: Lab, rates: Rates) -> None:
+    """All of them, on both sides and side by side, PyTorch's first, as they take longest; each group into its file."""
+    jobs = [*witness_jobs(lab, rates), *engine_jobs(lab, rates)]
+    made = lab.together([call for *_, call in jobs])
+    found: dict[str, dict[str, list[Run]]] = {}
+    for (group, name, _), run in zip(jobs, made, strict=True):
+        found.setdefault(group, {}).setdefault(name, []).append(run)
+    for group, arms in found.items():
+        records = {name: [run.record() for run in runs] for name, runs in arms.items()}
+        lab.save(group, {"runs": records}, configuration(lab, next(iter(ARMS[group].values())), 1.0))
+    measure_shown(lab, found)
+
+
+Job = tuple[str, str, Callable[[], Run]]  # group, arm, and what makes the run
+
+
+def witness_jobs(lab: Lab, rates: Rates) -> list[Job]:
+    """PyTorch's runs, under seeds that nothing else has."""
+    seeds = [FIRST_WITNESS + seed for seed in lab.seeds(SEEDS)]
+    return [("dates", name, call) for name in WITNESSED for call in calls(lab, "dates", name, rates, seeds, "torch")]
+
+
+def engine_jobs(lab: Lab, rates: Rates) -> list[Job]:
+    """The engine's runs of every arm."""
+    arms = [(group, name) for group in rates for name in ARMS[group]]
+    return [(group, name, call) for group, name in arms for call in calls(lab, group, name, rates, lab.seeds(SEEDS))]
+
+
+def calls(
+    lab: Lab, group: str, name: str, rates: Rates, seeds: list[int], side: str = "numpy"
+) -> list[Callable[[], Run]]:
+    """One run for each seed, looked at while it trains."""
+    arm = ARMS[group][name]
+    bench = bench_of(lab, arm)
+    config = configuration(bench, arm, rates[group][name])
+    look = LOOK[group](bench, side, config) if group in LOOK else None
+    every = max(1, config.epochs * len(bench.data.training_batches(config, generator(0))) // LOOKS)
+    at_end = ("test", "train") if group == "few-dates" else ("test",)
+    run = partial(bench.train, config, side=side, label=f"{group}, {name}", evaluate=look, every=every, at_end=at_end)
+    return [partial(run, seed=seed) for seed in seeds]
+
+
+# ---- what is shown of them -------------------------------------------------------------------------------------------
+def measure_shown(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
+    """What the default with seed 0 looks at while it writes, and whether more beams write more dates right."""
+    first = next(run for run in runs["dates"]["sinusoidal"] if run.side == "numpy")
+    shown: Record = {
+        "dates": maps(lab, first, prompts(first.config)[:2]),
+        "beams": {str(width): dates_right(lab, "numpy", first.config, width)(first.model) for width in (1, 4)},
     }
+    if "words" in runs:
+        shown["words"] = maps(lab, runs["words"]["transformer"][0], SHOWN_WORDS)
+    lab.save("shown", shown, first.config)
 
 
-def measure_cost(lab: Lab) -> None:
+def maps(lab: Lab, run: Run, texts: tuple[str, ...] | list[str]) -> list[Record]:
+    """Translations and what each head looks at for them."""
+    return [translated(run.model, run.config, text, beams(lab, 1)) for text in texts]
+
+
+# ---- time ------------------------------------------------------------------------------------------------------------
+def measure_cost(lab: Lab, rates: dict[str, float]) -> None:
     """Processor time of a pass over the dates, on each side; in turns, so that neither model has a busier machine."""
-    both = benches(lab, DATES, DATES)
-    _, ours = both["transformer"]
-    pairs, dates = (64 if lab.quick else 1280), len(lab.data.dataset(ours, "train"))
-    seconds: dict[str, dict[str, list[float]]] = {}
-    for side in ("numpy", "torch"):
-        loops = {name: bench.steps(config, side) for name, (bench, config) in both.items()}
-        for loop in loops.values():
-            next(loop)  # the first step builds model and data
-        seconds[side] = {name: [] for name in loops}
-        for _ in range(2 if lab.quick else 8):
-            for name, loop in loops.items():
-                start = time.process_time()
-                for _ in islice(loop, pairs // both[name][1].batch_size):
-                    pass
-                seconds[side][name].append((time.process_time() - start) * dates / pairs)
-    lab.save("cost", {"seconds": seconds}, ours)
+    seconds = {side: seconds_a_pass(lab, rates, side) for side in ("numpy", "torch")}
+    lab.save("cost", {"seconds": seconds}, configuration(lab, ARMS["dates"]["sinusoidal"], 1.0))
 
 
-def measure_dropout(lab: Lab) -> None:
-    """Few dates, many passes: what dropping units is for."""
-    records = []
-    for dropout in (0.0, 0.1):
-        config = configuration(lab, "sinusoidal", FEW | {"dropout": dropout})
-        runs = [lab.train(config, seed, label=f"dropout {dropout}") for seed in lab.seeds(2)]
-        records += dates_records(lab, runs)
-    lab.save("few-dates", {"runs": records}, config)
-
-
-def measure_warm_up(lab: Lab) -> None:
-    """Six layers at three rates: with warm-up; without, from the same highest rate, or with the same later rates."""
-    default = configuration(lab, "sinusoidal", DEEP)
-    schedules = ("warm-up", "same highest rate", "same later rates")
-    records: dict[str, list[Record]] = {name: [] for name in schedules}
-    for factor in FACTORS[-1:] if lab.quick else FACTORS:
-        for name in schedules:
-            rate = factor * default.warmup_steps**-0.5 if name == "same highest rate" else factor
-            warmup = default.warmup_steps if name == "warm-up" else 1
-            config = replace(default, learning_rate=rate, warmup_steps=warmup)
-            run = lab.train(config, 0, label=f"{name}, factor {factor}")
-            records[name].append(run.record() | {"factor": factor})
-    lab.save("warm-up", {"runs": records}, default)
-
-
-def measure_words(lab: Lab) -> None:
-    """Letters to phonemes: both models on the same words, two seeds each."""
-    both = benches(lab, WORDS, RIVAL_WORDS)
-    _, ours = both["transformer"]
-    for name, (bench, config) in both.items():
-        runs = [bench.train(config, seed, label=f"words, {name}") for seed in lab.seeds(2)]
-        records = [run.record() | error_rates(list(spelled(bench, run).values())) for run in runs]
-        shown, model = (SHOWN_WORDS if bench is lab else ()), runs[0].model
-        maps = [translated(model, ours, word, beams(lab, 1)) for word in shown]
-        lab.save(f"words-{name}", {"runs": records, "maps": maps}, ours)
+def seconds_a_pass(lab: Lab, rates: dict[str, float], side: str) -> dict[str, list[float]]:
+    """Those of both models on one side, some times each."""
+    both = {name: ARMS["dates"][name] for name in ("luong", "sinusoidal")}
+    benches = {name: bench_of(lab, arm) for name, arm in both.items()}
+    configs = {name: configuration(benches[name], arm, rates[name]) for name, arm in both.items()}
+    loops = {name: benches[name].steps(config, side) for name, config in configs.items()}
+    taken: dict[str, list[float]] = {name: [] for name in loops}
+    for loop in loops.values():
+        next(loop)  # the first step builds model and data
+    for _ in range(2 if lab.quick else 8):
+        for name, loop in loops.items():
+            start, steps = time.process_time(), 2 if lab.quick else 40
+            for _ in islice(loop, steps):
+                pass
+            passed = steps * configs[name].batch_size / configs[name].train_items
+            taken[name].append((time.process_time() - start) / passed)
+    return taken
 
 
 if __name__ == "__main__":

@@ -1,114 +1,119 @@
-"""The pictures of the experiments, drawn from their result files."""
+"""Pictures of the runs; what to see in each stands in pages.py."""
+
+from typing import Any
 
 import numpy as np
 
-from tinygrad_lab.study import Lab, Record, curve
+from tinygrad_lab.study import Lab, Record
 
 from ...seq2seq_attention.study.figures import label_tokens
-from ..config import VARIANTS
-from ..model import SinusoidalPositions
-from .verdicts import dates_right, rows_measured, warm_up_losses
+from .arms import ARMS
+from .measured import by_look, written
+from .pages import LIKENED, SHOWN, position_table
 
-
-def positions(lab: Lab) -> None:
-    """Section 3.5: the sinusoids, and how alike the vectors of two positions are."""
-    table = SinusoidalPositions(VARIANTS["sinusoidal"]["small"])(0, 60).numpy()
-    with lab.figure("positions", 10.0, 3.4) as figure:
-        left, right = figure.subplots(1, 2)
-        image = left.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
-        left.set(xlabel="column", ylabel="position", title="PE: a sine and a cosine for each rate")
-        figure.colorbar(image, ax=left)
-        for position, style in ((10, "-"), (30, "--"), (50, ":")):
-            right.plot(table @ table[position], style, label=f"with position {position}")
-        right.set(xlabel="position", ylim=(12, 41), title="inner products: alike where near, wherever that is")
-        right.legend(fontsize="small")
-
-
-def dates(lab: Lab) -> None:
-    """Where each head of the last layer looks in the source while a date is written, in scripts that the font has."""
-    examples = lab.results("dates-sinusoidal")["maps"]
-    shown = [examples[i] for i in (0, 1, 4)]  # Spanish, German, Russian
-    _heads(lab, "dates", [(example, list(example["maps"])[-1]) for example in shown], 3.0)
-
-
-def layers(lab: Lab) -> None:
-    """One date through the network: what the heads of every attention look at."""
-    example = lab.results("dates-sinusoidal")["maps"][0]
-    _heads(lab, "layers", [(example, path) for path in example["maps"]], 3.4)
-
-
-def words(lab: Lab) -> None:
-    """Letters and phonemes: where each head of the last layer looks."""
-    examples = lab.results("words-transformer")["maps"]
-    _heads(lab, "words", [(example, list(example["maps"])[-1]) for example in examples], 3.0)
-
-
-def _heads(lab: Lab, name: str, rows: list[tuple[Record, str]], height: float) -> None:
-    """A line of pictures for each example and attention, one for each head; darker is more."""
-    heads = max(len(example["maps"][path]) for example, path in rows)
-    with lab.figure(name, 3.6 * heads, height * len(rows)) as figure:
-        grid = figure.subplots(len(rows), heads, squeeze=False)
-        for line, (example, path) in zip(grid, rows, strict=True):
-            queries, keys = _read_by(example, path)
-            for head, (axes, weights) in enumerate(zip(line, example["maps"][path], strict=True)):
-                axes.imshow(np.array(weights), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-                axes.set_title(f"{path.replace('.layers', '')}, head {head + 1}", fontsize=8)
-                label_tokens(axes, "x", keys, 7)
-                label_tokens(axes, "y", queries, 7)
-
-
-def _read_by(example: Record, path: str) -> tuple[list[str], list[str]]:
-    """The tokens at the rows and columns of an attention; rows of the decoder are what is predicted there."""
-    source, target = example["source"], example["target"]
-    if path.startswith("encoder"):
-        return source, source
-    return target, source if "multihead" in path else ["<s>", *target[:-1]]
-
-
-def variants(lab: Lab) -> None:
-    """Exact match of every row, each seed a point; and our own models' losses, with the smoothing of their targets."""
-    names = rows_measured(lab)
-    with lab.figure("variants", 10.0, 4.0) as figure:
-        left, right = figure.subplots(1, 2)
-        for place, name in enumerate(names):
-            shares = dates_right(lab, name)
-            left.plot([place] * len(shares), shares, "o", color=f"C{place}", alpha=0.6)
-            if name != "luong":
-                first = lab.runs(f"dates-{name}")[0]
-                right.plot(*curve(first), color=f"C{place}", label=name, linewidth=1)
-        left.set_xticks(range(len(names)), names, rotation=30, ha="right")
-        left.set(ylabel="dates right, %", ylim=(0, 100), title="unseen dates, a point a seed")
-        right.set(xlabel="update", ylabel="training loss, nats a token", yscale="log")
-        right.set_title("seed 0, smoothing included")
-        right.legend(fontsize="small")
-
-
-def warm_up(lab: Lab) -> None:
-    """The paper's schedule, and what becomes of a deep network without its first part."""
-    runs = lab.results("warm-up")["runs"]
-    factors = [run["factor"] for run in runs["warm-up"]]
-    with lab.figure("warm-up", 10.0, 3.6) as figure:
-        left, right = figure.subplots(1, 2)
-        steps = np.arange(1, runs["warm-up"][0]["steps"] + 1)
-        for (name, losses), style in zip(warm_up_losses(lab).items(), ("-", "--", ":"), strict=True):
-            config = runs[name][-1]["config"]
-            peak = np.minimum(steps**-0.5, steps * config["warmup_steps"] ** -1.5)
-            left.plot(steps, config["learning_rate"] * config["hidden_size"] ** -0.5 * peak, f"k{style}", label=name)
-            right.plot(range(len(factors)), losses, f"ko{style}", label=name)
-        left.set(xlabel="update", ylabel="learning rate", yscale="log", title=f"schedules, factor {factors[-1]:g}")
-        right.set_xticks(range(len(factors)), [f"{factor:g}" for factor in factors])
-        right.set(xlabel="factor", ylabel="test loss, nats a token", title="six layers on dates")
-        left.legend(fontsize="small")
-        right.legend(fontsize="small")
+COLUMNS = 2  # of heads: as many as leave room for letters that can be read
+SIZE = 10  # points of the smallest letters, in pictures as wide as a page
 
 
 def figures(lab: Lab) -> None:
     """Every picture whose results are there."""
     positions(lab)
-    dates(lab)
-    layers(lab)
+    shown = lab.results("shown")
+    heads(lab, "dates", [shown["dates"][SHOWN["dates"]]])
+    layers(lab, shown["dates"][SHOWN["layers"]])
     variants(lab)
-    if lab.has("warm-up"):
-        warm_up(lab)
-    if lab.has("words-transformer"):
-        words(lab)
+    warm_up(lab)
+    if lab.has("words"):
+        heads(lab, "words", shown["words"][:2])
+
+
+def positions(lab: Lab) -> None:
+    """Section 3.5: the sinusoids, and how alike the vectors of two positions are."""
+    table = position_table()
+    with lab.figure("positions", 10.0, 3.4) as figure:
+        left, right = figure.subplots(1, 2)
+        image = left.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+        left.set(xlabel="column", ylabel="position", title="PE: a sine and a cosine for each rate")
+        figure.colorbar(image, ax=left)
+        for position, style in zip(LIKENED, ("-", "--", ":"), strict=True):
+            right.plot(table @ table[position], style, label=f"with position {position}")
+        right.set(xlabel="position", ylim=(12, 41), title="inner products: alike where near, wherever that is")
+        right.legend(fontsize="small")
+
+
+# ---- what is looked at -----------------------------------------------------------------------------------------------
+def heads(lab: Lab, name: str, examples: list[Record]) -> None:
+    """What each head of the last layer reads while something is written; the last column is the end of the source."""
+    maps = [(example, weights) for example in examples for weights in list(example["maps"].values())[-1]]
+    lines = -(-len(maps) // COLUMNS)
+    with lab.figure(name, 9.0, 3.2 * lines) as figure:
+        panels = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
+        for place, (axes, (example, weights)) in enumerate(zip(panels, maps, strict=False)):
+            axes.imshow(np.array(weights), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            axes.set_title(f"head {place % (len(maps) // len(examples)) + 1}", fontsize=SIZE)
+            label_tokens(axes, "x", [*example["source"][:-1], ""], SIZE)
+            label_tokens(axes, "y", example["target"], SIZE)
+
+
+def layers(lab: Lab, example: Record) -> None:
+    """One date through the network: a line of pictures for each attention, one for each head."""
+    maps = example["maps"]
+    source, target = ("".join(example[side][:-1]) for side in ("source", "target"))
+    with lab.figure("layers", 9.0, 1.9 * len(maps)) as figure:
+        grid = figure.subplots(len(maps), len(next(iter(maps.values()))), squeeze=False)
+        for line, (path, found) in zip(grid, maps.items(), strict=True):
+            for axes, weights in zip(line, found, strict=True):
+                axes.imshow(np.array(weights), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+                axes.set(xticks=[], yticks=[])
+            line[0].set_ylabel(in_words(path), fontsize=SIZE)
+        for head, axes in enumerate(grid[0], 1):
+            axes.set_title(f"head {head}", fontsize=SIZE)
+        figure.suptitle(f"source: {source}     target: {target}", fontsize=SIZE + 1)
+
+
+def in_words(path: str) -> str:
+    """Which attention a module is: "encoder.layers.0.self_attn" is the encoder's first, of the source to itself."""
+    stack, _, layer, kind = path.split(".")
+    asks = "source" if stack == "encoder" else "target"
+    return f"{stack} {int(layer) + 1}\n{asks} reads\n{asks if kind == 'self_attn' else 'source'}"
+
+
+# ---- how much is right -----------------------------------------------------------------------------------------------
+def variants(lab: Lab) -> None:
+    """Exact match of every arm: means by pass, and a point a seed at the end."""
+    with lab.figure("variants", 10.0, 4.0) as figure:
+        left, right = figure.subplots(1, 2)
+        for place, arm in enumerate(ARMS["dates"]):
+            means, shares = by_look(lab, arm), written(lab, "dates", arm)
+            left.plot(range(1, len(means) + 1), means, ".-", color=f"C{place}", label=arm)
+            right.plot(shares, [arm] * len(shares), "o", color=f"C{place}", alpha=0.6)
+        left.set(xlabel="passes", ylabel="unseen dates right, %", ylim=(0, 100), title="means over seeds")
+        left.set_xticks(range(1, len(means) + 1))
+        right.set(xlabel="unseen dates right, %", xlim=(0, 100), title="after the last pass, a point a seed")
+        right.invert_yaxis()
+        left.legend(fontsize="small")
+
+
+def warm_up(lab: Lab) -> None:
+    """The paper's schedule, and what becomes of a deep network without its first part, at every rate."""
+    scores = lab.results("rates")["scores"]["warm-up"]
+    with lab.figure("warm-up", 10.0, 3.6) as figure:
+        left, right = figure.subplots(1, 2)
+        for (arm, losses), style in zip(scores.items(), ("o-", "s--"), strict=True):
+            config = lab.runs("warm-up", arm=arm)[0]["config"]
+            steps = np.arange(1, lab.runs("warm-up", arm=arm)[0]["steps"] + 1)
+            label = "warm-up" if arm == "warm-up" else "no warm-up"
+            left.plot(steps, config["learning_rate"] * schedule(config, steps), style[1:], label=label)
+            highest = [float(rate) * schedule(config, steps).max() for rate in losses]
+            right.plot(highest, list(losses.values()), style, label=label)
+        left.set(xlabel="update", ylabel="learning rate", yscale="log", title="schedules at their best rates")
+        right.set(
+            xlabel="highest rate", ylabel="validation loss, nats a token", xscale="log", title="six layers on dates"
+        )
+        left.legend(fontsize="small")
+        right.legend(fontsize="small")
+
+
+def schedule(config: Record, steps: np.ndarray) -> Any:
+    """Equation 3, without its factor."""
+    return config["hidden_size"] ** -0.5 * np.minimum(steps**-0.5, steps * config["warmup_steps"] ** -1.5)

@@ -1,5 +1,6 @@
 """What a paper's study is given: both sides, data, progress, files for results, figures and statistics."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -151,11 +152,32 @@ class Lab(Results):
         self.reports.made(title, _shown(run.metrics or (run.history or [{}])[-1]), run.seconds)
         return run
 
+    def prepared(self, config: Config, seed: int, label: str, make: Callable[[], Arrays]) -> Arrays:
+        """Arrays that runs start from and that take long to make; they are kept as runs are.
+
+        Args:
+            config: what they are made for.
+            seed: that they are drawn with.
+            label: says, with both, which arrays they are.
+            make: makes them.
+        """
+        title = f"{label} seed {seed}"
+        path = self.kept.path(f"{self.slug}.{self.models}", config, {"prepared": title}, {})
+        found = self.kept.read(path)
+        if found is None:
+            begin = time.perf_counter()
+            found = make(), {"seconds": time.perf_counter() - begin}
+            self.kept.write(path, *found)
+        arrays, record = found
+        self.reports.made(title, f"{len(arrays)} arrays", record["seconds"])
+        return arrays
+
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Make calls, each of which trains, and return what they return; they run side by side, one on each core.
 
-        Each must be one run of ``train`` without ``watch``, of this bench or of one beside it, and what is computed
-        from it: processes of their own make and keep them, then the calls are made here, and find them.
+        Each must be one run of ``train`` without ``watch`` or of ``prepared``, of this bench or of one beside it, and
+        what is computed from it: processes of their own make and keep them, then the calls are made here, and find
+        them.
         """
         self.pace.side_by_side(len(calls))
         make_ahead(calls, self.reports)
@@ -243,11 +265,12 @@ class Lab(Results):
         label: str,
         score: Callable[[RunProtocol], float],
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]:
-        """The score of one run with every learning rate, by rate."""
+        """The score of one run with every learning rate, by rate; all start from the weights, as far as they go."""
 
         def run(rate: float) -> float:
-            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", at_end=()))
+            return score(self.train(configs[rate], seed, label=f"{label}, {rate:g}", weights=weights, at_end=()))
 
         scores = self.together([partial(run, rate) for rate in configs])
         return dict(zip((f"{rate:g}" for rate in configs), scores, strict=True))
@@ -260,20 +283,22 @@ class Lab(Results):
         score: Callable[[RunProtocol], float],
         largest: bool = False,
         seed: int = SWEEP_SEED,
+        weights: Arrays | None = None,
     ) -> dict[str, float]:
         """Sweep rates, and then further ones as long as the best is at an end of them; scores by rate, in order.
 
         Args:
             rates: from the lowest to the highest, at least two; the first two and the last two say how far the next is.
             largest: whether the best score is the largest.
+            weights: to start from, as far as they go.
         """
-        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed)
+        scores = self.sweep({rate: config_of(rate) for rate in rates}, label, score, seed, weights)
         for _ in range(0 if self.quick else FURTHER):
             tried = sorted(map(float, scores))
             further = beyond(tried, tried.index(best_rate(scores, largest)))
             if further is None:
                 break
-            scores |= self.sweep({further: config_of(further)}, label, score, seed)
+            scores |= self.sweep({further: config_of(further)}, label, score, seed, weights)
         return {rate: scores[rate] for rate in sorted(scores, key=float)}
 
     def on_engine(self, run: RunProtocol) -> Any:

@@ -5,11 +5,15 @@ let writing = null;
 
 const addressOf = (places) => `#step=${places.map((at) => at + 1).join("/")}`;
 
-/* Written when one has come to rest.  A page inside another document has no address of its own. */
+/* Written when one has come to rest; never over an address that came meanwhile and is still to be followed.
+   A page inside another document has no address of its own. */
 function writeAddress() {
   if (location.protocol === "about:") return;
   clearTimeout(writing);
-  writing = setTimeout(() => history.replaceState(null, "", addressOf(frames.map((each) => each.at))), 150);
+  const before = location.hash;
+  writing = setTimeout(() => {
+    if (location.hash === before) history.replaceState(null, "", addressOf(frames.map((each) => each.at)));
+  }, 150);
 }
 
 /* The frames that an address leads to; null where there is no such step. */
