@@ -28,7 +28,7 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     # half the maps, but for conv5: so the paper keeps most of the weights, which are in the layers after it
     "one-tower": ("2012", {"groups": 1, "maps": (6, 16, 24, 24, 32)}),
 }
-WITNESSED = ("standard",)  # what PyTorch trains too, under seeds of its own
+WITNESSED = ("standard", "plain-pooling", "one-tower")  # what PyTorch trains too, under seeds of its own
 
 # Few images, so that a network can overfit, and small batches, so that so few images make many updates: 36 passes
 # are 1,152 of them, what six arms of five seeds leave time for.

@@ -5,6 +5,7 @@ Seeds are compared in pairs: the same seed gives both networks of a comparison t
 
 from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, out_of_reach, passes
 
+from .experiment import WITNESSED
 from .pages import data, gaps, last, runs, seconds
 from .pages import tables as tables
 from .speed_verdicts import speed
@@ -31,13 +32,25 @@ def claims(lab: Lab) -> list[Claim]:
 # ---- with and without ------------------------------------------------------------------------------------------------
 def gain(lab: Lab, without: str, statement: str, section: str) -> Claim:
     """The standard network's test error below that of one that lacks something."""
-    errors = [last(lab, arm, "test") for arm in (without, "standard")]
-    finding = fair(lab, lab.judge.superiority(*errors), without)
+
+    def errors(side: str) -> list[list[float]]:
+        return [last(lab, arm, "test", side) for arm in (without, "standard")]
+
+    def judged(side: str) -> Finding:
+        return fair(lab, lab.judge.superiority(*errors(side)), without)
+
+    def shown(side: str) -> str:
+        return " -> ".join(f"{lab.interval(values):.2f %}" for values in errors(side))
+
+    witnessed = without in WITNESSED
+    finding = judged("numpy")
+    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
     return Claim(
         statement,
         f"section {section}",
         ran=schedule(lab, without),
-        numpy=" -> ".join(f"{lab.interval(values):.2f %}" for values in errors),
+        numpy=shown("numpy"),
+        torch=shown("torch") if witnessed else "-",
         finding=finding,
         why=f"with it the test error {moves(finding)}",
     )
