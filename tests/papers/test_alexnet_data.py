@@ -1,7 +1,6 @@
 """AlexNet's images: what is subtracted, cropped, mirrored and shifted, and which images a split has."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,10 @@ import pytest
 
 from papers.alexnet import PAPER, data
 from papers.alexnet.config import VARIANTS, AlexNetConfig
-from papers.alexnet.study.experiment import EVERY, LEVEL, fastest, picture
-from papers.alexnet.study.verdicts import judge_speed, speed_ratios, steps_to
 from tinygrad_lab.data.augment import centre_crop, principal_colours, ten_views
 from tinygrad_lab.data.transforms import fit
 from tinygrad_lab.fit import endless
 from tinygrad_lab.lab.sides import sides
-from tinygrad_lab.lab.study.workbench import Lab
 from tinygrad_lab.random import generator
 
 
@@ -126,44 +122,7 @@ def test_network_trains_on_the_embedded_digits() -> None:
     assert found["top5_error"] < 5
 
 
-# ---- parts of the experiments ----------------------------------------------------------------------------------------
-
-
-def test_steps_to_a_level_are_those_of_the_first_point_at_or_below_it() -> None:
-    curve = [80.0, 30.0, 25.0, 26.0, 10.0]
-    assert [steps_to(level, curve, 10) for level in (90.0, 25.0, 24.0, 5.0)] == [10, 30, 50, None]
-
-
-def test_speed_is_judged_only_where_both_kinds_of_units_learn() -> None:
-    relu = [[40.0, 20.0, 10.0, 5.0, 5.0, 5.0]] * 2
-    slow, late = ([[60.0, 45.0, 40.0, 35.0, 30.0, end]] * 2 for end in (25.0, 27.0))
-    equal, never = [[41.0, 24.0, 20.0, 20.0, 20.0, 20.0]] * 2, [[90.0] * 6] * 2
-    assert speed_ratios(relu, slow, 25.0) == [3.0, 3.0]
-    assert speed_ratios(relu, equal, 25.0) == [1.0, 1.0]
-    assert speed_ratios(relu, late, 25.0) == [3.0, 3.0]  # at least
-    lab = Lab(PAPER, None, False, Path("unused"))
-    found = [judge_speed(lab, speed_ratios(relu, tanh, 25.0), tanh) for tanh in (slow, equal, late, never)]
-    assert [finding.verdict for finding in found] == ["reproduced", "refuted", "reproduced", "inconclusive"]
-    assert "do not learn" in found[3].held_back
-
-
-def test_fastest_trial_is_the_first_below_the_level_else_the_lowest_at_the_end() -> None:
-    curves = ([90.0, 60.0, 20.0], [90.0, 24.0, 30.0], [90.0, 70.0, 40.0], [50.0, 45.0, 41.0])
-    slow, fast, low, high = ({"errors": curve} for curve in curves)
-    assert LEVEL == 25
-    assert fastest([slow, low, fast]) is fast
-    assert fastest([high, slow, low]) is slow
-    assert fastest([high, low]) is low
-
-
-def test_pictures_put_0_at_grey_and_the_largest_weight_at_an_end() -> None:
-    found = picture(np.array([[[[0.0, -2.0], [1.0, 0.5]]]]))
-    assert found["shape"] == [1, 1, 2, 2]
-    assert found["pixels"] == "gAHAoA=="  # 128, 1, 192, 160
-
-
 def test_endless_goes_on_after_an_epoch() -> None:
     batches = data.training_batches(small(batch_size=600), generator(0))
     sizes = [batch["count"] for batch, _ in zip(endless(batches), range(5), strict=False)]
     assert sizes == [600, 400, 600, 400, 600]
-    assert EVERY == 10
