@@ -65,8 +65,8 @@ def test_the_numbers_below_a_picture_are_in_the_results(quick: Lab) -> None:
 
 
 def test_pytorch_confirms_under_seeds_of_its_own(quick: Lab) -> None:
-    for arm in settings.PAIR:
-        ours, theirs = ({run["seed"] for run in quick.runs(arm, side)} for side in ("numpy", "torch"))
+    for name in (*settings.PAIR, "blobs"):
+        ours, theirs = ({run["seed"] for run in quick.runs(name, side)} for side in ("numpy", "torch"))
         assert ours == {0}
         assert theirs == {settings.CONFIRMING}
 
@@ -109,7 +109,7 @@ def test_few_images_are_seen_in_a_thousand_updates() -> None:
 
 def test_seeds_of_sweeps_runs_and_confirmations_are_disjoint() -> None:
     judged = set(range(max(settings.SEEDS, settings.BLOB_SEEDS)))
-    confirming = set(range(settings.CONFIRMING, settings.CONFIRMING + settings.FEWER))
+    confirming = set(range(settings.CONFIRMING, settings.CONFIRMING + max(settings.FEWER, settings.BLOB_SEEDS)))
     kinds = [judged, set(settings.BLOB_SWEEP), confirming]
     assert len(set.union(*kinds)) == sum(map(len, kinds))
 
