@@ -260,17 +260,21 @@ def _rates(lab: Lab) -> str:
     results = lab.results("rates")
     errors, held = results["errors"], results["rows_at_bound"]
     rates = sorted({rate for scores in errors.values() for rate in scores}, key=float)
-    rows = [(name, *[_rate_cell(errors[name], held[name], rate) for rate in rates]) for name in errors]
+    bounded = tuple(name_of(arm, ITEMS) for arm in BOUNDED)
+    rows = [
+        (name, *[_rate_cell(errors[name], held[name] if name in bounded else {}, rate) for rate in rates])
+        for name in errors
+    ]
     return table(("error on held-out images", *rates), rows, right=len(rates))
 
 
 def _rate_cell(scores: dict[str, float], held: dict[str, float], rate: str) -> str:
-    """The error, bold where it is the best; and the percentage of the units that a bound holds, where it holds any."""
+    """The error, bold where it is the best; and the percentage of the units that a bound holds, where there is one."""
     if rate not in scores:
         return "-"
     shown = f"{scores[rate]:.2f} %"
     shown = f"**{shown}**" if rate == min(scores, key=scores.__getitem__) else shown
-    return shown + (f" ({held[rate]:.0f} % held)" if held[rate] else "")
+    return shown + (f" ({held[rate]:.0f} % held)" if held else "")
 
 
 def summary(lab: Lab) -> Summary:
