@@ -1,5 +1,6 @@
 """The probe of the gradients, and how results become verdicts."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -166,6 +167,21 @@ def test_nats_are_bits_times_the_logarithm_of_two(quick: Lab) -> None:
     name = texts.measured_texts(quick)[0]
     bits = quick.values(f"text-{name}", "metrics", "bits", arm="2000")
     assert texts.nats(quick, name, "2000") == pytest.approx([0.6931472 * value for value in bits])
+
+
+@pytest.mark.parametrize(("plain", "steps"), [([1.0, 0.9, 0.8, 0.1], 3), ([1.0, 0.7, 0.8, 0.9], 1)])
+def test_the_plain_network_is_ahead_as_long_as_it_keeps_more(plain: list[float], steps: int, tmp_path: Path) -> None:
+    lab, lstm = Lab(PAPER, 1, False, tmp_path), [1.0, 0.8, 0.7, 0.6]  # at 1, 2, 3 and all further steps
+    norms = {"2000": {"c": lstm}, "rnn": {"h": plain}}
+    norms = {arm: {part: [1.0, *some, *some[-1:] * 60] for part, some in one.items()} for arm, one in norms.items()}
+    gradients = {arm: [{"trained": one}] for arm, one in norms.items()}
+    (tmp_path / "text-topics.json").write_text(json.dumps({"gradients": gradients}), encoding="utf-8")
+    assert texts.ahead(lab, "topics") == steps
+
+
+def test_what_is_said_below_the_adding_problem_is_where_its_lines_end(quick: Lab) -> None:
+    errors = [one["history"][-1]["squared_error"] for one in quick.results("adding-20")["trials"]["rnn"]]
+    assert f"at T = 20, and they end between {min(errors):.4f} and {max(errors):.4f}" in lags.seen(quick)
 
 
 def test_shares_are_those_of_the_gradients(quick: Lab) -> None:
