@@ -153,11 +153,21 @@ def _middle(values: list[float]) -> str:
 def seen(lab: Lab) -> str:
     """What the picture of the adding problem shows."""
     longest = max(LAGS)
-    cells, plain = (solved(trials_of(lab, file_of(lag), arm)) for lag, arm in ((longest, "1997"), (PLAIN[0], "rnn")))
+    cells = solved(trials_of(lab, file_of(longest), "1997"))
     return (
         f"Of the lines of the cell of 1997 those of {sum(cells)} of {len(cells)} trials end in a dot even at T = "
-        f"{longest:,}; of the plain network's {sum(plain)} of {len(plain)} do at T = {PLAIN[0]}, and the others "
-        "stay near the dotted line."
+        f"{longest:,}. Of the plain network's {'; '.join(_ends(lab, lag) for lag in PLAIN)}. The dotted line is at "
+        f"{1 / 24:.4f}."
+    )
+
+
+def _ends(lab: Lab, lag: int) -> str:
+    """Where the plain network's lines end."""
+    trials = trials_of(lab, file_of(lag), "rnn")
+    errors = [trial["history"][-1]["squared_error"] for trial in trials]
+    return (
+        f"{sum(solved(trials))} of {len(trials)} do at T = {lag}, and they end between {min(errors):.4f} and "
+        f"{max(errors):.4f}, half of them below {median(errors):.4f}"
     )
 
 
