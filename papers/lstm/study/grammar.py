@@ -29,7 +29,8 @@ def _every_trial(lab: Lab) -> Claim:
     others = trials_of(lab, "reber", "1997", "others")
     found, other = (lab.judge.succeeds(solved(trials)) for trials in (cells["1997"], others))
     return Claim(
-        "every trial on the embedded Reber grammar succeeds, after 8,440 strings on average (276 weights)",
+        "most trials on the embedded Reber grammar succeed (the paper: every one, after 8,440 strings on average, with "
+        "276 weights)",
         "section 5.1; table 1, its number from memory",
         _ran(lab, "1997"),
         numpy="; ".join(f"cell of {arm}: {outcome(lab, trials)}" for arm, trials in cells.items()),
