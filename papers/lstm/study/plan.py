@@ -41,6 +41,7 @@ LAGS: dict[int, tuple[str, ...]] = {  # T, the shortest length -> the arms that 
 TUNED = {500: 100, 1000: 100}  # lengths that take over the rate of a shorter one, since trying rates there takes long
 # Ten of ten, or none, keep a p of 0.002 below 5 % after Holm's correction over nine rows; of eight it is 0.008.
 TRIALS = {20: 10, 50: 10, 100: 10, 500: 8, 1000: 8}
+BATCH = VARIANTS["adding"]["small"].batch_size
 # Batches of 32: 80,000 sequences are more than the paper's 74,000 for T = 100. Of its 209,000 and 853,000 the longer
 # ones get 160,000, so that a trial that fails there is no verdict.
 UPDATES = {20: 2500, 50: 2500, 100: 2500, 500: 5000, 1000: 5000}
