@@ -52,7 +52,7 @@ CHECK = 250  # updates between two looks at the test sequences
 PAPERS_MOST = 853_000  # sequences, of T = 1,000
 PLAIN_LAGS = (20, 50)
 PLAIN_UPDATES = 26_750  # 856,000 sequences
-PLAIN_TRIALS = {20: 20, 50: 10}
+PLAIN_TRIALS = {20: 10, 50: 6}
 PLAIN_SEEDS = 20  # the first of them
 GRADIENT_LAG = 50  # the longest T at which the plain network is trained too
 GRADIENT_SEEDS = 5
