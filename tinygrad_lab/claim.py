@@ -111,9 +111,9 @@ class Finding:
         held = self.hold_back("PyTorch does not confirm it under other seeds")
         return replace(held, witness=f"{said}{other.verdict}")
 
-    def tuned(self, rates: Rates, ours: str, theirs: str = "") -> "Finding":
+    def tuned(self, rates: Rates, ours: str = "", theirs: str = "") -> "Finding":
         """Allow for a learning rate that was not bracketed for the arm that lost, and say what rates were chosen on."""
-        fair = self.allowing_for(rates.handicap(ours), rates.handicap(theirs) if theirs else "")
+        fair = self.allowing_for(*(rates.handicap(arm) if arm else "" for arm in (ours, theirs)))
         seen = {"test": "the rates were chosen on test data", "the judged runs": "the rates were chosen on these runs"}
         said = (*fair.reservations, seen[rates.split]) if rates.split in seen else fair.reservations
         return replace(fair, rates=rates.split, reservations=said)

@@ -228,6 +228,12 @@ def test_a_rate_that_is_not_bracketed_excuses_the_side_that_lost(
     assert (found.rates, found.reservations) == ("validation", ())
 
 
+def test_a_claim_that_speaks_for_no_arm_has_no_rates_to_excuse_it() -> None:
+    rates = Rates("validation", {"theirs": BRACKETED})
+    assert FAILED.tuned(rates, theirs="theirs").verdict == "refuted"
+    assert HELD.tuned(rates, theirs="other").verdict == "inconclusive"
+
+
 def test_rates_are_ordered_as_numbers_and_a_largest_score_may_be_the_best() -> None:
     assert "highest of its rates (2, 10)" in Rates("test", {"a": {"10": 1.0, "2": 2.0}}).handicap("a")
     assert "lowest" in Rates("test", {"a": {"10": 1.0, "2": 2.0}}, largest=True).handicap("a")

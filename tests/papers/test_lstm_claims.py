@@ -1,5 +1,6 @@
 """The probe of the gradients, and how results become verdicts."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -86,7 +87,8 @@ def test_the_largest_eigenvalue_is_that_of_the_weights_from_h_to_h() -> None:
 # ---- verdicts --------------------------------------------------------------------------------------------------------
 
 
-BENCH = Lab(registry.find("lstm"), None, False, Path("unused"))
+PAPER = registry.find("lstm")
+BENCH = Lab(PAPER, None, False, Path("unused"))
 
 
 def trial(solved: bool, sequences: int, **last: float) -> dict:
@@ -110,9 +112,21 @@ def test_a_trial_counts_as_solved_within_a_number_of_sequences() -> None:
     assert solved(some, grammar.NEEDED) == [True, False, False]
 
 
-# ---- a quick run -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("learned", "sequences", "verdict"), [
+    (0, 80_000, "inconclusive"), (0, 856_000, "reproduced"), (10, 80_000, "refuted"), (10, 856_000, "refuted"),
+    (5, 856_000, "inconclusive"),
+])  # fmt: skip
+def test_trials_that_end_before_the_papers_do_not_show_that_nothing_is_learned(
+    learned: int, sequences: int, verdict: str, tmp_path: Path
+) -> None:
+    lab, trials = Lab(PAPER, 1, False, tmp_path), [trial(number < learned, sequences) for number in range(10)]
+    rates = {"rnn": {"0.0003": 3.0, "0.001": 2.0, "0.003": 3.0}}
+    saved = {"configs": {"rnn": {"items": 8000, "epochs": sequences // 8000}}, "rates": rates}
+    (tmp_path / "plain-20.json").write_text(json.dumps(saved), encoding="utf-8")
+    assert lags._fails(lab, 20, trials).verdict == verdict
 
-PAPER = registry.find("lstm")
+
+# ---- a quick run -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +138,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_a_quick_run_has_every_verdict_table_and_figure(quick: Lab) -> None:
     found = claims.part(PAPER, "verdicts").claims(quick)
-    assert len(found) == 7 + 1  # of one text
+    assert len(found) == 8 + 1  # of one text
     assert all(claim.verdict in get_args(Verdict) and claim.why for claim in found)
-    assert sum(bool(claim.finding.witness) for claim in found) == 2
+    assert sum(bool(claim.finding.witness) for claim in found) == 4
     claims.part(PAPER, "figures").figures(quick)
     pictures = {path.stem for path in quick.folder.glob("*.png")}
     assert pictures == {"adding", "gradients", "reber", "text"}
@@ -168,6 +182,21 @@ def test_nats_are_bits_times_the_logarithm_of_two(quick: Lab) -> None:
     assert texts.nats(quick, name, "2000") == pytest.approx([0.6931472 * value for value in bits])
 
 
+@pytest.mark.parametrize(("plain", "steps"), [([1.0, 0.9, 0.8, 0.1], 3), ([1.0, 0.7, 0.8, 0.9], 1)])
+def test_the_plain_network_is_ahead_as_long_as_it_keeps_more(plain: list[float], steps: int, tmp_path: Path) -> None:
+    lab, lstm = Lab(PAPER, 1, False, tmp_path), [1.0, 0.8, 0.7, 0.6]  # at 1, 2, 3 and all further steps
+    norms = {"2000": {"c": lstm}, "rnn": {"h": plain}}
+    norms = {arm: {part: [1.0, *some, *some[-1:] * 60] for part, some in one.items()} for arm, one in norms.items()}
+    gradients = {arm: [{"trained": one}] for arm, one in norms.items()}
+    (tmp_path / "text-topics.json").write_text(json.dumps({"gradients": gradients}), encoding="utf-8")
+    assert texts.ahead(lab, "topics") == steps
+
+
+def test_what_is_said_below_the_adding_problem_is_where_its_lines_end(quick: Lab) -> None:
+    errors = [one["history"][-1]["squared_error"] for one in quick.results("adding-20")["trials"]["rnn"]]
+    assert f"at T = 20, and they end between {min(errors):.4f} and {max(errors):.4f}" in lags.seen(quick)
+
+
 def test_shares_are_those_of_the_gradients(quick: Lab) -> None:
     results = quick.results("gradients")
     norms = results["gradients"]["1997"][0]["trained"]["c"]
@@ -196,9 +225,13 @@ def test_budgets_leave_room_over_what_the_paper_needed() -> None:
     assert grammar.NEEDED >= 8_440 > grammar.NEEDED - plan.STRINGS
     assert grammar.BUDGET >= 39_740
     config = plan.adding_config("1997", 100, 1e-2, False)
-    assert config.items * config.epochs == 80_000 > 74_000
+    assert config.items * config.epochs == 80_000 == lags.SOON > 74_000
+    for lag in plan.PLAIN_LAGS:
+        long = plan.adding_config("rnn", lag, 1e-3, False, plan.PLAIN_UPDATES)
+        assert long.items * long.epochs >= plan.PAPERS_MOST
 
 
 def test_other_seeds_are_no_ones_elses(quick: Lab) -> None:
     seeds = {trial["seed"] for trial in quick.results("reber")["others"]["1997"]}
+    assert max(*plan.TRIALS.values()) <= plan.PLAIN_SEEDS <= SWEEP_SEED - max(plan.PLAIN_TRIALS.values())
     assert min(seeds) == 1000 > max(*plan.TRIALS.values(), *plan.REBER_TRIALS.values(), SWEEP_SEED)

@@ -22,6 +22,8 @@ def measure(lab: Lab) -> None:
     """Run everything, and save it piece by piece."""
     for lag in plan.LAGS:
         measure_lag(lab, lag)
+    for lag in plan.PLAIN_LAGS:
+        measure_plain(lab, lag)
     measure_reber(lab)
     for dataset in list(plan.texts())[: 1 if lab.quick else None]:
         measure_text(lab, dataset)
@@ -155,9 +157,7 @@ def measure_lag(lab: Lab, lag: int) -> None:
     rates = {arm: adding_rates(lab, arm, lag) for arm in plan.LAGS[lag]}
     configs = {arm: plan.adding_config(arm, lag, best_rate(scores), lab.quick) for arm, scores in rates.items()}
     ours = [Series(arm, config, lab.seeds(plan.TRIALS[lag])) for arm, config in configs.items()]
-    seeds = other_seeds(lab, plan.OTHER_BIAS_TRIALS)
-    repeated = plan.BIAS_ARMS if lag == plan.BIAS_LAG else ()
-    theirs = [Series(arm, configs[arm], seeds, "torch") for arm in repeated]
+    theirs = repeated(lab, lag, configs)
     runs = measure_trials(lab, f"adding-{lag}", rates, ours, theirs)
     if lag == plan.GRADIENT_LAG:
         shown = {
@@ -167,6 +167,23 @@ def measure_lag(lab: Lab, lag: int) -> None:
         }
         gradients = {arm: [gradients_of(lab, run) for run in some] for arm, some in shown.items()}
         lab.save("gradients", {"lag": lag, "gradients": gradients}, ours[0].config)
+
+
+def repeated(lab: Lab, lag: int, configs: dict[str, LSTMConfig]) -> list[Series]:
+    """The trials that PyTorch makes at this length."""
+    arms = plan.REPEATED.get(lag, ())
+    return [Series(arm, configs[arm], other_seeds(lab, plan.OTHER_TRIALS[lag]), "torch") for arm in arms]
+
+
+def measure_plain(lab: Lab, lag: int) -> None:
+    """Run the plain network for as long as any network of the paper, at rates that are tried for as long."""
+
+    def config_of(rate: float) -> LSTMConfig:
+        return plan.adding_config("rnn", lag, rate, lab.quick, plan.PLAIN_UPDATES)
+
+    rates = tried(lab, config_of, f"plain network, T = {lag}")
+    seeds = [plan.PLAIN_SEEDS + seed for seed in lab.seeds(plan.PLAIN_TRIALS[lag])]
+    measure_trials(lab, f"plain-{lag}", {"rnn": rates}, [Series("rnn", config_of(best_rate(rates)), seeds)], [])
 
 
 def gradients_of(lab: Lab, run: Run) -> dict[str, dict[str, list[float]]]:
