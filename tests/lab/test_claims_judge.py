@@ -276,6 +276,15 @@ def test_a_gap_closes_where_it_reaches_the_margin() -> None:
     assert far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 2.5, 3.0])).verdict == "refuted"
 
 
+def test_who_is_worse_by_more_than_the_margin_may_have_been_catching_up() -> None:
+    """Of wrong answers who is to be not worse comes second, and has more."""
+    worse = judge.not_worse([10.0, 10.1], [17.0, 17.2], 5.0)
+    assert worse.verdict == "refuted"
+    theirs = Course("theirs", [20.0, 15.0, 13.0, 10.0])
+    for ours, verdict in (([30.0, 24.0, 18.1, 17.0], "inconclusive"), ([30.0, 24.0, 17.9, 17.0], "refuted")):
+        assert worse.allowing_for_pace(theirs, Course("ours", ours), 0.0).verdict == verdict
+
+
 @pytest.mark.parametrize("looks", [4, 6, 8])
 def test_the_last_quarter_is_one_whatever_the_number_of_looks(looks: int) -> None:
     even = Course("even", [10.0 * look / looks for look in range(1, looks + 1)])
