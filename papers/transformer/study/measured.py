@@ -4,8 +4,8 @@ from math import log
 
 from tinygrad_lab.study import Course, Finding, Interval, Lab, Rates
 
-# What each group's looks are about, and where that ends.
-KEYS = {"dates": "exact", "few-dates": "exact", "words": "PER"}
+# What each group's looks are about, and where that ends, if it is a share.
+KEYS = {"dates": "exact", "few-dates": "exact", "words": "PER", "warm-up": "nats"}
 ENDS = {"dates": 100.0, "few-dates": 100.0, "words": 0.0}
 
 
@@ -57,7 +57,7 @@ def fair(
     """
     tuned = found.tuned(rates(lab, group), ours, theirs).run_for(seconds(lab, group, ours, theirs))
     first, second = course(lab, group, ours, side, part), course(lab, group, theirs, side)
-    return tuned.allowing_for_pace(first, second, ENDS[group])
+    return tuned.allowing_for_pace(first, second, ENDS.get(group))
 
 
 def gap(lab: Lab, arm: str) -> Interval:
