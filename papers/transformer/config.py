@@ -39,6 +39,7 @@ class TransformerConfig:
     epochs: int = 4
     learning_rate: float = 0.5  # a factor on the paper's schedule
     warmup_steps: int = 600
+    rising: bool = True  # during the warm-up; or else its last rate, the highest, is there from the first step
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ class TransformerConfig(Protocol):
     epochs: Count = 3
     learning_rate: Positive = 0.5  # a factor on the paper's schedule
     warmup_steps: Count = 600
+    rising: bool = True  # during the warm-up; or else its last rate, the highest, is there from the first step
     seed: CountOrZero = 0
 
 

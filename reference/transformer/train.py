@@ -17,10 +17,15 @@ def configure_optimizer(
     config: TransformerConfig,
     steps: int,  # noqa: ARG001 (the schedule has no end)
 ) -> tuple[optim.Optimizer, optim.lr_scheduler.LRScheduler]:
-    """Adam, its rate growing linearly for ``warmup_steps``, then falling as 1/√step  (section 5.3, equation 3)"""
+    """Adam, its rate growing linearly for ``warmup_steps``, then falling as 1/√step  (section 5.3, equation 3)
+
+    Or, which is not the paper's, without growing: with the peak from the first step to the end of the warm-up.
+    """
     adam = optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), eps=1e-9)
     d, warmup = config.hidden_size, config.warmup_steps
-    return adam, optim.lr_scheduler.LambdaLR(adam, lambda t: d**-0.5 * min((t + 1) ** -0.5, (t + 1) * warmup**-1.5))
+    if config.rising:
+        return adam, optim.lr_scheduler.LambdaLR(adam, lambda t: d**-0.5 * min((t + 1) ** -0.5, (t + 1) * warmup**-1.5))
+    return adam, optim.lr_scheduler.LambdaLR(adam, lambda t: d**-0.5 * max(t + 1, warmup) ** -0.5)
 
 
 def train(

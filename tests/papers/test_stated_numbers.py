@@ -103,6 +103,16 @@ def test_the_rate_is_equation_3(package: str) -> None:
 
 
 @on_both_sides
+def test_a_rate_that_does_not_rise_is_at_its_peak_from_the_first_step(package: str) -> None:
+    """What the warm-up is compared with: the same rates once it is over."""
+    both = [
+        rates("transformer", package, 32, hidden_size=16, warmup_steps=8, rising=rising) for rising in (True, False)
+    ]
+    assert both[1][:8] == pytest.approx([both[0][7]] * 8)
+    assert both[1][7:] == pytest.approx(both[0][7:])
+
+
+@on_both_sides
 def test_the_rate_is_halved_every_epoch_after_the_fifth(package: str) -> None:
     """Luong et al., section 4.1: ten epochs."""
     changes = {"optimizer": "sgd", "learning_rate": 1.0, "constant_epochs": 5, "epochs": 10}

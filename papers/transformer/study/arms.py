@@ -28,7 +28,8 @@ QUICK: Record = {"layers": 1, "hidden_size": 16, "train_items": 256, "epochs": 1
 # an arm whose best rate is at an end is given further ones
 RATES = (0.125, 0.25, 0.5, 1.0)  # factors on the paper's schedule
 DEEP_RATES = (0.05, 0.1, 0.2, 0.4)
-AT_ONCE_RATES = (0.005, 0.01, 0.02, 0.04)  # the schedule without warm-up begins with its highest rate
+HELD_RATES = (0.025, 0.05, 0.1, 0.2)
+AT_ONCE_RATES = (0.005, 0.01, 0.02, 0.04)  # 1/√step from the first update on begins with its highest rate
 RIVAL_RATES = (0.003, 0.006, 0.012, 0.024)
 
 
@@ -61,6 +62,7 @@ ARMS: dict[str, dict[str, Arm]] = {
     "words": {"transformer": Arm("sinusoidal", WORDS), "luong": Arm("general", RIVAL_WORDS, RIVAL_RATES)},
     "warm-up": {
         "warm-up": Arm("sinusoidal", DEEP, DEEP_RATES),
+        "held": Arm("sinusoidal", DEEP | {"rising": False}, HELD_RATES),  # the same but for the rise
         "none": Arm("sinusoidal", DEEP | {"warmup_steps": 1}, AT_ONCE_RATES),
     },
 }

@@ -4,14 +4,18 @@ tinygrad-lab claims transformer
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from math import log
+from typing import Any
+
+import numpy as np
 
 from tinygrad_lab import generator
 from tinygrad_lab.data import available
-from tinygrad_lab.study import Lab, Record, Run, as_command, best_rate
+from tinygrad_lab.fit import Metrics
+from tinygrad_lab.study import SWEEP_SEED, Lab, Record, Run, as_command, best_rate
 
 from ...seq2seq_attention.study.looks import dates_right, phonemes_wrong
 from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams
@@ -20,12 +24,12 @@ from .arms import ARMS, bench_of, configuration, tried
 from .maps import translated
 
 SEEDS = 5  # of everything, as no run takes three minutes
-WITNESSED = ("sinusoidal", "luong", "no-positions")  # on dates PyTorch trains these too
+WITNESSED = {"dates": ("sinusoidal", "luong", "no-positions"), "words": ("transformer", "luong")}  # by PyTorch too
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
 LOOKS = 4  # at what a model writes, evenly over its training: on dates and words one after each pass
 QUICK_RATES = 2
+RATE_SEEDS = {"warm-up": 5}  # with which a rate is tried, if not one: seeds of six layers lie further apart than rates
 
-LOOK = {"dates": dates_right, "few-dates": dates_right, "words": phonemes_wrong}  # of six layers the loss is enough
 Rates = dict[str, dict[str, float]]  # group -> arm -> the rate that was chosen
 
 
@@ -50,8 +54,15 @@ def rate_scores(lab: Lab, group: str, name: str) -> dict[str, float]:
     arm = ARMS[group][name]
     bench = bench_of(lab, arm)
     rates = arm.rates[:QUICK_RATES] if lab.quick else arm.rates
-    score = partial(lost, bench, group)
-    return bench.bracket(partial(tried, bench, arm), rates, f"rate of {group}, {name}", score)
+    seeds = [SWEEP_SEED + seed for seed in range(1 if lab.quick else RATE_SEEDS.get(group, 1))]
+
+    def means(rates: Sequence[float]) -> dict[str, float]:
+        configs = {rate: tried(bench, arm, rate) for rate in rates}
+        label, score = f"rate of {group}, {name}", partial(lost, bench, group)
+        found = [bench.sweep(configs, label, score, seed) for seed in seeds]
+        return {rate: float(np.mean([scores[rate] for scores in found])) for rate in found[0]}
+
+    return bench.widened(means, rates)
 
 
 def lost(bench: Lab, group: str, run: Run) -> float:
@@ -80,7 +91,8 @@ Job = tuple[str, str, Callable[[], Run]]  # group, arm, and what makes the run
 def witness_jobs(lab: Lab, rates: Rates) -> list[Job]:
     """PyTorch's runs, under seeds that nothing else has."""
     seeds = [FIRST_WITNESS + seed for seed in lab.seeds(SEEDS)]
-    return [("dates", name, call) for name in WITNESSED for call in calls(lab, "dates", name, rates, seeds, "torch")]
+    arms = [(group, name) for group in rates for name in WITNESSED.get(group, ())]
+    return [(group, name, call) for group, name in arms for call in calls(lab, group, name, rates, seeds, "torch")]
 
 
 def engine_jobs(lab: Lab, rates: Rates) -> list[Job]:
@@ -96,24 +108,41 @@ def calls(
     arm = ARMS[group][name]
     bench = bench_of(lab, arm)
     config = configuration(bench, arm, rates[group][name])
-    look = LOOK[group](bench, side, config) if group in LOOK else None
+    look = LOOK[group](bench, side, config)
     every = max(1, config.epochs * len(bench.data.training_batches(config, generator(0))) // LOOKS)
     at_end = ("test", "train") if group == "few-dates" else ("test",)
     run = partial(bench.train, config, side=side, label=f"{group}, {name}", evaluate=look, every=every, at_end=at_end)
     return [partial(run, seed=seed) for seed in seeds]
 
 
+def nats_left(lab: Lab, side: str, config: Any) -> Callable[[Any], Metrics]:
+    """What finds the loss on test pairs, in nats a token."""
+
+    def look(model: Any) -> Metrics:
+        return {"nats": log(lab.side(side).evaluate(model, lab.data.evaluation_batches(config, "test"))["perplexity"])}
+
+    return look
+
+
+LOOK = {"dates": dates_right, "few-dates": dates_right, "words": phonemes_wrong, "warm-up": nats_left}
+
+
 # ---- what is shown of them -------------------------------------------------------------------------------------------
 def measure_shown(lab: Lab, runs: dict[str, dict[str, list[Run]]]) -> None:
     """What the default with seed 0 looks at while it writes, and whether more beams write more dates right."""
-    first = next(run for run in runs["dates"]["sinusoidal"] if run.side == "numpy")
+    first = on_the_engine(runs["dates"]["sinusoidal"])
     shown: Record = {
         "dates": maps(lab, first, prompts(first.config)[:2]),
         "beams": {str(width): dates_right(lab, "numpy", first.config, width)(first.model) for width in (1, 4)},
     }
     if "words" in runs:
-        shown["words"] = maps(lab, runs["words"]["transformer"][0], SHOWN_WORDS)
+        shown["words"] = maps(lab, on_the_engine(runs["words"]["transformer"]), SHOWN_WORDS)
     lab.save("shown", shown, first.config)
+
+
+def on_the_engine(runs: list[Run]) -> Run:
+    """The first of an arm's runs that PyTorch did not make."""
+    return next(run for run in runs if run.side == "numpy")
 
 
 def maps(lab: Lab, run: Run, texts: tuple[str, ...] | list[str]) -> list[Record]:

@@ -12,6 +12,7 @@ from .measured import by_look, written
 from .pages import LIKENED, SHOWN, position_table
 
 COLUMNS = 2  # of heads: as many as leave room for letters that can be read
+SCHEDULES = {"warm-up": "warm-up", "held": "its peak from the start", "none": "1/√step from the start"}
 SIZE = 10  # points of the smallest letters, in pictures as wide as a page
 
 
@@ -99,10 +100,10 @@ def warm_up(lab: Lab) -> None:
     scores = lab.results("rates")["scores"]["warm-up"]
     with lab.figure("warm-up", 10.0, 3.6) as figure:
         left, right = figure.subplots(1, 2)
-        for (arm, losses), style in zip(scores.items(), ("o-", "s--"), strict=True):
+        for (arm, losses), style in zip(scores.items(), ("o-", "s--", "^:"), strict=True):
             config = lab.runs("warm-up", arm=arm)[0]["config"]
             steps = np.arange(1, lab.runs("warm-up", arm=arm)[0]["steps"] + 1)
-            label = "warm-up" if arm == "warm-up" else "no warm-up"
+            label = SCHEDULES[arm]
             left.plot(steps, config["learning_rate"] * schedule(config, steps), style[1:], label=label)
             highest = [float(rate) * schedule(config, steps).max() for rate in losses]
             right.plot(highest, list(losses.values()), style, label=label)
@@ -115,5 +116,7 @@ def warm_up(lab: Lab) -> None:
 
 
 def schedule(config: Record, steps: np.ndarray) -> Any:
-    """Equation 3, without its factor."""
-    return config["hidden_size"] ** -0.5 * np.minimum(steps**-0.5, steps * config["warmup_steps"] ** -1.5)
+    """Equation 3, without its factor; or with its peak held up to where it would be reached."""
+    warmup = config["warmup_steps"]
+    rising = np.minimum(steps**-0.5, steps * warmup**-1.5)
+    return config["hidden_size"] ** -0.5 * (rising if config["rising"] else np.maximum(steps, warmup) ** -0.5)
