@@ -58,14 +58,14 @@ class Rates:
             return f"no rate was tuned for {arm}"
         rates = sorted(scores, key=float)
         best = (max if self.largest else min)(rates, key=scores.__getitem__)
-        if self._guesses(scores[best]):
+        if self.guesses(scores[best]):
             return f"with none of its rates ({', '.join(rates)}) {arm} does better than guessing"
         if best not in (rates[0], rates[-1]):
             return ""
         end = "highest" if best == rates[-1] else "lowest"
         return f"{arm} took the {end} of its rates ({', '.join(rates)})"
 
-    def _guesses(self, score: float) -> bool:
+    def guesses(self, score: float) -> bool:
         """Whether a score is no better than that of who guesses, but for rounding and chance."""
         if self.guessing is None:
             return False

@@ -86,8 +86,11 @@ def better_in_long_windows(lab: Lab) -> Claim:
         found = lab.judge.superiority(losses(lab, "long", ROTARY, side), losses(lab, "long", OPEN, side))
         return tuned(lab, found, "long", OPEN, ROTARY)
 
-    why = f"{difference(judged('numpy'))} less"
-    statement = f"in windows of {LONG_LENGTH:,}, too, FoX predicts better than the rotary Transformer"
+    why = f"{difference(judged('numpy'))} less; {worth(lab)}"
+    statement = (
+        f"in windows of {LONG_LENGTH:,}, too, FoX with gates that start open predicts better than the rotary "
+        "Transformer"
+    )
     return claim(lab, "long", LONG, judged, statement, "section 4, loss per token (from memory)", why)
 
 
@@ -98,9 +101,12 @@ def extrapolation(lab: Lab) -> Claim:
     found = lab.judge.all_of(lab.judge.superiority(fox[0], fox[1]), lab.judge.superiority(rotary[1], rotary[0]))
     why = (
         f"after {beyond:,} characters FoX has {rise(lab, OPEN)}, the Transformer {rise(lab, ROTARY)} more than after "
-        f"{inside:,}; more than {RISE:g} is a rise"
+        f"{inside:,}; more than {RISE:g} is a rise; {worth(lab)}"
     )
-    statement = "beyond the training length FoX's loss does not rise, that of the rotary Transformer does"
+    statement = (
+        "beyond the training length the loss of FoX with gates that start open does not rise, that of the rotary "
+        "Transformer does"
+    )
     source = "section 4, loss per token beyond the training length (from memory)"
     return claim(lab, "long", LONG, once(remembering(lab, found)), statement, source, why)
 
@@ -112,9 +118,13 @@ def farther(lab: Lab) -> Claim:
     nearer, outside = (lab.judge.superiority(nats[a], nats[b]) for a, b in ((near, inside), (inside, beyond)))
     found = once(remembering(lab, lab.judge.all_of(nearer, outside)))
     why = (
-        f"from {near:,} to {inside:,} characters before {difference(nearer)} less, to {beyond:,} {difference(outside)}"
+        f"from {near:,} to {inside:,} characters before {difference(nearer)} less, to {beyond:,} "
+        f"{difference(outside)}; {worth(lab)}"
     )
-    statement = "FoX's loss goes on falling with more context, up to the training length and beyond it"
+    statement = (
+        "the loss of FoX with gates that start open goes on falling with more context, up to the training length and "
+        "beyond it"
+    )
     return claim(lab, "long", (OPEN,), found, statement, "section 4, loss per token (from memory)", why)
 
 
@@ -127,21 +137,47 @@ def pruning(lab: Lab) -> Claim:
     change = float(np.abs(np.subtract(pruned, whole)).max())
     why = (
         f"{gone:.0f %} of the blocks of 256 × 256 scores left out in windows of {4 * length(lab):,}, the loss changed "
-        f"by at most {change:.1e} nats; more than half is asked to go, with less than {UNCHANGED:g} nats of change"
+        f"by at most {change:.1e} nats; more than half is asked to go, with less than {UNCHANGED:g} nats of change; "
+        f"{worth(lab)}"
     )
-    statement = "about 70 % of the attention's work can be left out without a change of the loss"
+    statement = (
+        "with gates that start open about 70 % of the attention's work can be left out without a change of the loss"
+    )
     return claim(lab, "long", (OPEN,), found, statement, "Lin et al. 2025, Adaptive Computation Pruning", why)
 
 
 def remembering(lab: Lab, finding: Finding) -> Finding:
-    """A finding about long texts, held back where no head remembers far enough to try the claim."""
-    longest = float(np.mean(of(lab, OPEN, "memory")))
+    """A finding about long texts, held back where the model makes next to nothing of them.
+
+    What depends on nothing further back can neither rise beyond the training length nor be changed by pruning.
+    """
+    longest, gained = float(np.mean(of(lab, OPEN, "memory"))), gain(lab, OPEN)
     if longest < FAR * length(lab):
         finding = finding.hold_back(
             f"no head remembers more than {longest:.1f} of the {length(lab):,} tokens of a window, so that longer "
             "texts change nothing"
         )
+    if gained.mean < RISE:
+        finding = finding.hold_back(
+            f"to FoX more than {places(lab, 'after')[0]} characters before a text are worth less than {RISE:g} nats, "
+            "so that there is next to nothing to lose far away"
+        )
     return tuned(lab, finding, "long", OPEN)
+
+
+def gain(lab: Lab, arm: str) -> Interval:
+    """Nats less where all that a training window has stands before the same text, instead of the least."""
+    least, *_, inside, _ = places(lab, "after")
+    return lab.paired_difference(after(lab, arm, least), after(lab, arm, inside))
+
+
+def worth(lab: Lab) -> str:
+    """The same of both models, in words."""
+    least, *_, inside, _ = places(lab, "after")
+    fox, rotary = (f"{gain(lab, arm):.4f}" for arm in LONG)
+    return (
+        f"from {least:,} to {inside:,} characters before the same text FoX gains {fox} nats, the Transformer {rotary}"
+    )
 
 
 def rise(lab: Lab, arm: str) -> str:
