@@ -213,13 +213,12 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     """Recomputed from the files by hand."""
     copying, induction = (quick.results(task)["runs"] for task in ("copying", "induction"))
 
-    def mean(runs: list[Any], look: int, name: str) -> str:
-        values = [run["history"][look][name] for run in runs if run["side"] == "numpy"]
-        return f"{sum(values) / len(values):.1f}"
+    def middle(runs: list[Any], look: int, name: str) -> str:
+        return f"{np.median([run['history'][look][name] for run in runs if run['side'] == 'numpy']):.1f}"
 
     said = re.findall(r"[\d.]+(?= %)", pages.of_tasks(quick))
-    expected = [mean(copying[arm], look, "accuracy") for look in (0, -1) for arm in ARMS["copying"]]
-    expected += [mean(induction[arm], -1, length) for length in ("32", "128") for arm in ARMS["induction"]]
+    expected = [middle(copying[arm], look, "accuracy") for look in (0, -1) for arm in ARMS["copying"]]
+    expected += [middle(induction[arm], -1, length) for length in ("32", "128") for arm in ARMS["induction"]]
     assert said == expected
     bits = [
         np.mean([run["metrics"]["bits"] for run in quick.runs("text", side, arm)])
@@ -238,6 +237,27 @@ def test_the_sentence_on_step_sizes_says_where_they_are_smaller() -> None:
     said = pages.of_block([[0.1, 0.4, 0.2, 0.1, 0.3], [0.2, 0.2, 0.6, 0.1, 0.1]], 2)
     assert said.startswith("In block 2 Δ is 0.150 at a token, at most 0.500 one to three places after it, and 0.200 in")
     assert said.endswith("smaller at tokens than in noise in 1 of 2 networks.")
+
+
+def test_one_network_of_many_makes_no_number_and_the_sentence_says_where_it_would() -> None:
+    usual, other = [0.1, 0.2, 0.2, 0.2, 0.1], [2.5, 0.3, 0.3, 0.3, 1.6]
+    said = pages.of_block([usual, usual, usual, usual, other], 1)
+    assert said.startswith("In block 1 Δ is 0.100 at a token, at most 0.200 one to three places after it, and 0.100 in")
+    assert "At tokens one network has more than the others together (2.500 of 2.900)." in said
+    assert said.endswith("At noise one network has more than the others together (1.600 of 2.000).")
+    assert "together" not in pages.of_block([usual] * 5, 1)
+
+
+def test_rows_on_times_say_what_is_asked_of_them(quick: Lab, tmp_path: Any) -> None:
+    """Just above what is said nothing is reproduced, and below it all is."""
+    for ratio, verdict in ((1.19, "reproduced"), (1.21, "inconclusive")):
+        lab = changed(quick, tmp_path, "copying", {})
+        cost = lab.results("cost")
+        cost["written"]["milliseconds"] = [1.0, ratio]
+        (tmp_path / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
+        claim = verdicts.writing(Lab(PAPER, None, True, tmp_path))
+        assert (claim.verdict, "1.2 at most are asked for" in claim.why) == (verdict, True)
+    assert "0.4 at most is asked for" in verdicts.scanning(quick).why
 
 
 # ---- probes ----------------------------------------------------------------------------------------------------------
