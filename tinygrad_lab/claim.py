@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
+
 Verdict = Literal["reproduced", "refuted", "inconclusive", "out of reach here"]
 Kind = Literal[
     "superiority",  # the first arm has more than the second
@@ -27,8 +29,28 @@ SHORT_RUN = 180.0  # seconds; of shorter runs five seeds are asked, of longer on
 SHORT_SEEDS, LONG_SEEDS = 5, 3
 
 LEARNED = 0.01  # share of what guessing scores by which a rate has to do better, or it is not known to learn at all
+QUARTER, HALF, WHOLE = 1, 2, 4  # of a budget, in quarters
 
 AGAIN = "the same verdict"
+
+
+@dataclass(frozen=True)
+class Course:
+    """How an arm came to what is judged of it.
+
+    Attributes:
+        arm: its name.
+        looks: means over seeds, evenly apart, the last after the last update.
+    """
+
+    arm: str
+    looks: Sequence[float]
+
+    def later(self, quarters: int) -> float:
+        """Where it stands so many quarters of its budget later, at the pace of the last one."""
+        count = len(self.looks)
+        before = float(np.interp((1 - QUARTER / WHOLE) * count, range(1, count + 1), self.looks))
+        return self.looks[-1] + quarters * (self.looks[-1] - before)
 
 
 @dataclass(frozen=True)
@@ -119,6 +141,40 @@ class Finding:
         """
         handicap = {"refuted": ours, "reproduced": theirs}.get(self.verdict, "")
         return self.hold_back(handicap) if handicap else self
+
+    def allowing_for_pace(self, first: Course, second: Course, end: float | None = None) -> "Finding":
+        """Hold the finding back where the side that lost was catching up as the budget ended.
+
+        That is where the gap would close within as many updates again; or, as a share ends at the same place for both
+        and the gap there with it, where who is behind would come to where the other stands within half as many.
+
+        Args:
+            first: the arm that the finding has first, by what is judged.
+            second: the other one.
+            end: where a share comes to in the end: 100 if it is what is right, 0 if it is what is wrong.
+        """
+        if min(len(first.looks), len(second.looks)) == 1:
+            return self.hold_back(f"whether {first.arm} and {second.arm} were still learning was not looked at")
+        if self._overturned(first.later(0) - second.later(0), first.later(WHOLE) - second.later(WHOLE)):
+            return self.hold_back(
+                f"between {first.arm} and {second.arm} the gap was closing, at a pace to be gone "
+                "within as many updates again"
+            )
+        # two arms that are alike, or not worse, stay so where the one behind comes up
+        if end is None or (self.margin is not None and self.verdict == "reproduced"):
+            return self
+        behind, ahead = sorted((first, second), key=lambda course: -abs(end - course.later(0)))
+        if not self._overturned(behind.later(0) - ahead.later(0), behind.later(HALF) - ahead.later(0)):
+            return self
+        return self.hold_back(
+            f"{behind.arm} was catching up, at a pace to be where {ahead.arm} is within half as many updates again"
+        )
+
+    def _overturned(self, now: float, later: float) -> bool:
+        """Whether a difference passes an edge of what is asked."""
+        margin = self.margin or 0.0
+        edges = (-margin, margin) if self.kind == "equivalence" else (-margin,)
+        return any((now - edge) * (later - edge) <= 0 for edge in edges)
 
     def confirmed_by(self, other: "Finding") -> "Finding":
         """Hold the finding back where the same test has another verdict on PyTorch's runs under other seeds."""

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from tinygrad_lab.claim import Claim as Claim
+from tinygrad_lab.claim import Course as Course
 from tinygrad_lab.claim import Finding as Finding
 from tinygrad_lab.claim import Judge
 from tinygrad_lab.claim import Rates as Rates

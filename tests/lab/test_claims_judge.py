@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tinygrad_lab.claim import SHORT_RUN, Finding, Rates
+from tinygrad_lab.claim import SHORT_RUN, Course, Finding, Rates
 from tinygrad_lab.lab.study import judge
 
 NUMBERS = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -246,6 +246,54 @@ def test_a_bracket_whose_best_rate_guesses_is_none(
     tried = dict(zip(("1", "2", "3"), scores, strict=True))
     said = Rates("validation", {"ours": tried}, largest, guessing).handicap("ours")
     assert said.startswith("with none of its rates (1, 2, 3) ours does better than guessing") == guesses
+
+
+# ---- budgets ---------------------------------------------------------------------------------------------------------
+SHARES, CLOSING, CATCHING_UP = 100.0, "the gap was closing", "was catching up"
+
+
+@pytest.mark.parametrize(("ahead", "behind", "end", "held"), [
+    ([3.0, 4.0, 5.0, 5.0], [1.0, 2.0, 3.0, 3.5], None, CLOSING),  # 1.5 apart, and 0.5 a quarter closer
+    ([3.0, 4.0, 5.0, 5.0], [1.0, 2.0, 2.6, 3.0], None, ""),  # 2.0 apart, 0.4 a quarter closer: five quarters
+    ([3.0, 4.0, 5.0, 5.0], [1.0, 2.0, 2.5, 3.0], None, CLOSING),  # four are as many updates again
+    ([0.0, 20.0, 40.0, 52.0], [0.0, 8.0, 24.0, 35.5], SHARES, CATCHING_UP),  # the gap grows, both go where it ends
+    ([0.0, 20.0, 40.0, 52.0], [0.0, 8.0, 24.0, 35.5], None, ""),  # a loss ends nowhere that is known
+    ([0.0, 20.0, 40.0, 52.0], [0.0, 2.0, 5.0, 7.0], SHARES, ""),
+    ([5.0, 5.0, 5.0, 6.0], [1.0, 2.0, 3.0, 2.0], SHARES, ""),  # who falls back does not catch up
+    ([5.0], [1.0], None, "was not looked at"),
+])  # fmt: skip
+def test_no_side_loses_that_was_catching_up(ahead: list[float], behind: list[float], end: float, held: str) -> None:
+    first, second = Course("first", ahead), Course("second", behind)
+    held_finding = HELD.allowing_for_pace(first, second, end)
+    refused = FAILED.allowing_for_pace(second, first, end)
+    assert held_finding.verdict == ("inconclusive" if held else "reproduced")
+    assert refused.verdict == ("inconclusive" if held else "refuted")
+    assert held in held_finding.held_back
+    assert held in refused.held_back
+
+
+def test_of_a_share_that_is_wrong_the_larger_one_is_behind() -> None:
+    fewer, more = Course("good", [30.0, 20.0, 14.0, 10.0]), Course("bad", [60.0, 50.0, 26.0, 17.0])
+    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("between bad and good the gap was closing")
+    more = Course("bad", [36.0, 26.0, 20.5, 17.0])
+    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("bad was catching up, at a pace to be where g")
+    assert HELD.allowing_for_pace(more, fewer).verdict == "reproduced"
+
+
+def test_a_gap_closes_where_it_reaches_the_margin() -> None:
+    alike, far = judge.equivalence([1.0, 1.1], [1.0, 1.2], 5.0), judge.equivalence([1.0, 1.1], [20.0, 20.2], 5.0)
+    assert (alike.verdict, far.verdict) == ("reproduced", "refuted")
+    near, apart = Course("a", [10.0] * 4), Course("b", [4.0, 5.0, 6.0, 7.0])
+    assert alike.allowing_for_pace(near, apart, SHARES).verdict == "reproduced"  # as alike as they ever were
+    assert "closing" in alike.allowing_for_pace(Course("a", [7.0, 8.0, 9.0, 10.0]), Course("b", [7.0] * 4)).held_back
+    assert "closing" in far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 6.0, 8.0])).held_back
+    assert far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 2.5, 3.0])).verdict == "refuted"
+
+
+@pytest.mark.parametrize("looks", [4, 6, 8])
+def test_the_last_quarter_is_one_whatever_the_number_of_looks(looks: int) -> None:
+    even = Course("even", [10.0 * look / looks for look in range(1, looks + 1)])
+    assert [even.later(quarters) for quarters in (0, 1, 4)] == pytest.approx([10.0, 12.5, 20.0])
 
 
 @pytest.mark.parametrize(("seeds", "seconds", "said"), [
