@@ -119,13 +119,18 @@ def test_a_step_has_as_much_text_in_short_windows_as_in_long_ones() -> None:
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------
 def with_losses(quick: Lab, study: str, losses: dict[str, list[float]]) -> Lab:
-    """The same results, but for other losses, on both sides alike, at rates that were bracketed."""
+    """The same results but for losses that no longer fall, alike on both sides, and rates that were bracketed."""
     found = {name: copy.deepcopy(quick.results(name)) for name in ("text", "long", "stale", "far", "rates", "costs")}
     for arm, nats in losses.items():
         first = {run["side"]: run for run in found[study]["runs"][arm]}
-        found[study]["runs"][arm] = [run | {"metrics": {"loss": n}} for run in first.values() for n in nats]
-        for run in found[study]["runs"][arm] if study == "stale" else ():  # in training's length they are all solved
-            run["history"] = [{"loss": 0.1}]
+        found[study]["runs"][arm] = [
+            run | {"metrics": {"loss": n}, "losses": [n] * 8} for run in first.values() for n in nats
+        ]
+        for run in found[study]["runs"][arm]:
+            if study == "text":
+                run["history"] = [run["metrics"]] * arms.LOOKS
+            if study == "stale":  # at the length of training they are all solved
+                run["history"] = [{"loss": 0.1}]
     found["rates"]["losses"] = {arm: {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0} for arm in found["rates"]["losses"]}
 
     class Changed(Lab):
@@ -180,6 +185,31 @@ def test_gates_replace_positions_where_they_are_as_good_within_the_margin(
 
     losses = {"FoX (LLaMA)": five(fox), "Transformer (LLaMA)": five(1.3), "no gates, no positions": five(1.5)[::-1]}
     assert verdicts.without_positions(with_losses(quick, "text", losses)).verdict == verdict
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(1.34, "reproduced"), (1.36, "inconclusive"), (1.5, "inconclusive")])
+def test_a_model_that_was_catching_up_in_short_windows_has_not_lost(quick: Lab, before: float, verdict: str) -> None:
+    """0.1 nats apart; 0.025 closer in the last quarter are as much in four."""
+    pair = {"Transformer (LLaMA)": nearly(1.3), "FoX (LLaMA)": nearly(1.2)[::-1]}
+    lab = with_losses(quick, "text", pair)
+    for arm, (earlier, last) in {"Transformer (LLaMA)": (before - 0.01, 1.3), "FoX (LLaMA)": (1.215, 1.2)}.items():
+        for run in lab.results("text")["runs"][arm]:
+            run["history"] = [{"loss": loss} for loss in (2.0, 1.8, earlier, last)]
+    claim = verdicts.better(lab, "Transformer (LLaMA)", "FoX (LLaMA)", "here")
+    assert claim.verdict == verdict
+    assert ("gap was closing" in claim.finding.held_back) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(2.1, "reproduced"), (2.5, "inconclusive")])
+def test_in_long_windows_the_pace_is_that_of_training(quick: Lab, before: float, verdict: str) -> None:
+    lab = with_losses(quick, "long", {arms.ROTARY: nearly(2.0), arms.OPEN: nearly(1.7)[::-1]})
+    for arm, shift in ((arms.ROTARY, 0.0), (arms.OPEN, -0.3)):
+        for run in lab.results("long")["runs"][arm]:
+            sixth = before if arm == arms.ROTARY else 2.1 + shift
+            run["losses"] = [
+                x for x in (4.0, 3.5, 3.0, 2.8, 2.6 + shift, sixth, 2.0 + shift, 2.0 + shift) for _ in "ab"
+            ]
+    assert verdicts.better_in_long_windows(lab).verdict == verdict
 
 
 def found_by(quick: Lab, values: dict[str, dict[str, list[float]]]) -> Lab:

@@ -3,18 +3,15 @@
 Losses are nats a character; numbers of the paper's table 1 were checked, its sections are quoted from memory.
 """
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 
-from tinygrad_lab.study import Claim, Finding, Interval, Lab, Rates, Summary, out_of_reach
+from tinygrad_lab.study import Claim, Finding, Interval, Lab, Summary, out_of_reach
 
-from .arms import CLOSED, LONG, LONG_LENGTH, NEEDLES, OPEN, ROTARY
-from .experiment import WITNESSED, named
-from .needles import VALUES
-from .pages import READ, after, losses, nats_and_bits, of, places, seconds, within
+from .arms import CLOSED, LONG, LONG_LENGTH, OPEN, ROTARY
+from .experiment import named
+from .pages import READ, after, losses, nats_and_bits, of, places, within
 from .pages import tables as tables
+from .rows import Judged, claim, difference, once, paced, tried, tuned
 
 RISE = 0.02  # nats a character that the loss may rise beyond the training length and still count as holding
 CLOSE = 0.02  # nats a character that count as no difference: a third of what gates gained in runs before these
@@ -23,7 +20,6 @@ SOLVED = 0.5  # nats a question below which a needle task is solved; who guesses
 HALF = 0.5  # of the blocks of scores, more than which pruning must leave out: the paper's 70 % is of longer windows
 OWN_START = "how long heads remember, and with it what can be left out, was set by where the gates' biases start here"
 UNCHANGED = 1e-3  # nats a character by which pruning may change the loss
-Judged = Callable[[str], Finding]  # the finding of a claim from the runs of a side
 
 
 def claims(lab: Lab) -> list[Claim]:
@@ -53,7 +49,7 @@ def better(lab: Lab, worse: str, best: str, source: str) -> Claim:
 
     def judged(side: str) -> Finding:
         found = lab.judge.superiority(losses(lab, "text", worse, side), losses(lab, "text", best, side))
-        return tuned(lab, found, "text", best, worse)
+        return tuned(lab, paced(lab, found, "text", worse, best, side), "text", best, worse)
 
     why = f"{difference(judged('numpy'))} less"
     return claim(lab, "text", (best, worse), judged, f"{best} predicts better than {worse}", source, why)
@@ -65,9 +61,12 @@ def without_positions(lab: Lab) -> Claim:
 
     def judged(side: str) -> Finding:
         worst, middle, best = (losses(lab, "text", arm, side) for arm in (neither, rotary, fox))
-        lost = tuned(lab, lab.judge.superiority(worst, middle), "text", rotary, neither)
+        lost = paced(lab, lab.judge.superiority(worst, middle), "text", neither, rotary, side)
         kept = lab.judge.not_worse([-nats for nats in best], [-nats for nats in middle], CLOSE)
-        return lab.judge.all_of(lost, tuned(lab, kept, "text", fox, rotary))
+        kept = paced(lab, kept, "text", fox, rotary, side, sign=-1)
+        return lab.judge.all_of(
+            tuned(lab, lost, "text", rotary, neither), tuned(lab, kept, "text", fox, rotary)
+        )  # fmt: skip
 
     lost, kept = judged("numpy").parts
     why = (
@@ -84,7 +83,7 @@ def better_in_long_windows(lab: Lab) -> Claim:
 
     def judged(side: str) -> Finding:
         found = lab.judge.superiority(losses(lab, "long", ROTARY, side), losses(lab, "long", OPEN, side))
-        return tuned(lab, found, "long", OPEN, ROTARY)
+        return tuned(lab, paced(lab, found, "long", ROTARY, OPEN, side), "long", OPEN, ROTARY)
 
     why = f"{difference(judged('numpy'))} less; {worth(lab)}"
     statement = (
@@ -265,63 +264,6 @@ def needle_claim(lab: Lab, task: str, arms: tuple[str, ...], judged: Judged, sta
         for arm in arms
     ]
     return claim(lab, task, arms, judged, statement, source, f"solved, below {SOLVED:g} nats: {', '.join(counts)}")
-
-
-# ---- what claims are made of -----------------------------------------------------------------------------------------
-def claim(
-    lab: Lab, study: str, arms: tuple[str, ...], judged: Judged, statement: str, source: str, why: str
-) -> Claim:  # fmt: skip
-    """A claim on arms of a study, with the other side's verdict where it trained all of them."""
-    witnessed = set(arms) <= set(WITNESSED.get(study, ()))
-    finding = judged("numpy").run_for(max(seconds(lab, study, arm) for arm in arms))
-    finding = finding.confirmed_by(judged("torch")) if witnessed else finding
-    return Claim(
-        statement, source, ran=recipe(lab, study, arms), numpy=numbers(lab, study, arms, "numpy"),
-        torch=numbers(lab, study, arms, "torch") if witnessed else "-", finding=finding, why=why,
-    )  # fmt: skip
-
-
-def once(finding: Finding) -> Judged:
-    """A finding of the engine's runs alone."""
-    return lambda side: finding  # noqa: ARG005  (there is no other side)
-
-
-def tuned(lab: Lab, finding: Finding, study: str, ours: str, theirs: str = "") -> Finding:
-    """The finding, allowing for rates that were not bracketed."""
-    return finding.tuned(tried(lab, study, ours), named(study, ours), named(study, theirs) if theirs else "")
-
-
-def tried(lab: Lab, study: str, arm: str) -> Rates:
-    """All rates, with what guessing costs an arm of a study: one of a needle's values, or one of all characters."""
-    choices = VALUES if study in NEEDLES else lab.runs(study, arm=arm)[0]["config"]["vocab_size"]
-    return Rates("validation", lab.results("rates")["losses"], guessing=math.log(choices))
-
-
-def difference(finding: Finding) -> str:
-    """A difference in nats with its interval; of a single run there is none."""
-    if finding.low is None:
-        return f"{finding.estimate:.4f} nats (one run)"
-    return f"{finding.estimate:.4f} nats ({finding.low:.4f} to {finding.high:.4f})"
-
-
-def numbers(lab: Lab, study: str, arms: tuple[str, ...], side: str) -> str:
-    """The losses of arms, in nats, and of text in bits beside."""
-    return "; ".join(f"{arm}: {nats_and_bits(lab, study, arm, side)}" for arm in arms)
-
-
-def recipe(lab: Lab, study: str, arms: tuple[str, ...]) -> str:
-    """What was run of some arms."""
-    first = [lab.runs(study, arm=arm)[0] for arm in arms]
-    run, config = first[0], first[0]["config"]
-    sizes = [
-        f"{arm}: {other['parameters']:,} parameters, rate {other['config']['learning_rate']:g}"
-        for arm, other in zip(arms, first, strict=True)
-    ]
-    return (
-        f"{READ[config.get('task') or config['dataset']]}; {config['layers']} layers of width {config['hidden_size']}, "
-        f"{run['steps']:,} steps of {config['batch_size']} windows of {config['length']:,}; {', '.join(sizes)}; "
-        f"{len(lab.runs(study, arm=arms[0]))} seeds"
-    )
 
 
 # ---- two more rows, and the summary ----------------------------------------------------------------------------------
