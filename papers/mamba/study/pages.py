@@ -66,7 +66,7 @@ def of_tasks(lab: Lab) -> str:
 
 def by_length(lab: Lab, arm: str, length: int) -> float:
     """Percent of the induction sequences of a length that are answered, median over seeds."""
-    return median(run["history"][-1][str(length)] for run in lab.runs("induction", arm=arm))
+    return float(median(run["history"][-1][str(length)] for run in lab.runs("induction", arm=arm)))
 
 
 def longest(lab: Lab, arm: str) -> int:
