@@ -155,19 +155,24 @@ class Finding:
         """
         if min(len(first.looks), len(second.looks)) == 1:
             return self.hold_back(f"whether {first.arm} and {second.arm} were still learning was not looked at")
-        if self._overturned(first.later(0) - second.later(0), first.later(WHOLE) - second.later(WHOLE)):
+        now = first.later(0) - second.later(0)
+        if self._overturned(now, first.later(WHOLE) - second.later(WHOLE)):
             return self.hold_back(
-                f"between {first.arm} and {second.arm} the gap was closing, at a pace to be gone "
-                "within as many updates again"
+                f"between {first.arm} and {second.arm} the gap was changing, at a pace that undoes the verdict within "
+                "as many updates again"
             )
         # two arms that are alike, or not worse, stay so where the one behind comes up
         if end is None or (self.margin is not None and self.verdict == "reproduced"):
             return self
-        behind, ahead = sorted((first, second), key=lambda course: -abs(end - course.later(0)))
-        if not self._overturned(behind.later(0) - ahead.later(0), behind.later(HALF) - ahead.later(0)):
+        if abs(end - first.later(0)) > abs(end - second.later(0)):
+            behind, ahead, closer = first, second, first.later(HALF) - second.later(0)
+        else:
+            behind, ahead, closer = second, first, first.later(0) - second.later(HALF)
+        if not self._overturned(now, closer):
             return self
         return self.hold_back(
-            f"{behind.arm} was catching up, at a pace to be where {ahead.arm} is within half as many updates again"
+            f"{behind.arm} was catching up with where {ahead.arm} is, at a pace that undoes the verdict within half as "
+            "many updates again"
         )
 
     def _overturned(self, now: float, later: float) -> bool:

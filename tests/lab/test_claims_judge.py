@@ -249,7 +249,7 @@ def test_a_bracket_whose_best_rate_guesses_is_none(
 
 
 # ---- budgets ---------------------------------------------------------------------------------------------------------
-SHARES, CLOSING, CATCHING_UP = 100.0, "the gap was closing", "was catching up"
+SHARES, CLOSING, CATCHING_UP = 100.0, "the gap was changing", "was catching up"
 
 
 @pytest.mark.parametrize(("ahead", "behind", "end", "held"), [
@@ -274,9 +274,9 @@ def test_no_side_loses_that_was_catching_up(ahead: list[float], behind: list[flo
 
 def test_of_a_share_that_is_wrong_the_larger_one_is_behind() -> None:
     fewer, more = Course("good", [30.0, 20.0, 14.0, 10.0]), Course("bad", [60.0, 50.0, 26.0, 17.0])
-    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("between bad and good the gap was closing")
+    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("between bad and good the gap was changing")
     more = Course("bad", [36.0, 26.0, 20.5, 17.0])
-    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("bad was catching up, at a pace to be where g")
+    assert HELD.allowing_for_pace(more, fewer, 0.0).held_back.startswith("bad was catching up with where good is")
     assert HELD.allowing_for_pace(more, fewer).verdict == "reproduced"
 
 
@@ -285,9 +285,18 @@ def test_a_gap_closes_where_it_reaches_the_margin() -> None:
     assert (alike.verdict, far.verdict) == ("reproduced", "refuted")
     near, apart = Course("a", [10.0] * 4), Course("b", [4.0, 5.0, 6.0, 7.0])
     assert alike.allowing_for_pace(near, apart, SHARES).verdict == "reproduced"  # as alike as they ever were
-    assert "closing" in alike.allowing_for_pace(Course("a", [7.0, 8.0, 9.0, 10.0]), Course("b", [7.0] * 4)).held_back
-    assert "closing" in far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 6.0, 8.0])).held_back
+    assert "changing" in alike.allowing_for_pace(Course("a", [7.0, 8.0, 9.0, 10.0]), Course("b", [7.0] * 4)).held_back
+    assert "changing" in far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 6.0, 8.0])).held_back
     assert far.allowing_for_pace(Course("a", [20.0] * 4), Course("b", [1.0, 2.0, 2.5, 3.0])).verdict == "refuted"
+
+
+def test_who_is_worse_by_more_than_the_margin_may_have_been_catching_up() -> None:
+    """Of wrong answers who is to be not worse comes second, and has more."""
+    worse = judge.not_worse([10.0, 10.1], [17.0, 17.2], 5.0)
+    assert worse.verdict == "refuted"
+    theirs = Course("theirs", [20.0, 15.0, 13.0, 10.0])
+    for ours, verdict in (([30.0, 24.0, 18.1, 17.0], "inconclusive"), ([30.0, 24.0, 17.9, 17.0], "refuted")):
+        assert worse.allowing_for_pace(theirs, Course("ours", ours), 0.0).verdict == verdict
 
 
 @pytest.mark.parametrize("looks", [4, 6, 8])

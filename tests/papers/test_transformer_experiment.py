@@ -130,20 +130,21 @@ LEARNED = {"sinusoidal": [90.0, 91.0, 90.5], "one-head": [80.0, 81.5, 80.0], "na
            "luong": [99.0, 99.5, 99.0]}  # fmt: skip
 
 
-def planted(quick: Lab, folder: Path, shares: dict[str, list[float]], before: float = 0.0) -> Lab:
+def planted(quick: Lab, folder: Path, shares: dict[str, list[float]], before: float | dict[str, float] = 0.0) -> Lab:
     """The quick run's results with these shares of dates, one a seed, in both sides' runs, after rates in a bracket.
 
     Args:
         quick: whose results are changed.
         folder: where they go.
         shares: by arm.
-        before: points by which all had less a pass earlier.
+        before: points by which all had less a look earlier, or some arms had.
     """
     for path in quick.folder.glob("*.json"):
         (folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     dates, rates = quick.results("dates"), quick.results("rates")
     for arm, runs in dates["runs"].items():
-        dates["runs"][arm] = [with_share(run, share, before) for run in runs for share in shares[arm]]
+        less = before.get(arm, 0.0) if isinstance(before, dict) else before
+        dates["runs"][arm] = [with_share(run, share, less) for run in runs for share in shares[arm]]
     bracketed = {"0.1": 2.0, "0.2": 1.0, "0.4": 2.0}
     rates["scores"] = {group: dict.fromkeys(arms, bracketed) for group, arms in ARMS.items()}
     for name, results in (("dates", dates), ("rates", rates)):
@@ -178,12 +179,25 @@ def test_what_is_far_apart_is_decided_and_confirmed(quick: Lab, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_who_is_still_learning_is_not_refuted(quick: Lab, tmp_path: Path) -> None:
-    found = by_statement(planted(quick, tmp_path, LEARNED, before=verdicts.EQUAL))
-    beaten = found["attention alone translates"].finding
-    assert (beaten.verdict, beaten.high is not None and beaten.high < 0) == ("inconclusive", True)
-    assert beaten.held_back == "sinusoidal still gained 5.0 points in the last quarter of its updates"
-    assert found["one head is"].verdict == "reproduced"
+@pytest.mark.parametrize(("arm", "gained", "statement", "verdict"), [
+    ("sinusoidal", 3.0, "attention alone translates", "refuted"),  # nine points behind, 1.5 a quarter closer
+    ("sinusoidal", 5.0, "attention alone translates", "inconclusive"),
+    ("one-head", 4.0, "one head is", "reproduced"), ("one-head", 6.0, "one head is", "inconclusive"),
+    ("sinusoidal", 6.0, "one head is", "reproduced"),  # who won may go on
+])  # fmt: skip
+def test_who_was_catching_up_has_not_lost(
+    quick: Lab, tmp_path: Path, arm: str, gained: float, statement: str, verdict: Verdict
+) -> None:
+    finding = by_statement(planted(quick, tmp_path, LEARNED, before={arm: gained}))[statement].finding
+    assert finding.verdict == verdict
+    assert (arm in finding.held_back) == (verdict == "inconclusive")
+
+
+def test_both_sides_are_asked_whether_they_were_catching_up(quick: Lab, tmp_path: Path) -> None:
+    """One head, behind by ten, gains as many in half a budget, and so does the default."""
+    found = by_statement(planted(quick, tmp_path, LEARNED, before=10.0))
+    assert found["one head is"].finding.held_back.startswith("one-head was catching up with where sinusoidal is")
+    assert found["without recurrence the"].verdict == "reproduced"
 
 
 def test_positions_further_apart_than_the_margin_are_not_alike(quick: Lab, tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from math import log
 
-from tinygrad_lab.study import Finding, Interval, Lab, Rates
+from tinygrad_lab.study import Course, Finding, Interval, Lab, Rates
 
 KEYS = {"dates": "exact", "kinds": "exact", "words": "PER", "verses": "BLEU"}  # what each group's looks are about
-STILL_LEARNING = 1.0  # points in the last pass: who gains as many was stopped, not beaten
+ENDS = {"dates": 100.0, "kinds": 100.0, "words": 0.0}  # where that ends; BLEU ends nowhere that is known
 
 
 def ends(lab: Lab, group: str, arm: str, key: str = "", side: str = "numpy") -> list[float]:
@@ -22,10 +22,11 @@ def mean(lab: Lab, group: str, arm: str, key: str = "", side: str = "numpy") -> 
     return lab.interval(ends(lab, group, arm, key, side))
 
 
-def by_pass(lab: Lab, group: str, arm: str) -> list[float]:
-    """Means over seeds at each look, of which there is one after each pass."""
-    looks = zip(*(run["history"] for run in lab.runs(group, arm=arm)), strict=True)
-    return [lab.interval([float(look[KEYS[group]]) for look in found]).mean for found in looks]
+def by_pass(lab: Lab, group: str, arm: str, side: str = "numpy", length: str = "") -> list[float]:
+    """Means over seeds at each look, of which there is one after each pass; of all sources, or of one length."""
+    key = f"{KEYS[group]}, {length}" if length else KEYS[group]
+    looks = zip(*(run["history"] for run in lab.runs(group, side, arm)), strict=True)
+    return [lab.interval([float(look[key]) for look in found]).mean for found in looks]
 
 
 def nats(lab: Lab, group: str, arm: str, side: str = "numpy") -> list[float]:
@@ -47,25 +48,28 @@ def of_length(lab: Lab, group: str, arm: str, length: str, side: str = "numpy") 
 
 def lost(lab: Lab, arm: str, side: str = "numpy") -> list[float]:
     """Points of dates right that each run has fewer among the longest dates than among the shortest."""
-    first, last = (of_length(lab, "dates", arm, length, side) for length in _extremes(lab, "dates"))
-    return [short - long for short, long in zip(first, last, strict=True)]
+    first, last = (of_length(lab, "dates", arm, length, side) for length in extremes(lab, "dates"))
+    return less(first, last)
 
 
 def saved(lab: Lab, side: str = "numpy") -> tuple[list[float], list[float]]:
     """Points of PER that attention saves among the shortest words and among the longest, one number a seed."""
     without, with_it = (
-        [of_length(lab, "words", arm, length, side) for length in _extremes(lab, "words")]
-        for arm in ("none", "general")
+        [of_length(lab, "words", arm, length, side) for length in extremes(lab, "words")] for arm in ("none", "general")
     )
-    short, long = (
-        [before - after for before, after in zip(*rates, strict=True)] for rates in zip(without, with_it, strict=True)
-    )
+    short, long = (less(*rates) for rates in zip(without, with_it, strict=True))
     return short, long
 
 
-def _extremes(lab: Lab, group: str) -> tuple[str, str]:
+def extremes(lab: Lab, group: str) -> tuple[str, str]:
+    """The shortest and the longest of a group's lengths."""
     names = lengths(lab, group)
     return names[0], names[-1]
+
+
+def less(first: list[float], second: list[float]) -> list[float]:
+    """What each of the first has more than the second at its place."""
+    return [one - other for one, other in zip(first, second, strict=True)]
 
 
 # ---- fairness --------------------------------------------------------------------------------------------------------
@@ -79,18 +83,21 @@ def seconds(lab: Lab, group: str, *arms: str) -> float:
     return max(lab.spread(group, "seconds", arm=arm).mean for arm in arms)
 
 
-def gained(lab: Lab, group: str, arm: str) -> float:
-    """Points that an arm became better by in its last pass; nothing where it was looked at once."""
-    means = by_pass(lab, group, arm)
-    if len(means) < 2:
-        return 0.0
-    return means[-2] - means[-1] if group == "words" else means[-1] - means[-2]
-
-
-def fair(lab: Lab, found: Finding, group: str, ours: str, theirs: str) -> Finding:
-    """The finding, allowing for rates that were not bracketed, and for a claim's own side that was still learning."""
+def fair(lab: Lab, found: Finding, group: str, ours: str, theirs: str, side: str = "numpy") -> Finding:
+    """The finding, allowing for rates that were not bracketed, and for a side that was catching up."""
     tuned = found.tuned(rates(lab, group), ours, theirs).run_for(seconds(lab, group, ours, theirs))
-    more = gained(lab, group, ours)
-    if more < STILL_LEARNING:
-        return tuned
-    return tuned.allowing_for(ours=f"{ours} still gained {more:.1f} points in its last pass")
+    first, second = (Course(arm, by_pass(lab, group, arm, side)) for arm in (ours, theirs))
+    return tuned.allowing_for_pace(first, second, ENDS.get(group))
+
+
+def by_length_too(lab: Lab, found: Finding, group: str, side: str) -> Finding:
+    """A finding on what general attention and none differ by from the shortest sources to the longest, made fair.
+
+    Not only what both write may come closer with more updates: what is compared here may, too.
+    """
+    short, long = (
+        less(*(by_pass(lab, group, arm, side, length) for arm in ("none", "general")))
+        for length in extremes(lab, group)
+    )
+    gaps = Course("gains on the longest sources", long), Course("on the shortest", short)
+    return fair(lab, found, group, "general", "none", side).allowing_for_pace(*gaps)

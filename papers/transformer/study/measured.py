@@ -2,9 +2,11 @@
 
 from math import log
 
-from tinygrad_lab.study import Finding, Interval, Lab, Rates
+from tinygrad_lab.study import Course, Finding, Interval, Lab, Rates
 
-STILL_LEARNING = 1.0  # points in the last quarter of a run's updates: who gains as many was stopped, not beaten
+# What each group's looks are about, and where that ends.
+KEYS = {"dates": "exact", "few-dates": "exact", "words": "PER"}
+ENDS = {"dates": 100.0, "few-dates": 100.0, "words": 0.0}
 
 
 def written(lab: Lab, group: str, arm: str, key: str = "exact", side: str = "numpy") -> list[float]:
@@ -17,18 +19,15 @@ def share(lab: Lab, arm: str, group: str = "dates", key: str = "exact", side: st
     return f"{lab.interval(written(lab, group, arm, key, side)):.1f %}"
 
 
-def by_look(lab: Lab, arm: str, group: str = "dates", key: str = "exact") -> list[float]:
+def by_look(lab: Lab, arm: str, group: str = "dates", side: str = "numpy") -> list[float]:
     """Means over seeds at each look."""
-    looks = zip(*(run["history"] for run in lab.runs(group, arm=arm)), strict=True)
-    return [lab.interval([float(look[key]) for look in found]).mean for found in looks]
+    looks = zip(*(run["history"] for run in lab.runs(group, side, arm)), strict=True)
+    return [lab.interval([float(look[KEYS[group]]) for look in found]).mean for found in looks]
 
 
-def gained(lab: Lab, group: str, arm: str) -> float:
-    """Points that an arm became better by in the last quarter of its updates."""
-    key = "PER" if group == "words" else "exact"
-    means = by_look(lab, arm, group, key)
-    change = means[-1] - means[-2]
-    return -change if group == "words" else change
+def course(lab: Lab, group: str, arm: str, side: str = "numpy", part: float = 1.0) -> Course:
+    """How an arm came to what it ends with, or to a part of that."""
+    return Course(arm, [part * mean for mean in by_look(lab, arm, group, side)])
 
 
 def nats(lab: Lab, group: str, arm: str, side: str = "numpy") -> list[float]:
@@ -46,13 +45,19 @@ def rates(lab: Lab, group: str) -> Rates:
     return Rates("validation", lab.results("rates")["scores"][group])
 
 
-def fair(lab: Lab, found: Finding, group: str, ours: str, theirs: str) -> Finding:
-    """The finding, allowing for rates that were not bracketed, and for a claim's own side that was still learning."""
+def fair(
+    lab: Lab, found: Finding, group: str, ours: str, theirs: str, side: str = "numpy", part: float = 1.0
+) -> Finding:
+    """The finding, allowing for rates that were not bracketed, and for a side that was catching up.
+
+    Args:
+        ours, theirs: the arms that are compared, of a group.
+        side: whose runs the finding is about.
+        part: of ours, that is compared with theirs.
+    """
     tuned = found.tuned(rates(lab, group), ours, theirs).run_for(seconds(lab, group, ours, theirs))
-    more = gained(lab, group, ours)
-    if more < STILL_LEARNING:
-        return tuned
-    return tuned.allowing_for(ours=f"{ours} still gained {more:.1f} points in the last quarter of its updates")
+    first, second = course(lab, group, ours, side, part), course(lab, group, theirs, side)
+    return tuned.allowing_for_pace(first, second, ENDS[group])
 
 
 def gap(lab: Lab, arm: str) -> Interval:

@@ -118,7 +118,7 @@ def no_positions(lab: Lab) -> Claim:
     def judged(side: str) -> Finding:
         left = [LEFT * right for right in written(lab, "dates", "sinusoidal", side=side)]
         found = lab.judge.superiority(left, written(lab, "dates", "no-positions", side=side))
-        return fair(lab, found, "dates", "sinusoidal", "no-positions")
+        return fair(lab, found, "dates", "sinusoidal", "no-positions", side, part=LEFT)
 
     statement = "without recurrence the order has to be told: no positions, no translation"
     said = "it loses {points:.1f} points; less than half of what the same seed with positions reaches is asked for"
@@ -130,7 +130,7 @@ def learned_positions(lab: Lab) -> Claim:
 
     def judged(side: str) -> Finding:
         learned, fixed = (written(lab, "dates", arm, side=side) for arm in ("learned", "sinusoidal"))
-        return fair(lab, lab.judge.equivalence(learned, fixed, EQUAL), "dates", "learned", "sinusoidal")
+        return fair(lab, lab.judge.equivalence(learned, fixed, EQUAL), "dates", "learned", "sinusoidal", side)
 
     statement = "learned positions give nearly identical results"
     said = f"{{points:.1f}} points more dates right, within {EQUAL:.0f} either way is asked for"
@@ -198,7 +198,7 @@ def beats(lab: Lab, ours: str, theirs: str) -> Judged:
 
     def judged(side: str) -> Finding:
         both = (written(lab, "dates", arm, side=side) for arm in (ours, theirs))
-        return fair(lab, lab.judge.superiority(*both), "dates", ours, theirs)
+        return fair(lab, lab.judge.superiority(*both), "dates", ours, theirs, side)
 
     return judged
 
