@@ -28,6 +28,7 @@ Split = Literal["validation", "test", "the judged runs", "one rate for every arm
 SHORT_RUN = 180.0  # seconds; of shorter runs five seeds are asked, of longer ones three
 SHORT_SEEDS, LONG_SEEDS = 5, 3
 
+LEARNED = 0.01  # share of what guessing scores by which a rate has to do better, or it is not known to learn at all
 QUARTER, HALF, WHOLE = 1, 2, 4  # of a budget, in quarters
 
 AGAIN = "the same verdict"
@@ -60,23 +61,38 @@ class Rates:
         split: the data that they were chosen on.
         scores: arm -> learning rate -> score; nothing for an arm that was not tuned.
         largest: whether the best score is the largest.
+        guessing: the score of who guesses, where that is known.
     """
 
     split: Split
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     largest: bool = False
+    guessing: float | None = None
 
     def handicap(self, arm: str) -> str:
-        """Say why another rate could be better for the arm; nothing if its best one lies between two others."""
+        """Say why another rate could be better for the arm.
+
+        Nothing if its best one lies between two others and is better than guessing: of scores that are all those of a
+        guess, the best is one by chance.
+        """
         scores = self.scores.get(arm, {})
         if len(scores) < 2:
             return f"no rate was tuned for {arm}"
         rates = sorted(scores, key=float)
         best = (max if self.largest else min)(rates, key=scores.__getitem__)
+        if self.guesses(scores[best]):
+            return f"with none of its rates ({', '.join(rates)}) {arm} does better than guessing"
         if best not in (rates[0], rates[-1]):
             return ""
         end = "highest" if best == rates[-1] else "lowest"
         return f"{arm} took the {end} of its rates ({', '.join(rates)})"
+
+    def guesses(self, score: float) -> bool:
+        """Whether a score is no better than that of who guesses, but for rounding and chance."""
+        if self.guessing is None:
+            return False
+        better = score - self.guessing if self.largest else self.guessing - score
+        return better < LEARNED * abs(self.guessing)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from tinygrad_lab.paper import Paper
 T = TypeVar("T")
 Record = dict[str, Any]  # what a results file keeps of a run
 Arrays = dict[str, np.ndarray]
+EIGHTHS = 8  # of a budget: training losses are means over these where they are looked at
 SWEEP_SEED = 100  # learning rates are chosen with a seed that no comparison uses
 
 
@@ -267,6 +268,12 @@ def curve(run: Record) -> tuple[np.ndarray, np.ndarray]:
     width = min(5, len(run["losses"]))
     losses = np.convolve(run["losses"], np.ones(width) / width, mode="valid")
     return np.linspace(0, run["steps"], len(losses)), losses
+
+
+def of_training(arm: str, runs: Sequence[Record], sign: int = 1) -> Course:
+    """An arm's course by its training losses, where nothing else was looked at: means over eighths and over runs."""
+    looks = [[float(part.mean()) for part in np.array_split(run["losses"], EIGHTHS)] for run in runs]
+    return Course(arm, [float(look) for look in sign * np.mean(looks, axis=0)])
 
 
 def best_rate(scores: Mapping[str, float], largest: bool = False) -> float:

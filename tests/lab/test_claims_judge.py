@@ -240,6 +240,20 @@ def test_rates_are_ordered_as_numbers_and_a_largest_score_may_be_the_best() -> N
     assert HELD.tuned(Rates("test", {"a": BRACKETED}), "a").reservations == ("the rates were chosen on test data",)
 
 
+@pytest.mark.parametrize(("scores", "largest", "guessing", "guesses"), [
+    ((2.0796, 2.0795, 2.0796), False, 2.0794, True), ((2.08, 2.07, 2.08), False, 2.0794, True),
+    ((2.08, 2.05, 2.08), False, 2.0794, False), ((2.08, 2.0795, 2.08), False, None, False),
+    ((50.0, 50.4, 50.0), True, 50.0, True), ((50.0, 51.0, 50.0), True, 50.0, False),
+    ((2.079, 2.08, 2.08), False, 2.0794, True), ((2.05, 2.08, 2.08), False, 2.0794, False),
+])  # fmt: skip
+def test_a_bracket_whose_best_rate_guesses_is_none(
+    scores: tuple[float, ...], largest: bool, guessing: float | None, guesses: bool
+) -> None:
+    tried = dict(zip(("1", "2", "3"), scores, strict=True))
+    said = Rates("validation", {"ours": tried}, largest, guessing).handicap("ours")
+    assert said.startswith("with none of its rates (1, 2, 3) ours does better than guessing") == guesses
+
+
 # ---- budgets ---------------------------------------------------------------------------------------------------------
 SHARES, CLOSING, CATCHING_UP = 100.0, "the gap was changing", "was catching up"
 

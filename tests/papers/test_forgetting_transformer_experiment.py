@@ -119,11 +119,18 @@ def test_a_step_has_as_much_text_in_short_windows_as_in_long_ones() -> None:
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------
 def with_losses(quick: Lab, study: str, losses: dict[str, list[float]]) -> Lab:
-    """The same results, but for other losses, on both sides alike, at rates that were bracketed."""
+    """The same results but for losses that no longer fall, alike on both sides, and rates that were bracketed."""
     found = {name: copy.deepcopy(quick.results(name)) for name in ("text", "long", "stale", "far", "rates", "costs")}
     for arm, nats in losses.items():
         first = {run["side"]: run for run in found[study]["runs"][arm]}
-        found[study]["runs"][arm] = [run | {"metrics": {"loss": n}} for run in first.values() for n in nats]
+        found[study]["runs"][arm] = [
+            run | {"metrics": {"loss": n}, "losses": [n] * 8} for run in first.values() for n in nats
+        ]
+        for run in found[study]["runs"][arm]:
+            if study == "text":
+                run["history"] = [run["metrics"]] * arms.LOOKS
+            if study == "stale":  # at the length of training they are all solved
+                run["history"] = [{"loss": 0.1}]
     found["rates"]["losses"] = {arm: {"0.001": 2.0, "0.002": 1.0, "0.004": 2.0} for arm in found["rates"]["losses"]}
 
     class Changed(Lab):
@@ -142,11 +149,31 @@ def test_ten_trials_against_none_are_a_verdict_on_both_sides(quick: Lab) -> None
     assert verdicts.last_value_counts(few).verdict == "inconclusive"
 
 
-@pytest.mark.parametrize(("unsolved", "verdict"), [(0, "reproduced"), (5, "inconclusive"), (10, "refuted")])
+@pytest.mark.parametrize(("unsolved", "verdict"), [(0, "reproduced"), (5, "inconclusive"), (10, "inconclusive")])
 def test_a_needle_is_found_where_most_trials_find_it(quick: Lab, unsolved: int, verdict: str) -> None:
     nats = [2.0] * unsolved + [0.1] * (10 - unsolved)
     lab = with_losses(quick, "far", {arms.OPEN: nats, arms.ROTARY: [0.1] * 10, arms.CLOSED: nats})
     assert [judged(lab).verdict for judged in (verdicts.needle_found, verdicts.official_start)] == [verdict] * 2
+
+
+def test_unsolved_trials_refute_nothing_and_the_row_says_all_that_excuses_them(quick: Lab) -> None:
+    lab = with_losses(quick, "far", {arms.CLOSED: [2.08] * 8 + [1.98, 1.48]})
+    finding = verdicts.official_start(lab).finding
+    assert (finding.verdict, finding.high < 0.5) == ("inconclusive", True)
+    assert "refute nothing, and 2 of 10 trials had begun to do better than guessing" in finding.held_back
+    assert "none of its rates" not in finding.held_back
+    guessing = {"0.001": 2.0796, "0.002": 2.0795, "0.004": 2.0796}
+    lab.results("rates")["losses"][experiment.named("far", arms.CLOSED)] = guessing
+    assert "refute nothing" in verdicts.official_start(lab).finding.held_back
+    assert "with none of its rates" in verdicts.official_start(lab).finding.held_back
+
+
+def test_a_transformer_that_did_not_learn_a_task_loses_it_in_longer_sequences_for_nothing(quick: Lab) -> None:
+    lab = with_losses(quick, "stale", {arms.OPEN: [0.1] * 10, arms.ROTARY: [1.0] * 10})
+    assert verdicts.last_value_counts(lab).verdict == "reproduced"
+    for run in lab.results("stale")["runs"][arms.ROTARY][::10]:  # the first trial of either side
+        run["history"] = [{"loss": 0.6}]
+    assert "not every trial of Transformer learned" in verdicts.last_value_counts(lab).finding.held_back
 
 
 @pytest.mark.parametrize(("fox", "verdict"), [(1.30, "reproduced"), (1.31, "reproduced"), (1.35, "refuted")])
@@ -158,6 +185,31 @@ def test_gates_replace_positions_where_they_are_as_good_within_the_margin(
 
     losses = {"FoX (LLaMA)": five(fox), "Transformer (LLaMA)": five(1.3), "no gates, no positions": five(1.5)[::-1]}
     assert verdicts.without_positions(with_losses(quick, "text", losses)).verdict == verdict
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(1.34, "reproduced"), (1.36, "inconclusive"), (1.5, "inconclusive")])
+def test_a_model_that_was_catching_up_in_short_windows_has_not_lost(quick: Lab, before: float, verdict: str) -> None:
+    """0.1 nats apart; 0.025 closer in the last quarter are as much in four."""
+    pair = {"Transformer (LLaMA)": nearly(1.3), "FoX (LLaMA)": nearly(1.2)[::-1]}
+    lab = with_losses(quick, "text", pair)
+    for arm, (earlier, last) in {"Transformer (LLaMA)": (before - 0.01, 1.3), "FoX (LLaMA)": (1.215, 1.2)}.items():
+        for run in lab.results("text")["runs"][arm]:
+            run["history"] = [{"loss": loss} for loss in (2.0, 1.8, earlier, last)]
+    claim = verdicts.better(lab, "Transformer (LLaMA)", "FoX (LLaMA)", "here")
+    assert claim.verdict == verdict
+    assert ("the gap was" in claim.finding.held_back) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(2.1, "reproduced"), (2.5, "inconclusive")])
+def test_in_long_windows_the_pace_is_that_of_training(quick: Lab, before: float, verdict: str) -> None:
+    lab = with_losses(quick, "long", {arms.ROTARY: nearly(2.0), arms.OPEN: nearly(1.7)[::-1]})
+    for arm, shift in ((arms.ROTARY, 0.0), (arms.OPEN, -0.3)):
+        for run in lab.results("long")["runs"][arm]:
+            sixth = before if arm == arms.ROTARY else 2.1 + shift
+            run["losses"] = [
+                x for x in (4.0, 3.5, 3.0, 2.8, 2.6 + shift, sixth, 2.0 + shift, 2.0 + shift) for _ in "ab"
+            ]
+    assert verdicts.better_in_long_windows(lab).verdict == verdict
 
 
 def found_by(quick: Lab, values: dict[str, dict[str, list[float]]]) -> Lab:
@@ -174,11 +226,12 @@ def nearly(middle: float) -> list[float]:
     return [middle + n / 10_000 for n in (-2, -1, 0, 1, 2)]
 
 
-def long_results(quick: Lab, memory: float, left: float = 0.3) -> Lab:
-    inside, beyond = pages.places(quick, "after")[-2:]
+def long_results(quick: Lab, memory: float, left: float = 0.3, gain: float = 0.1) -> Lab:
+    """FoX holds beyond the training length; by so much more than the least context its models make use of."""
+    least, *_, inside, beyond = pages.places(quick, "after")
     fox = {f"after {inside}": nearly(1.3), f"after {beyond}": nearly(1.3)[::-1], "memory": [memory] * 5}
-    fox |= {"left": nearly(left), "whole": nearly(1.0), "pruned": nearly(1.0)}
-    rotary = {f"after {inside}": nearly(1.3), f"after {beyond}": nearly(2.3)[::-1]}
+    fox |= {f"after {least}": nearly(1.3 + gain), "left": nearly(left), "whole": nearly(1.0), "pruned": nearly(1.0)}
+    rotary = {f"after {n}": nearly(1.3) for n in (least, inside)} | {f"after {beyond}": nearly(2.3)[::-1]}
     return found_by(quick, {arms.OPEN: fox, arms.ROTARY: rotary})
 
 
@@ -187,6 +240,17 @@ def test_losses_beyond_training_are_judged_where_a_head_remembers(quick: Lab) ->
     forgetful = verdicts.extrapolation(long_results(quick, memory=2.0))
     assert forgetful.verdict == "inconclusive"
     assert "no head remembers more than 2.0" in forgetful.finding.held_back
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.03, "reproduced"), (0.01, "inconclusive"), (-0.1, "inconclusive")])
+def test_what_makes_nothing_of_long_contexts_cannot_hold_beyond_training(quick: Lab, gain: float, verdict: str) -> None:
+    lab = long_results(quick, memory=900.0, gain=gain)
+    for judged in (verdicts.extrapolation, verdicts.pruning):
+        claim = judged(lab)
+        assert ("worth less than 0.02 nats" in claim.finding.held_back) == (verdict == "inconclusive")
+        assert f"FoX gains {gain:.4f} ± 0.0000 nats, the Transformer 0.0000" in claim.why
+    assert verdicts.extrapolation(lab).verdict == verdict
+    assert f"FoX gains {gain:.4f}" in verdicts.better_in_long_windows(lab).why
 
 
 @pytest.mark.parametrize(("left", "verdict"), [(0.3, "reproduced"), (0.5, "inconclusive"), (0.7, "inconclusive")])

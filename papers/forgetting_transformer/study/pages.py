@@ -187,8 +187,9 @@ def of_positions(lab: Lab) -> str:
     inside, beyond = places(lab, "after")[-2:]
     change = {arm: fmean(after(lab, arm, beyond)) - fmean(after(lab, arm, inside)) for arm in LONG}
     return (
-        f"With {beyond:,} characters before it instead of {inside:,} the same text costs FoX {change[OPEN]:+.3f} nats "
-        f"a character, the rotary Transformer {change[ROTARY]:+.3f}; the dotted line is where training windows end."
+        f"With {beyond:,} characters before it instead of {inside:,} the same text costs FoX with open "
+        f"gates {change[OPEN]:+.3f} nats a character, the rotary Transformer {change[ROTARY]:+.3f}; the dotted line is "
+        "where training windows end."
     )
 
 
@@ -215,8 +216,9 @@ def of_gates(lab: Lab) -> str:
     tokens = memories(lab.results("long")["gates"])
     window = lab.runs("long", arm=OPEN)[0]["config"]["length"]
     return (
-        f"A row is a head, dark where it closes. Memories go from {min(tokens):,.1f} to {max(tokens):,.0f} tokens; "
-        f"{sum(t > window / 4 for t in tokens)} of {len(tokens)} heads remember more than a quarter of a window."
+        f"A row is a head of the first seed's network, dark where it closes. Memories go from {min(tokens):,.1f} to "
+        f"{max(tokens):,.0f} tokens; {sum(t > window / 4 for t in tokens)} of {len(tokens)} heads remember more than a "
+        "quarter of a window."
     )
 
 
@@ -224,7 +226,10 @@ def of_decay(lab: Lab) -> str:
     """Which heads are drawn."""
     tokens = sorted(memories(lab.results("long")["gates"]))
     shown = ", ".join(f"{t:,.1f}" for t in (tokens[0], tokens[len(tokens) // 2], tokens[-1]))
-    return f"Three heads, of {shown} tokens of memory: what is left of a key when a query looks back at it."
+    return (
+        f"Three heads of the same network, of {shown} tokens of memory: what is left of a key when a query looks back "
+        "at it."
+    )
 
 
 def of_costs(lab: Lab) -> str:

@@ -1,10 +1,13 @@
 """The README's further blocks: induction heads by length, a sample, and what to see in each picture."""
 
 import math
+from statistics import median
 
 from tinygrad_lab.study import Lab, gallery, table
 
 from .experiment import ARMS, LENGTHS
+
+PLACES = ("tokens", "places after them", "noise")  # where step sizes are told
 
 
 def tables(lab: Lab) -> dict[str, str]:
@@ -44,25 +47,26 @@ def pictures(lab: Lab) -> str:
 def of_tasks(lab: Lab) -> str:
     """How the arms go apart."""
     first, last = (
-        {arm: lab.interval([run["history"][look]["accuracy"] for run in lab.runs("copying", arm=arm)]).mean
+        {arm: median(run["history"][look]["accuracy"] for run in lab.runs("copying", arm=arm))
          for arm in ARMS["copying"]}
         for look in (0, -1)
     )  # fmt: skip
     end = {arm: by_length(lab, arm, LENGTHS[0]) for arm in ARMS["induction"]}
     far = {arm: by_length(lab, arm, longest(lab, arm)) for arm in ARMS["induction"]}
     return (
-        f"Left: copying, every seed a line that ends where it is solved; at the first look the selective networks copy "
-        f"{first['selective']:.1f} % and the time-invariant ones {first['time-invariant']:.1f} %, at their last ones "
-        f"{last['selective']:.1f} % and {last['time-invariant']:.1f} %. Right: induction heads by length; at the "
-        f"{LENGTHS[0]} tokens of training Mamba answers {end['selective']:.1f} % and rotary attention "
-        f"{end['LLaMA']:.1f} %, at {longest(lab, 'selective'):,} tokens Mamba {far['selective']:.1f} %, at "
-        f"{longest(lab, 'LLaMA'):,} attention {far['LLaMA']:.1f} %."
+        "Numbers are medians over seeds. Left: copying, every seed a line that ends where it is solved; at the first "
+        f"look the selective networks copy {first['selective']:.1f} % and the time-invariant ones "
+        f"{first['time-invariant']:.1f} %, at their last ones {last['selective']:.1f} % and "
+        f"{last['time-invariant']:.1f} %. Right: induction heads by length; at the {LENGTHS[0]} tokens of training "
+        f"Mamba answers {end['selective']:.1f} % and rotary attention {end['LLaMA']:.1f} %, at "
+        f"{longest(lab, 'selective'):,} tokens Mamba {far['selective']:.1f} %, at {longest(lab, 'LLaMA'):,} attention "
+        f"{far['LLaMA']:.1f} %."
     )
 
 
 def by_length(lab: Lab, arm: str, length: int) -> float:
-    """Mean percent of the induction sequences of a length that are answered."""
-    return lab.interval([run["history"][-1][str(length)] for run in lab.runs("induction", arm=arm)]).mean
+    """Percent of the induction sequences of a length that are answered, median over seeds."""
+    return float(median(run["history"][-1][str(length)] for run in lab.runs("induction", arm=arm)))
 
 
 def longest(lab: Lab, arm: str) -> int:
@@ -76,19 +80,26 @@ def of_step_sizes(lab: Lab) -> str:
     said = [of_block([blocks[number] for blocks in seeds], number + 1) for number in range(len(seeds[0]))]
     return (
         "In section 3.5 a large Δ lets a token in, and a small one passes it by. Left: one test sequence in the first "
-        f"network. Right: means over test sequences, of {len(seeds)} networks. {' '.join(said)} The convolution holds "
-        "a token for three places more, and what to keep can also be told by B and C: Δ at the token itself need not "
-        "be large."
+        f"network. Right: means over test sequences, of {len(seeds)} networks, and here the medians over these. "
+        f"{' '.join(said)} The convolution holds a token for three places more, and what to keep can also be told by B "
+        "and C: Δ at the token itself need not be large."
     )
 
 
 def of_block(since: list[list[float]], number: int) -> str:
     """One block: Δ at tokens, one to three places after, and in noise; since: of each network, by distance."""
-    at, after, noise = (sum(values) / len(values) for values in zip(*(spots(means) for means in since), strict=True))
+    found = dict(zip(PLACES, zip(*(spots(means) for means in since), strict=True), strict=True))
+    at, after, noise = map(median, found.values())
     smaller = sum(means[0] < means[-1] for means in since)
+    alone = [
+        f" At {place} one network has more than the others together ({max(sizes):.3f} of {sum(sizes):.3f})."
+        for place, sizes in found.items()
+        if len(sizes) > 2 and max(sizes) > sum(sizes) / 2
+    ]
     return (
         f"In block {number} Δ is {at:.3f} at a token, at most {after:.3f} one to three places after it, and "
         f"{noise:.3f} in noise further on; it is smaller at tokens than in noise in {smaller} of {len(since)} networks."
+        f"{''.join(alone)}"
     )
 
 
