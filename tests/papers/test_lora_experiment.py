@@ -250,7 +250,7 @@ def test_many_parameters_are_no_fraction(quick: Lab, tmp_path: Path) -> None:
 
 
 def test_what_is_far_apart_is_decided(quick: Lab, tmp_path: Path) -> None:
-    levels = {"full": 1.0, "r = 64": 1.1, "head": 1.2, DEFAULT: 1.3, "v": 1.25, "q": 1.5, "bias": 1.6, "r = 1": 1.7}
+    levels = {"full": 1.0, "r = 64": 1.1, "head": 1.05, DEFAULT: 1.3, "v": 1.25, "q": 1.5, "bias": 1.6, "r = 1": 1.7}
     apart = {arm: [level, level + 1e-3] for arm, level in levels.items()} | {"q, k, v, o": [1.305, 1.306]}
     found = with_losses(quick, tmp_path, apart)
     better = "with the same number of parameters it is better to adapt queries and values than"
@@ -266,6 +266,27 @@ def test_what_is_far_apart_is_decided(quick: Lab, tmp_path: Path) -> None:
     }
     assert {name: found[name].verdict for name in expected} == expected
     assert sum(bool(claim.finding.witness) for claim in found.values()) == 2
+
+
+def test_lora_is_refuted_only_where_it_is_at_its_best(quick: Lab, tmp_path: Path) -> None:
+    row = "LoRA adapts better than training the output layer alone"
+    behind = {"head": [1.2, 1.201], DEFAULT: [1.3, 1.301], "MLP": [1.25, 1.251]}
+    assert with_losses(quick, tmp_path, behind)[row].verdict == "refuted"
+    claim = with_losses(quick, tmp_path, behind | {"MLP": [1.1, 1.101]})[row]
+    assert claim.verdict == "inconclusive"
+    assert claim.finding.held_back == "LoRA, r = 2 on the MLP, with 50 numbers, is not refuted"
+    assert "the best is r = 2 on the MLP, head less MLP: 0.100" in claim.why
+    on_par = with_losses(quick, tmp_path, {"full": [1.0, 1.001], DEFAULT: [1.05, 1.051], "v": [1.003, 1.004]})[ON_PAR]
+    assert (on_par.verdict, on_par.finding.held_back.startswith("LoRA, r = 8 on v")) == ("inconclusive", True)
+
+
+def test_who_trains_more_numbers_is_not_lora_at_its_best(quick: Lab, tmp_path: Path) -> None:
+    behind = {"head": [1.2, 1.201], DEFAULT: [1.3, 1.301], "r = 64": [1.1, 1.101]}
+    with_losses(quick, tmp_path, behind)
+    results = json.loads((tmp_path / "arms.json").read_text(encoding="utf-8"))
+    results["runs"]["r = 64"][0]["trained"] = 51  # all others train 50
+    (tmp_path / "arms.json").write_text(json.dumps(results), encoding="utf-8")
+    assert verdicts.claims(Lab(PAPER, None, True, tmp_path))[1].verdict == "refuted"
 
 
 def test_a_rate_at_the_end_of_its_grid_is_no_verdict_for_the_side_that_lost(quick: Lab, tmp_path: Path) -> None:
