@@ -289,6 +289,14 @@ def test_who_trains_more_numbers_is_not_lora_at_its_best(quick: Lab, tmp_path: P
     assert verdicts.claims(Lab(PAPER, None, True, tmp_path))[1].verdict == "refuted"
 
 
+def test_what_gpt_3_would_take_is_as_estimated() -> None:
+    """Written out once more: four operations a weight and token, ten to the eleventh of them a second."""
+    years = 4 * 175e9 * 2 * 56_355 * 384 / 1e11 / 3600 / 24 / 365
+    said = verdicts._SCALE.why
+    assert [float(number) for number in re.findall(r"(\d+) (?:years|GB|million)", said)] == [22, round(years), 350]
+    assert "3 × 10^19 operations" in said
+
+
 def test_a_rate_at_the_end_of_its_grid_is_no_verdict_for_the_side_that_lost(quick: Lab, tmp_path: Path) -> None:
     far = {DEFAULT: [1.0, 1.001], "bias": [1.5, 1.501]}
     row = "LoRA adapts better than training the biases alone"

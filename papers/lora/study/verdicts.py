@@ -224,11 +224,17 @@ def _low_rank(lab: Lab) -> Claim:
 
 
 # ---- what was not run ------------------------------------------------------------------------------------------------
+# WikiSQL by the paper's recipe for GPT-3 (from memory): examples, tokens of each, passes.  For a weight and a token
+# LoRA makes two operations forwards and two backwards; two more, for the weight's own gradient, it saves.
+_WEIGHTS, _TOKENS, _PASSES = 175e9, 56_355 * 384, 2
+_OPERATIONS = 4 * _WEIGHTS * _TOKENS * _PASSES
 _SCALE = out_of_reach(
     "no loss of quality on GPT-3 with 175 billion parameters (WikiSQL, MNLI, SAMSum)",
     source="table 4",
     lacks="compute",
-    estimate="175 billion parameters are 350 GB of weights, which are not published either",
+    estimate=f"WikiSQL alone, {_PASSES} passes over {_TOKENS / 1e6:.0f} million tokens, is "
+    f"{_OPERATIONS / 1e19:.0f} × 10^19 operations, {_OPERATIONS / 1e11 / 3.15e7:.0f} years at 10^11 a second, with "
+    f"{2 * _WEIGHTS / 1e9:.0f} GB of weights in 16 bits; they are not published either",
 )
 
 
