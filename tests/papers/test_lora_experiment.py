@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
@@ -182,27 +183,42 @@ def test_calls_are_made_in_turns_and_the_first_round_is_not_counted() -> None:
     assert {name: len(seconds) for name, seconds in found.items()} == {"a": 3, "b": 3}
 
 
-def with_times(lab: Lab, folder: Path, merged: float, lora: float) -> dict[str, Verdict]:
-    """The verdicts on times, of a base's pass and a full step of one second each."""
-    use = {"base": [1.0, 2.0, 1.0], "merged": [merged, 2 * merged, 9.0], "apart": [1.1, 2.2, 1.1]}
-    measured = {"use": use, "training": {"full": [1.0, 2.0, 4.0], "lora": [lora, 2 * lora, 4 * lora]}}
-    (folder / "times.json").write_text(json.dumps(measured), encoding="utf-8")
+def with_times(lab: Lab, folder: Path, **changed: Any) -> dict[str, Claim]:
+    """The claims on costs with other times or counts."""
+    (folder / "times.json").write_text(json.dumps(lab.results("times") | changed), encoding="utf-8")
     (folder / "arms.json").write_text(json.dumps(lab.results("arms")), encoding="utf-8")
     found = costs.claims(Lab(PAPER, None, True, folder))
-    return {claim.statement.split(" (")[0]: claim.verdict for claim in found if claim.finding.kind == "timed"}
+    return {claim.statement.split(" (")[0]: claim for claim in found}
 
 
-@pytest.mark.parametrize(
-    ("merged", "lora", "expected"),
-    [(1.05, 0.7, "reproduced"), (1.2, 0.9, "inconclusive"), (1.8, 1.3, "refuted")],
-)
-def test_times_keep_clear_of_their_bounds(
-    quick: Lab, tmp_path: Path, merged: float, lora: float, expected: Verdict
+@pytest.mark.parametrize(("lora", "expected"), [(0.7, "reproduced"), (0.9, "inconclusive"), (1.3, "refuted")])
+def test_a_step_keeps_clear_of_its_bound(quick: Lab, tmp_path: Path, lora: float, expected: Verdict) -> None:
+    training = {"full": [1.0, 2.0, 4.0], "lora": [lora, 2 * lora, 4 * lora]}
+    assert with_times(quick, tmp_path, training=training)["a training step takes less time"].verdict == expected
+
+
+@pytest.mark.parametrize(("merged", "apart", "expected"), [
+    ({"linear (2, 3)": 4}, {"linear (2, 3)": 6}, "reproduced"),
+    ({"linear (2, 3)": 5}, {"linear (2, 3)": 6}, "refuted"),  # one more of the same
+    ({"linear (2, 4)": 4}, {"linear (2, 3)": 6}, "refuted"),  # as many, but larger ones
+    ({"linear (2, 3)": 4}, {"linear (2, 3)": 4}, "inconclusive"),  # an adapter apart would pass as well
+])  # fmt: skip
+def test_merged_runs_what_the_base_runs(
+    quick: Lab, tmp_path: Path, merged: dict[str, int], apart: dict[str, int], expected: Verdict
 ) -> None:
-    assert with_times(quick, tmp_path, merged, lora) == {
-        "a training step takes less time": expected,
-        "merged into the weights, an adapter adds no time in use": expected,
-    }
+    counted = {"base": {"linear (2, 3)": 4}, "merged": merged, "apart": apart}
+    found = with_times(quick, tmp_path, operations=counted)
+    assert found["merged into the weights, an adapter adds no time in use"].verdict == expected
+
+
+def test_an_adapter_apart_is_counted_and_a_merged_one_is_not(quick: Lab) -> None:
+    """Two products, a scale and a sum for each adapted matrix."""
+    found = quick.results("times")["operations"]
+    assert found["merged"] == found["base"]
+    adapted, more = 2 * experiment.configuration(DEFAULT, 1e-3, True).layers, Counter[str]()
+    for name, count in (Counter(found["apart"]) - Counter(found["base"])).items():
+        more[name.split()[0]] += count
+    assert more == {"linear": 2 * adapted, "multiply": adapted, "add": adapted}
 
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------
