@@ -252,6 +252,16 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab, tmp_path: Any) -> 
     assert "number for: linear classifier, LeNet-5, distorted images." in pages.of_methods(below)
 
 
+def test_all_runs_of_the_table_are_in_the_time_it_took(quick: Lab, tmp_path: Any) -> None:
+    results = quick.results("methods")
+    for number, run in enumerate(run for runs in results["runs"].values() for run in runs):
+        run["seconds"] = 60.0 * 2**number
+    (tmp_path / "methods.json").write_text(json.dumps(results), encoding="utf-8")
+    told = [int(minutes) for minutes in re.findall(r"\d+", pages.taken(Lab(PAPER, None, True, tmp_path)))]
+    sides = [run["side"] for runs in results["runs"].values() for run in runs]
+    assert told == [sum(2**n for n, side in enumerate(sides) if side == one) for one in ("numpy", "torch")]
+
+
 def test_a_studys_own_networks_are_kept_apart_from_the_papers(quick: Lab) -> None:
     config = experiment.configuration("lenet5")
     ours, theirs = quick, quick.beside("lenet", models="study.networks")
