@@ -240,6 +240,8 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     right = np.mean([run["neighbours"] for run in quick.runs("deep-2")])
     assert f"{right:.1f} % have the right class" in pages.of_maps(quick)
     assert f"PCA, 30: {quick.results('baselines')['pca-30']['test']:.1f}" in pages.of_reconstructions(quick)
+    untuned = re.findall(r"(\w+, \d+): [\d.]+ \(one run at an untuned rate\)", pages.of_reconstructions(quick))
+    assert untuned == ["conv, 30"]
 
 
 def test_the_rate_that_was_taken_is_bold() -> None:

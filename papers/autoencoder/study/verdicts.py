@@ -267,7 +267,7 @@ def summary(lab: Lab) -> Summary:
         metric="squared error summed over pixels, mean over test images, after the last epoch",
         expected="below PCA's after the first epoch, then slowly down; the training error a little lower",
         numpy=spread(lab, "deep-30"),
-        torch=spread(lab, "deep-30", "torch"),
+        torch=spread(lab, "deep-30", "torch") + ", from the engine's weights on its batches",
         command="tinygrad-lab claims autoencoder (all), tinygrad-lab train autoencoder --size small (one run)",
         time=lab.run_time("deep-30", threads=False) + ", two of them side by side, each on one core",
     )
