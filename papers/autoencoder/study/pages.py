@@ -8,6 +8,7 @@ from .arms import BESIDE, UNJUDGED
 STARTS = {
     "deep-30": ("784-1000-500-250-30", "pretrained"),
     "deep-30-untrained": ("784-1000-500-250-30", "N(0, 0.01²)"),
+    "deep-30-scaled": ("784-1000-500-250-30", "four times Xavier's"),
     "very-deep": ("784-400-200-100-50-25-6", "pretrained"),
     "very-deep-untrained": ("784-400-200-100-50-25-6", "N(0, 0.01²)"),
     "very-deep-scaled": ("784-400-200-100-50-25-6", "four times Xavier's"),
