@@ -95,7 +95,7 @@ def pretraining(lab: Lab, arm: str, name: str, source: str) -> Claim:
     finding = judged("numpy")
     why = (
         f"pretrained {finding.estimate:.2f} less ({ends(finding)}) than from {STARTS[start][1]}, which does better on "
-        f"validation images than {STARTS[worse][1]}, on test images {spread(lab, worse)}"
+        f"validation images than {STARTS[worse][1]} (test error {spread(lab, worse)})"
     )
     statement = f"pretraining leaves {name} with a lower error after as much fine-tuning"
     return claim(lab, (arm, start), judged, statement, source, why)
