@@ -124,7 +124,20 @@ def test_claims_table_escapes_bars_and_shows_the_verdict() -> None:
 def test_nothing_is_redrawn_from_no_results(tmp_path: Path) -> None:
     result = run("claims", "lenet", "--redraw", "--out", str(tmp_path))
     assert result.code == 2
-    assert "holds no results: run tinygrad-lab claims lenet first" in result.err.replace("\n", " ")
+    assert f"holds no results: run tinygrad-lab claims lenet --out {tmp_path} first" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize(("quick", "out", "command"), [
+    (False, None, "lenet"), (True, None, "lenet --quick"), (False, "o", "lenet --out o"),
+    (True, "my runs", "lenet --quick --out 'my runs'"),
+])  # fmt: skip
+def test_the_hint_names_the_command_that_fills_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: bool, out: str | None, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lab = claims.workbench(registry.find("lenet"), None, quick, Path(out) if out else None)
+    with pytest.raises(UsageError, match=f"no results .*: run tinygrad-lab claims {command} first"):
+        lab.results("none of that name")
 
 
 def test_summary_table_has_one_row_a_field() -> None:

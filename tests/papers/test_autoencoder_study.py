@@ -64,8 +64,7 @@ def test_what_is_compared_differs_in_one_thing() -> None:
         return found | {name for name in ("rate_passes", "pretraining") if ours[name] != theirs[name]}
 
     for arm in PRETRAINED:
-        assert changed(arm, f"{arm}-untrained") == {"pretraining"}
-    assert changed("very-deep", "very-deep-scaled") == {"pretraining"}
+        assert changed(arm, f"{arm}-untrained") == changed(arm, f"{arm}-scaled") == {"pretraining"}
     assert changed("denoising", "plain") == {"corruption"}
     assert changed("vae-20", "vae-100") == {"code_size"}
 
@@ -162,15 +161,28 @@ def test_both_sides_start_from_the_same_pretrained_weights(quick: Lab) -> None:
 
 
 def test_pretraining_is_decided_and_confirmed(quick: Lab, tmp_path: Path) -> None:
-    lab = changed(quick, tmp_path, {"very-deep": [30.0, 30.01], "very-deep-untrained": [50.0, 50.03]})
+    lab = changed(quick, tmp_path, {"very-deep": [30.0, 30.01], "very-deep-scaled": [50.0, 50.03]})
     claim = by_statement(lab, "pretraining leaves the very deep")
     assert claim.verdict == "reproduced"
     assert "pretrained 20.01 less" in claim.why
     assert claim.finding.witness == "PyTorch under other seeds (2): the same verdict"
     assert claim.numpy.startswith("50.0")
     assert claim.numpy == claim.torch
-    opposite = changed(quick, tmp_path, {"very-deep": [50.0, 50.01], "very-deep-untrained": [30.0, 30.02]})
+    opposite = changed(quick, tmp_path, {"very-deep": [50.0, 50.01], "very-deep-scaled": [30.0, 30.02]})
     assert by_statement(opposite, "pretraining leaves the very deep").verdict == "refuted"
+
+
+@pytest.mark.parametrize("better", ["scaled", "untrained"])
+def test_pretraining_is_judged_against_the_better_start_without_it(quick: Lab, tmp_path: Path, better: str) -> None:
+    """The better one on validation images, whatever both have on test images."""
+    worse = {"scaled": "untrained", "untrained": "scaled"}[better]
+    found = {"deep-30": [30.0, 30.01], f"deep-30-{better}": [20.0, 20.02], f"deep-30-{worse}": [50.0, 50.03]}
+    lab = changed(quick, tmp_path, found)
+    scores = lab.results("rates")
+    scores["errors"][f"deep-30-{worse}"] = {"0.001": 4.0, "0.002": 3.0, "0.004": 4.0}
+    (tmp_path / "rates.json").write_text(json.dumps(scores), encoding="utf-8")
+    claim = by_statement(lab, "pretraining leaves the deep")
+    assert (claim.verdict, claim.ran.startswith(f"deep-30 and deep-30-{better}: ")) == ("refuted", True)
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(1.0, "inconclusive"), (0.8, "refuted")])
@@ -240,6 +252,8 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab) -> None:
     right = np.mean([run["neighbours"] for run in quick.runs("deep-2")])
     assert f"{right:.1f} % have the right class" in pages.of_maps(quick)
     assert f"PCA, 30: {quick.results('baselines')['pca-30']['test']:.1f}" in pages.of_reconstructions(quick)
+    untuned = re.findall(r"(\w+, \d+): [\d.]+ \(one run at an untuned rate\)", pages.of_reconstructions(quick))
+    assert untuned == ["conv, 30"]
 
 
 def test_the_rate_that_was_taken_is_bold() -> None:

@@ -224,7 +224,7 @@ def test_what_is_far_apart_is_decided_and_confirmed(quick: Lab, tmp_path: Any) -
         "three LeNet-4, boosted, have the lowest error of all": "inconclusive",
     }
     again = [c.finding.witness == "PyTorch under other seeds (2): the same verdict" for c in found.values()]
-    assert sum(again) == 4
+    assert sum(again) == 5
 
 
 def test_half_of_the_papers_passes_refute_no_number(quick: Lab, tmp_path: Any) -> None:
@@ -250,6 +250,16 @@ def test_the_sentences_numbers_are_in_the_results(quick: Lab, tmp_path: Any) -> 
     assert re.findall(r"[\d.]+ %", pages.of_sizes(quick)) == [f"{value:.2f} %" for value in (*test, *training)]
     below = with_errors(quick, tmp_path, {"linear": [7.0, 7.1], "lenet5": [0.9, 0.99], "distorted": [0.1, 0.11]})
     assert "number for: linear classifier, LeNet-5, distorted images." in pages.of_methods(below)
+
+
+def test_all_runs_of_the_table_are_in_the_time_it_took(quick: Lab, tmp_path: Any) -> None:
+    results = quick.results("methods")
+    for number, run in enumerate(run for runs in results["runs"].values() for run in runs):
+        run["seconds"] = 60.0 * 2**number
+    (tmp_path / "methods.json").write_text(json.dumps(results), encoding="utf-8")
+    told = [int(minutes) for minutes in re.findall(r"\d+", pages.taken(Lab(PAPER, None, True, tmp_path)))]
+    sides = [run["side"] for runs in results["runs"].values() for run in runs]
+    assert told == [sum(2**n for n, side in enumerate(sides) if side == one) for one in ("numpy", "torch")]
 
 
 def test_a_studys_own_networks_are_kept_apart_from_the_papers(quick: Lab) -> None:

@@ -25,7 +25,8 @@ VERY_DEEP_PASSES = (5, 20, 50, 50, 50, 50)
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)  # of every arm; one whose best is at an end is given further ones
 SEEDS = 5  # of everything that is judged, as no run takes three minutes
 FIRST_WITNESS = 1000  # PyTorch's first seed of its own; no other run has one from here on
-WITNESSED = ("very-deep", "very-deep-untrained", "denoising", "plain")  # what PyTorch trains under those
+# What PyTorch trains under those.
+WITNESSED = ("very-deep", "very-deep-untrained", "very-deep-scaled", "denoising", "plain")
 BESIDE = ("deep-30", "vae-20")  # what it trains from the engine's weights on the engine's batches, with seed 0
 UNJUDGED = "convolutional-30"  # one run for a picture, at the rate of its paper's size
 
@@ -76,6 +77,7 @@ def _variational(code_size: int) -> Arm:
 ARMS: dict[str, Arm] = {
     "deep-30": _deep(DEEP_PASSES),
     "deep-30-untrained": _deep((0,) * len(DEEP_PASSES)),
+    "deep-30-scaled": _deep(()),
     "deep-2": _deep(DEEP_PASSES, code_size=2),
     "very-deep": _very_deep(VERY_DEEP_PASSES),
     "very-deep-untrained": _very_deep((0,) * len(VERY_DEEP_PASSES)),

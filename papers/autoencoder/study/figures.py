@@ -85,9 +85,9 @@ def _pretraining(lab: Lab) -> None:
                 axes.plot(range(1, len(errors) + 1), errors, ".-", label=STARTS[arm][1])
             axes.axhline(lab.results("baselines")["mean image"], color="grey", linestyle=":", label="mean image")
             axes.set(xlabel="passes of fine-tuning", title=STARTS[network][0])
-            axes.legend(fontsize="small")
             logarithmic(axes)
         figure.axes[0].set_ylabel("squared error, held out")
+        figure.axes[1].legend(fontsize="small", loc="lower left")
 
 
 def _bounds(lab: Lab) -> None:

@@ -1,13 +1,14 @@
 """The README's further blocks: what pretraining does, and what to see in each picture, all from the results."""
 
-from tinygrad_lab.study import Lab, Record, gallery, table
+from tinygrad_lab.study import Interval, Lab, Record, gallery, table
 
-from .arms import BESIDE
+from .arms import BESIDE, UNJUDGED
 
 # arm -> what it is called, and where its weights start
 STARTS = {
     "deep-30": ("784-1000-500-250-30", "pretrained"),
     "deep-30-untrained": ("784-1000-500-250-30", "N(0, 0.01²)"),
+    "deep-30-scaled": ("784-1000-500-250-30", "four times Xavier's"),
     "very-deep": ("784-400-200-100-50-25-6", "pretrained"),
     "very-deep-untrained": ("784-400-200-100-50-25-6", "N(0, 0.01²)"),
     "very-deep-scaled": ("784-400-200-100-50-25-6", "four times Xavier's"),
@@ -49,7 +50,7 @@ def scored(scores: dict[str, float]) -> str:
     return ", ".join(f"**{said}**" if said.startswith(f"{best}:") else said for said in told)
 
 
-def error(lab: Lab, arm: str) -> object:
+def error(lab: Lab, arm: str) -> Interval:
     """An arm's squared test error."""
     return lab.spread(arm, "metrics", "squared_error")
 
@@ -97,11 +98,12 @@ def of_reconstructions(lab: Lab) -> str:
     baselines = lab.results("baselines")
     nets = (
         ("deep, 30", "deep-30"),
-        ("conv, 30", "convolutional-30"),
+        ("conv, 30", UNJUDGED),
         ("linear, 30", "linear-30"),
         ("deep, 2", "deep-2"),
     )
-    said = [f"{name}: {lab.spread(arm, 'metrics', 'squared_error').mean:.1f}" for name, arm in nets]
+    said = [f"{name}: {error(lab, arm).mean:.1f}{' (one run at an untuned rate)' * (arm == UNJUDGED)}"
+            for name, arm in nets]  # fmt: skip
     said += [f"PCA, {size}: {baselines[f'pca-{size}']['test']:.1f}" for size in (30, 2)]
     return (
         f"From the same 30 numbers, or two, rows differ in what they keep; squared test errors are {', '.join(said)}."

@@ -10,6 +10,7 @@ from tinygrad_lab.study import Claim, Finding, Lab, Rates, Summary, not_run, pas
 
 from . import probes
 from .arms import CORRUPTION, WITNESSED
+from .pages import STARTS
 from .pages import tables as tables
 
 # ---- margins, named before the runs ----------------------------------------------------------------------------------
@@ -85,16 +86,25 @@ def neighbours(lab: Lab) -> Claim:
 
 # ---- pretraining -----------------------------------------------------------------------------------------------------
 def pretraining(lab: Lab, arm: str, name: str, source: str) -> Claim:
-    """A pretrained network against the same with weights as they are drawn, each at its own rate."""
-    arms = (arm, f"{arm}-untrained")
+    """A pretrained network against the same with the better of two starts without pretraining, each at its own rate."""
+    start, worse = without(lab, arm)
 
     def judged(side: str) -> Finding:
-        return lab.judge.superiority(errors(lab, arms[1], side), errors(lab, arms[0], side))
+        return lab.judge.superiority(errors(lab, start, side), errors(lab, arm, side))
 
     finding = judged("numpy")
-    why = f"pretrained {finding.estimate:.2f} less ({ends(finding)}), from the same first draw of weights"
+    why = (
+        f"pretrained {finding.estimate:.2f} less ({ends(finding)}) than from {STARTS[start][1]}, which does better on "
+        f"validation images than {STARTS[worse][1]} (test error {spread(lab, worse)})"
+    )
     statement = f"pretraining leaves {name} with a lower error after as much fine-tuning"
-    return claim(lab, arms, judged, statement, source, why)
+    return claim(lab, (arm, start), judged, statement, source, why)
+
+
+def without(lab: Lab, arm: str) -> list[str]:
+    """The arms of the same network without pretraining; first the one that is better on the validation images."""
+    scores = lab.results("rates")["errors"]
+    return sorted((f"{arm}-scaled", f"{arm}-untrained"), key=lambda start: min(scores[start].values()))
 
 
 def only_the_average(lab: Lab) -> Claim:
@@ -267,7 +277,7 @@ def summary(lab: Lab) -> Summary:
         metric="squared error summed over pixels, mean over test images, after the last epoch",
         expected="below PCA's after the first epoch, then slowly down; the training error a little lower",
         numpy=spread(lab, "deep-30"),
-        torch=spread(lab, "deep-30", "torch"),
+        torch=spread(lab, "deep-30", "torch") + ", from the engine's weights on its batches",
         command="tinygrad-lab claims autoencoder (all), tinygrad-lab train autoencoder --size small (one run)",
         time=lab.run_time("deep-30", threads=False) + ", two of them side by side, each on one core",
     )

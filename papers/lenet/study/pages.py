@@ -19,7 +19,7 @@ def tables(lab: Lab) -> dict[str, str]:
     """The blocks "methods" and "pictures"; without MNIST nothing is in them but the digits."""
     if not lab.has("methods"):
         return {"methods": digits(lab), "pictures": ""}
-    return {"methods": f"{methods(lab)}\n\n{digits(lab)}", "pictures": pictures(lab)}
+    return {"methods": f"{methods(lab)}\n\n{taken(lab)} {digits(lab)}", "pictures": pictures(lab)}
 
 
 def methods(lab: Lab) -> str:
@@ -46,6 +46,18 @@ def row(lab: Lab, arm: str) -> tuple[object, ...]:
         f"{lab.interval(witness):.2f %}" if witness else "-", f"{training:.2f} %",
         f"{run['config']['learning_rate']:g}", f"{seconds:.0f}",
     )  # fmt: skip
+
+
+def taken(lab: Lab) -> str:
+    """What the judged runs of the table took in all, on one core each."""
+    minutes = {
+        side: sum(sum(lab.values("methods", "seconds", side=side, arm=arm)) for arm in ARMS) / 60
+        for side in ("numpy", "torch")
+    }
+    return (
+        f"All runs of this table took {minutes['numpy']:.0f} minutes of a core on the engine and "
+        f"{minutes['torch']:.0f} on PyTorch, choosing rates not counted."
+    )
 
 
 def error(lab: Lab, arm: str) -> Interval:

@@ -18,7 +18,7 @@ from ..weights.adapter import WEIGHTS, save_adapter
 from . import published
 from .arms import ARMS, COMPARED, DEFAULT, FORGETTING, RANKS, WITNESSED, method
 from .changes import overlaps, spectra
-from .times import step_times, use_times
+from .times import in_turns, in_use, operations, step_times
 
 # Around the best rates of an earlier study; an arm whose best is at an end is given further ones.
 RATES = {
@@ -96,10 +96,13 @@ def text_loss(lab: Lab, run: Run, text: str) -> float:
 
 
 def measure_times(lab: Lab) -> None:
-    """What a step takes in use and in training, before anything else runs on the other core."""
+    """What a step takes in use and in training, before anything else runs on the other core; what it runs in use."""
     rounds = 3 if lab.quick else ROUNDS
     full, lora = (configuration(arm, 1e-3, lab.quick) for arm in ("full", DEFAULT))
-    lab.save("times", {"use": use_times(lab, lora, rounds), "training": step_times(lab, full, lora, rounds)}, lora)
+    calls = in_use(lab, lora)
+    measured = {"use": in_turns(calls, rounds), "training": step_times(lab, full, lora, rounds)}
+    counted = {name: operations(call) for name, call in calls.items()}
+    lab.save("times", measured | {"operations": counted}, lora)
 
 
 def measure_rates(lab: Lab) -> None:

@@ -1,9 +1,11 @@
 """What a step takes: the base, the merged and the unmerged adapter in use, and both methods in training, in turns.
 
-Taken in turns, whatever else the machine does slows all of them alike.
+Taken in turns, whatever else the machine does slows all of them alike.  Of a pass in use the operations are counted,
+too: an adapter apart costs so little time that a bound with room for another machine could not tell it from none.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from tinygrad_lab import no_grad
 from tinygrad_lab.random import generator
 from tinygrad_lab.study import Lab
+from tinygrad_lab.trace import Forward, record
 
 from ..config import LoRAConfig
 from ..decoder import Decoder
@@ -19,15 +22,27 @@ from ..model import build, loss, merge
 UPDATE = 0.02  # standard deviation of B, so that there is something to merge
 
 Times = dict[str, list[float]]  # name -> seconds of every round
+Calls = dict[str, Callable[[], object]]
 
 
-def use_times(lab: Lab, config: LoRAConfig, rounds: int) -> Times:
+def in_use(lab: Lab, config: LoRAConfig) -> Calls:
     """Forward passes over a batch: of the base, and of it with adapters, merged or apart."""
     adapted = replace(config, initial_b=UPDATE)
     models = {"base": build(replace(config, method="full")), "merged": build(adapted), "apart": build(adapted)}
     merge(models["merged"])
     batch = lab.side("numpy").batch(lab.data.example_batch(config, generator(0)))
-    return in_turns({name: _use(model.eval(), batch) for name, model in models.items()}, rounds)
+    return {name: _use(model.eval(), batch) for name, model in models.items()}
+
+
+def operations(call: Callable[[], object]) -> dict[str, int]:
+    """How often a call runs each operation of the engine, on inputs of which shapes."""
+    with record() as recorder:
+        call()
+    return dict(Counter(_named(step) for step in recorder.steps if isinstance(step, Forward)))
+
+
+def _named(step: Forward) -> str:
+    return " ".join([step.operation.name, *(str(given.value.array.shape) for given in step.inputs)])
 
 
 def step_times(lab: Lab, full: LoRAConfig, lora: LoRAConfig, rounds: int) -> Times:

@@ -5,7 +5,7 @@ python -m tinygrad_lab.lab.study.changes
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -82,15 +82,26 @@ def _became(row: Row, now: dict[str, dict[str, Claim]]) -> tuple[str, str]:
 
 
 def papers(now: dict[str, dict[str, Claim]]) -> Iterator[tuple[object, ...]]:
-    """Of each paper: rows, those with a verdict, what rates were chosen on, seeds, and rows that PyTorch confirms."""
+    """Of each paper: rows, those with a verdict, what rates were chosen on, seeds, and what PyTorch says.
+
+    Of PyTorch first the rows with a verdict that it confirms, then how many rows it ran again came out alike there: two
+    that are inconclusive are alike, and confirm nothing.
+    """
     for slug, found in now.items():
         findings = [claim.finding for claim in found.values()]
-        decided = sum(finding.verdict in ("reproduced", "refuted") for finding in findings)
+        decided = [finding for finding in findings if finding.verdict in ("reproduced", "refuted")]
         rates = dict.fromkeys(f.rates for f in findings if f.rates != "none to choose" and f.p is not None)
         seeds = [finding.seeds for finding in findings if finding.p is not None and finding.seeds]
-        witnessed = [finding.witness for finding in findings if finding.witness]
-        again = f"{sum(said.endswith(AGAIN) for said in witnessed)} of {len(witnessed)}" if witnessed else "-"
-        yield slug, len(findings), decided, ", ".join(rates) or "-", min(seeds, default="-"), again
+        witnessed = [finding for finding in findings if finding.witness]
+        alike = f"{_alike(witnessed)} of {len(witnessed)}" if witnessed else "-"
+        yield (
+            slug, len(findings), len(decided), ", ".join(rates) or "-", min(seeds, default="-"), _alike(decided), alike
+        )  # fmt: skip
+
+
+def _alike(findings: Iterable[Finding]) -> int:
+    """How many have the same verdict on PyTorch's runs."""
+    return sum(finding.witness.endswith(AGAIN) for finding in findings)
 
 
 def block() -> str:
@@ -103,7 +114,10 @@ def block() -> str:
     listed = table(("paper", "claim", "before", "after", "what it rests on"), rows(now))
     open_rows = Counter(_why_open(claim.finding) for found in now.values() for claim in found.values())
     why = table(("inconclusive, as", "rows"), [(name, open_rows[name]) for name in OPEN if open_rows[name]], right=1)
-    columns = ("paper", "rows", "decided", "rates chosen on", "fewest seeds", "confirmed by PyTorch")
+    columns = (
+        "paper", "rows", "decided", "rates chosen on", "fewest seeds", "decided and confirmed by PyTorch",
+        "rows run again by PyTorch: the same verdict",
+    )  # fmt: skip
     counts_table = table(("verdict", "before", "after"), counted, right=2)
     return "\n\n".join((counts_table, why, table(columns, papers(now)), listed))
 

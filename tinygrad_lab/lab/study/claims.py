@@ -1,6 +1,7 @@
 """``tinygrad-lab claims``: run a paper's experiments, judge its claims, write figures and the README's tables."""
 
 import importlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
     Raises:
         UsageError: not a checkout and no ``out``; a folder that cannot be written into.
     """
+    asked = f" --out {shlex.quote(str(out))}" if out else ""
     if out is None and quick:
         out = Path("runs") / f"{paper.slug}-claims-quick"
     if out is None and not (paper_folder(paper).parent.parent / "pyproject.toml").exists():
@@ -40,7 +42,9 @@ def workbench(paper: Paper, seeds: int | None, quick: bool, out: Path | None) ->
         files.try_folder(folder)
     except OSError as error:
         raise UsageError(f"--out: cannot write into {folder}: {error.strerror}") from error
-    return Lab(paper, seeds, quick, folder)
+    lab = Lab(paper, seeds, quick, folder)
+    lab.command += asked
+    return lab
 
 
 def part(paper: Paper, name: str) -> Any:
@@ -135,7 +139,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
         UsageError: nothing to redraw, results that nobody can make sense of, or none that a claim can be judged by.
     """
     if redraw and not any(lab.folder.glob("*.json")):
-        raise UsageError(f"{lab.folder} holds no results: run tinygrad-lab claims {paper.slug} first")
+        raise UsageError(f"{lab.folder} holds no results: run {lab.command} first")
     if not redraw:
         importlib.import_module(places.module("reference"))  # without PyTorch it ends here, at once
         measure(paper, lab)
@@ -146,7 +150,7 @@ def run(paper: Paper, lab: Lab, redraw: bool) -> list[Claim]:
             raise
         raise UsageError(
             f"{lab.folder} holds results that are damaged or of another version ({type(error).__name__}: "
-            f"{brief(error)}): run tinygrad-lab claims {paper.slug} again"
+            f"{brief(error)}): run {lab.command} again"
         ) from error
 
 

@@ -29,6 +29,7 @@ class Results:
         slug: of the paper.
         quick: whether the numbers mean anything.
         folder: where the files are.
+        command: what fills the folder.
         data: the paper's ``data`` module.
         judge: the tests that findings come from.
     """
@@ -36,6 +37,7 @@ class Results:
     slug: str
     quick: bool
     folder: Path
+    command: str
     data: Any
     judge: Judge = judge
 
@@ -89,11 +91,11 @@ class Results:
         """
         path = self.folder / f"{name}.json"
         if not path.exists():
-            raise UsageError(f"no results {path}: run tinygrad-lab claims {self.slug} first")
+            raise UsageError(f"no results {path}: run {self.command} first")
         try:
             results: Record = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{path} is damaged ({error}): run tinygrad-lab claims {self.slug} again") from error
+            raise UsageError(f"{path} is damaged ({error}): run {self.command} again") from error
         return results
 
     def runs(self, name: str, side: str = "numpy", arm: str | None = None) -> list[Record]:

@@ -83,6 +83,7 @@ class Lab(Results):
         self.quick = quick
         self._seeds = seeds
         self.folder = folder
+        self.command = f"tinygrad-lab claims {self.slug}" + " --quick" * quick
         self.data = registry.part(paper, "data")
         self.kept = Kept(folder)
         self.pace = Pace("")

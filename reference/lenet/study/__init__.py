@@ -1,0 +1,1 @@
+"""What the study of LeNet-5 trains in PyTorch beside LeNet-5."""
