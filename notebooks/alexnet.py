@@ -240,9 +240,17 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims alexnet` measures them anew.
 #
-# ![](../papers/alexnet/study/results/speed.png)
+# ![Training error by step: ReLU against tanh from two kinds of initial values](../papers/alexnet/study/results/speed.png)
 #
-# ![](../papers/alexnet/study/results/arms.png)
+# Solid lines are ReLUs, dashed ones tanh units, one a seed. Steps to the level of 25 %, the thin line: left, from the
+# paper's initial values, relu after 100, 120, 130, 150, 120; tanh after over 300, over 300, over 300, over 300, over
+# 300. Right, with initial weights tuned for each, relu after 100, 140, 250, 110, 130; tanh after 100, 100, 130, 120,
+# 110.
+#
+# ![Training and test error of 6 networks](../papers/alexnet/study/results/arms.png)
+#
+# Of the test errors that of no-augmentation is the lowest, 23.49 %; standard has 26.28 %. From training to test error
+# it is furthest for no-augmentation, 10.55 points; for standard 5.58.
 
 # %%
 from pathlib import Path

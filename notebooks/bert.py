@@ -281,9 +281,19 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims bert` measures them anew.
 #
-# ![](../papers/bert/study/results/pretraining.png)
+# ![Training loss by predicted tokens, and hidden words found](../papers/bert/study/results/pretraining.png)
 #
-# ![](../papers/bert/study/results/fine-tuning.png)
+# Left: after 167,926 predicted tokens the masked model is at 4.99 nats (7.20 bits) a token, the left-to-right one after
+# 167,934 at 4.25 (6.13); with as much text as the masked one it comes to 3.30 (4.76) after 1,041,262. Hidden tokens and
+# next ones are not the same question, so that losses compare within a task alone. Right: the same hidden words are
+# found by these three in 9.6 %, 16.1 % and 20.7 %; the commonest word (dashed) is right in 5.7 %. Lines and dots are
+# seeds; dotted lines are PyTorch's.
+#
+# ![Classes found after fine-tuning, by arm and by labelled sentences](../papers/bert/study/results/fine-tuning.png)
+#
+# Left: with 1,000 labelled sentences the most are right for: left to right, as much text (43.6 %); naive Bayes (dashed)
+# has 49.6 %. Right: with 100 the masked model has 31.1 %, one that starts from nothing 25.8 %, naive Bayes 30.4 %; with
+# 1,000 they have 39.8 %, 29.2 % and 49.6 %.
 
 # %%
 from pathlib import Path

@@ -247,9 +247,15 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims dropout` measures them anew.
 #
-# ![](../papers/dropout/study/results/errors.png)
+# ![test error by update, and test against training loss](../papers/dropout/study/results/errors.png)
 #
-# ![](../papers/dropout/study/results/monte_carlo.png)
+# Left, where the curves end: standard 3.26 %, dropout 2.87 %, max-norm 2.87 %, gaussian 2.86 %. Right, the distance
+# from cross to circle: without dropout the loss is 0.0001 nats on the training images and 0.183 on the test images,
+# with dropout 0.0073 and 0.102.
+#
+# ![average of k thinned networks against scaled weights](../papers/dropout/study/results/monte_carlo.png)
+#
+# One thinned network has 4.81 % errors; the average of 50 has 2.92 %, and the line, one pass with all units, 2.87 %.
 
 # %%
 from pathlib import Path

@@ -254,9 +254,15 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims forgetting_transformer` measures them anew.
 #
-# ![](../papers/forgetting_transformer/study/results/losses.png)
+# ![Held-out loss by step](../papers/forgetting_transformer/study/results/losses.png)
 #
-# ![](../papers/forgetting_transformer/study/results/positions.png)
+# Left: of short windows FoX (Pro) ends lowest, at 1.639 nats a character, no gates, no positions highest, at 2.282.
+# Right: the losses by which rates were chosen, all after a third of the steps; FoX (Pro) took 0.02.
+#
+# ![Held-out loss by position and by context](../papers/forgetting_transformer/study/results/positions.png)
+#
+# With 2,048 characters before it instead of 960 the same text costs FoX with open gates +0.000 nats a character, the
+# rotary Transformer +0.861; the dotted line is where training windows end.
 
 # %%
 from pathlib import Path

@@ -258,9 +258,15 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims llama` measures them anew.
 #
-# ![](../papers/llama/study/results/losses.png)
+# ![training losses of both sides, how far they are apart, and the held-out loss](../papers/llama/study/results/losses.png)
 #
-# ![](../papers/llama/study/results/parts.png)
+# Both sides start 5e-07 nats apart and come at most 0.041 apart, as rounding grows; on the held-out text they end at
+# 1.708 and 1.710, and by nanoGPT's recipe, the squares at the right, between 1.698 and 1.719.
+#
+# ![what exchanging each part costs](../papers/llama/study/results/parts.png)
+#
+# GPT's block, all exchanges at once, lies +0.155 nats from LLaMA's; of the single ones learned lies farthest to the
+# right, at +0.131.
 
 # %%
 from pathlib import Path

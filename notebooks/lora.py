@@ -239,9 +239,18 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lora` measures them anew.
 #
-# ![](../papers/lora/study/results/methods.png)
+# ![Loss by method, and what is forgotten](../papers/lora/study/results/methods.png)
 #
-# ![](../papers/lora/study/results/arms.png)
+# Left: from the base's 1.996 nats a character of the target text, the dashed line, to 1.676 (full fine-tuning), 1.839
+# (biases only), 1.807 (output layer only), 1.814 (LoRA, r = 4 on q and v). Right: the source text costs 1.873 before
+# and 2.269 (full fine-tuning), 2.057 (biases only), 2.022 (output layer only), 2.122 (LoRA, r = 4 on q and v)
+# afterwards; taking LoRA out again restores the base, whatever was learned.
+#
+# ![Loss by adapted matrices and by rank](../papers/lora/study/results/arms.png)
+#
+# Left: with about as many trained numbers, the matrices of the MLP come to the lowest loss, 1.766, and queries to the
+# highest, 1.872. Right: 1.866 (r = 1), 1.839 (r = 2), 1.814 (r = 4), 1.791 (r = 8), 1.773 (r = 64); full fine-tuning,
+# the line, comes to 1.676. Small dots are seeds.
 
 # %%
 from pathlib import Path

@@ -260,9 +260,25 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims mamba` measures them anew.
 #
-# ![](../papers/mamba/study/results/tasks.png)
+# ![Both synthetic tasks](../papers/mamba/study/results/tasks.png)
 #
-# ![](../papers/mamba/study/results/step_sizes.png)
+# Numbers are medians over seeds. Left: copying, every seed a line that ends where it is solved; at the first look the
+# selective networks copy 27.9 % and the time-invariant ones 18.5 %, at their last ones 98.8 % and 96.3 %. Right:
+# induction heads by length; at the 32 tokens of training Mamba answers 100.0 % and rotary attention 100.0 %, at 8,192
+# tokens Mamba 100.0 %, at 512 attention 8.2 %.
+#
+# ![Step sizes along a sequence, and by the distance from a token](../papers/mamba/study/results/step_sizes.png)
+#
+# In section 3.5 a large Δ lets a token in, and a small one passes it by. Left: one test sequence in the first network.
+# Right: means over test sequences, of 5 networks, and here the medians over these. In block 1 Δ is 0.071 at a token, at
+# most 0.261 one to three places after it, and 0.018 in noise further on; it is smaller at tokens than in noise in 1 of
+# 5 networks. At tokens one network has more than the others together (2.558 of 2.977). At places after them one network
+# has more than the others together (5.394 of 6.146). At noise one network has more than the others together (1.612 of
+# 2.027). In block 2 Δ is 0.029 at a token, at most 0.029 one to three places after it, and 0.032 in noise further on;
+# it is smaller at tokens than in noise in 1 of 5 networks. At tokens one network has more than the others together
+# (1.875 of 2.026). At places after them one network has more than the others together (4.598 of 4.800). At noise one
+# network has more than the others together (0.517 of 0.668). The convolution holds a token for three places more, and
+# what to keep can also be told by B and C: Δ at the token itself need not be large.
 
 # %%
 from pathlib import Path

@@ -248,9 +248,16 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims seq2seq_attention` measures them anew.
 #
-# ![](../papers/seq2seq_attention/study/results/dates.png)
+# ![Where the network looks while it writes a date](../papers/seq2seq_attention/study/results/dates.png)
 #
-# ![](../papers/seq2seq_attention/study/results/lengths.png)
+# Rows are what is written, columns what is read, darker is more weight. The greatest weight of a row is 0.96 on average
+# where a digit is written, and 0.77 where a hyphen is.
+#
+# ![Quality by source length, with attention and without](../papers/seq2seq_attention/study/results/lengths.png)
+#
+# Means over seeds from the shortest sources to the longest: dates right, %, with attention 100.0 to 97.7, without 22.1
+# to 15.8; phonemes wrong, %, with attention 15.7 to 18.5, without 25.7 to 54.4; BLEU of verses, with attention 3.5 to
+# 3.8, without 1.1 to 2.4.
 
 # %%
 from pathlib import Path
