@@ -252,9 +252,20 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lstm` measures them anew.
 #
-# ![](../papers/lstm/study/results/gradients.png)
+# ![gradient norm by steps before the end](../papers/lstm/study/results/gradients.png)
 #
-# ![](../papers/lstm/study/results/adding.png)
+# In the adding problem the gradient in the cells of 1997 is, 50 steps back, 1 of what it is one step back before
+# training and 1.5 after it, that in the plain network 2e-12 and 3e-11. In the last panel, trained on The Time Machine,
+# the plain network keeps more of it than the LSTM up to 22 steps back, but the LSTM keeps 9.3e-06 of it over 60 steps
+# and the plain network 2.8e-11 (medians over seeds): its forget gates leave 0.11 of the state a step to the middle one
+# of the cells and 0.995 to the one that keeps most, which makes 0.76 in 60 steps; the largest eigenvalue of the plain
+# network's recurrent weights is 3.87 after training.
+#
+# ![adding problem: error by sequences seen](../papers/lstm/study/results/adding.png)
+#
+# Of the lines of the cell of 1997 those of 8 of 8 trials end in a dot even at T = 1,000. Of the plain network's 0 of 10
+# do at T = 20, and they end between 0.0071 and 0.0391, half of them below 0.0343; 0 of 10 do at T = 50, and they end
+# between 0.0394 and 0.0395, half of them below 0.0394. The dotted line is at 0.0417.
 
 # %%
 from pathlib import Path
