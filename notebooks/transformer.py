@@ -254,9 +254,15 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims transformer` measures them anew.
 #
-# ![](../papers/transformer/study/results/positions.png)
+# ![The sinusoids, and their inner products](../papers/transformer/study/results/positions.png)
 #
-# ![](../papers/transformer/study/results/dates.png)
+# Left, each position's row of sines and cosines; right, the inner product of position 30 with itself is 32, and with
+# the one 10 further on 21.1; the other curves are the same one, moved.
+#
+# ![Where each head of the last layer looks while a date is written](../papers/transformer/study/results/dates.png)
+#
+# Rows are what is written, columns what is read, darker is more weight. The greatest weight of a head is 0.47 on
+# average where a digit is written, and 0.16 where a hyphen is.
 
 # %%
 from pathlib import Path
