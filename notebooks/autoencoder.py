@@ -241,9 +241,16 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims autoencoder` measures them anew.
 #
-# ![](../papers/autoencoder/study/results/pretraining.png)
+# ![Errors while fine-tuning, with pretraining and without](../papers/autoencoder/study/results/pretraining.png)
 #
-# ![](../papers/autoencoder/study/results/reconstructions.png)
+# Squared errors on 1,000 held-out images after the first pass and after the last: deep-30 8.9 and 6.7;
+# deep-30-untrained 50.2 and 48.8; deep-30-scaled 39.3 and 19.1; very-deep 28.1 and 21.0; very-deep-untrained 52.8 and
+# 49.3; very-deep-scaled 48.4 and 30.9. The mean image has 52.9 on the test images.
+#
+# ![Test digits and what is left of them](../papers/autoencoder/study/results/reconstructions.png)
+#
+# From the same 30 numbers, or two, rows differ in what they keep; squared test errors are deep, 30: 6.5, conv, 30: 17.0
+# (one run at an untuned rate), linear, 30: 13.9, deep, 2: 31.0, PCA, 30: 13.9, PCA, 2: 43.6.
 
 # %%
 from pathlib import Path
