@@ -245,9 +245,16 @@ _ = axes.set(xlabel="step", ylabel="loss", title="learning one batch by heart")
 #
 # What the committed results say; `tinygrad-lab claims lenet` measures them anew.
 #
-# ![](../papers/lenet/study/results/methods.png)
+# ![Test errors of all methods, ours and the paper's](../papers/lenet/study/results/methods.png)
 #
-# ![](../papers/lenet/study/results/errors.png)
+# Errors go from 7.36 % to 0.80 %. Filled marks are ours, with intervals over seeds, hollow ones the paper's; the whole
+# interval lies below the paper's number for: linear classifier, 784-300-10, LeNet-1.
+#
+# ![Test errors by pass, and the loss curves of both sides](../papers/lenet/study/results/errors.png)
+#
+# Left: LeNet-5 has 2.76 % after the first pass and 0.97 % after the last; with distorted images 3.00 % and 0.80 %.
+# Right: on the embedded digits PyTorch, the dashed curve, starts from the engine's weights and sees its batches; of the
+# losses drawn no two differ by more than 2.6e-05.
 
 # %%
 from pathlib import Path
