@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_lab import generator
 from tinygrad_lab.data import available
 from tinygrad_lab.fit import Metrics
-from tinygrad_lab.study import SWEEP_SEED, Lab, Record, Run, as_command, best_rate
+from tinygrad_lab.study import SWEEP_SEED, Config, Lab, Record, Run, as_command, best_rate
 
 from ...seq2seq_attention.study.looks import dates_right, phonemes_wrong
 from ...seq2seq_attention.study.translating import SHOWN_WORDS, beams
@@ -115,7 +115,7 @@ def calls(
     return [partial(run, seed=seed) for seed in seeds]
 
 
-def nats_left(lab: Lab, side: str, config: Any) -> Callable[[Any], Metrics]:
+def nats_left(lab: Lab, side: str, config: Config) -> Callable[[Any], Metrics]:
     """What finds the loss on test pairs, in nats a token."""
 
     def look(model: Any) -> Metrics:
