@@ -24,7 +24,9 @@ from .arms import ARMS, bench_of, configuration, tried
 from .maps import translated
 
 SEEDS = 5  # of everything, as no run takes three minutes
-WITNESSED = {"dates": ("sinusoidal", "luong", "no-positions"), "words": ("transformer", "luong")}  # by PyTorch too
+WITNESSED = {  # what PyTorch trains too, by group
+    "dates": ("sinusoidal", "luong", "no-positions", "narrow-keys"), "words": ("transformer", "luong"),
+}  # fmt: skip
 FIRST_WITNESS = 1000  # PyTorch's first seed; no other run has one from here on
 LOOKS = 4  # at what a model writes, evenly over its training: on dates and words one after each pass
 QUICK_RATES = 2
