@@ -194,7 +194,7 @@ def test_what_is_far_apart_is_decided_and_confirmed(quick: Lab, tmp_path: Path) 
     }  # fmt: skip
     said = "PyTorch under other seeds (3): the same verdict"
     assert [name for name, claim in found.items() if said == claim.finding.witness] == [
-        "attention alone translates", "without recurrence the",
+        "attention alone translates", "smaller keys hurt,", "without recurrence the",
     ]  # fmt: skip
 
 
