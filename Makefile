@@ -8,8 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
-# One more than there are cores: tests of processes that are killed, and of pages, wait for much of their time.
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 SOURCES := pyproject.toml $(shell find tinygrad_lab papers reference tests docs notebooks -name '*.py' -o -name '*.md' -o -name '*.json' -o -name '*.ipynb')
